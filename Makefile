@@ -1,0 +1,48 @@
+# `make help` lists the targets. The two that matter to a newcomer: `make train` and `make test`; both set everything up.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install train test test-fast lint format bench wheel clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# Installed again only when the dependencies change; torch and torchvision come together, as published.
+$(STAMP): pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+install: $(STAMP)  ## create .venv with qsense and everything it needs
+
+train: $(STAMP)  ## learn a 2-bit ADC on the built-in data: every fold × seeds 0, 1, 2
+	$(BIN)/python -m qsense.train quant=gamma bits=2 -m
+
+test: $(STAMP)  ## all tests, the slow ones too (QSENSE_DATA=… adds those on real data)
+	$(BIN)/python -m pytest --numprocesses auto
+
+test-fast: $(STAMP)  ## the tests that take seconds
+	$(BIN)/python -m pytest --numprocesses auto -m "not slow"
+
+lint: $(STAMP)  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(STAMP)  ## let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(STAMP)  ## measure speed: ratios from alternating runs
+	$(BIN)/python benchmarks/quantizers.py
+	$(BIN)/python benchmarks/training.py
+
+wheel: $(STAMP)  ## build dist/*.whl, which works without a checkout
+	$(BIN)/python -m build --wheel
+
+clean:  ## remove .venv, caches and built files; runs/ stays
+	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

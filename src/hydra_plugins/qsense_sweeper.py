@@ -1,0 +1,123 @@
+"""Hydra's grid sweep, made resumable: only unfinished runs are launched, and a failing one stops no other."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+from hydra._internal.core_plugins.basic_launcher import BasicLauncher
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.utils import JobReturn, JobStatus
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+
+from qsense import runs
+from qsense.config import ConfigError, check
+
+log = logging.getLogger(__name__)
+Job = tuple[str, ...]
+
+
+class ResumableSweeper(BasicSweeper):
+    """Expand the grid, check all of it, launch what is not finished, report, and fail at the end if a run failed.
+
+    Args:
+        max_batch_size: as Hydra's basic sweeper has it; all runs are one batch here.
+        params: axes that the command line may override; a data set adds its folds.
+        dry_run: only list what is finished and what would run.
+    """
+
+    def __init__(self, max_batch_size: int | None, params: dict[str, str] | None = None, dry_run: bool = False) -> None:
+        super().__init__(max_batch_size, params)
+        self.dry_run = dry_run
+
+    def sweep(self, arguments: list[str]) -> Sequence[JobReturn]:
+        """Run the sweep.
+
+        Raises:
+            ConfigError: a grid point cannot run (before anything is trained), or a run failed (after all others ran).
+        """
+        folders = self.plan(arguments)
+        waiting = {job: folder for job, folder in folders.items() if not runs.finished(folder)}
+        log.info("%d runs: %d finished, %d to do", len(folders), len(folders) - len(waiting), len(waiting))
+        if self.dry_run:
+            for folder in folders.values():
+                print(f"{'to do   ' if folder in waiting.values() else 'finished'}  {folder.name}")
+            return []
+        returns = self.launch(waiting)
+        self.summarise(list(folders.values()), returns)
+        return returns
+
+    def plan(self, arguments: list[str]) -> dict[Job, Path]:
+        """Every grid point with its run's folder; each has passed `check`."""
+        folders = {}
+        for point in self.expand(arguments):
+            # An axis that the command line leaves open (fold, seed) is the data set's to fill, so `data=a,b` sweeps
+            # the folds of each.
+            named = {override.partition("=")[0] for override in point}
+            config = self.compose(point)
+            open_axes = [f"{k}={v}" for k, v in config.hydra.sweeper.params.items() if k not in named]
+            for job in self.expand([*point, *open_axes]):
+                config = self.compose(job)
+                check(config)
+                folders[job] = Path(config.hydra.runtime.output_dir)
+        return folders
+
+    def expand(self, arguments: Sequence[str]) -> list[Job]:
+        """The grid over comma-separated and ranged values, in the order of a nested loop."""
+        assert self.hydra_context is not None
+        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
+        (grid,) = self.split_arguments(parser.parse_overrides(list(arguments)), None)
+        return [tuple(job) for job in grid]
+
+    def compose(self, job: Job) -> DictConfig:
+        """The configuration of one grid point, as its job will see it."""
+        assert self.hydra_context is not None
+        assert self.config is not None
+        config = self.hydra_context.config_loader.load_sweep_config(self.config, list(job))
+        folder = Path(config.hydra.sweep.dir) / config.hydra.sweep.subdir
+        with read_write(config.hydra.runtime), open_dict(config.hydra.runtime):
+            config.hydra.runtime.output_dir = str(folder.absolute())
+        HydraConfig.instance().set_config(config)  # what `${hydra:…}` refers to
+        return config
+
+    def launch(self, jobs: dict[Job, Path]) -> list[JobReturn]:
+        """Launch the runs: one by one in this process, telling what is left, or all at once through other launchers."""
+        assert self.launcher is not None
+        if not jobs:
+            return []
+        if not isinstance(self.launcher, BasicLauncher):
+            return list(self.launcher.launch(list(jobs), initial_job_idx=0))
+        returns: list[JobReturn] = []
+        began = time.monotonic()
+        for number, (job, folder) in enumerate(jobs.items()):
+            each = (time.monotonic() - began) / max(number, 1)
+            left = f" · about {_minutes(each * (len(jobs) - number))} left" if number else ""
+            log.info("run %d of %d%s · %s", number + 1, len(jobs), left, folder.name)
+            returns += self.launcher.launch([job], initial_job_idx=number)
+        return returns
+
+    def summarise(self, folders: list[Path], returns: list[JobReturn]) -> None:
+        """Print the table over the sweep's finished runs, then every failure with its log."""
+        from qsense.report import print_report, summarise
+
+        begun = [folder for folder in folders if (folder / runs.CONFIG).is_file()]
+        if begun:
+            print_report(summarise(begun))
+        failed = [r for r in returns if r.status != JobStatus.COMPLETED]
+        if failed:
+            lines = [f"{len(failed)} of {len(folders)} runs failed; the same command runs only them again:"]
+            for ret in failed:
+                error = ret._return_value
+                folder = Path(str(OmegaConf.select(cast(DictConfig, ret.hydra_cfg), "hydra.runtime.output_dir")))
+                first = (str(error).splitlines() or [""])[0]
+                lines.append(f"  {folder / runs.FAILURE}\n    {type(error).__name__}: {first}")
+            raise ConfigError("\n".join(lines))
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"

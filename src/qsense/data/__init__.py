@@ -1,0 +1,1 @@
+"""Data sets: one file each, plus the few pieces they share."""

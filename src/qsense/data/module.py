@@ -1,0 +1,35 @@
+"""What every data module states about itself, whatever its task."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from lightning import LightningDataModule
+
+from qsense.signal import Signal
+
+
+class ExperimentData(LightningDataModule):
+    """A LightningDataModule that an experiment can be built around; facts live here and never in a YAML.
+
+    Attributes:
+        dataset: where the data come from; its `name` stands in tables.
+        signal: what the sensor delivers after normalisation: channels, range, unit, rate.
+        num_classes: classes, the same in every fold.
+        class_names: their names, in index order.
+        num_folds: how many ways there are to hold a part out.
+        statistics: what was normalised by, counted and repaired, ready for JSON; after `setup()`.
+    """
+
+    dataset: Any
+    signal: Signal
+    num_classes: int
+    class_names: tuple[str, ...]
+    num_folds: int
+    statistics: dict[str, Any]
+
+    def training_sample(self, count: int = 100_000) -> npt.NDArray[np.float32]:
+        """Up to `count` samples [count, channels] as the quantizer gets them, spread over the training data."""
+        raise NotImplementedError

@@ -1,0 +1,1 @@
+"""Metrics: a pure function first, a module around it."""

@@ -1,0 +1,1 @@
+"""Pictures: one kind per file, each a function from arrays to a Matplotlib figure."""

@@ -1,0 +1,85 @@
+"""One look for all pictures. Without pyplot: no global state, no figure that stays in memory, no display needed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+INK = "#333333"  # text and frames
+FAINT = "#c8ccd0"  # data in the background, grids
+BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY = "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"
+COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, "#000000")  # Okabe and Ito 2008: safe for colour-blind readers
+DASHES = ("-", "--", ":")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+SMALL, NORMAL, LARGE = 7.5, 9, 11  # points
+
+PARAMETERS = {"gamma": "γ", "mu": "μ", "epsilon": "ε"}  # how learned parameters are written in pictures
+
+
+def panels(count: int, width: float, height: float, columns: int = 1) -> tuple[Figure, list[Axes]]:
+    """A figure of `count` equal panels of width × height inches each, filled row by row."""
+    columns = max(1, min(columns, count))
+    rows = -(-count // columns)
+    figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False)
+    axes: list[Axes] = list(grid.flat)
+    for ax in axes[count:]:
+        ax.remove()
+    for ax in axes[:count]:
+        tidy(ax)
+    return figure, axes[:count]
+
+
+def tidy(ax: Axes) -> None:
+    """Frames and ticks of one panel: left and bottom only, small and dark grey."""
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.spines[["left", "bottom"]].set_color(INK)
+    ax.tick_params(labelsize=SMALL, color=INK, labelcolor=INK, length=3)
+    ax.set_axisbelow(True)
+
+
+def line_styles(count: int) -> list[tuple[str, str]]:
+    """(colour, dash) for each of `count` lines: colours alone for up to 7, and then the axes x, y, z as three dashes.
+
+    Sensor axes come in threes (x, y, z of one position), so 21 of them are 7 colours × 3 dashes.
+    """
+    if count <= len(COLOURS):
+        return [(COLOURS[i], "-") for i in range(count)]
+    return [(COLOURS[i // 3 % len(COLOURS)], DASHES[i % 3]) for i in range(count)]
+
+
+def spread(positions: Sequence[float], gap: float) -> list[float]:
+    """Move labels apart along one direction until neighbours are `gap` from each other, each as little as possible.
+
+    >>> spread([0.0, 0.0, 5.0], gap=1.0)
+    [-0.5, 0.5, 5.0]
+    """
+    order = np.argsort(positions, kind="stable")
+    groups: list[tuple[float, int]] = []  # (centre, labels) of runs of labels that touch
+    for index in order:
+        centre, size = float(positions[index]), 1
+        while groups and centre - groups[-1][0] < gap * (size + groups[-1][1]) / 2:
+            other, others = groups.pop()
+            centre, size = (centre * size + other * others) / (size + others), size + others
+        groups.append((centre, size))
+    placed = [centre + gap * (i - (size - 1) / 2) for centre, size in groups for i in range(size)]
+    result = [0.0] * len(placed)
+    for index, place in zip(order, placed, strict=True):
+        result[index] = place
+    return result
+
+
+def save(figure: Figure, path: Path, dpi: int = 150) -> None:
+    """Write a figure as PNG (or what the suffix says), atomically; parent folders are made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        figure.savefig(unfinished, dpi=dpi, facecolor="white", bbox_inches="tight", pad_inches=0.1)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)

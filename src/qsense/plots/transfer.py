@@ -1,0 +1,148 @@
+"""A sensor quantizer's transfer curve and levels over the histogram of the data (γ-Quant, Figs. 2 and 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
+
+from qsense.plots.style import BLUE, FAINT, INK, LARGE, NORMAL, SMALL, VERMILION, panels
+
+Floats = npt.NDArray[np.floating]
+
+MOST_DRAWN = 64  # levels; more than that are the curve itself, and their lines a grey area
+
+
+def plot_transfer(
+    x: npt.ArrayLike,
+    curve: npt.ArrayLike,
+    data: npt.ArrayLike,
+    thresholds: npt.ArrayLike | None = None,
+    levels: npt.ArrayLike | None = None,
+    initial: npt.ArrayLike | None = None,
+    names: Sequence[str] = (),
+    unit: str = "",
+    title: str = "",
+) -> Figure:
+    """Draw the curve, its staircase of levels, the decision thresholds and what the data looks like beneath them.
+
+    One panel where the curve is shared by all axes (over the histogram of all data), else one panel per axis. Each says
+    how much of its bits the data uses: the entropy of the codes. Above 64 levels only the curve is drawn.
+
+    Args:
+        x: analog values at which the curve was evaluated, ascending, [G].
+        curve: the transfer curve there, [G] or [1, G] shared or [C, G] per axis.
+        data: samples of the sensor [n, C] or [n], in the same range as `x`.
+        thresholds: decision thresholds, ascending, [L] or [1, L] or [C, L], L = 2^bits − 1; None without a quantizer.
+        levels: what the network sees for codes 0 … L, [L + 1], [1, L + 1] or [C, L + 1]; None without a quantizer.
+        initial: the curve before training, like `curve`; drawn dashed.
+        names: one per axis, for the panels' titles.
+        unit: unit of `x`, for its label.
+        title: of the whole figure.
+
+    Raises:
+        ValueError: shapes that do not fit each other.
+    """
+    x = np.asarray(x, dtype=np.float64)
+    curves = np.atleast_2d(np.asarray(curve, dtype=np.float64))
+    samples = np.asarray(data, dtype=np.float64)
+    samples = samples[:, None] if samples.ndim == 1 else samples
+    count = len(curves)
+    if curves.shape[1:] != x.shape:
+        raise ValueError(f"the curve has shape {curves.shape}, but x has {x.shape[0]} values")
+    if count > 1 and samples.shape[1] != count:
+        raise ValueError(f"{count} curves for data with {samples.shape[1]} axes")
+    if count > 1 and names and len(names) != count:
+        raise ValueError(f"{len(names)} names for {count} curves")
+    if (thresholds is None) != (levels is None):
+        raise ValueError("give both thresholds and levels, or neither")
+    cuts = None if thresholds is None else _rows(thresholds, count)
+    steps = None if levels is None else _rows(levels, count)
+    if cuts is not None and steps is not None and steps.shape[1] != cuts.shape[1] + 1:
+        raise ValueError(f"{cuts.shape[1]} thresholds need {cuts.shape[1] + 1} levels, got {steps.shape[1]}")
+    before = None if initial is None else _rows(initial, count)
+
+    columns = 1 if count == 1 else 3
+    figure, axes = panels(count, *((5.6, 3.8) if count == 1 else (3.3, 2.4)), columns=columns)
+    for index, ax in enumerate(axes):
+        _histogram(ax, samples.ravel() if count == 1 else samples[:, index], x)
+        if before is not None:
+            ax.plot(x, before[index], color=INK, linewidth=1, linestyle="--", zorder=2)
+        ax.plot(x, curves[index], color=BLUE, linewidth=1.6, zorder=3)
+        note = ""
+        if cuts is not None and steps is not None:
+            values = samples if count == 1 else samples[:, index]
+            note = f"{_used_bits(values, cuts[index]):.2f} of {np.log2(steps.shape[1]):.0f} bits used"
+            if steps.shape[1] <= MOST_DRAWN:
+                _staircase(ax, x, cuts[index], steps[index])
+        if count > 1:
+            name = names[index] if names else f"axis {index}"
+            ax.set_title(name, fontsize=NORMAL, color=INK, loc="left")
+        ax.set_title(note, fontsize=SMALL, color=INK, loc="right")
+        ax.set_xlim(x[0], x[-1])
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.set_major_locator(MaxNLocator(8 if count == 1 else 5, steps=[1, 2, 2.5, 5, 10]))
+        if index >= count - columns:
+            ax.set_xlabel(f"analog value ({unit})" if unit else "analog value", fontsize=NORMAL, color=INK)
+        if index % columns == 0:
+            ax.set_ylabel("what the network sees", fontsize=NORMAL if count == 1 else SMALL, color=INK)
+    if title:
+        figure.suptitle(title, fontsize=LARGE, color=INK)
+    drawn = steps is not None and steps.shape[1] <= MOST_DRAWN
+    _legend(figure, drawn=drawn, initial=before is not None)
+    return figure
+
+
+def _rows(values: npt.ArrayLike, count: int) -> Floats:
+    """Repeat what all axes share."""
+    rows = np.atleast_2d(np.asarray(values, dtype=np.float64))
+    if len(rows) not in (1, count):
+        raise ValueError(f"{len(rows)} rows of thresholds, levels or initial curves for {count} curves")
+    return np.broadcast_to(rows, (count, rows.shape[1]))
+
+
+def _histogram(ax: Axes, values: Floats, x: Floats) -> None:
+    """Grey bars behind the curve, with their own (hidden) scale."""
+    behind = ax.twinx()
+    counts, edges = np.histogram(values[np.isfinite(values)], bins=100, range=(x[0], x[-1]))
+    behind.stairs(counts, edges, fill=True, color=FAINT, alpha=0.8)
+    behind.set_ylim(0, max(counts.max(), 1) * 1.08)
+    behind.set_axis_off()
+    behind.set_zorder(ax.get_zorder() - 1)
+    ax.patch.set_visible(False)
+
+
+def _staircase(ax: Axes, x: Floats, cuts: Floats, steps: Floats) -> None:
+    """The quantized curve, with a hairline at every threshold inside the range."""
+    inside = cuts[(cuts > x[0]) & (cuts < x[-1])]  # a level may be out of reach: its threshold lies outside, or is NaN
+    edges = np.concatenate([x[:1], inside, x[-1:]])
+    codes = np.searchsorted(np.nan_to_num(cuts, nan=np.inf), edges[:-1], side="right")
+    ax.stairs(steps[codes], edges, baseline=None, color=VERMILION, linewidth=1.4, zorder=4)
+    ax.vlines(inside, 0, 1, transform=ax.get_xaxis_transform(), color=VERMILION, linewidth=0.6, alpha=0.45, zorder=1)
+
+
+def _used_bits(values: Floats, cuts: Floats) -> float:
+    """Entropy of the codes, in bits."""
+    codes = np.searchsorted(np.nan_to_num(cuts, nan=np.inf), values[np.isfinite(values)].ravel(), side="right")
+    share = np.bincount(codes, minlength=len(cuts) + 1) / max(codes.size, 1)
+    share = share[share > 0]
+    return float(-(share * np.log2(share)).sum()) + 0.0  # + 0.0: no "-0.00"
+
+
+def _legend(figure: Figure, drawn: bool, initial: bool) -> None:
+    handles: list[Line2D | Patch] = [Line2D([], [], color=BLUE, linewidth=1.6, label="transfer curve")]
+    if initial:
+        handles.append(Line2D([], [], color=INK, linewidth=1, linestyle="--", label="before training"))
+    if drawn:
+        handles.append(Line2D([], [], color=VERMILION, linewidth=1.4, label="levels"))
+        handles.append(Line2D([], [], color=VERMILION, linewidth=0.6, alpha=0.6, label="thresholds"))
+    handles.append(Patch(color=FAINT, label="data"))
+    figure.legend(
+        handles=handles, loc="outside lower center", ncols=len(handles), fontsize=SMALL, frameon=False, labelcolor=INK
+    )

@@ -1,0 +1,1 @@
+"""Quantizers: of the sensor (its ADC) and of the network."""

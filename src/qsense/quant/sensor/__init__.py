@@ -1,0 +1,1 @@
+"""Sensor quantizers: simulated ADCs, one curve per file."""

@@ -1,0 +1,439 @@
+"""A simulated analog-to-digital converter: a monotone transfer curve, then a uniform quantizer (γ-Quant, eqs. 1-2).
+
+Two ideas carry the file. The curve is never evaluated on samples: it is inverted once, in float64, at the 2^bits - 1
+points where the code changes, and samples are compared with those *decision levels*, as the hardware would. And the
+comparison runs like a successive-approximation ADC: one comparison per bit, each against the level that the bits
+found so far select.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from qsense.quant.ste import straight_through
+from qsense.signal import Signal
+
+# Samples per block on a CPU: temporaries stay in the second-level cache, and it is just below 32768, from where torch
+# splits an operation among threads; so sums come out the same on any number of threads.
+BLOCK = 32_000
+
+
+class Tables(NamedTuple):
+    """What conversion looks up, in the dtype of the samples.
+
+    Args:
+        thresholds: decision levels [rows, 2^bits - 1], ascending; for devices with a fast search.
+        tree: the same as a search tree, one flat table [rows · 2^depth] per bit.
+        values: what each code stands for in the output, [rows · 2^bits].
+    """
+
+    thresholds: Tensor
+    tree: list[Tensor]
+    values: Tensor
+
+
+class SensorQuantizer(nn.Module, ABC):
+    """A sensor's ADC of `bits` bits over the signal's range; a subclass adds its transfer `curve` and its parameters.
+
+    Samples `x` are first expressed in *unit coordinates* `u = (x - offset) / scale`, which run over [-1, 1] for a
+    bipolar signal and over [0, 1] for a unipolar one; `z = curve(u)` covers the same interval, is cut off at its ends,
+    and is rounded to one of 2^bits evenly spaced levels:
+
+        v = L·z (unipolar) or L·(z + 1)/2 (bipolar),  L = 2^bits - 1,  code = floor(v + ½) or floor(v),
+
+    and the network sees `decode(encode(x))`, the level in the sensor's own unit. Gradients go straight through the
+    rounding, and are zero where z was cut off.
+
+    **Channels** are dimension 1 of a 4-D input (images, B×C×H×W) and the last dimension of any other (series, B×T×C).
+
+    **Numbers.** Float16, bfloat16 and integer input is taken as float32, and the output is float32, also under
+    autocast; float64 input is compared in float64 and gives float64. The result is contiguous.
+
+    **A new curve** overrides `curve` and is done: `inverse` and `pullback` have general, slower defaults.
+
+    Args:
+        signal: what the sensor delivers; its range must be known.
+        bits: resolution, 1 … 16.
+        rounding: "round" (half up) or "floor" (γ-Quant's eq. 2: the top code appears only at the top of the range).
+        surrogate: "ste": training sees the quantized values; "noise": training sees the unrounded curve plus uniform
+            noise of one step's width (evaluation is always quantized).
+        output: "level": values in the sensor's unit; "code": the codes themselves, as floats.
+        per_channel: one curve per channel instead of one for all.
+        lr: own learning rate of the curve's parameters; None means the network's.
+
+    Raises:
+        ValueError: an argument outside what is listed, or a signal whose range nobody has stated.
+    """
+
+    def __init__(
+        self,
+        signal: Signal,
+        bits: int,
+        rounding: str = "round",
+        surrogate: str = "ste",
+        output: str = "level",
+        per_channel: bool = False,
+        lr: float | None = None,
+    ) -> None:
+        super().__init__()
+        name = type(self).__name__
+        if isinstance(bits, bool) or not isinstance(bits, int) or not 1 <= bits <= 16:
+            raise ValueError(f"bits={bits!r}: {name} needs an integer from 1 to 16")
+        for key, value, allowed in (
+            ("rounding", rounding, ("round", "floor")),
+            ("surrogate", surrogate, ("ste", "noise")),
+            ("output", output, ("level", "code")),
+        ):
+            if value not in allowed:
+                raise ValueError(f"{key}={value!r}: {name} allows {' or '.join(allowed)}")
+        if not isinstance(per_channel, bool):
+            raise ValueError(f"per_channel={per_channel!r}: {name} allows true or false")
+        if lr is not None and not 0 <= lr < float("inf"):
+            raise ValueError(f"lr={lr!r}: {name} needs a learning rate of at least 0, or null for the network's")
+        if signal.low is None or signal.high is None:
+            raise ValueError(
+                f"{name} needs the sensor's range, which this signal does not state (low=None, high=None): "
+                "state the data set's range, or normalise the data to one (data.normalise=dataset, train or range)"
+            )
+        if per_channel and signal.channels << bits > 1 << 24:  # the search counts in float32, exact up to here
+            raise ValueError(f"bits={bits}: {name} with {signal.channels} curves allows channels · 2^bits ≤ 2^24")
+        self.signal = signal
+        self.bits = bits
+        self.rounding = rounding
+        self.surrogate = surrogate
+        self.output = output
+        self.per_channel = per_channel
+        self.lr = lr
+        self.rows = signal.channels if per_channel else 1
+        self.bottom = -1.0 if signal.bipolar else 0.0  # of the unit coordinates; their top is 1
+        self.scale = (signal.high - signal.low) / (2 if signal.bipolar else 1)
+        self.offset = signal.low / 2 + signal.high / 2 if signal.bipolar else signal.low
+        # Look-up tables in use, each with what it was built for; not part of the state.
+        self._tables: tuple[object, Tensor] | None = None
+        self._search: tuple[object, Tensor, list[Tensor]] | None = None
+
+    # The curve -------------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def curve(self, u: Tensor) -> Tensor:
+        """Transfer curve in unit coordinates, non-decreasing in u.
+
+        Args:
+            u: [n] or [rows, n], float32 or float64; rows = channels where the curve is per channel, else 1.
+
+        Returns:
+            z, [rows, n] or broadcastable to it, in the dtype of u.
+        """
+
+    def inverse(self, z: Tensor) -> Tensor:
+        """Smallest u with curve(u) ≥ z: float64 [n] → float64 [rows, n] or broadcastable to it.
+
+        This default bisects over the *representable* float64 numbers of the range, so it is exact to the last bit, for
+        steep curves and for tiny thresholds too. It is +inf where the curve stays below z on the whole range and -inf
+        where it starts at or above it. A closed form is faster: 64 evaluations of the curve become one.
+        """
+
+        def ordinal(u: Tensor) -> Tensor:  # number floats in their order, so that halfway means half of the floats
+            pattern = u.view(torch.int64)
+            return torch.where(pattern < 0, torch.iinfo(torch.int64).min - pattern, pattern)
+
+        def number(ordinals: Tensor) -> Tensor:
+            pattern = torch.where(ordinals < 0, torch.iinfo(torch.int64).min - ordinals, ordinals)
+            return pattern.view(torch.float64)
+
+        z = z.expand(self.rows, -1)
+        low, high = torch.full_like(z, self.bottom), torch.ones_like(z)
+        below, above = self.curve(high) < z, self.curve(low) >= z
+        left, right = ordinal(low), ordinal(high)
+        for _ in range(64):
+            middle = (left & right) + ((left ^ right) >> 1)
+            reached = self.curve(number(middle)) >= z
+            left, right = torch.where(reached, left, middle), torch.where(reached, middle, right)
+        u = number(right).masked_fill(below, torch.inf)
+        return u.masked_fill(above, -torch.inf)
+
+    def pullback(
+        self, u: Tensor, grad: Tensor, wants_u: bool, wants: Sequence[bool]
+    ) -> tuple[Tensor | None, list[Tensor | None]]:
+        """Gradients of Σ grad · z through z = curve(u), zero where z is cut off.
+
+        This default evaluates the curve again under autograd; closed forms are several times faster.
+
+        Args:
+            u: samples in unit coordinates, [rows, n]; not to be changed.
+            grad: gradient arriving at z, [rows, n]; not to be changed.
+            wants_u: whether u's gradient is needed.
+            wants: for each of `parameters()`, whether its gradient is needed.
+
+        Returns:
+            The gradient of u, [rows, n], and one of each parameter, in its shape; None where not needed.
+        """
+        parameters = list(self.parameters())
+        with torch.enable_grad():
+            inside = u.clamp(self.bottom, 1.0).detach().requires_grad_(wants_u)
+            z = self.curve(inside).expand_as(u)
+            passed = grad * (inside == u) * ((z >= self.bottom) & (z <= 1.0))
+            wanted = [inside] * wants_u + [p for p, want in zip(parameters, wants, strict=True) if want]
+            found = iter(torch.autograd.grad(z, wanted, passed, allow_unused=True) if z.requires_grad else ())
+        of_u = next(found, None) if wants_u else None
+        return of_u, [next(found, None) if want else None for want in wants]
+
+    # The converter ---------------------------------------------------------------------------------------------------
+
+    def forward(self, x: Tensor) -> Tensor:
+        """What the network sees, in the shape of x: `decode(encode(x))`, or its noisy surrogate in training.
+
+        NaN stays NaN. Infinities take the code at their end of the range.
+        """
+        value = self._noisy if self.training and self.surrogate == "noise" else self._converted
+        with torch.autocast(x.device.type, enabled=False):
+            return straight_through(x, value, self._gradients, list(self.parameters()))
+
+    @torch.no_grad()
+    def encode(self, x: Tensor) -> Tensor:
+        """Codes 0 … 2^bits - 1 of finite samples, int32 in the shape of x: how many thresholds are ≤ x.
+
+        Raises:
+            ValueError: x holds NaN or infinity; the message says how many and where the first one is.
+        """
+        finite = torch.isfinite(x)
+        if not finite.all():
+            where = (~finite).nonzero()
+            first = tuple(where[0].tolist())
+            raise ValueError(
+                f"{len(where)} of {x.numel()} samples are not finite, the first is {x[first].item()} at {list(first)}: "
+                "an ADC has no code for them; fill or reject them when loading the data"
+            )
+        x = self._samples(x)
+        tables = self._lookup(x)
+        rows = torch.arange(self.rows, device=x.device, dtype=torch.int32)[:, None] << self.bits
+        codes = torch.empty(x.shape, dtype=torch.int32, device=x.device)
+        for block, out in zip(self._blocks(x), self._blocks(codes), strict=True):
+            out.copy_(self._positions(block.contiguous(), tables)).sub_(rows)
+        return codes
+
+    @torch.no_grad()
+    def decode(self, codes: Tensor) -> Tensor:
+        """What the network sees for each code, float32 in the shape of `codes`.
+
+        Raises:
+            ValueError: codes that are not integers or not within 0 … 2^bits - 1.
+        """
+        if codes.is_floating_point() or codes.is_complex() or codes.dtype == torch.bool:
+            raise ValueError(f"codes of dtype {codes.dtype}: decode needs integers")
+        codes = codes.long()
+        if codes.numel() and (codes.min() < 0 or codes.max() >= 1 << self.bits):
+            raise ValueError(
+                f"codes from {int(codes.min())} to {int(codes.max())}: "
+                f"{self.bits} bits allow 0 to {(1 << self.bits) - 1}"
+            )
+        return self._values(codes.device).float()[codes]
+
+    @torch.no_grad()
+    def thresholds(self) -> Tensor:
+        """Decision levels in the sensor's unit, float64 [rows, 2^bits - 1]; rows = channels where the curve is per
+        channel, else 1. Code k begins at entry k - 1. Levels outside the range are those that no sample reaches.
+        """
+        steps = (1 << self.bits) - 1
+        k = torch.arange(1, steps + 1, dtype=torch.float64, device=self._device())
+        half = 1 if self.rounding == "round" else 0
+        # One division of exact integers, so that levels which are representable come out exactly.
+        z = (2 * k - half) / (2 * steps) if self.bottom == 0 else (2 * k - half - steps) / steps
+        return _snap(self.offset + self.scale * self.inverse(z)).expand(self.rows, -1)
+
+    @torch.no_grad()
+    def levels(self) -> Tensor:
+        """Reconstruction value of every code in the sensor's unit, float64 [2^bits]; the same for every channel."""
+        steps = (1 << self.bits) - 1
+        k = torch.arange(steps + 1, dtype=torch.float64, device=self._device())
+        return _snap(self.offset + self.scale * (k / steps if self.bottom == 0 else (2 * k - steps) / steps))
+
+    def to_unit(self, x: Tensor) -> Tensor:
+        """Sensor's unit → unit coordinates; x itself where the two are the same."""
+        if (self.offset, self.scale) == (0.0, 1.0):
+            return x
+        # In float64, or a saturated sample, exactly at the end of the range, might land just beyond it.
+        return ((x.double() - self.offset) / self.scale).to(x.dtype)
+
+    # Training --------------------------------------------------------------------------------------------------------
+
+    def clamp_(self) -> None:
+        """Put parameters back where they make sense, after an optimiser step; nothing to do by default."""
+
+    def trajectory(self) -> dict[str, list[float]]:
+        """Current learned values in natural terms, for logging; empty without parameters."""
+        return {}
+
+    def parameter_groups(self, lr: float) -> list[dict[str, Any]]:
+        """Optimiser groups: the curve's parameters at their own rate, without weight decay; empty without any.
+
+        Args:
+            lr: the network's learning rate, used where the quantizer has none of its own.
+        """
+        parameters = [p for p in self.parameters() if p.requires_grad]
+        rate = lr if self.lr is None else self.lr
+        return [{"params": parameters, "lr": rate, "weight_decay": 0.0}] if parameters else []
+
+    def extra_repr(self) -> str:
+        """Settings, as `print(module)` shows them."""
+        signal = self.signal
+        return (
+            f"bits={self.bits}, range=[{signal.low:g}, {signal.high:g}] {signal.unit}, rounding={self.rounding}, "
+            f"surrogate={self.surrogate}, output={self.output}, per_channel={self.per_channel}"
+        )
+
+    # How it is done --------------------------------------------------------------------------------------------------
+
+    def _device(self) -> torch.device | None:
+        return next((p.device for p in self.parameters()), None)
+
+    def _samples(self, x: Tensor) -> Tensor:
+        """x as it is converted: contiguous float32, or float64 if it was."""
+        if self.per_channel:
+            dim = 1 if x.dim() == 4 else -1
+            found = x.shape[dim] if x.dim() else 0
+            if found != self.rows:
+                raise ValueError(
+                    f"input of shape {list(x.shape)} has {found} channels on dimension {dim}, "
+                    f"the signal has {self.rows}"
+                )
+        return (x if x.dtype == torch.float64 else x.float()).contiguous()
+
+    def _blocks(self, x: Tensor) -> list[Tensor]:
+        """Views [rows, n] that together cover the contiguous x once, small enough for the cache on a CPU."""
+        width = max(BLOCK // self.rows, 1) if x.device.type == "cpu" else max(x.numel(), 1)
+        if self.rows == 1:
+            return list(torch.split(x.view(1, -1), width, 1))
+        if x.dim() == 4:
+            return [block for sample in x.flatten(2) for block in torch.split(sample, width, 1)]
+        return list(torch.split(x.view(-1, self.rows).t(), width, 1))
+
+    def _values(self, device: torch.device) -> Tensor:
+        """What each code stands for in the output, float64 [2^bits]."""
+        if self.output == "code":
+            return torch.arange(1 << self.bits, dtype=torch.float64, device=device)
+        levels = self.levels().to(device)
+        # Under floor a linear level *is* a decision level: rounded to float32 alike, it keeps its own code.
+        return _round_up(levels).double() if self.rounding == "floor" else levels
+
+    @torch.no_grad()
+    def _lookup(self, x: Tensor) -> Tables:
+        """The tables for samples like x; what depends on parameters is built again only when one has changed."""
+        like = (x.dtype, x.device)
+        if self._tables is None or self._tables[0] != like:
+            self._tables = (like, self._values(x.device).to(x.dtype).repeat(self.rows))
+            self._search = None
+        values = self._tables[1]
+        parameters = list(self.parameters())
+        # Comparing values needs them on the host; on other devices that would mean waiting for the device.
+        on_host = all(p.device.type == "cpu" for p in parameters)
+        current = [p.tolist() for p in parameters] if on_host else None
+        if self._search is None or current is None or self._search[0] != current:
+            exact = self.thresholds().to(x.device)
+            thresholds = exact if x.dtype == torch.float64 else _round_up(exact)
+            spacing = [1 << (self.bits - depth) for depth in range(self.bits)]
+            tree = [thresholds[:, step // 2 - 1 :: step].reshape(-1) for step in spacing]
+            self._search = (current, thresholds.contiguous(), tree)
+        return Tables(self._search[1], self._search[2], values)
+
+    def _positions(self, x: Tensor, tables: Tables) -> Tensor:
+        """row · 2^bits + code of a contiguous block [rows, n], int32; a NaN's is arbitrary."""
+        row = torch.arange(self.rows, device=x.device, dtype=x.dtype)[:, None] if self.rows > 1 else None
+        if x.device.type != "cpu":
+            found = torch.searchsorted(tables.thresholds, x, right=True, out_int32=True)
+            return found if row is None else found + (row.int() << self.bits)
+        # Comparisons write 1.0 and 0.0 instead of booleans: that is the vectorised form, 3 times as fast.
+        prefix = torch.ge(x, tables.tree[0][:, None], out=torch.empty_like(x))
+        if row is not None:
+            prefix.add_(row, alpha=2)
+        index = torch.empty(x.shape, dtype=torch.int32)
+        level = torch.empty_like(x)
+        for table in tables.tree[1:]:
+            torch.index_select(table, 0, index.copy_(prefix).view(-1), out=level.view(-1))
+            torch.ge(x, level, out=level)
+            prefix = torch.add(level, prefix, alpha=2, out=prefix)
+        return index.copy_(prefix)
+
+    def _converted(self, x: Tensor) -> Tensor:
+        x = self._samples(x)
+        tables = self._lookup(x)
+        result = torch.empty_like(x)
+        for block, out in zip(self._blocks(x), self._blocks(result), strict=True):
+            samples = block.contiguous()
+            value = tables.values.index_select(0, self._positions(samples, tables).view(-1)).view(samples.shape)
+            # On a CPU one look at the sum tells whether a NaN may be there; elsewhere looking would mean waiting.
+            if samples.device.type != "cpu" or samples.sum().isnan():
+                value = torch.where(samples.isnan(), samples, value)
+            out.copy_(value)
+        return result
+
+    def _noisy(self, x: Tensor) -> Tensor:
+        """The unrounded curve plus uniform noise of one step: v - U[0, 1) under floor, v + ½ - U[0, 1) under round."""
+        x = self._samples(x)
+        shift, gain = self._output_line()
+        step = (1.0 - self.bottom) / ((1 << self.bits) - 1)
+        bias = 0.5 if self.rounding == "round" else 0.0
+        result = torch.empty_like(x)
+        for block, out in zip(self._blocks(x), self._blocks(result), strict=True):
+            z = self.curve(self.to_unit(block.contiguous())).clamp(self.bottom, 1.0)
+            noise = torch.rand_like(z).neg_().add_(bias)
+            out.copy_(z.add(noise, alpha=step).mul_(gain).add_(shift))
+        return result
+
+    def _output_line(self) -> tuple[float, float]:
+        """(shift, gain): the output is shift + gain · z."""
+        if self.output == "level":
+            return self.offset, self.scale
+        gain = ((1 << self.bits) - 1) / (1.0 - self.bottom)
+        return -self.bottom * gain, gain
+
+    def _gradients(
+        self, x: Tensor, grad: Tensor, wants_x: bool, wants: Sequence[bool]
+    ) -> tuple[Tensor | None, list[Tensor | None]]:
+        samples = self._samples(x)
+        _, gain = self._output_line()
+        result = torch.empty_like(samples) if wants_x else None
+        parameters = list(self.parameters())
+        # Each block sums some 10^4 float32 terms; the blocks are added in float64.
+        totals = [
+            torch.zeros_like(p, dtype=torch.float64) if want else None
+            for p, want in zip(parameters, wants, strict=True)
+        ]
+        outs = self._blocks(result) if result is not None else [None] * len(self._blocks(samples))
+        with torch.autocast(x.device.type, enabled=False):
+            grads = self._blocks(grad.to(samples.dtype).contiguous())
+            for block, arriving, out in zip(self._blocks(samples), grads, outs, strict=True):
+                u = self.to_unit(block.contiguous())
+                of_u, of_parameters = self.pullback(u, arriving.contiguous(), wants_x, wants)
+                if out is not None and of_u is not None:
+                    torch.mul(of_u, gain / self.scale, out=out) if gain != self.scale else out.copy_(of_u)
+                elif out is not None:
+                    out.zero_()
+                for total, found in zip(totals, of_parameters, strict=True):
+                    if total is not None and found is not None:
+                        total.add_(found)
+        of_x = None if result is None else result.to(x.dtype)
+        return of_x, [
+            None if total is None else total.mul_(gain).to(p.dtype) for total, p in zip(totals, parameters, strict=True)
+        ]
+
+
+def _round_up(values: Tensor) -> Tensor:
+    """Smallest float32 ≥ each float64: for a float32 x, `x ≥ float32 threshold` then equals `x ≥ float64 threshold`."""
+    nearest = values.float()
+    return torch.where(nearest < values, nearest.nextafter(torch.full_like(nearest, torch.inf)), nearest)
+
+
+def _snap(values: Tensor) -> Tensor:
+    """Replace float64 values by the float32 number within 2^-49 of them, where there is one.
+
+    Computed levels carry a few float64 rounding errors. Where a representable sample lies that close, it is the tie
+    itself (a 12-bit count on a 12-bit converter, say) and has to fall on the upper side.
+    """
+    nearest = values.float().double()
+    return torch.where((values - nearest).abs() <= values.abs() * 2.0**-49, nearest, values)

@@ -1,0 +1,67 @@
+"""The logarithmic ADC: levels in fixed ratios (γ-Quant, eqs. 3-4 with fixed end points)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from qsense.quant.sensor.base import SensorQuantizer
+from qsense.signal import Signal
+
+
+class Log(SensorQuantizer):
+    """z = sign(u) · ln(1 + |u|/ε) / ln(1 + 1/ε), ε = 1 / (2^native_bits - 1): a fixed, not learned curve.
+
+    On [0, 1] this is (ln(u + ε) - ln ε) / (ln(1 + ε) - ln ε): eq. 3, mapped to [0, 1] between fixed end points, since a
+    real ADC cannot know an image's own minimum and maximum (eq. 4). Signed signals get the odd extension.
+
+    Args:
+        signal: what the sensor delivers.
+        bits: resolution, 1 … 16.
+        native_bits: resolution n of the sensor itself, 1 … 32; ε is one of its steps (eq. 3's "+ 1" on raw counts).
+        rounding: "round" (half up) or "floor".
+        surrogate: "ste" or "noise", what training sees.
+        output: "level" (in the sensor's unit) or "code".
+
+    Raises:
+        ValueError: an argument outside what is listed.
+
+    >>> log = Log(Signal(channels=1, low=0.0, high=1.0, unit=""), bits=2, native_bits=12)
+    >>> [round(t, 4) for t in log.thresholds()[0].tolist()]
+    [0.0007, 0.0154, 0.2498]
+    """
+
+    def __init__(
+        self,
+        signal: Signal,
+        bits: int,
+        native_bits: int = 12,
+        rounding: str = "round",
+        surrogate: str = "ste",
+        output: str = "level",
+    ) -> None:
+        super().__init__(signal, bits, rounding, surrogate, output)
+        if isinstance(native_bits, bool) or not isinstance(native_bits, int) or not 1 <= native_bits <= 32:
+            raise ValueError(f"native_bits={native_bits!r}: Log needs an integer from 1 to 32")
+        self.native_bits = native_bits
+        self.epsilon = 1.0 / ((1 << native_bits) - 1)
+
+    def curve(self, u: Tensor) -> Tensor:
+        """z = sign(u) · ln(1 + |u|/ε) / ln(1 + 1/ε)."""
+        return ((u.abs() / self.epsilon).log1p() / math.log1p(1 / self.epsilon)).copysign(u)
+
+    def inverse(self, z: Tensor) -> Tensor:
+        """u = sign(z) · ε · ((1 + 1/ε)^|z| - 1)."""
+        return (z.abs() * math.log1p(1 / self.epsilon)).expm1_().mul_(self.epsilon).copysign_(z)
+
+    def pullback(
+        self, u: Tensor, grad: Tensor, wants_u: bool, wants: Sequence[bool]
+    ) -> tuple[Tensor | None, list[Tensor | None]]:
+        """∂z/∂u = 1 / ((|u| + ε) · ln(1 + 1/ε)) inside the range, 0 outside."""
+        inside = u.clamp(self.bottom, 1.0)
+        inside = torch.eq(inside, u, out=inside).mul_(grad)
+        slope = u.abs().add_(self.epsilon).mul_(math.log1p(1 / self.epsilon))
+        return inside.div_(slope), []

@@ -1,0 +1,83 @@
+"""Straight-through gradients: forward takes a step, backward does as if it had not (Bengio et al., 2013)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+Pullback = Callable[[Tensor, Tensor, bool, Sequence[bool]], tuple[Tensor | None, Sequence[Tensor | None]]]
+
+
+class _StraightThrough(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, value: Callable[[Tensor], Tensor], pullback: Pullback, *parameters: Tensor
+    ) -> Tensor:
+        ctx.pullback = pullback
+        ctx.save_for_backward(x, *parameters)
+        return value(x)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        wants_x, _, _, *wants = ctx.needs_input_grad
+        of_x, of_parameters = ctx.pullback(ctx.saved_tensors[0], grad, wants_x, wants)
+        return of_x, None, None, *of_parameters
+
+
+def straight_through(
+    x: Tensor, value: Callable[[Tensor], Tensor], pullback: Pullback, parameters: Sequence[Tensor] = ()
+) -> Tensor:
+    """Give `value(x)` a gradient of its own; only x and the parameters are kept for backward.
+
+    Args:
+        x: input of any shape.
+        value: what forward returns; may be as discontinuous as it likes.
+        pullback: `pullback(x, grad, wants_x, wants_parameters)` → gradients of x and of each
+            parameter, None where unwanted.
+        parameters: tensors that `value` depends on besides x.
+
+    >>> x = torch.tensor([0.2, 0.7], requires_grad=True)
+    >>> y = straight_through(x, torch.sign, lambda x, grad, *_: (grad * 10, ()))
+    >>> y.sum().backward()
+    >>> y.tolist(), x.grad.tolist()
+    ([1.0, 1.0], [10.0, 10.0])
+    """
+    result: Tensor = _StraightThrough.apply(x, value, pullback, *parameters)
+    return result
+
+
+class _Floor(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, v: Tensor, shift: float) -> Tensor:
+        return torch.floor(v + shift if shift else v)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        return grad, None
+
+
+def floor(v: Tensor) -> Tensor:
+    """Largest integer ≤ v, with the gradient of v.
+
+    >>> v = torch.tensor([-0.5, 1.9], requires_grad=True)
+    >>> floor(v).sum().backward()
+    >>> floor(v).tolist(), v.grad.tolist()
+    ([-1.0, 1.0], [1.0, 1.0])
+    """
+    result: Tensor = _Floor.apply(v, 0.0)
+    return result
+
+
+def round_half_up(v: Tensor) -> Tensor:
+    """Nearest integer, ties upwards (as `floor(v + 1/2)`; `torch.round` takes ties to even), with the gradient of v.
+
+    >>> round_half_up(torch.tensor([-0.5, 0.5, 1.5, 2.4])).tolist()
+    [0.0, 1.0, 2.0, 2.0]
+    """
+    result: Tensor = _Floor.apply(v, 0.5)
+    return result

@@ -1,0 +1,129 @@
+"""A run's folder: what is in it, whether it is finished, and how it is written."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+import traceback
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+RESULT = "metrics.json"  # written last: its presence means finished
+CONFIG = "config.yaml"
+RECORD = "run.json"
+FAILURE = "failed.txt"
+CHECKPOINT = Path("checkpoints") / "last.ckpt"
+PACKAGES = ("qsense", "torch", "lightning", "hydra-core", "omegaconf", "torchmetrics", "numpy")
+
+# The parts of a configuration that decide a run's numbers.
+GROUPS = ("quant", "data", "model", "task", "trainer")
+# Where a run happens and what it shows, not what it computes: changing these gives the same run.
+NOT_SCIENCE = {
+    "trainer": {"_target_", "accelerator", "devices", "num_nodes", "strategy", "num_sanity_val_steps", "profiler",
+                "log_every_n_steps", "enable_progress_bar", "enable_model_summary", "enable_checkpointing"},
+    "data": {"cache", "num_workers", "root", "download", "url", "sha256"},
+}  # fmt: skip
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file so that a reader, or a crash, sees the old text or the new and never half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON atomically, the same bytes for the same content."""
+    write_atomically(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def finished(run: Path) -> bool:
+    """Whether a run has its result."""
+    return (run / RESULT).is_file()
+
+
+def checkpoint(run: Path) -> Path | None:
+    """The checkpoint to resume from, or None where the run has none yet."""
+    path = run / CHECKPOINT
+    return path if path.is_file() else None
+
+
+def result(run: Path) -> dict[str, Any]:
+    """What a finished run recorded.
+
+    Raises:
+        FileNotFoundError: the run is not finished.
+    """
+    if not finished(run):
+        raise FileNotFoundError(f"{run} holds no {RESULT}: it is no run, or one that has not finished")
+    content: dict[str, Any] = json.loads((run / RESULT).read_text(encoding="utf-8"))
+    return content
+
+
+def start(run: Path, config_yaml: str, overrides: list[str]) -> None:
+    """Note what is about to run: its configuration, and where and with which versions."""
+    (run / FAILURE).unlink(missing_ok=True)
+    write_atomically(run / CONFIG, config_yaml)
+    versions = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            versions[package] = "not installed"
+    _update(
+        run,
+        status="running",
+        command=[sys.executable, "-m", "qsense.train", *overrides],
+        git_revision=git_revision(),
+        versions=versions | {"python": platform.python_version()},
+        host=platform.node(),
+        started=[*_record(run).get("started", []), time.time()],
+    )
+
+
+def finish(run: Path, content: dict[str, Any]) -> None:
+    """Record a run's result; after this it counts as finished."""
+    _update(run, status="finished", ended=time.time())
+    write_json(run / RESULT, content)
+
+
+def fail(run: Path) -> None:
+    """Record the exception being handled, with its traceback."""
+    write_atomically(run / FAILURE, traceback.format_exc())
+    _update(run, status="failed", ended=time.time())
+
+
+def _record(run: Path) -> dict[str, Any]:
+    path = run / RECORD
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def _update(run: Path, **changes: Any) -> None:
+    write_json(run / RECORD, _record(run) | changes)
+
+
+def git_revision() -> str | None:
+    """The checkout's commit, with `-dirty` where files differ from it; None for an installed package."""
+    folder = Path(__file__).parents[2]
+    if not (folder / "pyproject.toml").is_file():
+        return None
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() or None

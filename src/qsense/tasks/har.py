@@ -1,0 +1,106 @@
+"""Human activity recognition: classify windows of accelerometer samples (γ-Quant, section 4)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from qsense.data.har import Windows
+from qsense.metrics.f1 import HARScore
+from qsense.quant.sensor.base import SensorQuantizer
+from qsense.tasks.base import Task
+
+
+class HARTask(Task):
+    """Weighted cross-entropy, Adam, step-wise falling learning rate; macro-F1 over windows and samples.
+
+    Class c weighs n/(K·n_c) over the fold's training windows, 0 where it does not occur in them.
+
+    Args:
+        network: (B, T, C) → (B, K) logits.
+        sensor: the accelerometer's quantizer.
+        class_names: names of the K classes, NULL included.
+        lr: Adam's learning rate.
+        weight_decay: Adam's L2 penalty on the network's weights; the quantizer has none.
+        lr_step: epochs between two reductions of the learning rate.
+        lr_factor: what each reduction multiplies it by.
+    """
+
+    network_facts = ("channels", "window", "num_classes")
+    monitor = "f1_sample"
+
+    def __init__(
+        self,
+        network: nn.Module,
+        sensor: SensorQuantizer,
+        class_names: tuple[str, ...],
+        lr: float = 1e-4,
+        weight_decay: float = 1e-6,
+        lr_step: int = 10,
+        lr_factor: float = 0.9,
+    ) -> None:
+        super().__init__(network, sensor)
+        self.class_names = class_names
+        self.lr = lr
+        self.weight_decay = weight_decay
+        self.lr_step = lr_step
+        self.lr_factor = lr_factor
+        self.register_buffer("class_weights", torch.ones(len(class_names)))
+        self.val_score = HARScore(class_names)
+        self.test_score = HARScore(class_names)
+        self._results: dict[str, Any] = {}
+
+    def setup(self, stage: str) -> None:
+        if stage == "fit":
+            self.class_weights = self.trainer.datamodule.class_weights.to(self.device)  # type: ignore[attr-defined]
+
+    def loss(self, logits: Tensor, y: Tensor) -> Tensor:
+        """Class-weighted cross-entropy of logits [B, K] and classes [B], averaged over the batch's weights."""
+        return cross_entropy(logits.float(), y, weight=self.class_weights)
+
+    def training_step(self, batch: Windows, batch_idx: int) -> Tensor:
+        loss = self.loss(self(batch.x), batch.y)
+        self.log("train/loss", loss, on_step=True, on_epoch=False, prog_bar=True)
+        return loss
+
+    def validation_step(self, batch: Windows, batch_idx: int) -> None:
+        logits = self(batch.x)
+        self.val_score.update(logits, batch.y, batch.covered)
+        self.log("val/loss", self.loss(logits, batch.y), batch_size=len(batch.y), sync_dist=True)
+
+    def on_validation_epoch_end(self) -> None:
+        score = self.val_score.compute()
+        self.log("val/f1", score[self.monitor], prog_bar=True)
+        self.log_dict({f"val/{name}": value for name, value in score.items()})
+        self.val_score.reset()
+
+    def test_step(self, batch: Windows, batch_idx: int) -> None:
+        logits = self(batch.x)
+        self.test_score.update(logits, batch.y, batch.covered)
+        self.log("test/loss", self.loss(logits, batch.y), batch_size=len(batch.y), sync_dist=True)
+
+    def on_test_epoch_start(self) -> None:
+        self.test_score.reset()
+
+    def on_test_epoch_end(self) -> None:
+        metrics = self.test_score.compute()
+        self.log_dict({f"test/{name}": value for name, value in metrics.items()})
+        with self.test_score.sync_context():  # the counts of all processes
+            self._results = {
+                "metrics": metrics,
+                "per_class": self.test_score.per_class(),
+                "confusion": self.test_score.window_confusion.tolist(),
+            }
+
+    def results(self) -> dict[str, Any]:
+        """Window- and sample-wise scores of the last test, by class too, and its confusion matrix (rows = truth)."""
+        return self._results
+
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+        optimizer = torch.optim.Adam(self.parameter_groups(self.lr), lr=self.lr, weight_decay=self.weight_decay)
+        schedule = torch.optim.lr_scheduler.StepLR(optimizer, self.lr_step, self.lr_factor)
+        return {"optimizer": optimizer, "lr_scheduler": schedule}

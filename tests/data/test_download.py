@@ -1,0 +1,178 @@
+"""Downloads from a local server: good, truncated, wrong, missing, resumed; archives that cannot be trusted."""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+import threading
+import zipfile
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from qsense.data import download as module
+from qsense.data.download import download, extract
+from qsense.data.recordings import DataError, DataMissingError
+
+CONTENT = bytes(range(256)) * 40
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+
+class Handler(BaseHTTPRequestHandler):
+    ranges: list[str | None]
+
+    def do_GET(self) -> None:
+        asked = self.headers.get("Range")
+        self.ranges.append(asked)
+        if self.path == "/missing":
+            self.send_error(404)
+            return
+        start = int(asked[6:-1]) if asked and self.path != "/no_ranges" else 0
+        if start >= len(CONTENT):
+            self.send_response(416)
+            self.send_header("Content-Range", f"bytes */{len(CONTENT)}")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        self.send_response(206 if start else 200)
+        self.send_header("Content-Length", str(len(CONTENT) - start))
+        self.end_headers()
+        self.wfile.write(CONTENT[start : start + 1000] if self.path == "/truncated" else CONTENT[start:])
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    Handler.ranges = []
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        threading.Thread(target=http.serve_forever, args=(0.01,), daemon=True).start()
+        yield f"http://127.0.0.1:{http.server_port}"
+        http.shutdown()
+
+
+def test_a_good_file_arrives_and_its_checksum_is_told(
+    server: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    target = tmp_path / "new" / "file.zip"
+    download(f"{server}/good", target)
+    assert target.read_bytes() == CONTENT
+    assert f"data.dataset.sha256={SHA256}" in caplog.text
+    assert not target.with_name("file.zip.part").exists()
+    download(f"{server}/good", target)  # there already: nothing is asked for
+    assert Handler.ranges == [None]
+
+
+def test_the_pinned_checksum_is_accepted(server: str, tmp_path: Path) -> None:
+    download(f"{server}/good", tmp_path / "file", SHA256.upper())
+    assert (tmp_path / "file").read_bytes() == CONTENT
+
+
+def test_a_wrong_checksum_leaves_no_file(server: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=f"(?s){SHA256}.*{'0' * 64} is expected"):
+        download(f"{server}/good", tmp_path / "file", "0" * 64)
+    assert not (tmp_path / "file").exists()
+    assert not (tmp_path / "file.part").exists()
+
+
+def test_a_broken_connection_is_told_and_resumed(server: str, tmp_path: Path) -> None:
+    target = tmp_path / "file"
+    with pytest.raises(DataMissingError, match=r"1000 .*bytes.*file\.part.*goes on from there"):
+        download(f"{server}/truncated", target, SHA256)
+    assert not target.exists()
+    download(f"{server}/good", target, SHA256)
+    assert Handler.ranges == [None, "bytes=1000-"]
+    assert target.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(("address", "part"), [("no_ranges", CONTENT[:500]), ("good", CONTENT + b"too much")])
+def test_what_cannot_be_resumed_starts_again(server: str, tmp_path: Path, address: str, part: bytes) -> None:
+    (tmp_path / "file.part").write_bytes(part)
+    download(f"{server}/{address}", tmp_path / "file", SHA256)
+    assert (tmp_path / "file").read_bytes() == CONTENT
+
+
+def test_what_had_arrived_completely_is_not_fetched_again(server: str, tmp_path: Path) -> None:
+    (tmp_path / "file.part").write_bytes(CONTENT)
+    download(f"{server}/good", tmp_path / "file", SHA256)
+    assert Handler.ranges == [f"bytes={len(CONTENT)}-"]
+    assert (tmp_path / "file").read_bytes() == CONTENT
+
+
+def test_a_missing_file_is_told(server: str, tmp_path: Path) -> None:
+    with pytest.raises(DataMissingError, match="/missing answers 404 Not Found"):
+        download(f"{server}/missing", tmp_path / "file")
+
+
+def test_no_network_is_told(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.raises(DataMissingError, match=r"could not be fetched .*refused"):
+        download(f"http://127.0.0.1:{port}/file", tmp_path / "file")
+
+
+def pack(path: Path, *entries: tuple[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in entries:
+            archive.writestr(name, content)
+    return path
+
+
+def test_an_archive_is_unpacked_without_its_outer_folders(tmp_path: Path) -> None:
+    archive = pack(tmp_path / "a.zip", ("x/y/raw/inertial/sbj_0.csv", b"1"), ("x/y/annotations/a.json", b"2"))
+    (tmp_path / "out").mkdir()
+    extract(archive, tmp_path / "out", inside="raw/inertial")
+    assert (tmp_path / "out/raw/inertial/sbj_0.csv").read_bytes() == b"1"
+    assert (tmp_path / "out/annotations/a.json").read_bytes() == b"2"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.zip", "out"]
+
+
+@pytest.mark.parametrize("name", ["../out.csv", "/etc/out.csv", "raw/../../out.csv", "C:/out.csv", "..\\out.csv"])
+def test_entries_outside_the_folder_are_refused(tmp_path: Path, name: str) -> None:
+    archive = pack(tmp_path / "a.zip", ("raw/inertial/sbj_0.csv", b"1"), (name, b"2"))
+    with pytest.raises(DataError, match="would leave the folder; nothing was unpacked"):
+        extract(archive, tmp_path / "out", inside="raw/inertial")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.zip"]
+
+
+def test_links_are_refused(tmp_path: Path) -> None:
+    link = zipfile.ZipInfo("raw/inertial/sbj_0.csv")
+    link.external_attr = 0o120777 << 16
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr(link, "/etc/passwd")
+    with pytest.raises(DataError, match="is a link or a device"):
+        extract(tmp_path / "a.zip", tmp_path / "out", inside="raw/inertial")
+
+
+def test_bombs_are_refused(tmp_path: Path) -> None:
+    archive = pack(tmp_path / "a.zip", ("raw/inertial/sbj_0.csv", b"0" * 3_000_000))
+    with pytest.raises(DataError, match="would unpack to 3000000 bytes"):
+        extract(archive, tmp_path / "out", inside="raw/inertial", limit=1_000_000, ratio=10_000)
+    with pytest.raises(DataError, match="would grow 100-fold"):
+        extract(archive, tmp_path / "out", inside="raw/inertial", ratio=100)
+
+
+def test_truncated_and_foreign_archives_are_refused(tmp_path: Path) -> None:
+    archive = pack(tmp_path / "a.zip", ("raw/inertial/sbj_0.csv", b"1" * 100))
+    with pytest.raises(DataError, match="holds no folder raw/other"):
+        extract(archive, tmp_path / "out", inside="raw/other")
+    archive.write_bytes(archive.read_bytes()[:-30])
+    with pytest.raises(DataError, match="damaged or incomplete"):
+        extract(archive, tmp_path / "out", inside="raw/inertial")
+
+
+def test_nothing_is_overwritten(tmp_path: Path) -> None:
+    archive = pack(tmp_path / "a.zip", ("raw/inertial/sbj_0.csv", b"1"))
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine").touch()
+    with pytest.raises(DataError, match="is not empty"):
+        extract(archive, tmp_path / "out", inside="raw/inertial")
+
+
+def test_chunks_do_not_matter(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "CHUNK", 7)
+    download(f"{server}/good", tmp_path / "file", SHA256)

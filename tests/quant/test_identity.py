@@ -1,0 +1,21 @@
+"""The raw sensor."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from qsense.quant.sensor.identity import Identity
+from qsense.signal import Signal
+
+
+def test_hands_on_what_it_gets_and_has_no_codes() -> None:
+    identity = Identity(Signal(channels=3, low=None, high=None, unit="g"))
+    x = torch.randn(4, 5, 3, requires_grad=True)
+    assert identity(x) is x
+    assert identity.bits == 0
+    assert list(identity.parameters()) == []
+    assert identity.trajectory() == {}
+    for call in (lambda: identity.encode(x), lambda: identity.decode(x), identity.thresholds, identity.levels):
+        with pytest.raises(TypeError, match="does not quantize"):
+            call()

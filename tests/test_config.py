@@ -1,0 +1,168 @@
+"""Every wrong configuration answers at once, in one screen, naming the key or value and what is allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hydra.errors import CompactHydraException
+from omegaconf import DictConfig
+
+from qsense.config import ConfigError, check, config_folder, run_id, run_name
+
+if TYPE_CHECKING:
+    from tests.conftest import Command
+
+Compose = Callable[..., DictConfig]
+
+
+def options(group: str) -> list[str]:
+    return [file.stem for file in sorted((config_folder() / group).glob("*.yaml"))]
+
+
+WRONG = {
+    "unknown group option": (["quant=gama"], ["quant/gama", "gamma_per_axis", "linear"]),
+    "unknown root key": (["bit=2"], ["bit"]),
+    "unknown root key, appended": (["+bit=2"], ["unknown key 'bit'", "did you mean bits", "seed, fold"]),
+    "unknown argument": (["quant.sensor.gama=1"], ["gama"]),
+    "unknown argument, appended": (["+quant.sensor.gama=1"], ["quant.sensor.gama", "did you mean gamma", "rounding"]),
+    "unknown trainer argument": (["+trainer.max_epoch=3"], ["trainer.max_epoch", "did you mean max_epochs"]),
+    "wrong type": (["quant.sensor.gamma=much"], ["quant.sensor.gamma='much'", "float"]),
+    "wrong type of the model": (["model.filters=1.5"], ["model.filters=1.5", "int"]),
+    "no bits": (["bits=0"], ["bits=0", "1 to 16"]),
+    "too many bits": (["bits=17"], ["bits=17", "1 to 16"]),
+    "bits in words": (["bits=two"], ["bits=two", "1 to 16"]),
+    "fold out of range": (["fold=99"], ["fold=99", "folds, 0 to"]),
+    "negative fold": (["fold=-1"], ["fold=-1"]),
+    "data missing": (["data=sbhar"], ["data/sbhar", "download", "QSENSE_DATA"]),
+    "model that does not fit": (
+        ["model._target_=torch.nn.modules.linear.Linear"],
+        ["torch.nn.modules.linear.Linear does not fit task HARTask", "channels, window, num_classes", "deepconvlstm"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("overrides", "said"), WRONG.values(), ids=WRONG.keys())
+def test_wrong_configurations_are_answered_before_torch_is_imported(
+    command: Command, overrides: list[str], said: list[str]
+) -> None:
+    done = command("qsense.train", *overrides)
+    assert done.code == 1
+    for words in said:
+        assert words in done.err, done.err
+    assert not done.heavy
+    assert "Traceback" not in done.err
+    assert len(done.err.splitlines()) < 25
+
+
+def test_a_sweep_is_checked_whole_before_anything_is_trained(command: Command, tmp_path: Path) -> None:
+    done = command("qsense.train", "-m", "bits=2,17", "fold=0", "seed=0")
+    assert done.code == 1
+    assert "bits=17" in done.err
+    assert not done.heavy
+    assert not list(tmp_path.glob("runs/*/config.yaml"))
+
+
+def test_a_key_mistyped_inside_an_experiment_is_refused(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "mine" / "experiment").mkdir(parents=True)
+    (tmp_path / "mine" / "experiment" / "typo.yaml").write_text("# @package _global_\nbit: 2\n")
+    done = command("qsense.train", f"hydra.searchpath=[file://{tmp_path}/mine]", "experiment=typo")
+    assert done.code == 1
+    assert "bit" in done.err
+    assert "Traceback" not in done.err
+    assert not done.heavy
+
+
+def test_an_argument_mistyped_inside_an_experiment_is_refused(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "mine" / "experiment").mkdir(parents=True)
+    text = "# @package _global_\nquant:\n  sensor:\n    roundin: floor\n"
+    (tmp_path / "mine" / "experiment" / "typo.yaml").write_text(text)
+    done = command("qsense.train", f"hydra.searchpath=[file://{tmp_path}/mine]", "experiment=typo")
+    assert done.code == 1
+    assert "unknown argument quant.sensor.roundin (did you mean rounding?)" in done.err
+
+
+def test_unknown_range_is_refused_for_quantizers_that_need_it(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "raw" / "inertial").mkdir(parents=True)
+    for subject in range(2):
+        (tmp_path / "raw" / "inertial" / f"sbj_{subject}.csv").write_text(f"sbj_id,x,label\n{subject},0.5,null\n")
+    facts = {"name": "mine", "root": tmp_path, "axes": "[x]", "labels": "[NULL,walk]", "rate_hz": 50, "subjects": 2}
+    overrides = [f"data.dataset.{key}={value}" for key, value in facts.items()]
+    done = command(
+        "qsense.train",
+        "data=csv_har",
+        *overrides,
+        "data.dataset.unit=g",
+        "data.normalise=none",
+        "data.dataset.range=null",
+    )
+    assert done.code == 1
+    assert "Gamma needs the signal's range" in done.err
+    assert "data.dataset.range=[low,high]" in done.err
+    assert not done.heavy
+
+
+def test_help_lists_groups_and_options_without_torch(command: Command) -> None:
+    done = command("qsense.train", "--help")
+    assert done.code == 0
+    assert not done.heavy
+    for group in ("quant", "data", "model", "task", "trainer", "logger", "callback", "experiment"):
+        (line,) = [line for line in done.out.splitlines() if line.startswith(f"{group}: ")]
+        assert line == f"{group}: {', '.join(options(group))}"
+    assert "hydra/launcher: basic, workers" in done.out
+
+
+def test_identity_is_the_science_alone(composed: Compose) -> None:
+    base = run_id(composed())
+    same = ["runs=/elsewhere", "logger=none", "trainer=gpu trainer.precision=32-true", "data.cache=/x", "callback={}"]
+    for override in same:
+        assert run_id(composed(*override.split(" "))) == base, override
+    different = ["seed=1", "fold=1", "bits=3", "quant=linear", "quant.sensor.gamma=0.3", "model.filters=32"]
+    different += ["task.lr=0.1", "trainer.max_epochs=1", "data.window=60"]
+    assert len({run_id(composed(override)) for override in different} | {base}) == len(different) + 1
+    assert run_id(composed("quant=none", "bits=2")) == run_id(composed("quant=none", "bits=5"))
+
+
+def test_a_runs_folder_is_named_readably(composed: Compose) -> None:
+    config = composed("bits=2", "fold=3", "seed=1")
+    assert run_name(config) == f"synthetic_imu-gamma-2bit-fold03-seed1-{run_id(config)}"
+
+
+def test_check_is_silent_on_what_can_run(composed: Compose) -> None:
+    check(composed())
+
+
+@pytest.mark.parametrize("group", ["quant", "trainer", "logger", "callback", "task"])
+def test_every_option_of_a_group_passes_the_checks(composed: Compose, group: str) -> None:
+    for option in options(group):
+        check(composed(f"{group}={option}"))
+
+
+def refusal(config: DictConfig) -> ConfigError | None:
+    try:
+        check(config)
+    except ConfigError as error:
+        return error
+    return None
+
+
+def test_every_model_fits_a_task(composed: Compose) -> None:
+    for model in options("model"):
+        refused = [refusal(composed(f"task={task}", f"model={model}")) for task in options("task")]
+        assert None in refused, model
+        assert all("does not fit task" in str(error) for error in refused if error)
+
+
+def test_every_experiment_passes_the_checks(composed: Compose) -> None:
+    for experiment in options("experiment"):
+        error = refusal(composed(f"experiment={experiment}"))
+        # The configuration is right; its real data or weights may not be here.
+        assert error is None or isinstance(error.__cause__, FileNotFoundError), error
+
+
+def test_a_missing_argument_is_named(composed: Compose) -> None:
+    config = composed("trainer.max_epochs=???")
+    with pytest.raises((ConfigError, CompactHydraException), match=r"trainer\.max_epochs"):
+        check(config)

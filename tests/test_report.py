@@ -1,0 +1,458 @@
+"""The report over made-up run folders whose averages are known by hand."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from rich.console import Console
+
+from qsense.report import main, print_report, write_report
+from qsense.summary import Cell, ReportError, Row, Summary, summarise
+
+FOLDS = 4
+
+
+def make_run(
+    root: Path,
+    score: float | None = 0.5,
+    quant: str = "gamma",
+    bits: int | None = 2,
+    data: str = "sbhar",
+    seed: int = 0,
+    fold: int = 0,
+    name: str = "",
+    monitor: str = "f1_sample",
+    failure: str = "",
+    **changes: dict[str, Any],
+) -> Path:
+    """A run's folder as training leaves it; `score=None`: not finished. `changes` go into the configuration."""
+    folder = root / (name or f"{data}-{quant}-{bits}bit-fold{fold:02d}-seed{seed}-{len(list(root.glob('*')))}")
+    folder.mkdir(parents=True)
+    choices = {"task": "har", "data": data, "model": "deepconvlstm", "quant": quant, "experiment": None}
+    config: dict[str, Any] = {
+        "bits": bits,
+        "seed": seed,
+        "fold": fold,
+        "runs": str(root),
+        "quant": {"sensor": {"_target_": f"qsense.quant.sensor.{quant}", "bits": bits, "gamma": 0.4}, "network": None},
+        "data": {"dataset": {"name": data, "root": "/somewhere"}, "normalise": "dataset", "cache": "/a/cache"},
+        "model": {"filters": 64},
+        "task": {"lr": 1e-4},
+        "trainer": {"accelerator": "cpu", "max_epochs": 30},
+        "logger": {"csv": {"save_dir": str(folder)}},
+        "choices": choices,
+    }
+    if quant == "none":
+        config["quant"]["sensor"] = {"_target_": "qsense.quant.sensor.identity"}
+    for group, values in changes.items():
+        part = {**config, "sensor": config["quant"]["sensor"], "datamodule": config["data"]}[group]
+        part.update(values)
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    if failure:
+        (folder / "failed.txt").write_text(failure)
+    if score is not None:
+        result = {
+            "schema": 1,
+            **choices,
+            "dataset": data.upper(),
+            "bits": bits,
+            "seed": seed,
+            "fold": fold,
+            "num_folds": FOLDS,
+            "monitor": monitor,
+            "mode": "max",
+            "metrics": {monitor: score, "f1_window": score / 2, "loss": 2 * score},
+            "quantizer": {"gamma": [0.25, 0.5], "mu": [0.0, 0.125]},
+        }
+        (folder / "metrics.json").write_text(json.dumps(result))
+    return folder
+
+
+def make_cell(root: Path, score: Callable[[int, int], float], seeds: int = 3, folds: int = FOLDS, **kind: Any) -> None:
+    for seed in range(seeds):
+        for fold in range(folds):
+            make_run(root, score(seed, fold), seed=seed, fold=fold, **kind)
+
+
+def by_seed(*means: float) -> Callable[[int, int], float]:
+    """Scores around one mean per seed: −0.06, −0.02, 0.02, 0.06 over the four folds."""
+    return lambda seed, fold: means[seed] + 0.04 * (fold - 1.5)
+
+
+def screen(summary: Summary, width: int = 200) -> str:
+    console = Console(width=width, color_system=None, record=True, file=open(os.devnull, "w"))  # noqa: SIM115, PTH123
+    print_report(summary, console)
+    return console.export_text()
+
+
+def labels(summary: Summary) -> list[str]:
+    return [summary.label(row) for row in summary.rows]
+
+
+# ------------------------------------------------------------------------------------------------------------ numbers
+
+
+def test_mean_over_folds_then_mean_and_std_over_seeds(tmp_path: Path) -> None:
+    make_cell(tmp_path, by_seed(0.4, 0.5, 0.6))
+    summary = summarise([tmp_path])
+    ((row, dataset), cell) = next(iter(summary.cells.items()))
+    assert (row, dataset) == (Row("gamma", 2, "har", "deepconvlstm"), "SBHAR")
+    assert cell.seed_means == pytest.approx({0: 0.4, 1: 0.5, 2: 0.6})
+    assert cell.mean == pytest.approx(0.5)
+    assert cell.std == pytest.approx((0.02 / 3) ** 0.5)  # ddof 0: √((0.1² + 0² + 0.1²)/3)
+    assert (cell.expected, cell.complete, cell.comparable, cell.missing, cell.count) == (12, True, True, "", "4×3")
+    text = screen(summary)
+    assert "macro-F1, sample-wise (%): mean over folds, then mean ± std over seeds" in text
+    assert "gamma 2 bit" in text
+    assert "50.00 ± 8.16" in text
+    assert "Missing" not in text
+    assert "*" not in text
+
+
+def test_seeds_count_alike_however_many_folds_they_have() -> None:
+    cell = Cell({(0, 0): 0.0, (0, 1): 0.0, (0, 2): 0.0, (1, 0): 1.0}, num_folds=3, seeds=(0, 1))
+    assert cell.mean == 0.5
+
+
+def test_one_seed_has_no_std(tmp_path: Path) -> None:
+    make_cell(tmp_path, by_seed(0.5), seeds=1)
+    summary = summarise([tmp_path])
+    assert next(iter(summary.cells.values())).std is None
+    text = screen(summary)
+    assert "50.00\n" in text.replace(" ", "")
+    assert "Without ±: a single seed." in text
+
+
+def test_rows_and_columns_in_the_papers_order(tmp_path: Path) -> None:
+    for quant, bits in (("gamma", 2), ("linear", 4), ("fancy", 4), ("none", None), ("gamma", 4), ("linear", 2)):
+        make_run(tmp_path, quant=quant, bits=bits)
+        make_run(tmp_path, quant=quant, bits=bits, data="rwhar")
+    summary = summarise([tmp_path])
+    assert labels(summary) == ["none", "linear 4 bit", "gamma 4 bit", "fancy 4 bit", "linear 2 bit", "gamma 2 bit"]
+    assert summary.datasets == ["RWHAR", "SBHAR"]
+
+
+def test_other_metrics(tmp_path: Path) -> None:
+    make_run(tmp_path, 0.5)
+    assert next(iter(summarise([tmp_path], "f1_window").cells.values())).mean == 0.25
+    text = screen(summarise([tmp_path], "loss"))
+    assert "1.0000" in text
+    assert "%" not in text
+
+
+# ------------------------------------------------------------------------------------------------------- what is there
+
+
+def test_missing_runs_are_counted_and_listed(tmp_path: Path) -> None:
+    make_cell(tmp_path, by_seed(0.4, 0.5, 0.6))
+    make_run(tmp_path, quant="linear", fold=1)
+    make_run(tmp_path, quant="linear", fold=1, seed=1)
+    summary = summarise([tmp_path])
+    linear, gamma = summary.cells.values()
+    assert linear.count == "1×2 of 4×3"
+    assert linear.missing == "seeds 0, 1: folds 0, 2, 3; seed 2: all 4 folds"
+    assert not linear.complete
+    assert gamma.complete
+    text = screen(summary)
+    assert "50.00 ± 0.00*†" in text
+    assert "* Runs are missing." in text
+    assert "linear 2 bit, SBHAR: seeds 0, 1: folds 0, 2, 3; seed 2: all 4 folds" in text
+
+
+def test_missing_folds_are_listed_compactly() -> None:
+    cell = Cell({(0, fold): 0.5 for fold in range(4)}, num_folds=30, seeds=(0,))
+    assert cell.missing == "seed 0: folds 4–29"
+    assert cell.count == "4×1 of 30×1"
+
+
+def test_the_same_few_folds_everywhere_are_incomplete_but_comparable(tmp_path: Path) -> None:
+    make_cell(tmp_path, by_seed(0.4, 0.5), seeds=2, folds=2)
+    make_cell(tmp_path, by_seed(0.3, 0.4), seeds=2, folds=2, quant="linear")
+    summary = summarise([tmp_path])
+    assert [(cell.complete, cell.comparable) for cell in summary.cells.values()] == [(False, True)] * 2
+    assert "†" not in screen(summary)
+
+
+def test_seeds_over_different_folds_are_marked(tmp_path: Path) -> None:
+    make_run(tmp_path, seed=0, fold=0)
+    make_run(tmp_path, seed=0, fold=1)
+    make_run(tmp_path, seed=1, fold=0)
+    summary = summarise([tmp_path])
+    (cell,) = summary.cells.values()
+    assert not cell.comparable
+    assert cell.count == "3 of 4×2"
+    assert "† Averages other folds than the rest of its column: not comparable." in screen(summary)
+
+
+def test_unfinished_runs_are_named_with_their_logs(tmp_path: Path) -> None:
+    make_run(tmp_path)
+    chained = (
+        "Traceback (most recent call last):\n  File\nKeyError: 'first'\n\nDuring handling …\n\n"
+        "Traceback (most recent call last):\n  File\nRuntimeError: loss is NaN\n  in step 3\nsee above\n"
+    )
+    failed = make_run(tmp_path, None, seed=1, failure=chained)
+    stopped = make_run(tmp_path, None, seed=2, fold=3)
+    (stopped / "train.log").write_text("…")
+    summary = summarise([tmp_path])
+    assert [run.status for run in summary.unfinished] == ["failed", "interrupted"]
+    text = screen(summary)
+    assert f"failed: gamma 2 bit, sbhar, seed 1, fold 0: RuntimeError: loss is NaN\n    {failed / 'failed.txt'}" in text
+    assert (
+        f"interrupted: gamma 2 bit, sbhar, seed 2, fold 3: interrupted, or still running\n    {stopped / 'train.log'}"
+        in text
+    )
+    (cell,) = summary.cells.values()
+    assert cell.seeds == (0, 1, 2), "a seed of which no run finished is still expected"
+    assert cell.missing == "seed 0: folds 1–3; seeds 1, 2: all 4 folds"
+
+
+def test_a_finished_run_that_once_failed_counts_as_finished(tmp_path: Path) -> None:
+    make_run(tmp_path, 0.5, failure="Traceback (most recent call last):\nOSError: disk full")
+    assert summarise([tmp_path]).unfinished == []
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"dataset": "SBHAR"}'])
+def test_an_unreadable_result_is_named(tmp_path: Path, content: str) -> None:
+    folder = make_run(tmp_path, None)
+    (folder / "metrics.json").write_text(content)
+    text = screen(summarise([tmp_path]))
+    assert "metrics.json cannot be read (" in text
+    assert "No run has finished yet." in text
+
+
+def test_a_result_without_its_configuration_counts(tmp_path: Path) -> None:
+    (make_run(tmp_path) / "config.yaml").unlink()
+    assert labels(summarise([tmp_path])) == ["gamma 2 bit"]
+
+
+# ------------------------------------------------------------------------------------------------------ what is alike
+
+
+def test_a_grid_over_gamma_is_one_report(tmp_path: Path) -> None:
+    for gamma in (1.0, 0.3, 10.0):
+        make_run(tmp_path, sensor={"gamma": gamma})
+    make_run(tmp_path, quant="linear")
+    assert labels(summarise([tmp_path])) == [
+        "linear 2 bit",
+        "gamma 2 bit · quant.sensor.gamma=0.3",
+        "gamma 2 bit · quant.sensor.gamma=1.0",
+        "gamma 2 bit · quant.sensor.gamma=10.0",
+    ]
+
+
+def test_a_key_that_varies_on_one_data_set_is_named_on_all(tmp_path: Path) -> None:
+    make_run(tmp_path, sensor={"gamma": 0.3})
+    make_run(tmp_path, sensor={"gamma": 0.4})
+    make_run(tmp_path, data="rwhar", sensor={"gamma": 0.4})
+    summary = summarise([tmp_path])
+    assert labels(summary) == ["gamma 2 bit · quant.sensor.gamma=0.3", "gamma 2 bit · quant.sensor.gamma=0.4"]
+    assert {dataset for row, dataset in summary.cells if row == summary.rows[1]} == {"RWHAR", "SBHAR"}
+
+
+def test_a_key_that_only_some_runs_have_splits_too(tmp_path: Path) -> None:
+    make_run(tmp_path)
+    make_run(tmp_path, task={"warm_up": 5})
+    assert labels(summarise([tmp_path])) == ["gamma 2 bit", "gamma 2 bit · task.warm_up=5"]
+
+
+def test_paths_devices_and_data_sets_split_nothing(tmp_path: Path) -> None:
+    make_run(tmp_path, fold=0)
+    make_run(tmp_path, fold=1, trainer={"accelerator": "gpu"}, datamodule={"cache": "/another", "num_workers": 2})
+    make_run(tmp_path, fold=0, data="rwhar")
+    summary = summarise([tmp_path])
+    assert labels(summary) == ["gamma 2 bit"]
+    assert summary.notes == []
+
+
+def test_no_quantizer_is_one_row_at_any_number_of_bits(tmp_path: Path) -> None:
+    make_run(tmp_path, 0.5, quant="none", bits=None)
+    again = make_run(tmp_path, 0.5, quant="none", bits=None)
+    config = yaml.safe_load((again / "config.yaml").read_text())
+    (again / "config.yaml").write_text(yaml.safe_dump(config | {"bits": 4}))
+    summary = summarise([tmp_path])
+    assert labels(summary) == ["none"]
+    assert summary.notes == ["Folders of a run already counted, with the same score: 1."]
+
+
+def test_of_a_run_done_twice_the_newer_counts(tmp_path: Path) -> None:
+    old, new = make_run(tmp_path, 0.5), make_run(tmp_path, 0.6)
+    os.utime(old / "metrics.json", (1e9, 1e9))
+    summary = summarise([tmp_path])
+    (cell,) = summary.cells.values()
+    assert cell.mean == 0.6
+    assert summary.notes == [
+        f"The same run twice with different scores, the newer counts: {new} (0.6000), {old} (0.5000)."
+    ]
+
+
+def test_rows_trained_differently_are_pointed_out(tmp_path: Path) -> None:
+    make_run(tmp_path)
+    make_run(tmp_path, quant="linear", trainer={"max_epochs": 5})
+    assert summarise([tmp_path]).notes == [
+        "Rows of SBHAR differ in trainer.max_epochs too: 30 in gamma 2 bit; 5 in linear 2 bit."
+    ]
+
+
+def test_several_models_are_told_apart_by_name(tmp_path: Path) -> None:
+    make_run(tmp_path)
+    other = make_run(tmp_path, model={"filters": 3, "depth": 7})
+    result = json.loads((other / "metrics.json").read_text())
+    (other / "metrics.json").write_text(json.dumps(result | {"model": "tiny"}))
+    summary = summarise([tmp_path])
+    assert labels(summary) == ["gamma 2 bit · model=deepconvlstm", "gamma 2 bit · model=tiny"]
+    assert summary.notes == []
+
+
+# ------------------------------------------------------------------------------------------------------------- finding
+
+
+def test_folders_are_searched_and_runs_counted_once(tmp_path: Path) -> None:
+    make_run(tmp_path / "a" / "deep", fold=0)
+    one = make_run(tmp_path / "b", fold=1)
+    (one / "checkpoints").mkdir()
+    make_run(tmp_path / ".hidden", fold=2)
+    summary = summarise([tmp_path, one, tmp_path / "b", tmp_path / "a" / ".." / "b"])
+    assert len(summary.runs) == 2
+
+
+def test_no_runs_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(tmp_path), "--out", str(tmp_path / "report")]) == 1
+    assert capsys.readouterr().err == (
+        f"error: no runs in {tmp_path}: neither config.yaml nor metrics.json in any folder there\n"
+    )
+    assert not (tmp_path / "report").exists()
+
+
+def test_no_such_folder(tmp_path: Path) -> None:
+    with pytest.raises(ReportError, match=r"absent is not a folder: give run folders, or folders of them"):
+        summarise([tmp_path / "absent"])
+
+
+def test_unknown_metric(tmp_path: Path) -> None:
+    make_run(tmp_path)
+    with pytest.raises(ReportError, match="no run measured mAP; there are f1_sample, f1_window, loss"):
+        summarise([tmp_path], "mAP")
+
+
+def test_tasks_with_different_metrics_need_a_choice(tmp_path: Path) -> None:
+    make_run(tmp_path)
+    make_run(tmp_path, monitor="map")
+    with pytest.raises(ReportError, match=r"monitor different metrics \(f1_sample, map\): choose one with --metric"):
+        summarise([tmp_path])
+    assert summarise([tmp_path], "map").notes == ["Finished runs that did not measure map and are left out: 1."]
+
+
+# --------------------------------------------------------------------------------------------------------------- files
+
+
+@pytest.fixture
+def report(tmp_path: Path) -> Path:
+    make_cell(tmp_path / "runs", by_seed(0.4, 0.5, 0.6))
+    make_run(tmp_path / "runs", 0.5, quant="none", bits=None)
+    failed = make_run(tmp_path / "runs", None, quant="gamma_per_axis", failure="ValueError: no")
+    (failed / "figures").mkdir()
+    for name in ("transfer.png", "confusion.png"):
+        (failed / "figures" / name).touch()
+    write_report(summarise([tmp_path / "runs"]), tmp_path / "report")
+    return tmp_path / "report"
+
+
+def test_all_files_are_written_and_named(report: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(report.parent / "runs"), "--out", str(report)]) == 0
+    names = {"report.md", "report.csv", "runs.csv", "report.tex", "scores.png"}
+    assert {file.name for file in report.iterdir()} == names
+    assert (report / "scores.png").read_bytes().startswith(b"\x89PNG")
+    said = capsys.readouterr().out
+    assert f"Written to {report}/: report.md, runs.csv, report.csv, report.tex, scores.png" in said
+    assert f"Pictures\n  {report.parent / 'runs'}/*/figures: confusion.png, transfer.png" in said
+
+
+def test_markdown(report: Path) -> None:
+    text = (report / "report.md").read_text()
+    assert "| quantizer | SBHAR |\n|---|---:|\n" in text
+    assert "| none | 50.00\\*†<br>1×1 of 4×3 |\n| gamma 2 bit | 50.00 ± 8.16<br>4×3 |\n" in text
+    assert "## Missing\n\n- none, SBHAR: seed 0: folds 1–3; seeds 1, 2: all 4 folds\n" in text
+    assert "## Not finished\n\n- failed: gamma_per_axis 2 bit, sbhar, seed 0, fold 0: ValueError: no\n" in text
+    assert "![scores](scores.png)" in text
+
+
+def test_csv_of_cells(report: Path) -> None:
+    none, gamma = csv.DictReader((report / "report.csv").open())
+    assert (none["quant"], none["bits"], none["std"], none["complete"]) == ("none", "", "", "False")
+    assert (gamma["quant"], gamma["bits"], gamma["dataset"], gamma["metric"]) == ("gamma", "2", "SBHAR", "f1_sample")
+    assert float(gamma["mean"]) == pytest.approx(50)
+    assert float(gamma["std"]) == pytest.approx(8.1650, abs=1e-4)
+    assert [gamma[key] for key in ("unit", "seeds", "runs", "expected")] == ["%", "3", "12", "12"]
+
+
+def test_csv_of_runs(report: Path) -> None:
+    rows = list(csv.DictReader((report / "runs.csv").open()))
+    assert len(rows) == 14
+    assert [row["status"] for row in rows].count("failed") == 1
+    finished = next(row for row in rows if row["quant"] == "gamma" and row["seed"] == "1" and row["fold"] == "3")
+    assert float(finished["f1_sample"]) == pytest.approx(0.56)
+    assert (finished["bits"], finished["gamma"], finished["mu"]) == ("2", "0.25 0.5", "0.0 0.125")
+
+
+def test_latex(report: Path) -> None:
+    text = (report / "report.tex").read_text()
+    assert "% * Runs are missing." in text
+    assert "none & -- & $50.00^{*\\dagger}$ \\\\\n\\midrule\ngamma & 2 & $50.00 \\pm 8.16$ \\\\\n\\bottomrule" in text
+
+
+def test_only_unfinished_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_run(tmp_path / "runs", None)
+    assert main([str(tmp_path / "runs"), "--out", str(tmp_path / "report")]) == 1
+    assert "No run has finished yet." in capsys.readouterr().out
+    assert {file.name for file in (tmp_path / "report").iterdir()} == {"report.md", "runs.csv"}
+
+
+def test_writing_again_replaces(report: Path) -> None:
+    before = {file.name: file.read_bytes() for file in report.iterdir()}
+    write_report(summarise([report.parent / "runs"]), report)
+    assert {file.name: file.read_bytes() for file in report.iterdir()} == before
+
+
+def test_names_with_markup_characters_survive(tmp_path: Path) -> None:
+    make_run(tmp_path, sensor={"gamma": "[red]a|b_c[/red]"})
+    make_run(tmp_path, sensor={"gamma": "[/]"})
+    summary = summarise([tmp_path])
+    assert "quant.sensor.gamma=[red]a|b_c[/red]" in screen(summary)
+    write_report(summary, tmp_path / "report")
+    assert "gamma=[red]a\\|b_c[/red] |" in (tmp_path / "report" / "report.md").read_text()
+    assert "gamma=[red]a|b\\_c[/red] & 2" in (tmp_path / "report" / "report.tex").read_text()
+
+
+def test_help_is_quick_and_a_report_needs_no_torch(tmp_path: Path) -> None:
+    make_run(tmp_path / "runs")
+    program = (
+        "import sys; from qsense.report import main; "
+        f"main([{str(tmp_path / 'runs')!r}, '--out', {str(tmp_path / 'report')!r}]); "
+        "print(sorted({'torch', 'lightning', 'matplotlib.pyplot'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("[]\n")
+    program = "import sys, qsense.report; print(sorted({'pandas', 'matplotlib', 'hydra', 'torch'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_a_thousand_runs_in_seconds(tmp_path: Path) -> None:
+    for seed in range(3):
+        for fold in range(30):
+            for bits in range(1, 12):
+                make_run(tmp_path / f"{bits}", 0.5, bits=bits, seed=seed, fold=fold, name=f"{seed}-{fold}")
+    began = time.perf_counter()
+    summary = summarise([tmp_path])
+    assert len(summary.runs) == 990
+    assert time.perf_counter() - began < 10, "2 s on an idle machine"

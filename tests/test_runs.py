@@ -1,0 +1,92 @@
+"""A run's folder: atomic writes, and a result that means finished."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from qsense import runs
+from qsense.seeding import derive
+
+
+def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "metrics.json"
+    texts = ["a" * 200_000, "b" * 300_000]
+    runs.write_atomically(file, texts[0])
+    stop = threading.Event()
+
+    def write() -> None:
+        while not stop.is_set():
+            for text in texts:
+                runs.write_atomically(file, text)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for _ in range(300):
+            assert file.read_text() in texts
+    finally:
+        stop.set()
+        writer.join()
+    assert [f.name for f in tmp_path.iterdir()] == ["metrics.json"]
+
+
+def test_a_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "metrics.json"
+    runs.write_atomically(file, "old")
+
+    def full(_: int) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="no space"):
+        runs.write_atomically(file, "new")
+    assert file.read_text() == "old"
+
+
+def test_results_are_readable_by_others(tmp_path: Path) -> None:
+    runs.write_json(tmp_path / "run.json", {})
+    mask = os.umask(0)
+    os.umask(mask)
+    assert stat.S_IMODE((tmp_path / "run.json").stat().st_mode) == 0o666 & ~mask
+
+
+def test_the_life_of_a_run(tmp_path: Path) -> None:
+    runs.start(tmp_path, "bits: 2\n", ["bits=2"])
+    record = json.loads((tmp_path / "run.json").read_text())
+    assert record["status"] == "running"
+    assert record["versions"]["torch"][0].isdigit()
+    assert record["command"][1:] == ["-m", "qsense.train", "bits=2"]
+    assert not runs.finished(tmp_path)
+    assert runs.checkpoint(tmp_path) is None
+
+    try:
+        raise ValueError("the flux ran out")
+    except ValueError:
+        runs.fail(tmp_path)
+    assert "the flux ran out" in (tmp_path / "failed.txt").read_text()
+
+    runs.start(tmp_path, "bits: 2\n", ["bits=2"])
+    assert not (tmp_path / "failed.txt").exists()
+    runs.finish(tmp_path, {"metrics": {"f1": 0.5}})
+    assert runs.finished(tmp_path)
+    assert runs.result(tmp_path) == {"metrics": {"f1": 0.5}}
+    record = json.loads((tmp_path / "run.json").read_text())
+    assert record["status"] == "finished"
+    assert len(record["started"]) == 2
+
+
+def test_no_result_is_said(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="not finished"):
+        runs.result(tmp_path)
+
+
+def test_seeds_depend_on_everything_named() -> None:
+    seeds = {derive(s, f, *e) for s in range(3) for f in range(30) for e in [(), (0,), (1,), (0, 1)]}
+    assert len(seeds) == 3 * 30 * 4
+    assert derive(1, 2, 3) == derive(1, 2, 3)

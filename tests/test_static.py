@@ -1,0 +1,87 @@
+"""Reading arguments from source: the same answer as importing the class and asking it."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from hydra.utils import get_object
+
+from qsense import static
+from qsense.config import config_folder
+
+TARGETS = sorted(
+    {
+        node["_target_"]
+        for file in config_folder().rglob("*.yaml")
+        if (node := yaml.safe_load(file.read_text(encoding="utf-8"))) and isinstance(node, dict) and "_target_" in node
+    }
+)
+
+
+@pytest.mark.parametrize("target", [t for t in TARGETS if t.startswith(("qsense.", "lightning."))])
+def test_source_and_import_agree(target: str) -> None:
+    known = static.arguments(target)
+    assert known is not None
+    parameters = inspect.signature(get_object(target)).parameters
+    assert list(known) == list(parameters)
+    for name, argument in known.items():
+        assert argument.required == (parameters[name].default is inspect.Parameter.empty)
+
+
+def test_lightnings_trainer_is_read_without_importing_it() -> None:
+    code = "import sys; from qsense import static; assert 'max_epochs' in static.arguments('lightning.Trainer'); "
+    code += "assert 'lightning' not in sys.modules and 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+UNTOLD = ["nowhere.Thing", "qsense", "qsense.nothing.Thing", "builtins.dict", "qsense.signal"]
+
+
+@pytest.mark.parametrize("target", UNTOLD)
+def test_what_the_source_cannot_tell_is_none(target: str) -> None:
+    assert static.arguments(target) is None
+
+
+@pytest.mark.parametrize(
+    ("annotation", "fits", "does_not"),
+    [
+        ("int", [1], [1.5, "a", True, None]),
+        ("float", [1, 1.5], ["a", True, None]),
+        ("bool", [True], [1, "yes"]),
+        ("str", ["a"], [1]),
+        ("float | None", [None, 0.5], ["a"]),
+        ('Literal["round", "floor"]', ["round"], ["ceil", None]),
+        ("Sequence[str] | None", [["a"], None, 3], []),
+    ],
+)
+def test_plain_types_are_checked_and_others_let_through(
+    tmp_path: Path, annotation: str, fits: list[object], does_not: list[object]
+) -> None:
+    import ast
+
+    argument = static.Argument(ast.parse(annotation, mode="eval").body, required=True)
+    assert all(argument.accepts(value) for value in fits)
+    assert not any(argument.accepts(value) for value in does_not)
+
+
+def test_a_class_with_open_arguments_is_left_to_instantiate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "openpart"
+    package.mkdir()
+    (package / "__init__.py").write_text("from openpart.inner import Open, Closed\n")
+    (package / "inner.py").write_text(
+        "class Open:\n    def __init__(self, a, **rest): ...\n"
+        "class Closed:\n    name = 'x'\n    def __init__(self, a, *, b=1): ...\n"
+        "def function(c, d=2): ...\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    static.find.cache_clear()
+    assert static.arguments("openpart.Open") is None
+    assert {k: v.required for k, v in (static.arguments("openpart.Closed") or {}).items()} == {"a": True, "b": False}
+    assert list(static.arguments("openpart.inner.function") or {}) == ["c", "d"]
+    assert static.constant("openpart.Closed", "name") == "x"
+    assert static.constant("openpart.Closed", "missing") is None
