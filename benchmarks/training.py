@@ -30,7 +30,6 @@ from qsense.build import build
 from qsense.callbacks.reseed import Reseed
 from qsense.config import config_folder
 from qsense.tasks.base import Task
-from qsense.train import quieten
 
 
 def through_qsense(config: DictConfig, data: LightningDataModule, task: Task) -> float:
@@ -83,9 +82,8 @@ def main() -> None:
         if options.quick:
             config.data.batch_size = 2000
     HydraConfig.instance().set_config(config)
-    quieten()
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     data, task = build(config)
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     data.prepare_data()
     data.setup("fit")
     fresh = copy.deepcopy(task.state_dict())

@@ -10,7 +10,9 @@ import pytest
 from hydra.errors import CompactHydraException
 from omegaconf import DictConfig
 
-from qsense.config import ConfigError, check, config_folder, run_id, run_name
+from qsense import runs
+from qsense.checks import check, check_same_data, data_fingerprint
+from qsense.config import ConfigError, config_folder, run_id, run_name
 
 if TYPE_CHECKING:
     from tests.conftest import Command
@@ -23,12 +25,28 @@ def options(group: str) -> list[str]:
 
 
 WRONG = {
-    "unknown group option": (["quant=gama"], ["quant/gama", "gamma_per_axis", "linear"]),
-    "unknown root key": (["bit=2"], ["bit"]),
+    "unknown group option": (
+        ["quant=gama"],
+        ["there is no quant=gama", "did you mean gamma?", "gamma_per_axis, linear"],
+    ),
+    "unknown logger among several": (["logger=[csv,wandbb]"], ["there is no logger=wandbb", "csv, none, tensorboard"]),
+    "unknown experiment": (
+        ["experiment=fixed_gama"],
+        ["there is no experiment=fixed_gama", "did you mean fixed_gamma?"],
+    ),
+    "data of another kind": (["data=digits"], ["ImageDataModule does not fit task HARTask", "takes series", "sbhar"]),
+    "unknown root key": (["bit=2"], ["unknown key bit", "did you mean bits?", "allowed: bits, callback, data"]),
     "unknown root key, appended": (["+bit=2"], ["unknown key 'bit'", "did you mean bits", "seed, fold"]),
-    "unknown argument": (["quant.sensor.gama=1"], ["gama"]),
+    "unknown argument": (["quant.sensor.gama=1"], ["unknown key quant.sensor.gama", "did you mean gamma?", "rounding"]),
     "unknown argument, appended": (["+quant.sensor.gama=1"], ["quant.sensor.gama", "did you mean gamma", "rounding"]),
     "unknown trainer argument": (["+trainer.max_epoch=3"], ["trainer.max_epoch", "did you mean max_epochs"]),
+    "unknown slot": (["+quant.sensr.lr=1"], ["unknown key quant.sensr", "did you mean sensor", "sensor, network"]),
+    "no part in a slot": (["quant.network=fat"], ["quant.network has no _target_"]),
+    "no part among callbacks": (["+callback.checkpont.x=2"], ["callback.checkpont has no _target_"]),
+    "threads": (["threads=-3"], ["threads=-3", "at least 1"]),
+    "bits in fractions": (["bits=2.5"], ["bits=2.5", "1 to 16"]),
+    "wrong choice": (["quant.sensor.rounding=flor"], ["quant.sensor.rounding='flor'", "'round', 'floor'"]),
+    "data that refuse an argument": (["data.dataset.subjects=1"], ["subjects=1", "at least 2"]),
     "wrong type": (["quant.sensor.gamma=much"], ["quant.sensor.gamma='much'", "float"]),
     "wrong type of the model": (["model.filters=1.5"], ["model.filters=1.5", "int"]),
     "no bits": (["bits=0"], ["bits=0", "1 to 16"]),
@@ -46,7 +64,7 @@ WRONG = {
 
 @pytest.mark.parametrize(("overrides", "said"), WRONG.values(), ids=WRONG.keys())
 def test_wrong_configurations_are_answered_before_torch_is_imported(
-    command: Command, overrides: list[str], said: list[str]
+    command: Command, tmp_path: Path, overrides: list[str], said: list[str]
 ) -> None:
     done = command("qsense.train", *overrides)
     assert done.code == 1
@@ -54,7 +72,8 @@ def test_wrong_configurations_are_answered_before_torch_is_imported(
         assert words in done.err, done.err
     assert not done.heavy
     assert "Traceback" not in done.err
-    assert len(done.err.splitlines()) < 25
+    assert len(done.err.splitlines()) < 12
+    assert not (tmp_path / "runs").exists() or not list((tmp_path / "runs").iterdir())
 
 
 def test_a_sweep_is_checked_whole_before_anything_is_trained(command: Command, tmp_path: Path) -> None:
@@ -123,6 +142,25 @@ def test_identity_is_the_science_alone(composed: Compose) -> None:
     different += ["task.lr=0.1", "trainer.max_epochs=1", "data.window=60"]
     assert len({run_id(composed(override)) for override in different} | {base}) == len(different) + 1
     assert run_id(composed("quant=none", "bits=2")) == run_id(composed("quant=none", "bits=5"))
+
+
+def test_identity_does_not_depend_on_spelling(composed: Compose) -> None:
+    spellings = ["quant.sensor.gamma=1", "quant.sensor.gamma=1.0", "++quant.sensor.gamma=1.00"]
+    assert len({run_id(composed(spelling)) for spelling in spellings}) == 1
+
+
+def test_a_callback_that_changes_training_changes_identity(composed: Compose) -> None:
+    stop = "+callback.stop._target_=lightning.pytorch.callbacks.EarlyStopping"
+    assert run_id(composed(stop, "+callback.stop.monitor=val/f1")) != run_id(composed())
+    assert run_id(composed("callback.figures=null", "callback.progress=null")) == run_id(composed())
+
+
+def test_a_run_on_other_data_is_not_taken_for_this_one(composed: Compose, tmp_path: Path) -> None:
+    config = composed("data.dataset.subjects=3")
+    runs.start(tmp_path, "", [], data_fingerprint(config))
+    check_same_data(config, tmp_path)
+    with pytest.raises(ConfigError, match="was trained on other data"):
+        check_same_data(composed("data.dataset.subjects=4"), tmp_path)
 
 
 def test_a_runs_folder_is_named_readably(composed: Compose) -> None:

@@ -33,6 +33,7 @@ def make_run(
     name: str = "",
     monitor: str = "f1_sample",
     failure: str = "",
+    cost: dict[str, Any] | None = None,
     **changes: dict[str, Any],
 ) -> Path:
     """A run's folder as training leaves it; `score=None`: not finished. `changes` go into the configuration."""
@@ -74,6 +75,8 @@ def make_run(
             "metrics": {monitor: score, "f1_window": score / 2, "loss": 2 * score},
             "quantizer": {"gamma": [0.25, 0.5], "mu": [0.0, 0.125]},
         }
+        if cost is not None:
+            result["cost"] = cost
         (folder / "metrics.json").write_text(json.dumps(result))
     return folder
 
@@ -221,12 +224,19 @@ def test_a_finished_run_that_once_failed_counts_as_finished(tmp_path: Path) -> N
     assert summarise([tmp_path]).unfinished == []
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"dataset": "SBHAR"}'])
-def test_an_unreadable_result_is_named(tmp_path: Path, content: str) -> None:
-    folder = make_run(tmp_path, None)
-    (folder / "metrics.json").write_text(content)
-    text = screen(summarise([tmp_path]))
-    assert "metrics.json cannot be read (" in text
+@pytest.mark.parametrize("content", [b"{", b"", b"[]", b'{"dataset": "SBHAR"}', b"\xff\xfe", b"damaged metrics"])
+def test_an_unreadable_result_is_named_with_its_file(
+    tmp_path: Path, content: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = make_run(tmp_path / "runs")
+    file = folder / "metrics.json"
+    if content == b"damaged metrics":
+        content = json.dumps(json.loads(file.read_text()) | {"metrics": [0.5]}).encode()
+    file.write_bytes(content)
+    assert main([str(tmp_path / "runs"), "--out", str(tmp_path / "report")]) == 1
+    text = capsys.readouterr().out
+    assert "Not finished\n  failed: gamma 2 bit, sbhar, seed 0, fold 0: metrics.json cannot be read (" in text
+    assert f"\n    {file}\n" in text
     assert "No run has finished yet." in text
 
 
@@ -257,6 +267,33 @@ def test_a_key_that_varies_on_one_data_set_is_named_on_all(tmp_path: Path) -> No
     summary = summarise([tmp_path])
     assert labels(summary) == ["gamma 2 bit · quant.sensor.gamma=0.3", "gamma 2 bit · quant.sensor.gamma=0.4"]
     assert {dataset for row, dataset in summary.cells if row == summary.rows[1]} == {"RWHAR", "SBHAR"}
+
+
+def test_a_key_that_varies_in_some_rows_is_named_in_all_that_have_one_value_of_it(tmp_path: Path) -> None:
+    make_run(tmp_path, trainer={"max_epochs": 5})
+    make_run(tmp_path, trainer={"max_epochs": 30}, sensor={"gamma": 0.3})
+    make_run(tmp_path, quant="none", bits=None)
+    make_run(tmp_path, quant="linear")
+    make_run(tmp_path, quant="log", trainer={"max_epochs": 3})
+    make_run(tmp_path, quant="log", trainer={"max_epochs": 4}, data="rwhar")
+    make_run(tmp_path, bits=4)
+    assert labels(summarise([tmp_path])) == [
+        "none · trainer.max_epochs=30",
+        "gamma 4 bit · quant.sensor.gamma=0.4 · trainer.max_epochs=30",
+        "linear 2 bit · trainer.max_epochs=30",
+        "log 2 bit",  # its data sets are trained differently, which is no reason to part them
+        "gamma 2 bit · quant.sensor.gamma=0.3 · trainer.max_epochs=30",
+        "gamma 2 bit · quant.sensor.gamma=0.4 · trainer.max_epochs=5",
+    ]
+
+
+def test_a_run_without_its_configuration_beside_others_is_a_row_of_its_own(tmp_path: Path) -> None:
+    make_run(tmp_path, fold=0)
+    make_run(tmp_path, quant="none", bits=None)
+    (make_run(tmp_path, fold=1) / "config.yaml").unlink()
+    summary = summarise([tmp_path])
+    assert labels(summary) == ["none", "gamma 2 bit", "gamma 2 bit · config=unknown"]
+    assert summary.notes == []
 
 
 def test_a_key_that_only_some_runs_have_splits_too(tmp_path: Path) -> None:
@@ -291,16 +328,37 @@ def test_of_a_run_done_twice_the_newer_counts(tmp_path: Path) -> None:
     (cell,) = summary.cells.values()
     assert cell.mean == 0.6
     assert summary.notes == [
-        f"The same run twice with different scores, the newer counts: {new} (0.6000), {old} (0.5000)."
+        f"1 run has been done again with another score; the newest counts: {new} (0.6000), not {old} (0.5000)."
     ]
+
+
+def test_notes_stay_short_however_much_there_is_to_say(tmp_path: Path) -> None:
+    for number in range(6):
+        data = f"set{number}"
+        make_run(tmp_path, data=data)
+        make_run(tmp_path, data=data, quant="linear", trainer={f"key{key}": key for key in range(5)})
+        for again in range(4):
+            make_run(tmp_path, 0.1 * again, data=data, quant="log")
+    notes = summarise([tmp_path]).notes
+    assert len(notes) == 6
+    assert notes[0].startswith("18 runs have been done again with another score; the newest counts: ")
+    assert notes[0].endswith(" … and 15 more.")
+    assert notes[1] == (
+        "Rows of SET0 also differ in 5 settings, see runs.csv: trainer.key0 (not set; 0), trainer.key1 (not set; 1), "
+        "trainer.key2 (not set; 2) … and 2 more."
+    )
+    assert notes[-1] == "… and 2 more."
 
 
 def test_rows_trained_differently_are_pointed_out(tmp_path: Path) -> None:
     make_run(tmp_path)
     make_run(tmp_path, quant="linear", trainer={"max_epochs": 5})
     assert summarise([tmp_path]).notes == [
-        "Rows of SBHAR differ in trainer.max_epochs too: 30 in gamma 2 bit; 5 in linear 2 bit."
+        "Rows of SBHAR also differ in 1 setting, see runs.csv: trainer.max_epochs (30; 5)."
     ]
+    write_report(summarise([tmp_path]), tmp_path / "report")
+    rows = csv.DictReader((tmp_path / "report" / "runs.csv").open())
+    assert {row["quant"]: row["trainer.max_epochs"] for row in rows} == {"gamma": "30", "linear": "5"}
 
 
 def test_several_models_are_told_apart_by_name(tmp_path: Path) -> None:
@@ -331,6 +389,20 @@ def test_no_runs_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         f"error: no runs in {tmp_path}: neither config.yaml nor metrics.json in any folder there\n"
     )
     assert not (tmp_path / "report").exists()
+
+
+@pytest.mark.parametrize(("name", "reason"), [("file", "it is a file"), ("file/deeper", "Not a directory")])
+def test_a_report_that_cannot_be_written_is_one_line(
+    tmp_path: Path, name: str, reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_run(tmp_path / "runs")
+    (tmp_path / "file").write_text("mine")
+    out = tmp_path / name
+    assert main([str(tmp_path / "runs"), "--out", str(out)]) == 1
+    said = capsys.readouterr()
+    assert said.err == f"error: no report can be written to {out} ({reason}): give a folder, --out FOLDER\n"
+    assert "gamma 2 bit" in said.out
+    assert (tmp_path / "file").read_text() == "mine"
 
 
 def test_no_such_folder(tmp_path: Path) -> None:
@@ -408,6 +480,45 @@ def test_latex(report: Path) -> None:
     text = (report / "report.tex").read_text()
     assert "% * Runs are missing." in text
     assert "none & -- & $50.00^{*\\dagger}$ \\\\\n\\midrule\ngamma & 2 & $50.00 \\pm 8.16$ \\\\\n\\bottomrule" in text
+
+
+def cost(bops: float, size_mb: float) -> dict[str, Any]:
+    return {"macs": 10, "bops": bops, "size_mb": size_mb, "full_precision": {"bops": 1e12, "size_mb": 40.0}}
+
+
+def test_costs_are_columns_and_a_picture(tmp_path: Path) -> None:
+    make_run(tmp_path / "runs", quant="none", bits=None, cost=cost(1857.6e9, 46.7156))
+    make_run(tmp_path / "runs", quant="fat", bits=4, cost=cost(34.7144e9, 6.10016))
+    make_run(tmp_path / "runs", quant="fat", bits=4, data="rwhar", cost=cost(35.91e9, 6.104))
+    make_run(tmp_path / "runs", quant="gamma", bits=2)
+    summary = summarise([tmp_path / "runs"])
+    text = screen(summary)
+    heading = next(line for line in text.splitlines() if "quantizer" in line)
+    assert heading.split() == ["quantizer", "RWHAR", "SBHAR", "MB", "GBOPs"]
+    table = text[: text.index("Missing")]
+    lines = {line.split()[0]: line.split() for line in table.splitlines() if line.strip()}
+    assert lines["none"][-2:] == ["46.7", "1858"]
+    assert lines["fat"][-2:] == ["6.10", "34.7–35.9"], "one number where data sets hardly differ, else a range"
+    assert lines["gamma"][-2:] == ["–", "–"]
+    assert "MB, GBOPs: the network's weights, and 10⁹ bit operations per prediction." in text
+
+    written = write_report(summary, tmp_path / "report")
+    assert "tradeoff.png" in {file.name for file in written}
+    markdown = (tmp_path / "report" / "report.md").read_text()
+    assert "| quantizer | RWHAR | SBHAR | MB | GBOPs |\n|---|---:|---:|---:|---:|\n" in markdown
+    assert "| 46.7 | 1858 |" in markdown
+    assert "(tradeoff.png)" in markdown
+    latex = (tmp_path / "report" / "report.tex").read_text()
+    assert "\\begin{tabular}{lccccc}" in latex
+    assert "& 6.10 & 34.7--35.9 \\\\" in latex
+    cells = list(csv.DictReader((tmp_path / "report" / "report.csv").open()))
+    assert [(row["quant"], row["bops"], row["size_mb"]) for row in cells] == [
+        ("none", "1857600000000.0", "46.7156"),
+        ("fat", "35910000000.0", "6.104"),
+        ("fat", "34714400000.0", "6.10016"),
+        ("gamma", "", ""),
+    ]
+    assert {row["bops"] for row in csv.DictReader((tmp_path / "report" / "runs.csv").open())} >= {"1857600000000.0", ""}
 
 
 def test_only_unfinished_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

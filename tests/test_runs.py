@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
 import pytest
+import torch
 
 from qsense import runs
 from qsense.seeding import derive
@@ -57,7 +60,7 @@ def test_results_are_readable_by_others(tmp_path: Path) -> None:
 
 
 def test_the_life_of_a_run(tmp_path: Path) -> None:
-    runs.start(tmp_path, "bits: 2\n", ["bits=2"])
+    runs.start(tmp_path, "bits: 2\n", ["bits=2"], "data")
     record = json.loads((tmp_path / "run.json").read_text())
     assert record["status"] == "running"
     assert record["versions"]["torch"][0].isdigit()
@@ -71,7 +74,7 @@ def test_the_life_of_a_run(tmp_path: Path) -> None:
         runs.fail(tmp_path)
     assert "the flux ran out" in (tmp_path / "failed.txt").read_text()
 
-    runs.start(tmp_path, "bits: 2\n", ["bits=2"])
+    runs.start(tmp_path, "bits: 2\n", ["bits=2"], "data")
     assert not (tmp_path / "failed.txt").exists()
     runs.finish(tmp_path, {"metrics": {"f1": 0.5}})
     assert runs.finished(tmp_path)
@@ -79,6 +82,47 @@ def test_the_life_of_a_run(tmp_path: Path) -> None:
     record = json.loads((tmp_path / "run.json").read_text())
     assert record["status"] == "finished"
     assert len(record["started"]) == 2
+
+
+def test_a_run_remembers_its_data(tmp_path: Path) -> None:
+    assert runs.fingerprint(tmp_path) is None
+    runs.start(tmp_path, "", [], "abc")
+    assert runs.fingerprint(tmp_path) == "abc"
+
+
+def test_one_process_at_a_time(tmp_path: Path) -> None:
+    code = f"from pathlib import Path; from qsense import runs\nwith runs.claim(Path({str(tmp_path)!r})): pass"
+    with runs.claim(tmp_path):
+        other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "ClaimedError" in other.stderr
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_damaged_checkpoint_is_moved_aside(tmp_path: Path) -> None:
+    file = tmp_path / runs.CHECKPOINT
+    file.parent.mkdir()
+    assert runs.sound_checkpoint(tmp_path) is None
+    torch.save({"epoch": 1}, file)
+    assert runs.sound_checkpoint(tmp_path) == file
+    for damaged in (b"", b"not a checkpoint", file.read_bytes()[:200]):
+        file.write_bytes(damaged)
+        assert runs.sound_checkpoint(tmp_path) is None
+        assert not file.exists()
+        assert file.with_suffix(".damaged").read_bytes() == damaged
+
+
+def test_a_damaged_result_is_named(tmp_path: Path) -> None:
+    (tmp_path / "metrics.json").write_text('{"metrics": ')
+    with pytest.raises(ValueError, match=r"metrics\.json is damaged.*delete it"):
+        runs.result(tmp_path)
+
+
+def test_only_an_empty_folder_is_discarded(tmp_path: Path) -> None:
+    for name, content in (("log", ""), ("lines", "text")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "train.log").write_text(content)
+        runs.discard(tmp_path / name)
+    assert [folder.name for folder in tmp_path.iterdir()] == ["lines"]
 
 
 def test_no_result_is_said(tmp_path: Path) -> None:

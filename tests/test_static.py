@@ -33,6 +33,34 @@ def test_source_and_import_agree(target: str) -> None:
         assert argument.required == (parameters[name].default is inspect.Parameter.empty)
 
 
+CHOICES = [
+    *(
+        (f"qsense.quant.sensor.{name}", argument, allowed)
+        for name in ("linear.Linear", "log.Log", "gamma.Gamma")
+        for argument, allowed in (
+            ("rounding", ("round", "floor")),
+            ("surrogate", ("ste", "noise")),
+            ("output", ("level", "code")),
+        )
+    ),
+    ("qsense.quant.network.base.NetworkQuantizer", "activation_levels", ("uniform", "log")),
+    ("qsense.quant.network.base.NetworkQuantizer", "alpha_grad", ("full", "pact")),
+    ("qsense.quant.network.base.NetworkQuantizer", "levels", ("uniform", "log")),
+    ("qsense.quant.network.base.NetworkQuantizer", "transform", ("none", "fat", "fat_scaled")),
+    ("qsense.models.resnet_cifar.ResNetCIFAR", "shortcut", ("A", "B")),
+    ("qsense.data.har.HARDataModule", "normalise", ("dataset", "train", "range", "none")),
+]
+
+
+@pytest.mark.parametrize(("target", "name", "allowed"), CHOICES)
+def test_a_choice_is_known_with_all_its_values(target: str, name: str, allowed: tuple[str, ...]) -> None:
+    argument = (static.arguments(target) or {})[name]
+    assert all(argument.accepts(value) for value in allowed)
+    assert not argument.accepts("flor")
+    assert not argument.accepts(None)
+    assert all(repr(value) in str(argument) for value in allowed)
+
+
 def test_lightnings_trainer_is_read_without_importing_it() -> None:
     code = "import sys; from qsense import static; assert 'max_epochs' in static.arguments('lightning.Trainer'); "
     code += "assert 'lightning' not in sys.modules and 'torch' not in sys.modules"

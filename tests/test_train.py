@@ -8,16 +8,26 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
 import yaml
+from omegaconf import DictConfig
+from PIL import Image
+
+from qsense.checks import check
+from qsense.config import ConfigError, config_folder, run_id
+from qsense.train import train
 
 if TYPE_CHECKING:
     from tests.conftest import Command
+
+Compose = Callable[..., DictConfig]
 
 SMALL = ["data.dataset.subjects=2", "data.dataset.sessions=1", "data.dataset.minutes=2"]
 SMALL += ["model.filters=4", "model.hidden=8", "logger=none", "callback.progress=null"]
@@ -32,6 +42,20 @@ def only_run(folder: Path) -> Path:
 def metrics(run: Path) -> dict[str, Any]:
     content: dict[str, Any] = json.loads((run / "metrics.json").read_text())
     return content
+
+
+@pytest.fixture
+def fake_imagenet(tmp_path: Path) -> Path:
+    """A few pictures of noise in ImageNet's layout."""
+    rng = np.random.default_rng(0)
+    for part in ("train", "val"):
+        for number in (1440764, 1443537):
+            folder = tmp_path / "imagenet" / part / f"n{number:08d}"
+            folder.mkdir(parents=True)
+            for index in range(12):
+                picture = Image.fromarray(rng.integers(0, 256, (40, 60, 3), dtype=np.uint8))
+                picture.save(folder / f"{folder.name}_{index}.JPEG")
+    return tmp_path / "imagenet"
 
 
 def test_what_a_run_leaves(command: Command, tmp_path: Path) -> None:
@@ -184,10 +208,79 @@ def test_wandb_offline_is_closed_run_by_run(command: Command, tmp_path: Path) ->
         assert b"f1_sample" in content
 
 
-@pytest.mark.parametrize("quant", ["none", "linear", "log", "gamma", "gamma_per_axis"])
-def test_every_quantizer_trains(command: Command, quant: str) -> None:
-    done = command("qsense.train", "trainer=smoke", "model.filters=4", f"quant={quant}", "logger=none")
+QUANTS = [file.stem for file in sorted((config_folder() / "quant").glob("*.yaml"))]
+
+
+@pytest.mark.parametrize("task", ["har", "classification"])
+@pytest.mark.parametrize("quant", QUANTS)
+def test_every_quantizer_serves_every_task(composed: Compose, tmp_path: Path, quant: str, task: str) -> None:
+    config = composed(f"task={task}", f"quant={quant}", "trainer=smoke", "logger=none", "callback.progress=null")
+    train(config)
+    result = metrics(tmp_path / "runs" / "run")
+    assert result["steps"] == 3
+    assert result["quant"] == quant
+    assert result["bits"] == (None if quant == "none" else 4)
+
+
+@pytest.mark.parametrize("experiment", [file.stem for file in sorted((config_folder() / "experiment").glob("*.yaml"))])
+def test_every_experiment_runs(composed: Compose, tmp_path: Path, experiment: str, fake_imagenet: Path) -> None:
+    options = [f"experiment={experiment}", "trainer=smoke", "logger=none", "callback={}", "fold=0"]
+    config = composed(*options)
+    if config.hydra.runtime.choices.data == "imagenet":
+        config.data.dataset.root = str(fake_imagenet)
+        config.data.num_workers = 0
+        config.model.weights = None
+    try:
+        check(config)
+    except ConfigError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            pytest.skip(f"needs real data, point QSENSE_DATA at it: {str(error).splitlines()[0]}")
+        raise
+    if config.model.get("weights") and not Path(config.model.weights).is_file():
+        pytest.skip(f"needs pretrained weights: {config.model.weights}")
+    if config.data.get("batch_size", 0) > 100:
+        config.data.batch_size = 8
+    train(config)
+    assert (tmp_path / "runs" / "run" / "metrics.json").is_file()
+
+
+def test_fewer_bits_start_from_a_run_with_more(composed: Compose, tmp_path: Path) -> None:
+    brief = ["task=classification", "quant=fat", "trainer=smoke", "logger=none", "callback.progress=null"]
+    train(composed(*brief, "bits=5"))
+    first = tmp_path / "runs" / "five"
+    (tmp_path / "runs" / "run").rename(first)
+    config = composed(*brief, "bits=3", f"init_from={first}")
+    assert run_id(config) != run_id(composed(*brief, "bits=3"))
+    train(composed(*brief, "bits=3", f"init_from={first}", "trainer.max_epochs=0"))
+    before, after = (
+        torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+        for run in (first, tmp_path / "runs" / "run")
+    )
+    names = [name for name in before if name.startswith("network.") and name.endswith("original")]
+    assert names
+    assert all(torch.equal(before[name], after[name]) for name in names)
+    (tmp_path / "runs" / "run").rename(tmp_path / "runs" / "three")
+    with pytest.raises(ConfigError, match="name the folder of a trained run"):
+        train(composed(*brief, "bits=2", f"init_from={tmp_path}", "seed=1"))
+
+
+def test_a_frozen_run_gives_the_same_results(command: Command, tmp_path: Path) -> None:
+    options = ["task=classification", "quant=fat", "bits=3", "trainer=smoke", "logger=none", "callback={}"]
+    assert command("qsense.train", *options).code == 0
+    run = only_run(tmp_path)
+    done = command("qsense.freeze", str(run))
     assert done.code == 0, done.err
+    assert "identical results" in done.out
+    state = torch.load(run / "frozen.pt", weights_only=True)
+    assert {entry["bits"] for entry in state["weights"].values()} == {3, 8}
+    assert not any("parametrizations" in name for name in state["rest"])
+
+
+def test_nothing_to_freeze_is_said(command: Command, tmp_path: Path) -> None:
+    assert command("qsense.train", "trainer=smoke", "logger=none", "callback={}", *SMALL[3:5]).code == 0
+    done = command("qsense.freeze", str(only_run(tmp_path)))
+    assert done.code == 1
+    assert "is not quantized" in done.err
 
 
 def test_amp_and_gradient_clipping_come_from_lightning(command: Command, tmp_path: Path) -> None:
@@ -202,4 +295,83 @@ def test_two_processes_train_one_run(command: Command, tmp_path: Path) -> None:
     # Lightning's own data-parallel strategy, on two CPU processes.
     done = command("qsense.train", *BRIEF, "trainer=smoke", "trainer.devices=2", "+trainer.strategy=ddp")
     assert done.code == 0, done.err
-    assert metrics(only_run(tmp_path))["steps"] == 3
+    result = metrics(only_run(tmp_path))
+    assert result["steps"] == 3
+    counted = sum(map(sum, result["confusion"]))
+    assert counted == result["statistics"]["held_out_windows"]  # none twice, though their number is odd
+    assert counted % 2 == 1
+
+
+def test_a_signal_to_stop_is_no_success_and_the_run_resumes(command: Command, tmp_path: Path) -> None:
+    options = [*SMALL, "trainer.max_epochs=200", "callback.figures=null"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "QSENSE_CACHE": str(tmp_path / "cache")}
+    line = [sys.executable, "-m", "qsense.train", *options]
+    process = subprocess.Popen(line, cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not list(tmp_path.glob("runs/*/checkpoints/last.ckpt")):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=120)
+    assert process.returncode == 143
+    run = only_run(tmp_path)
+    assert json.loads((run / "run.json").read_text())["status"] == "interrupted"
+    assert not (run / "metrics.json").exists()
+
+
+def test_divergence_is_a_failure_not_a_result(command: Command, tmp_path: Path) -> None:
+    done = command("qsense.train", *BRIEF, "task.lr=1e30")
+    assert done.code == 1
+    assert "training diverged" in done.err
+    assert "Lower task.lr" in done.err
+    assert not (only_run(tmp_path) / "metrics.json").exists()
+
+
+def test_a_picture_that_cannot_be_drawn_costs_no_result(
+    composed: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("no ink")
+
+    monkeypatch.setattr("qsense.callbacks.figures.plot_transfer", broken)
+    train(composed(*BRIEF, "trainer=smoke"))
+    run = tmp_path / "runs" / "run"
+    assert (run / "metrics.json").is_file()
+    assert "the picture transfer could not be drawn" in caplog.text
+    assert (run / "figures" / "confusion.png").is_file()
+
+
+def test_a_damaged_checkpoint_is_named_and_the_run_starts_anew(
+    composed: Compose, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    options = [*BRIEF, "callback.figures=null"]
+    train(composed(*options))
+    run = tmp_path / "runs" / "run"
+    whole = (run / "metrics.json").read_bytes()
+    (run / "metrics.json").unlink()
+    (run / "checkpoints" / "last.ckpt").write_bytes(b"damaged")
+    train(composed(*options))
+    assert "last.ckpt cannot be read" in caplog.text
+    assert (run / "metrics.json").read_bytes() == whole
+
+
+def test_a_plus_does_not_hide_a_key_from_the_sweep(command: Command) -> None:
+    done = command("qsense.train", "-m", "hydra.sweeper.dry_run=true", "++seed=7", "fold=0,1")
+    assert "2 runs" in done.out
+    assert "seed7" in done.out
+    assert "seed0" not in done.out
+
+
+def test_a_grid_point_that_is_another_one_again_runs_once(command: Command) -> None:
+    done = command(
+        "qsense.train", "-m", "hydra.sweeper.dry_run=true", "quant=none,gamma", "bits=2,4", "fold=0", "seed=0"
+    )
+    assert "3 runs" in done.out
+
+
+def test_each_data_set_of_a_sweep_has_its_own_folds(command: Command, tmp_path: Path) -> None:
+    axes = "data.dataset.subjects=2,3"
+    done = command("qsense.train", "-m", "hydra.sweeper.dry_run=true", axes, "fold=0,1", "seed=0")
+    assert "4 runs" in done.out
+    done = command("qsense.train", "-m", "hydra.sweeper.dry_run=true", axes, "fold=2", "seed=0")
+    assert done.code == 1
+    assert "fold=2: Synthetic IMU has 2 folds" in done.err

@@ -16,23 +16,24 @@ from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from qsense import runs
-from qsense.config import ConfigError, check
+from qsense.checks import check, check_same_data
+from qsense.config import ConfigError
 
 log = logging.getLogger(__name__)
 Job = tuple[str, ...]
+REPEATS = ("seed", "fold")  # axes that repeat one experiment
 
 
 class ResumableSweeper(BasicSweeper):
     """Expand the grid, check all of it, launch what is not finished, report, and fail at the end if a run failed.
 
     Args:
-        max_batch_size: as Hydra's basic sweeper has it; all runs are one batch here.
         params: axes that the command line may override; a data set adds its folds.
         dry_run: only list what is finished and what would run.
     """
 
-    def __init__(self, max_batch_size: int | None, params: dict[str, str] | None = None, dry_run: bool = False) -> None:
-        super().__init__(max_batch_size, params)
+    def __init__(self, params: dict[str, str] | None = None, dry_run: bool = False) -> None:
+        super().__init__(None, params)
         self.dry_run = dry_run
 
     def sweep(self, arguments: list[str]) -> Sequence[JobReturn]:
@@ -53,18 +54,37 @@ class ResumableSweeper(BasicSweeper):
         return returns
 
     def plan(self, arguments: list[str]) -> dict[Job, Path]:
-        """Every grid point with its run's folder; each has passed `check`."""
-        folders = {}
-        for point in self.expand(arguments):
+        """Every grid point with its run's folder; each has passed `check`, and none stands there twice."""
+        jobs: dict[Path, Job] = {}
+        repeats = [a for a in arguments if _key(a) in REPEATS]
+        for point in self.expand([a for a in arguments if _key(a) not in REPEATS]):
             # An axis that the command line leaves open (fold, seed) is the data set's to fill, so `data=a,b` sweeps
             # the folds of each.
-            named = {override.partition("=")[0] for override in point}
-            config = self.compose(point)
-            open_axes = [f"{k}={v}" for k, v in config.hydra.sweeper.params.items() if k not in named]
-            for job in self.expand([*point, *open_axes]):
-                config = self.compose(job)
+            params = self.compose(point).hydra.sweeper.params
+            named = {_key(a) for a in arguments}
+            open_axes = [f"{key}={value}" for key, value in params.items() if key not in named]
+            again = [*repeats, *(a for a in open_axes if _key(a) in REPEATS)]
+            for science in self.expand([*point, *(a for a in open_axes if _key(a) not in REPEATS)]):
+                jobs |= self.repeat(science, self.expand(again))
+        return {job: folder for folder, job in jobs.items()}
+
+    def repeat(self, science: Job, repeats: list[Job]) -> dict[Path, Job]:
+        """One grid point at every seed and fold. Composing takes most of the time, so it is done once."""
+        folders: dict[Path, Job] = {}
+        config = self.compose((*science, *repeats[0]))
+        checked: set[str] = set()
+        for repeat in repeats:
+            for override in repeat:
+                value = override.partition("=")[2]
+                config[_key(override)] = int(value) if value.lstrip("-").isdigit() else value
+            folder = Path(config.hydra.sweep.dir) / config.hydra.sweep.subdir
+            _set_output(config, folder)
+            if not checked.issuperset(repeat):  # each seed and each fold once, not each pair
                 check(config)
-                folders[job] = Path(config.hydra.runtime.output_dir)
+                checked.update(repeat)
+            if runs.finished(folder):
+                check_same_data(config, folder)
+            folders[folder.absolute()] = (*science, *repeat)
         return folders
 
     def expand(self, arguments: Sequence[str]) -> list[Job]:
@@ -79,10 +99,7 @@ class ResumableSweeper(BasicSweeper):
         assert self.hydra_context is not None
         assert self.config is not None
         config = self.hydra_context.config_loader.load_sweep_config(self.config, list(job))
-        folder = Path(config.hydra.sweep.dir) / config.hydra.sweep.subdir
-        with read_write(config.hydra.runtime), open_dict(config.hydra.runtime):
-            config.hydra.runtime.output_dir = str(folder.absolute())
-        HydraConfig.instance().set_config(config)  # what `${hydra:…}` refers to
+        _set_output(config, Path(config.hydra.sweep.dir) / config.hydra.sweep.subdir)
         return config
 
     def launch(self, jobs: dict[Job, Path]) -> list[JobReturn]:
@@ -117,6 +134,17 @@ class ResumableSweeper(BasicSweeper):
                 first = (str(error).splitlines() or [""])[0]
                 lines.append(f"  {folder / runs.FAILURE}\n    {type(error).__name__}: {first}")
             raise ConfigError("\n".join(lines))
+
+
+def _key(override: str) -> str:
+    """The key of an override: `++seed=7` is about seed, too."""
+    return override.partition("=")[0].lstrip("+~")
+
+
+def _set_output(config: DictConfig, folder: Path) -> None:
+    with read_write(config.hydra.runtime), open_dict(config.hydra.runtime):
+        config.hydra.runtime.output_dir = str(folder.absolute())
+    HydraConfig.instance().set_config(config)  # what `${hydra:…}` refers to
 
 
 def _minutes(seconds: float) -> str:

@@ -7,13 +7,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
-
 from qsense import runs
+from qsense.config import ConfigError
+from qsense.rebuild import rebuild
 
 
 def evaluate(run: Path, root: str | None = None, accelerator: str = "cpu") -> dict[str, Any]:
-    """What a finished run measures now, in the form of `metrics.json`'s own part from the task.
+    """What a finished run measures now, in the form of the task's part of `metrics.json`.
 
     Args:
         run: the run's folder.
@@ -23,30 +23,9 @@ def evaluate(run: Path, root: str | None = None, accelerator: str = "cpu") -> di
     Raises:
         FileNotFoundError: no run, an unfinished one, or one without its checkpoint.
     """
-    runs.result(run)
-    checkpoint = runs.checkpoint(run)
-    if checkpoint is None:
-        raise FileNotFoundError(
-            f"{run / runs.CHECKPOINT} is missing: the run was trained without a checkpoint callback"
-        )
-    config = OmegaConf.load(run / runs.CONFIG)
-    assert isinstance(config, DictConfig)
-    if root is not None:
-        config.data.dataset.root = root
-
-    from hydra.utils import instantiate
-    from lightning import Trainer
-
-    from qsense.build import build
-    from qsense.train import quieten
-
-    quieten()
-    data, task = build(config)
-    trainer: Trainer = instantiate(config.trainer, accelerator=accelerator, _partial_=True, _convert_="all")(
-        logger=False, enable_checkpointing=False
-    )
-    trainer.test(task, datamodule=data, ckpt_path=checkpoint, weights_only=True, verbose=False)
-    return task.results()
+    again = rebuild(run, root, accelerator)
+    again.trainer.test(again.task, datamodule=again.data, ckpt_path=again.checkpoint, weights_only=True, verbose=False)
+    return again.task.results()
 
 
 def main() -> None:
@@ -59,9 +38,10 @@ def main() -> None:
     try:
         then = runs.result(options.run)
         now = evaluate(options.run, options.root, options.accelerator)
-    except (FileNotFoundError, ValueError) as error:
+    except (FileNotFoundError, ValueError, ConfigError) as error:
         sys.exit(f"error: {error}")
-    print(f"{then['dataset']} · {then['quant']} · {then['bits']} bits · fold {then['fold']} · seed {then['seed']}")
+    bits = f" · {then['bits']} bits" if then["bits"] else ""
+    print(f"{then['dataset']} · {then['quant']}{bits} · fold {then['fold']} · seed {then['seed']}")
     print(f"{'metric':<20}{'recorded':>14}{'now':>14}")
     for name, value in then["metrics"].items():
         print(f"{name:<20}{value:>14.6f}{now['metrics'][name]:>14.6f}")

@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -55,6 +56,10 @@ class RunWandbLogger(WandbLogger):
             job_type=job_type,
             tags=tags or [],
         )
+
+    def log_hyperparams(self, params: dict[str, Any]) -> None:  # type: ignore[override]
+        """Log the configuration under `qsense`: a sweep's agent locks the names of its parameters (data, quant, …)."""
+        self.experiment.config.update({"qsense": params}, allow_val_change=True)
 
 
 def why_offline(timeout: float = 2.0) -> str | None:

@@ -6,6 +6,7 @@ python -m qsense.report runs
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -17,7 +18,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from qsense.runs import write_atomically
-from qsense.summary import Cell, ReportError, Row, Run, Summary, summarise
+from qsense.summary import Cell, ReportError, Row, Run, Summary, summarise, varying
 
 __all__ = ["ReportError", "main", "print_report", "summarise", "write_report"]
 
@@ -28,6 +29,8 @@ METRICS = {
     "f1_window": "macro-F1, window-wise",
     "accuracy_sample": "accuracy, sample-wise",
     "accuracy_window": "accuracy, window-wise",
+    "top1": "top-1 accuracy",
+    "top5": "top-5 accuracy",
 }
 INCOMPLETE, INCOMPARABLE = "*", "†"
 
@@ -60,7 +63,37 @@ def _legend(summary: Summary) -> list[str]:
         legend.append(f"{INCOMPLETE} Runs are missing.")
     if not all(cell.comparable for cell in cells):
         legend.append(f"{INCOMPARABLE} Averages other folds than the rest of its column: not comparable.")
+    if any(cell.cost for cell in cells):
+        legend.append("MB, GBOPs: the network's weights, and 10⁹ bit operations per prediction.")
     return legend
+
+
+def _costs(summary: Summary) -> dict[str, dict[Row, str]]:
+    """Columns of what a prediction costs, {heading: {row: text}}; none where no run counted it.
+
+    Data sets of other channels or classes make other networks: "0.29–0.41" over the columns of the report.
+    """
+    if not any(cell.cost for cell in summary.cells.values()):
+        return {}
+    columns: dict[str, dict[Row, str]] = {}
+    for heading, key, unit in (("MB", "size_mb", 1.0), ("GBOPs", "bops", 1e9)):
+        columns[heading] = {}
+        for row in summary.rows:
+            here = (cell.cost for (other, _), cell in summary.cells.items() if other == row and cell.cost)
+            texts = [_rounded(cost[key] / unit) for cost in sorted(here, key=lambda cost: cost[key])]
+            columns[heading][row] = "–".join(dict.fromkeys([texts[0], texts[-1]])) if texts else "–"
+    return columns
+
+
+def _rounded(value: float) -> str:
+    """Three digits, or all before the point.
+
+    >>> _rounded(6.10016), _rounded(0.0123456), _rounded(1857.6)
+    ('6.10', '0.0123', '1858')
+    """
+    if not 0 < value < 1000:
+        return f"{value:.0f}"
+    return f"{value:.{2 - math.floor(math.log10(value))}f}"
 
 
 def _missing(summary: Summary) -> list[str]:
@@ -97,12 +130,15 @@ def print_report(summary: Summary, console: Console | None = None) -> None:
         table.add_column("quantizer")
         for dataset in summary.datasets:
             table.add_column(escape(dataset), justify="right")
+        costs = _costs(summary)
+        for heading in costs:
+            table.add_column(heading, justify="right")
         for row in summary.rows:
             texts = []
             for dataset in summary.datasets:
                 cell = summary.cells.get((row, dataset))
                 texts.append(f"{_score(summary, cell)}{_marks(cell)}\n[dim]{cell.count}[/dim]" if cell else "–")
-            table.add_row(escape(summary.label(row)), *texts)
+            table.add_row(escape(summary.label(row)), *texts, *(column[row] for column in costs.values()))
         console.print(table)
         console.print(*_legend(summary), highlight=False, markup=False, style="dim")
     else:
@@ -128,7 +164,8 @@ def _print_list(console: Console, title: str, lines: Sequence[str]) -> None:
 
 
 def write_report(summary: Summary, out: Path) -> list[Path]:
-    """Write report.md, report.csv (one line per cell), runs.csv (one per run), report.tex and scores.png into `out`.
+    """Write report.md, report.csv (one line per cell), runs.csv (one per run), report.tex and scores.png into `out`;
+    and tradeoff.png where runs know what their networks cost.
 
     Scores in report.csv are in the unit that its column `unit` states (percent, like the papers' tables); those in
     runs.csv are as measured. Without a finished run only runs.csv and report.md are written.
@@ -142,22 +179,30 @@ def write_report(summary: Summary, out: Path) -> list[Path]:
     if summary.cells:
         _scores_png(summary, out / "scores.png")
         written.append(out / "scores.png")
+    if any(cell.cost for cell in summary.cells.values()):
+        _tradeoff_png(summary, out / "tradeoff.png")
+        written.append(out / "tradeoff.png")
     return written
 
 
 def _markdown(summary: Summary) -> str:
     lines = [f"# {_title(summary)}", ""]
     if summary.cells:
-        lines.append("| quantizer | " + " | ".join(map(_cell_text, summary.datasets)) + " |")
-        lines.append("|---|" + "---:|" * len(summary.datasets))
+        costs = _costs(summary)
+        headings = [*map(_cell_text, summary.datasets), *costs]
+        lines.append("| quantizer | " + " | ".join(headings) + " |")
+        lines.append("|---|" + "---:|" * len(headings))
         for row in summary.rows:
             texts = []
             for dataset in summary.datasets:
                 cell = summary.cells.get((row, dataset))
                 marks = _marks(cell).replace("*", "\\*") if cell else ""
                 texts.append(f"{_score(summary, cell)}{marks}<br>{cell.count}" if cell else "–")
+            texts += [column[row] for column in costs.values()]
             lines.append(f"| {_cell_text(summary.label(row))} | " + " | ".join(texts) + " |")
         lines += ["", " ".join(_legend(summary)).replace("*", "\\*"), "", "![scores](scores.png)", ""]
+        if costs:
+            lines += ["![score against cost](tradeoff.png)", ""]
     else:
         lines += ["No run has finished yet.", ""]
     for title, items in (
@@ -177,13 +222,14 @@ def _cell_text(text: str) -> str:
 
 def _latex(summary: Summary) -> str:
     """A booktabs table; marks as superscripts, what they mean in the comment above."""
+    costs = _costs(summary)
     lines = [
         f"% {_title(summary)}",
         *(f"% {line}" for line in _legend(summary) if line[0] in INCOMPLETE + INCOMPARABLE),
         "% \\usepackage{booktabs}",
-        "\\begin{tabular}{lc" + "c" * len(summary.datasets) + "}",
+        "\\begin{tabular}{lc" + "c" * (len(summary.datasets) + len(costs)) + "}",
         "\\toprule",
-        " & ".join(["Quantizer", "Bits", *map(_tex, summary.datasets)]) + " \\\\",
+        " & ".join(["Quantizer", "Bits", *map(_tex, summary.datasets), *costs]) + " \\\\",
         "\\midrule",
     ]
     before: Row | None = None
@@ -200,6 +246,7 @@ def _latex(summary: Summary) -> str:
             marks = _marks(cell).replace(INCOMPARABLE, "\\dagger") if cell else ""
             power = f"^{{{marks}}}" if marks else ""
             texts.append("$" + _score(summary, cell, " \\pm ") + power + "$" if cell else "--")
+        texts += [column[row].replace("–", "--") for column in costs.values()]
         lines.append(" & ".join([_tex(name), "--" if row.bits is None else str(row.bits), *texts]) + " \\\\")
     return "\n".join([*lines, "\\bottomrule", "\\end{tabular}", ""])
 
@@ -237,6 +284,7 @@ def _cells_csv(summary: Summary) -> str:
                 "complete": cell.complete,
                 "comparable": cell.comparable,
                 "missing": cell.missing,
+                **cell.cost,
             }
             for (row, dataset), cell in summary.cells.items()
         )
@@ -248,7 +296,7 @@ def _cells_csv(summary: Summary) -> str:
 def _runs_csv(summary: Summary) -> str:
     import pandas as pd
 
-    shown = sorted({key for row in summary.rows for key, _ in row.settings})
+    shown = sorted(varying(summary.runs))
     return (
         pd.DataFrame(
             {
@@ -264,6 +312,7 @@ def _runs_csv(summary: Summary) -> str:
                 "fold": run.fold,
                 **{key: run.settings.get(key) for key in shown},
                 **run.metrics,
+                **run.cost,
                 **{name: " ".join(map(repr, values)) for name, values in run.learned.items()},
             }
             for run in summary.runs
@@ -288,6 +337,24 @@ def _scores_png(summary: Summary, path: Path) -> None:
     save(plot_scores(list(points()), f"{label} (%)" if summary.percent else label), path)
 
 
+def _tradeoff_png(summary: Summary, path: Path) -> None:
+    from qsense.plots.style import save
+    from qsense.plots.tradeoff import Point, plot_tradeoff
+
+    def points() -> Iterator[Point]:
+        scale = 100 if summary.percent else 1
+        for (row, dataset), cell in summary.cells.items():
+            if cell.cost:
+                name = summary.label(row).replace(f" {row.bits} bit", "", 1)
+                bits = "" if row.bits is None else f"{row.bits} bit"
+                std = None if cell.std is None else scale * cell.std
+                complete = cell.complete and cell.comparable
+                yield Point(dataset, name, bits, cell.cost["bops"] / 1e9, scale * cell.mean, std, complete)
+
+    label = METRICS.get(summary.metric, summary.metric)
+    save(plot_tradeoff(list(points()), f"{label} (%)" if summary.percent else label), path)
+
+
 # ------------------------------------------------------------------------------------------------------ command line
 
 
@@ -309,7 +376,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     console = Console()
     print_report(summary, console)
-    written = write_report(summary, options.out)
+    try:
+        written = write_report(summary, options.out)
+    except OSError as error:
+        reason = "it is a file" if options.out.is_file() else error.strerror or error
+        print(
+            f"error: no report can be written to {options.out} ({reason}): give a folder, --out FOLDER", file=sys.stderr
+        )
+        return 1
     names = ", ".join(file.name for file in written)
     console.print(f"\nWritten to {options.out}{os.sep}: {names}", markup=False, highlight=False, soft_wrap=True)
     return 0 if summary.cells else 1

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
+import pickle
 import platform
+import shutil
 import subprocess
 import sys
 import time
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
+
+log = logging.getLogger(__name__)
 
 RESULT = "metrics.json"  # written last: its presence means finished
 CONFIG = "config.yaml"
@@ -27,15 +36,21 @@ NOT_SCIENCE = {
     "trainer": {"_target_", "accelerator", "devices", "num_nodes", "strategy", "num_sanity_val_steps", "profiler",
                 "log_every_n_steps", "enable_progress_bar", "enable_model_summary", "enable_checkpointing"},
     "data": {"cache", "num_workers", "root", "download", "url", "sha256"},
+    "callback": {"checkpoint", "trajectory", "figures", "progress", "cost", "network_figures"},
 }  # fmt: skip
 
 
 def write_atomically(path: Path, text: str) -> None:
     """Write a file so that a reader, or a crash, sees the old text or the new and never half of it."""
+    write_bytes_atomically(path, text.encode())
+
+
+def write_bytes_atomically(path: Path, content: bytes) -> None:
+    """The same for bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
+    with temporary.open("wb") as file:
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
@@ -65,12 +80,17 @@ def result(run: Path) -> dict[str, Any]:
     """
     if not finished(run):
         raise FileNotFoundError(f"{run} holds no {RESULT}: it is no run, or one that has not finished")
-    content: dict[str, Any] = json.loads((run / RESULT).read_text(encoding="utf-8"))
+    try:
+        content: dict[str, Any] = json.loads((run / RESULT).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(
+            f"{run / RESULT} is damaged ({error}): delete it, and the same command completes it"
+        ) from error
     return content
 
 
-def start(run: Path, config_yaml: str, overrides: list[str]) -> None:
-    """Note what is about to run: its configuration, and where and with which versions."""
+def start(run: Path, config_yaml: str, overrides: list[str], data: str | None) -> None:
+    """Note what is about to run: its configuration, its data's fingerprint, and where and with which versions."""
     (run / FAILURE).unlink(missing_ok=True)
     write_atomically(run / CONFIG, config_yaml)
     versions = {}
@@ -84,6 +104,7 @@ def start(run: Path, config_yaml: str, overrides: list[str]) -> None:
         status="running",
         command=[sys.executable, "-m", "qsense.train", *overrides],
         git_revision=git_revision(),
+        data_fingerprint=data,
         versions=versions | {"python": platform.python_version()},
         host=platform.node(),
         started=[*_record(run).get("started", []), time.time()],
@@ -96,10 +117,62 @@ def finish(run: Path, content: dict[str, Any]) -> None:
     write_json(run / RESULT, content)
 
 
+def interrupt(run: Path) -> None:
+    """Record that a run was stopped from outside; the same command resumes it."""
+    _update(run, status="interrupted", ended=time.time())
+
+
+def fingerprint(run: Path) -> str | None:
+    """SHA-256 over the data that a run was started on, or None where it is not known."""
+    return _record(run).get("data_fingerprint")
+
+
 def fail(run: Path) -> None:
     """Record the exception being handled, with its traceback."""
     write_atomically(run / FAILURE, traceback.format_exc())
     _update(run, status="failed", ended=time.time())
+
+
+class ClaimedError(RuntimeError):
+    """Another process is at work on this run."""
+
+
+@contextmanager
+def claim(run: Path) -> Iterator[None]:
+    """Hold a run's folder for this process; the operating system gives it free however the process ends.
+
+    Raises:
+        ClaimedError: another process holds it.
+    """
+    run.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(run / ".lock", timeout=0):
+            yield
+    except Timeout as error:
+        raise ClaimedError(str(run)) from error
+
+
+def sound_checkpoint(run: Path) -> Path | None:
+    """The checkpoint to resume from, if it can be read; a damaged one is moved aside, and the run starts anew."""
+    path = checkpoint(run)
+    if path is None:
+        return None
+    import torch
+
+    try:
+        torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
+        aside = path.with_suffix(".damaged")
+        path.replace(aside)
+        log.warning("%s cannot be read (%s): moved to %s, training starts anew", path, error, aside.name)
+        return None
+    return path
+
+
+def discard(run: Path) -> None:
+    """Remove the folder that Hydra made for a run that never began: nothing in it but an empty log."""
+    if run.is_dir() and all(file.suffix == ".log" and file.stat().st_size == 0 for file in run.iterdir()):
+        shutil.rmtree(run)
 
 
 def _record(run: Path) -> dict[str, Any]:

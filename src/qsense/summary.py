@@ -16,6 +16,8 @@ import yaml
 
 from qsense import runs
 
+COST = ("macs", "bops", "size_mb")
+MOST_NAMED, MOST_NOTES = 3, 5  # a note stays one line, and the notes a paragraph
 PAPER_ORDER = ("none", "linear", "log", "gamma", "gamma_per_axis")  # others follow by name
 
 
@@ -39,6 +41,7 @@ class Run:
         monitor: the metric that its task reports.
         metrics: what the last test measured.
         learned: the quantizer's learned values, one per axis.
+        cost: what its network costs per prediction: "macs", "bops", "size_mb"; empty where nobody counted.
         settings: the dotted keys of its configuration that decide its numbers, but for bits, seed and fold.
     """
 
@@ -57,14 +60,15 @@ class Run:
     monitor: str = ""
     metrics: Mapping[str, float] = field(default_factory=dict)
     learned: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    cost: Mapping[str, float] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def log(self) -> Path:
-        """The file that tells most about why it did not finish: the traceback, else a log, else the folder."""
-        failure = self.folder / runs.FAILURE
-        if failure.is_file():
-            return failure
+        """What tells most about why it did not finish: the damaged result, the traceback, a log, else the folder."""
+        for name in (runs.RESULT, runs.FAILURE):
+            if (self.folder / name).is_file():
+                return self.folder / name
         return next(iter(sorted(self.folder.glob("*.log"))), self.folder)
 
 
@@ -95,12 +99,14 @@ class Cell:
         num_folds: folds of the data set.
         seeds: the seeds seen in the report; every fold of each is expected.
         comparable: whether each seed averages the same folds as the rest of the column.
+        cost: of its runs, like `Run.cost`; they have the same network at the same bits.
     """
 
     scores: Mapping[tuple[int, int], float]
     num_folds: int
     seeds: tuple[int, ...]
     comparable: bool = True
+    cost: Mapping[str, float] = field(default_factory=dict)
 
     @cached_property
     def folds(self) -> dict[int, list[int]]:
@@ -264,12 +270,13 @@ def read_run(folder: Path) -> Run:
                 monitor=result["monitor"],
                 metrics={name: float(value) for name, value in result["metrics"].items()},
                 learned=result.get("quantizer") or {},
+                cost={key: float(result["cost"][key]) for key in COST} if result.get("cost") else {},
                 task=str(result["task"]),
                 data=str(result["data"]),
                 quant=str(result["quant"]),
                 model=str(result["model"]),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, OSError, TypeError, ValueError) as error:
             return replace(
                 run, status="failed", reason=f"{runs.RESULT} cannot be read ({type(error).__name__}: {error})"
             )
@@ -343,11 +350,13 @@ def summarise(paths: Iterable[Path], metric: str | None = None) -> Summary:
     seeds = tuple(sorted({run.seed for run in found if run.seed >= 0}))
     scores: dict[tuple[Row, str], dict[tuple[int, int], float]] = defaultdict(dict)
     num_folds: dict[tuple[Row, str], int] = {}
+    costs: dict[tuple[Row, str], Mapping[str, float]] = {}
     for run in kept:
         place = rows[run.folder], run.dataset
         scores[place][run.seed, run.fold] = run.metrics[metric]
         num_folds[place] = max(num_folds.get(place, 0), run.num_folds)
-    cells = {place: Cell(scores[place], num_folds[place], seeds) for place in scores}
+        costs[place] = costs.get(place) or run.cost
+    cells = {place: Cell(scores[place], num_folds[place], seeds, cost=costs[place]) for place in scores}
     widest: dict[str, set[int]] = defaultdict(set)  # every fold that some number of the column averages
     for (_, dataset), cell in cells.items():
         widest[dataset].update(fold for _, fold in cell.scores)
@@ -356,7 +365,9 @@ def summarise(paths: Iterable[Path], metric: str | None = None) -> Summary:
         for (row, dataset), cell in sorted(cells.items(), key=lambda item: (item[0][0].order, item[0][1]))
     }
     summary = Summary(metric, cells, found, notes)
-    return replace(summary, notes=[*notes, *_inconsistencies(summary, rows, kept)])
+    notes += _inconsistencies(summary, rows, kept)
+    more = len(notes) - MOST_NOTES
+    return replace(summary, notes=[*notes[:MOST_NOTES], f"… and {more} more."] if more > 0 else notes)
 
 
 def _monitor(finished: Sequence[Run]) -> str:
@@ -366,10 +377,10 @@ def _monitor(finished: Sequence[Run]) -> str:
     return monitors[0] if monitors else ""
 
 
-def _varying(group: Iterable[Run]) -> set[str]:
-    """Keys that do not have one and the same value in all runs."""
+def varying(group: Iterable[Run]) -> set[str]:
+    """Keys that do not have one and the same value in all runs whose configuration is known."""
     values: dict[str, set[str]] = defaultdict(set)
-    group = list(group)
+    group = [run for run in group if run.settings]
     for run in group:
         for key, value in run.settings.items():
             values[key].add(value)
@@ -381,18 +392,33 @@ def _rows(scored: Sequence[Run]) -> dict[Path, Row]:
     """Each run's row. Runs that differ in more than seed and fold are told apart by the keys in which they differ.
 
     Data sets differ in many keys by nature, so keys are compared within a data set; one that varies within any of them
-    is named in all.
+    is named in all. It is named in the other rows too, as far as they have one value of it (a quantizer's, model's or
+    task's own keys: in those of the same kind), so that rows can be told apart by their names. Runs that have lost
+    their configuration are a row of their own beside others.
     """
     groups: dict[tuple[str, int | None, str, str], list[Run]] = defaultdict(list)
     for run in scored:
         groups[run.quant, run.bits, run.task, run.model].append(run)
-    rows = {}
+    own: dict[tuple[str, int | None, str, str], set[str]] = {}
+    said: set[tuple[str, str]] = set()  # (key, the kind of rows that name it)
     for name, group in groups.items():
         datasets = {run.dataset for run in group}
-        keys = sorted(set().union(*(_varying(run for run in group if run.dataset == dataset) for dataset in datasets)))
+        own[name] = set().union(*(varying(run for run in group if run.dataset == dataset) for dataset in datasets))
+        said.update((key, _kind(key, group[0])) for key in own[name])
+    rows = {}
+    for name, group in groups.items():
+        differing = varying(group)
+        known = any(run.settings for run in group)
         for run in group:
-            rows[run.folder] = Row(*name, tuple((key, run.settings[key]) for key in keys if key in run.settings))
+            keys = {key for key in run.settings if (key, _kind(key, run)) in said and key not in differing} | own[name]
+            named = [(key, run.settings[key]) for key in sorted(keys) if key in run.settings]
+            rows[run.folder] = Row(*name, tuple(named) if run.settings or not known else (("config", "unknown"),))
     return rows
+
+
+def _kind(key: str, run: Run) -> str:
+    """Which rows have a key in the same meaning: those of the same quantizer, model or task; else all."""
+    return {"quant": run.quant, "model": run.model, "task": run.task}.get(key.partition(".")[0], "")
 
 
 def _once(rows: Mapping[Path, Row], scored: Sequence[Run], metric: str) -> tuple[list[Run], list[str]]:
@@ -400,7 +426,7 @@ def _once(rows: Mapping[Path, Row], scored: Sequence[Run], metric: str) -> tuple
     places: dict[tuple[Row, str, int, int], list[Run]] = defaultdict(list)
     for run in scored:
         places[rows[run.folder], run.dataset, run.seed, run.fold].append(run)
-    kept, notes, same = [], [], 0
+    kept, other_scores, same = [], [], 0
     for several in places.values():
         several.sort(key=lambda run: ((run.folder / runs.RESULT).stat().st_mtime, str(run.folder)))
         newest = several[-1]
@@ -409,10 +435,15 @@ def _once(rows: Mapping[Path, Row], scored: Sequence[Run], metric: str) -> tuple
             if other.metrics[metric] == newest.metrics[metric]:
                 same += 1
             else:
-                notes.append(
-                    f"The same run twice with different scores, the newer counts: {newest.folder} "
-                    f"({newest.metrics[metric]:.4f}), {other.folder} ({other.metrics[metric]:.4f})."
+                other_scores.append(
+                    f"{newest.folder} ({newest.metrics[metric]:.4f}), not {other.folder} ({other.metrics[metric]:.4f})"
                 )
+    notes = []
+    if other_scores:
+        notes.append(
+            f"{len(other_scores)} {'run has' if len(other_scores) == 1 else 'runs have'} been done again with another "
+            f"score; the newest counts: {_some(other_scores)}."
+        )
     if same:
         notes.append(f"Folders of a run already counted, with the same score: {same}.")
     return kept, notes
@@ -422,21 +453,29 @@ def _inconsistencies(summary: Summary, rows: Mapping[Path, Row], kept: Sequence[
     """What else differs between the rows of a column, beside the quantizer and what their names say."""
     notes = []
     for dataset in summary.datasets:
-        here = [run for run in kept if run.dataset == dataset]
-        for key in sorted(_varying(here)):
+        here = [run for run in kept if run.dataset == dataset and run.settings]
+        differing = []
+        for key in sorted(varying(here)):
             if key.startswith("quant.") or all(key in dict(rows[run.folder].settings) for run in here):
                 continue
             if key.startswith("model.") and len({run.model for run in here}) > 1:
                 continue
-            labels: dict[str, list[str]] = {}
-            for run in here:
-                label = summary.label(rows[run.folder])
-                said = labels.setdefault(run.settings.get(key, "not set"), [])
-                if label not in said:
-                    said.append(label)
-            values = "; ".join(f"{value} in {', '.join(names)}" for value, names in labels.items())
-            notes.append(f"Rows of {dataset} differ in {key} too: {values}.")
+            values = dict.fromkeys(run.settings.get(key, "not set") for run in here)
+            differing.append(f"{key} ({_some(list(values), '; ')})")
+        if differing:
+            number = f"{len(differing)} setting{'s' * (len(differing) > 1)}"
+            notes.append(f"Rows of {dataset} also differ in {number}, see runs.csv: {_some(differing)}.")
     return notes
+
+
+def _some(texts: Sequence[str], separator: str = ", ") -> str:
+    """The first few of a list, and how many there are.
+
+    >>> _some(["a", "b"]), _some(["a", "b", "c", "d", "e"])
+    ('a, b', 'a, b, c … and 2 more')
+    """
+    more = len(texts) - MOST_NAMED
+    return separator.join(texts[:MOST_NAMED]) + (f" … and {more} more" if more > 0 else "")
 
 
 def _many(noun: str, numbers: Sequence[int]) -> str:

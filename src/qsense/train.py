@@ -6,8 +6,9 @@ python -m qsense.train quant=gamma bits=2 -m
 from __future__ import annotations
 
 import logging
+import math
 import os
-import warnings
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -16,36 +17,60 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from qsense import runs
-from qsense.config import ConfigError, check, choices, config_folder, run_id
+from qsense import cli, runs
+from qsense.checks import check, check_same_data, data_fingerprint
+from qsense.config import ConfigError, bits_of, choices, config_folder, run_id
 from qsense.data.recordings import DataError
 
 log = logging.getLogger(__name__)
 
 
 def train(config: DictConfig) -> float:
-    """One run: its headline metric, from its result if it is finished, else by training it from where it stands."""
+    """One run: its headline metric, from its result if it is finished, else by training it from where it stands.
+
+    NaN if another process is training it.
+    """
     hydra_config = HydraConfig.get()
     folder = Path(hydra_config.runtime.output_dir)
-    check(config)
-    if runs.finished(folder):
-        log.info("already finished: %s (delete the folder to train it again)", folder)
-        return headline(runs.result(folder))
-    # Lightning starts this command again for each further device (ddp); one of them keeps the record.
-    recorder = os.environ.get("LOCAL_RANK", "0") == "0"
-    if recorder:
-        overrides = list(hydra_config.overrides.task)
-        runs.start(folder, OmegaConf.to_yaml(resolved(config, hydra_config)), overrides)
+    try:
+        check(config)
+        if runs.finished(folder):
+            check_same_data(config, folder)
+            log.info("already finished: %s (delete the folder to train it again)", folder)
+            return headline(runs.result(folder))
+    except ConfigError:
+        runs.discard(folder)
+        raise
+    # Lightning starts this command again for each further device (ddp); the first keeps the record.
+    if os.environ.get("LOCAL_RANK", "0") != "0":
+        return headline(fit_and_test(config, hydra_config, folder))
+    try:
+        with runs.claim(folder):
+            return record(config, hydra_config, folder)
+    except runs.ClaimedError:
+        log.warning("%s is being trained by another process: left to it", folder)
+        return math.nan
+
+
+def record(config: DictConfig, hydra_config: Any, folder: Path) -> float:
+    """Train one run and record how it ended: finished, failed or interrupted."""
+    check_same_data(config, folder)
+    overrides = list(hydra_config.overrides.task)
+    runs.start(folder, OmegaConf.to_yaml(resolved(config, hydra_config)), overrides, data_fingerprint(config))
     try:
         result = fit_and_test(config, hydra_config, folder)
-    except Exception as error:
-        if recorder:
-            runs.fail(folder)
-        if isinstance(error, DataError):
-            raise ConfigError(str(error)) from error
+    except (DataError, FileNotFoundError) as error:
+        runs.fail(folder)
+        raise ConfigError(str(error)) from error
+    except Exception:
+        runs.fail(folder)
         raise
-    if recorder:
-        runs.finish(folder, result)
+    except (KeyboardInterrupt, SystemExit) as stop:
+        runs.interrupt(folder)
+        log.warning("interrupted: the same command resumes %s", folder)
+        # Lightning answers SIGTERM with an exit that looks like success, and a batch system would believe it.
+        raise SystemExit(getattr(stop, "code", None) or 128 + signal.SIGTERM) from stop
+    runs.finish(folder, result)
     log.info("%s %.4f · %s", result["monitor"], headline(result), folder)
     return headline(result)
 
@@ -56,40 +81,45 @@ def fit_and_test(config: DictConfig, hydra_config: Any, folder: Path) -> dict[st
     from lightning.pytorch.callbacks import ProgressBar
 
     from qsense.build import build
+    from qsense.callbacks.cost import cost_of
     from qsense.callbacks.reseed import Reseed
     from qsense.loggers import close
 
-    quieten()
     data, task = build(config)
     data.prepare_data()  # now, so that unusable data is answered before loggers and trainer start
     data.setup("fit")
-    loggers = [instantiate(node, _convert_="all") for node in config.logger.values() if node]
+    loggers = parts(config.logger)
     failed = True
     try:
-        callbacks = [instantiate(node, _convert_="all") for node in config.callback.values() if node]
+        callbacks = parts(config.callback)
         trainer: Trainer = instantiate(config.trainer, _partial_=True, _convert_="all")(
             callbacks=[Reseed(config.seed, config.fold), *callbacks],
             logger=loggers or False,
             default_root_dir=str(folder),
             enable_progress_bar=any(isinstance(callback, ProgressBar) for callback in callbacks),
         )
-        parameters = resolved(config, hydra_config)
+        parameters = OmegaConf.to_container(resolved(config, hydra_config))
+        assert isinstance(parameters, dict)
         for logger in loggers:
-            logger.log_hyperparams({**OmegaConf.to_container(parameters), "git_revision": runs.git_revision()})  # type: ignore[dict-item]
-        checkpoint = runs.checkpoint(folder)
+            logger.log_hyperparams({**parameters, "git_revision": runs.git_revision()})
+        checkpoint = runs.sound_checkpoint(folder)
         if checkpoint:
             log.info("resuming from %s", checkpoint)
         trainer.fit(task, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+        if not runs.checkpoint(folder):  # nothing was trained, or there is no checkpoint callback
+            trainer.save_checkpoint(folder / runs.CHECKPOINT)
         trainer.test(task, datamodule=data, verbose=False)
         failed = False
     finally:
         close(loggers, failed)
+    sensor_bits, network_bits = bits_of(config)
     return {
         "schema": 1,
         "run": run_id(config),
         **choices(hydra_config),
         "dataset": data.dataset.name,
-        "bits": task.sensor.bits or None,
+        "bits": sensor_bits or network_bits,
+        "network_bits": network_bits,
         "seed": config.seed,
         "fold": config.fold,
         "num_folds": data.num_folds,
@@ -97,16 +127,25 @@ def fit_and_test(config: DictConfig, hydra_config: Any, folder: Path) -> dict[st
         "mode": task.mode,
         **task.results(),
         "quantizer": task.sensor.trajectory(),
+        "cost": cost_of(task, data).totals(),
         "statistics": data.statistics,
         "epochs": trainer.current_epoch,
         "steps": trainer.global_step,
     }
 
 
+def parts(node: DictConfig | None) -> list[Any]:
+    """The built parts of a group that takes several (callbacks, loggers), without those set to null."""
+    return [instantiate(part, _convert_="all") for part in (node or {}).values() if part]
+
+
 def resolved(config: DictConfig, hydra_config: Any) -> DictConfig:
     """The configuration with every interpolation resolved, and which option of each group was taken."""
     plain = OmegaConf.to_container(config, resolve=True)
     assert isinstance(plain, dict)
+    dataset = plain["data"]["dataset"]
+    if "root" in dataset:  # absolute, so that the run can be evaluated from any folder
+        dataset["root"] = str(Path(dataset["root"]).absolute())
     return OmegaConf.create({**plain, "choices": choices(hydra_config)})
 
 
@@ -115,20 +154,13 @@ def headline(result: dict[str, Any]) -> float:
     return float(result["metrics"][result["monitor"]])
 
 
-def quieten() -> None:
-    """Leave the screen to the progress bar: no banners, no advice on loader processes (a batch takes microseconds).
-
-    Importing Lightning sets its loggers' levels, so call this afterwards.
-    """
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", ".*does not have many workers.*")
-    warnings.filterwarnings("ignore", ".*exists and is not empty.*")
-    warnings.filterwarnings("ignore", ".*recommended to use .self.log.*sync_dist=True.*")  # the scores synchronise
-    warnings.filterwarnings("ignore", ".*LeafSpec.*is deprecated.*")
+application = hydra.main(version_base="1.3", config_path=str(config_folder()), config_name="train")(train)
 
 
-main = hydra.main(version_base="1.3", config_path=str(config_folder()), config_name="train")(train)
+def main() -> None:
+    """The command line."""
+    cli.run(application)
+
 
 if __name__ == "__main__":
     # Under its own name, so that launchers which start other processes can pickle the function by reference.

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
+import logging
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,8 +18,9 @@ import numpy.typing as npt
 import pytest
 
 from qsense.data import cache
-from qsense.data.cache import cached, fingerprint
+from qsense.data.cache import cached, file_digest, fingerprint
 from qsense.data.csv_har import CSVActivityDataset
+from qsense.data.recordings import DataError
 
 
 class Builder:
@@ -79,7 +84,49 @@ def test_a_failed_build_leaves_nothing(tmp_path: Path) -> None:
 
     with pytest.raises(RuntimeError, match="no"):
         cached(tmp_path / "cache", "key", fail)
-    assert not (tmp_path / "cache").exists()
+    assert not any((tmp_path / "cache").iterdir())
+
+
+def read_only(*arguments: object, **named: object) -> str:
+    raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_anything_is_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build = Builder()
+    monkeypatch.setattr(tempfile, "mkdtemp", read_only)
+    with pytest.raises(
+        DataError, match=rf"the cache {tmp_path} cannot be used .*Read-only.* data\.cache=FOLDER or QSENSE_CACHE=FOLDER"
+    ):
+        cached(tmp_path, "key", build)
+    assert build.calls == 0
+
+
+def test_an_entry_in_a_folder_that_cannot_be_written_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build = Builder()
+    cached(tmp_path, "key", build)
+    monkeypatch.setattr(tempfile, "mkdtemp", read_only)
+    assert cached(tmp_path, "key", build)["x"][99, 9] == 999
+    assert build.calls == 1
+    flip(tmp_path / "key" / "x.npy")
+    with pytest.raises(DataError, match=rf"the cache {tmp_path} cannot be used"):
+        cached(tmp_path, "key", build)
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(np, "save", read_only)
+    with pytest.raises(DataError, match=rf"the cache {tmp_path} cannot be used"):
+        cached(tmp_path, "key", Builder())
+    assert not any(tmp_path.iterdir())
+
+
+def test_errors_of_the_data_are_not_taken_for_the_cache_s(tmp_path: Path) -> None:
+    def build() -> Mapping[str, npt.NDArray[Any]]:
+        raise FileNotFoundError("sbj_0.csv")
+
+    with pytest.raises(FileNotFoundError, match="sbj_0"):
+        cached(tmp_path, "key", build)
 
 
 RACE = """
@@ -128,6 +175,30 @@ def test_fingerprints_are_remembered_until_a_source_changes(
     path = bundle / "raw" / "inertial" / "sbj_0.csv"
     path.write_text(path.read_text().replace("walk", "run"))
     assert fingerprint(dataset("walk", "run"), tmp_path / "cache") != first
+
+
+def test_a_fingerprint_that_cannot_be_remembered_is_computed(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    dataset = CSVActivityDataset(str(bundle), "Fake", 2, ["NULL", "walk", "run"], 50.0, 3, "g")
+    monkeypatch.setattr(tempfile, "NamedTemporaryFile", read_only)
+    with caplog.at_level(logging.DEBUG, logger="qsense"):
+        assert fingerprint(dataset, tmp_path / "cache") == dataset.fingerprint()
+    assert "could not be written: [Errno 30] Read-only file system" in caplog.text
+    (tmp_path / "file").touch()
+    assert fingerprint(dataset, tmp_path / "file" / "cache") == dataset.fingerprint()
+
+
+def test_a_file_is_hashed_again_only_when_it_has_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"a")
+    first = file_digest(file)
+    assert first == hashlib.sha256(b"a").hexdigest()
+    with monkeypatch.context() as patch:
+        patch.setattr(hashlib, "file_digest", lambda *_: pytest.fail("hashed again"))
+        assert file_digest(file) == first
+    file.write_bytes(b"ab")
+    assert file_digest(file) == hashlib.sha256(b"ab").hexdigest()
 
 
 def test_the_schema_version_is_part_of_every_key() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -235,6 +237,31 @@ def test_missing_data_says_where_and_how(tmp_path: Path) -> None:
             "QSENSE_DATA=FOLDER",
         ):
             assert part in message
+
+
+def fetching(root: Path, url: str, sha256: str | None = None) -> CSVActivityDataset:
+    return CSVActivityDataset(str(root), "Fake", 2, LABELS, 50.0, 3, "g", url=url, download=True, sha256=sha256)
+
+
+def test_a_damaged_archive_does_not_stand_in_the_way_of_a_good_one(bundle: Path, tmp_path: Path) -> None:
+    good = Path(shutil.make_archive(str(tmp_path / "good"), "zip", bundle))
+    bad = tmp_path / "bad.zip"
+    bad.write_bytes(good.read_bytes()[:-40])
+    root = tmp_path / "here" / "fake"
+    with pytest.raises(DataError, match=r"fake\.zip is damaged .*renamed to fake\.zip\.bad: the next attempt fetches"):
+        fetching(root, bad.as_uri()).recordings()
+    assert len(fetching(root, good.as_uri()).recordings()) == 3
+
+
+def test_an_archive_in_place_must_match_its_pin_before_it_is_unpacked(bundle: Path, tmp_path: Path) -> None:
+    archive = Path(shutil.make_archive(str(tmp_path / "fake"), "zip", bundle))
+    seen = hashlib.sha256(archive.read_bytes()).hexdigest()
+    wrong = fetching(tmp_path / "fake", "http://127.0.0.1:1/nowhere", "00")
+    for ask in (wrong.check, wrong.recordings):
+        with pytest.raises(DataError, match=rf"(?s){archive} has the SHA-256.*{seen}, but.*00 is expected"):
+            ask()
+    assert len(fetching(tmp_path / "fake", "http://127.0.0.1:1/nowhere", seen).recordings()) == 3
+    wrong.check()  # what is unpacked is not compared with it
 
 
 def test_a_missing_subject_is_named(bundle: Path) -> None:

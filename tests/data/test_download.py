@@ -78,6 +78,16 @@ def test_a_wrong_checksum_leaves_no_file(server: str, tmp_path: Path) -> None:
     assert not (tmp_path / "file.part").exists()
 
 
+def test_a_file_that_is_there_must_match_its_pin_too(server: str, tmp_path: Path) -> None:
+    target = tmp_path / "file"
+    target.write_bytes(CONTENT)
+    download(f"{server}/good", target, SHA256)
+    with pytest.raises(DataError, match=rf"(?s)/file has the SHA-256.*{SHA256}, but.*00 is expected .*fetch it again"):
+        download(f"{server}/good", target, "00")
+    assert target.read_bytes() == CONTENT, "somebody may have put it there by hand"
+    assert Handler.ranges == []
+
+
 def test_a_broken_connection_is_told_and_resumed(server: str, tmp_path: Path) -> None:
     target = tmp_path / "file"
     with pytest.raises(DataMissingError, match=r"1000 .*bytes.*file\.part.*goes on from there"):
@@ -134,9 +144,9 @@ def test_an_archive_is_unpacked_without_its_outer_folders(tmp_path: Path) -> Non
 @pytest.mark.parametrize("name", ["../out.csv", "/etc/out.csv", "raw/../../out.csv", "C:/out.csv", "..\\out.csv"])
 def test_entries_outside_the_folder_are_refused(tmp_path: Path, name: str) -> None:
     archive = pack(tmp_path / "a.zip", ("raw/inertial/sbj_0.csv", b"1"), (name, b"2"))
-    with pytest.raises(DataError, match="would leave the folder; nothing was unpacked"):
+    with pytest.raises(DataError, match="would leave the folder: nothing was unpacked"):
         extract(archive, tmp_path / "out", inside="raw/inertial")
-    assert [path.name for path in tmp_path.iterdir()] == ["a.zip"]
+    assert [path.name for path in tmp_path.iterdir()] == ["a.zip.bad"]
 
 
 def test_links_are_refused(tmp_path: Path) -> None:
@@ -149,20 +159,25 @@ def test_links_are_refused(tmp_path: Path) -> None:
 
 
 def test_bombs_are_refused(tmp_path: Path) -> None:
-    archive = pack(tmp_path / "a.zip", ("raw/inertial/sbj_0.csv", b"0" * 3_000_000))
+    entry = ("raw/inertial/sbj_0.csv", b"0" * 3_000_000)
+    archive = pack(tmp_path / "a.zip", entry)
     with pytest.raises(DataError, match="would unpack to 3000000 bytes"):
         extract(archive, tmp_path / "out", inside="raw/inertial", limit=1_000_000, ratio=10_000)
+    pack(archive, entry)
     with pytest.raises(DataError, match="would grow 100-fold"):
         extract(archive, tmp_path / "out", inside="raw/inertial", ratio=100)
 
 
 def test_truncated_and_foreign_archives_are_refused(tmp_path: Path) -> None:
     archive = pack(tmp_path / "a.zip", ("raw/inertial/sbj_0.csv", b"1" * 100))
+    content = archive.read_bytes()
     with pytest.raises(DataError, match="holds no folder raw/other"):
         extract(archive, tmp_path / "out", inside="raw/other")
-    archive.write_bytes(archive.read_bytes()[:-30])
-    with pytest.raises(DataError, match="damaged or incomplete"):
+    archive.write_bytes(content[:-30])
+    with pytest.raises(DataError, match=r"damaged or incomplete .*renamed to a\.zip\.bad: the next attempt fetches it"):
         extract(archive, tmp_path / "out", inside="raw/inertial")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.zip.bad"]
+    assert (tmp_path / "a.zip.bad").read_bytes() == content[:-30]
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
@@ -171,6 +186,7 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     (tmp_path / "out" / "mine").touch()
     with pytest.raises(DataError, match="is not empty"):
         extract(archive, tmp_path / "out", inside="raw/inertial")
+    assert archive.is_file(), "the archive is not at fault"
 
 
 def test_chunks_do_not_matter(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -184,7 +184,11 @@ def test_a_range_in_another_unit_is_noticed(memory: Any, tmp_path: Path, caplog:
     ],
 )
 def test_the_signal_states_the_range(
-    memory: Any, tmp_path: Path, normalise: str, range: tuple[float, float] | None, expected: tuple[Any, Any]
+    memory: Any,
+    tmp_path: Path,
+    normalise: Literal["dataset", "train", "range", "none"],
+    range: tuple[float, float] | None,
+    expected: tuple[Any, Any],
 ) -> None:
     dataset = memory(LENGTHS, range=range)
     data = HARDataModule(dataset, normalise=normalise, cache=str(tmp_path))

@@ -32,7 +32,7 @@ def test_arrays_hold_the_recordings(memory: Any, tmp_path: Path) -> None:
 def test_a_cache_that_cannot_be_made_is_told(memory: Any, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(
-        DataError, match=r"the cache .*/file/cache cannot be made .* data\.cache=FOLDER or QSENSE_CACHE"
+        DataError, match=r"the cache .*/file/cache cannot be used .* data\.cache=FOLDER or QSENSE_CACHE"
     ):
         prepared(memory([[100], [100]]), tmp_path / "file" / "cache")
 

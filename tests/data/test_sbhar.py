@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
 import os
 import re
 import time
@@ -174,6 +176,23 @@ def test_the_archive_is_fetched_on_request(
         assert len(data.recordings()) == 31
         assert "data.dataset.sha256=" in caplog.text
         assert data.fingerprint() == SBHAR(str(root)).fingerprint()
+
+
+def test_a_pinned_zip_file_must_match(unpacked: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    archive = zipped(unpacked, tmp_path / "there" / "hapt.zip")
+    seen = hashlib.sha256(archive.read_bytes()).hexdigest()
+    SBHAR(str(archive), sha256=seen.upper()).check()
+    for root in (archive, archive.parent):
+        wrong = SBHAR(str(root), sha256="00")
+        for ask in (wrong.check, wrong.sources, wrong.recordings):
+            with pytest.raises(
+                DataError, match=rf"(?s){archive} has the SHA-256.*{seen}, but.*00 is expected.*delete it"
+            ):
+                ask()
+    SBHAR(str(unpacked), sha256="00").check()  # a pin says nothing about an unpacked folder
+    with caplog.at_level(logging.INFO, logger="qsense"):
+        SBHAR(str(archive)).recordings()
+    assert f"{archive} has the SHA-256 {seen}" in caplog.text
 
 
 def test_any_changed_byte_changes_the_fingerprint(unpacked: Path) -> None:

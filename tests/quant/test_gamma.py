@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Literal
 
 import mpmath
 import numpy as np
@@ -53,7 +54,9 @@ def test_no_flips_in_a_million(signal: Signal) -> None:
 
 @settings(deadline=None, max_examples=60)
 @given(gamma=st.floats(1e-3, 30), bits=st.integers(2, 12), rounding=st.sampled_from(["round", "floor"]))
-def test_extreme_exponents_stay_ordered_finite_and_keep_zero_at_zero(gamma: float, bits: int, rounding: str) -> None:
+def test_extreme_exponents_stay_ordered_finite_and_keep_zero_at_zero(
+    gamma: float, bits: int, rounding: Literal["round", "floor"]
+) -> None:
     for signal in (BIPOLAR, UNIPOLAR):
         quantizer = Gamma(signal, bits, gamma=gamma, rounding=rounding)
         thresholds = quantizer.thresholds()
@@ -102,7 +105,7 @@ def test_parameter_gradients_of_millions_of_samples_are_accurate() -> None:
     [(BIPOLAR, "round", True), (BIPOLAR, "floor", True), (UNIPOLAR, "floor", True), (UNIPOLAR, "round", False)],
 )
 def test_at_one_bit_gamma_is_frozen_exactly_where_it_changes_nothing(
-    signal: Signal, rounding: str, frozen: bool
+    signal: Signal, rounding: Literal["round", "floor"], frozen: bool
 ) -> None:
     if frozen:
         with pytest.warns(UserWarning, match="at 1 bit gamma changes no code"):

@@ -17,7 +17,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qsense.quant.sensor.base import BLOCK, SensorQuantizer
+from qsense.quant.sensor.base import SensorQuantizer
+from qsense.quant.sensor.search import BLOCK
 from qsense.signal import Signal
 
 CONF = Path(__file__).parents[2] / "conf" / "quant"

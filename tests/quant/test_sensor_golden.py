@@ -1,10 +1,17 @@
-"""Agreement with reference vectors made with 50-digit arithmetic, independent of this code."""
+"""Agreement with reference vectors made with 50-digit arithmetic, independent of this code.
+
+The file holds five families of curves, named before the first underscore of an entry. All entries of four are compared:
+`linear`, `log`, `log1dn` (Log at its own epsilon; `log` at the convention's) and `gamma`. `gammanorm` is the
+bipolar γ curve moved and stretched on both sides so that it is 0 at μ and ±1 at the ends. No quantizer here has it: its
+entries wait, uncompared, for the one that will.
+"""
 
 from __future__ import annotations
 
 import json
 import math
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
@@ -18,11 +25,30 @@ from qsense.signal import Signal
 
 GOLDEN = json.loads(Path(__file__).with_name("golden_quantizers.json").read_text())
 CONVENTION = GOLDEN["convention"]
+COVERED = {"linear", "log", "log1dn", "gamma"}
+LATER = {"gammanorm"}
+
+
+def family(entry: str) -> str:
+    return entry.partition("_")[0]
+
+
+def covered(section: str) -> list[str]:
+    """The entries of a section that are compared."""
+    return [entry for entry in GOLDEN[section] if family(entry) in COVERED]
+
+
+def test_every_entry_is_compared_but_those_of_a_later_curve() -> None:
+    assert {family(entry) for entry in GOLDEN["quantizers"]} == COVERED | LATER
+    assert {family(entry) for entry in GOLDEN["thresholds"]} == {"log", "gamma", *LATER}
+    assert {family(entry) for entry in GOLDEN["gradients"]} == {"gamma", *LATER}
+    assert [len(covered(section)) for section in ("quantizers", "thresholds", "gradients")] == [12, 9, 1]
 
 
 def build(name: str, bits: int) -> SensorQuantizer:
     """The quantizer of a golden entry such as `gamma_bipolar_round`, its parameters in float64."""
-    curve, polarity, rounding = name.split("_")
+    curve, polarity, how = name.split("_")
+    rounding: Literal["round", "floor"] = "floor" if how == "floor" else "round"
     signal = Signal(channels=1, low=-1.0 if polarity == "bipolar" else 0.0, high=1.0, unit="")
     if curve == "linear":
         return Linear(signal, bits, rounding=rounding)
@@ -43,7 +69,7 @@ def column(entries: list[dict[str, str]], key: str) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("name", GOLDEN["quantizers"])
+@pytest.mark.parametrize("name", covered("quantizers"))
 def test_curve_codes_and_levels(name: str, dtype: torch.dtype) -> None:
     entries = GOLDEN["quantizers"][name]
     kind, bits = name.split("/N")
@@ -62,7 +88,7 @@ def test_curve_codes_and_levels(name: str, dtype: torch.dtype) -> None:
     torch.testing.assert_close(quantizer.levels()[codes], column(entries, "level")[:, 0], rtol=1e-15, atol=0)
 
 
-@pytest.mark.parametrize("name", GOLDEN["thresholds"])
+@pytest.mark.parametrize("name", covered("thresholds"))
 @pytest.mark.filterwarnings("ignore:at 1 bit")
 def test_thresholds(name: str) -> None:
     kind, bits = name.split("/N")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from qsense.plots.trajectory import plot_trajectory
 from qsense.plots.transfer import plot_transfer
 from qsense.tasks.base import Task
 
+log = logging.getLogger(__name__)
 GRID = 2001  # points at which a curve is drawn; odd, so that the middle of the range is one of them
 Floats = npt.NDArray[np.floating]
 
@@ -41,35 +43,45 @@ class Figures(Callback):
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not trainer.is_global_zero or not isinstance(pl_module, Task):
             return
-        for name, figure in self.draw(trainer, pl_module).items():
-            save(figure, self.folder / f"{name}.png")
-            log_figure(trainer.loggers, name, figure)
+        for name, draw in (("transfer", self.transfer), ("trajectory", self.trajectory), ("confusion", self.confusion)):
+            try:
+                figure = draw(trainer, pl_module)
+                if figure is not None:
+                    save(figure, self.folder / f"{name}.png")
+                    log_figure(trainer.loggers, name, figure)
+            except Exception:  # a picture must not cost a trained run its result
+                log.exception("the picture %s could not be drawn", name)
 
-    def draw(self, trainer: Trainer, task: Task) -> dict[str, Figure]:
-        """The pictures by name."""
-        figures = {}
-        data = trainer.datamodule  # type: ignore[attr-defined]
-        sensor, signal = task.sensor, data.signal
+    def transfer(self, trainer: Trainer, task: Task) -> Figure | None:
+        """The learned curve over the training data; None for a sensor that is not quantized."""
         curve = curve_of(task)
-        if curve is not None:
-            title = f"{type(sensor).__name__}, {sensor.bits} bits"
-            figures["transfer"] = plot_transfer(
-                grid_of(task),
-                curve,
-                data.training_sample(),
-                sensor.thresholds().cpu().numpy(),
-                sensor.levels().cpu().numpy(),
-                initial=self.initial,
-                names=signal.names,
-                unit="normalised" if data.statistics["normalise"] != "none" else signal.unit,
-                title=title,
-            )
+        if curve is None:
+            return None
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        normalised = data.statistics.get("normalise", "none") != "none"
+        return plot_transfer(
+            grid_of(task),
+            curve,
+            data.training_sample(),
+            task.sensor.thresholds().cpu().numpy(),
+            task.sensor.levels().cpu().numpy(),
+            initial=self.initial,
+            names=data.signal.names,
+            unit="normalised" if normalised else data.signal.unit,
+            title=f"{type(task.sensor).__name__}, {task.sensor.bits} bits",
+        )
+
+    def trajectory(self, trainer: Trainer, task: Task) -> Figure | None:
+        """What was learned over the epochs; None where nothing is."""
         rows = [row for c in trainer.callbacks if isinstance(c, Trajectory) for row in c.rows]  # type: ignore[attr-defined]
-        if rows and len(rows[0]) > 1:
-            figures["trajectory"] = plot_trajectory(pd.DataFrame(rows), signal.names if sensor.per_channel else ())
-        if "confusion" in task.results():
-            figures["confusion"] = plot_confusion(task.results()["confusion"], data.class_names)
-        return figures
+        if not rows or len(rows[0]) < 2:
+            return None
+        return plot_trajectory(pd.DataFrame(rows), task.sensor.signal.names if task.sensor.per_channel else ())
+
+    def confusion(self, trainer: Trainer, task: Task) -> Figure | None:
+        """The test's confusion matrix; None for a task without one."""
+        counts = task.results().get("confusion")
+        return None if counts is None else plot_confusion(counts, trainer.datamodule.class_names)  # type: ignore[attr-defined]
 
 
 def grid_of(task: Task) -> Floats:
@@ -85,8 +97,5 @@ def curve_of(task: Task) -> Floats | None:
     sensor = task.sensor
     if not sensor.bits:
         return None
-    with torch.no_grad():
-        u = sensor.to_unit(torch.from_numpy(grid_of(task)).to(task.device))
-        z = sensor.curve(u).clamp(sensor.bottom, 1.0).expand(sensor.rows, -1)
-        curve: Floats = (sensor.offset + sensor.scale * z).cpu().numpy()
+    curve: Floats = sensor.transfer(torch.from_numpy(grid_of(task)).to(task.device)).cpu().numpy()
     return curve

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import logging
 import shutil
 import tempfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from qsense.data.recordings import ActivityDataset
+from qsense.data.recordings import ActivityDataset, DataError
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,13 @@ def digest(*parts: object) -> str:
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 (hex) of a file's bytes."""
+    """SHA-256 (hex) of a file's bytes, read once as long as neither its size nor its time changes."""
+    facts = path.stat()
+    return _file_digest(path.resolve(), facts.st_size, facts.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=1024)
+def _file_digest(path: Path, size: int, mtime_ns: int) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -45,6 +52,7 @@ def fingerprint(dataset: ActivityDataset, folder: Path) -> str:
     """`dataset.fingerprint()`, remembered in `folder` as long as no source file changes its size or time.
 
     Hashing a gigabyte of text at the start of each of many short runs would cost more than reading the prepared arrays.
+    A folder that cannot be written costs this time again and nothing else.
     """
     files = dataset.sources()
     if not files:
@@ -52,14 +60,24 @@ def fingerprint(dataset: ActivityDataset, folder: Path) -> str:
     stats = [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     facts = [dataset.classes, dataset.axes, dataset.rate_hz, dataset.num_subjects]
     memo = folder / "fingerprints" / digest(SCHEMA, type(dataset).__qualname__, facts, stats)
-    if memo.is_file() and len(known := memo.read_text()) == 64:
-        return known
+    with _best_effort("read", memo):
+        if memo.is_file() and len(known := memo.read_text()) == 64:
+            return known
     found = dataset.fingerprint()
-    memo.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=memo.parent, delete=False) as file:
-        file.write(found)
-    Path(file.name).replace(memo)
+    with _best_effort("written", memo):
+        memo.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=memo.parent, delete=False) as file:
+            file.write(found)
+        Path(file.name).replace(memo)
     return found
+
+
+@contextlib.contextmanager
+def _best_effort(what: str, memo: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        log.debug("The fingerprint %s could not be %s: %s", memo, what, error)
 
 
 def cached(folder: Path, key: str, build: Callable[[], Mapping[str, npt.NDArray[Any]]]) -> Arrays:
@@ -75,36 +93,54 @@ def cached(folder: Path, key: str, build: Callable[[], Mapping[str, npt.NDArray[
 
     Returns:
         The arrays, read-only and memory-mapped: processes side by side share one copy in memory.
+
+    Raises:
+        DataError: there is no such entry, and the folder cannot be written; known before anything is built.
     """
     entry = folder / key
-    arrays = _load(entry)
-    if arrays is None:
-        fresh = build()
-        folder.mkdir(parents=True, exist_ok=True)
-        _store(entry, fresh)
+    with _usable(folder):
         arrays = _load(entry)
-        if arrays is None:
-            raise OSError(f"the cache entry {entry} cannot be read back right after it was written: is the disk full?")
+    if arrays is not None:
+        return arrays
+    with _usable(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{key}-", dir=folder))
+    try:
+        fresh = build()
+        with _usable(folder):
+            _store(temporary, entry, fresh)
+            arrays = _load(entry)
+            if arrays is None:
+                raise OSError("what was written cannot be read back")
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
     return arrays
 
 
-def _store(entry: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-    temporary = Path(tempfile.mkdtemp(prefix=f".{entry.name}-", dir=entry.parent))
+@contextlib.contextmanager
+def _usable(folder: Path) -> Iterator[None]:
     try:
-        index = {}
-        for name, array in arrays.items():
-            array = np.ascontiguousarray(array)
-            np.save(temporary / f"{name}.npy", array)
-            index[name] = {"shape": array.shape, "dtype": array.dtype.str, "crc32": zlib.crc32(array.data)}
-        (temporary / "index.json").write_text(json.dumps(index))
-        temporary.chmod(0o755)
-        try:
-            temporary.rename(entry)
-        except OSError:
-            if _load(entry) is None:
-                raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        yield
+    except OSError as error:
+        raise DataError(
+            f"the cache {folder} cannot be used ({error}): make room or make it writable, or choose another with "
+            f"data.cache=FOLDER or QSENSE_CACHE=FOLDER"
+        ) from error
+
+
+def _store(temporary: Path, entry: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    index = {}
+    for name, array in arrays.items():
+        array = np.ascontiguousarray(array)
+        np.save(temporary / f"{name}.npy", array)
+        index[name] = {"shape": array.shape, "dtype": array.dtype.str, "crc32": zlib.crc32(array.data)}
+    (temporary / "index.json").write_text(json.dumps(index))
+    temporary.chmod(0o755)
+    try:
+        temporary.rename(entry)
+    except OSError:  # another process was faster, or it cannot be written
+        if _load(entry) is None:
+            raise
 
 
 def _load(entry: Path) -> Arrays | None:

@@ -16,7 +16,7 @@ import pandas as pd
 from filelock import FileLock
 
 from qsense.data.cache import digest, file_digest
-from qsense.data.download import download, extract
+from qsense.data.download import download, extract, verify
 from qsense.data.gaps import fill_gaps
 from qsense.data.recordings import ActivityDataset, DataError, DataMissingError, Recording
 
@@ -46,7 +46,8 @@ class CSVActivityDataset(ActivityDataset):
         range: full scale of the sensor, [low, high] in `unit`; None where unknown.
         url: address of a zip archive of the layout, or None.
         download: fetch that archive if the data is missing.
-        sha256: checksum the archive must have (hex); None accepts any and logs it.
+        sha256: checksum the archive must have to be unpacked (hex); it says nothing about what is unpacked already.
+            None accepts any and logs the one seen.
 
     Raises:
         ValueError: an argument out of its range; the message says what is allowed.
@@ -102,7 +103,11 @@ class CSVActivityDataset(ActivityDataset):
     def check(self) -> None:
         """See the base class."""
         missing = [path for path in self._files() if not path.is_file()]
-        if not missing or (self.download and self.url):
+        if not missing:
+            return
+        if self.download and self.url:
+            if self._archive().is_file():
+                verify(self._archive(), self.sha256)
             return
         if len(missing) < self.num_subjects:
             self._missing(f"{missing[0]} is missing ({len(missing)} of {self.num_subjects} subjects' files are)")
@@ -138,6 +143,10 @@ class CSVActivityDataset(ActivityDataset):
     def _files(self) -> list[Path]:
         return [self.root / "raw" / "inertial" / f"sbj_{subject}.csv" for subject in _numbers(self.num_subjects)]
 
+    def _archive(self) -> Path:
+        """Where the layout's archive is fetched to; it is kept after unpacking."""
+        return self.root.parent / f"{self.root.name}.zip"
+
     def _missing(self, what: str) -> NoReturn:
         get = [f"data.dataset.download=true (from {self.url})"] if self.url else []
         get += [f"by hand from {self.homepage}"] if self.homepage else []
@@ -152,9 +161,8 @@ class CSVActivityDataset(ActivityDataset):
             self.root.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(f"{self.root}.lock"):  # of two processes, the second finds everything there
                 if any(not path.is_file() for path in self._files()):
-                    archive = self.root.parent / f"{self.root.name}.zip"
-                    download(self.url, archive, self.sha256)
-                    extract(archive, self.root, inside="raw/inertial")
+                    download(self.url, self._archive(), self.sha256)
+                    extract(self._archive(), self.root, inside="raw/inertial")
         for path in self._files():
             if not path.is_file():
                 self._missing(f"{path} is missing")

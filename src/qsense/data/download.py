@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from filelock import FileLock
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
+from qsense.data.cache import file_digest
 from qsense.data.recordings import DataError, DataMissingError
 
 log = logging.getLogger(__name__)
@@ -38,12 +39,13 @@ def download(url: str, target: Path, sha256: str | None = None, timeout: float =
 
     Raises:
         DataMissingError: nothing at this address, no network, or the connection broke off.
-        DataError: another checksum than `sha256`; the file is dropped.
+        DataError: another checksum than `sha256`; what was fetched is dropped, a file that was there already is kept.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f"{target.name}.part")
     with FileLock(f"{target}.lock"):
         if target.is_file():
+            verify(target, sha256)
             return
         _transfer(url, part, timeout)
         with part.open("rb") as file:
@@ -57,6 +59,19 @@ def download(url: str, target: Path, sha256: str | None = None, timeout: float =
         if sha256 is None:
             log.warning("%s has the SHA-256 %s; pin it with data.dataset.sha256=%s", target.name, seen, seen)
         part.replace(target)
+
+
+def verify(file: Path, sha256: str | None) -> None:
+    """Make sure that a file is the one that was pinned; None accepts any.
+
+    Raises:
+        DataError: its SHA-256 (hex) is another than `sha256`.
+    """
+    if sha256 is not None and (seen := file_digest(file)) != sha256.lower():
+        raise DataError(
+            f"{file} has the SHA-256\n  {seen}, but\n  {sha256} is expected (data.dataset.sha256). If the file is the "
+            f"right one, pin that of its own; else delete it and fetch it again"
+        )
 
 
 def _transfer(url: str, part: Path, timeout: float) -> None:
@@ -103,7 +118,8 @@ def _transfer(url: str, part: Path, timeout: float) -> None:
 def extract(archive: Path, folder: Path, inside: str, limit: int = 64 << 30, ratio: int = 1000) -> None:
     """Unpack a zip archive so that `folder`/`inside` exists; all of it appears at once or nothing does.
 
-    The archive may wrap its content in folders of its own; they are left out.
+    The archive may wrap its content in folders of its own; they are left out. One that is refused is renamed to
+    `<archive>.bad`, so that the next attempt fetches anew, maybe from another address.
 
     Args:
         archive: the zip file.
@@ -114,43 +130,58 @@ def extract(archive: Path, folder: Path, inside: str, limit: int = 64 << 30, rat
 
     Raises:
         DataError: not a complete zip file, no such folder in it, too large, or an entry that is a link, is absolute or
-            leaves the folder.
+            leaves the folder; or there is something in `folder`.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        with zipfile.ZipFile(archive) as source:
-            entries = source.infolist()
-            for entry in entries:
-                _refuse_unsafe(archive, entry, ratio)
-            if (size := sum(entry.file_size for entry in entries)) > limit:
-                raise DataError(f"{archive} would unpack to {size} bytes, more than {limit} are not expected")
-            for entry in entries:
-                source.extract(entry, temporary)  # stops at the size the entry states
-        found = [path for path in temporary.rglob(inside.rsplit("/", 1)[-1]) if path.as_posix().endswith(f"/{inside}")]
-        if not found:
-            raise DataError(f"{archive} holds no folder {inside}: it is not the archive that is expected here")
-        content = min(found, key=lambda path: len(path.parts))
-        for _ in PurePosixPath(inside).parts:
-            content = content.parent
+        content = _unpack(archive, temporary, inside, limit, ratio)
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
         if folder.exists():
             raise DataError(f"{folder} exists and is not empty: move it away, then {archive} is unpacked there")
         content.chmod(0o755)
         content.rename(folder)
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise DataError(f"{archive} is damaged or incomplete ({error}): delete it and fetch it again") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _refuse_unsafe(archive: Path, entry: zipfile.ZipInfo, ratio: int) -> None:
+def _unpack(archive: Path, folder: Path, inside: str, limit: int, ratio: int) -> Path:
+    """Unpack into `folder`; returns what holds `inside`. An archive that is refused is moved aside."""
+    try:
+        with zipfile.ZipFile(archive) as source:
+            entries = source.infolist()
+            for entry in entries:
+                _refuse_unsafe(entry, ratio)
+            if (size := sum(entry.file_size for entry in entries)) > limit:
+                raise _RefusedError(f"would unpack to {size} bytes, more than {limit} are not expected")
+            for entry in entries:
+                source.extract(entry, folder)  # stops at the size the entry states
+        found = [path for path in folder.rglob(inside.rsplit("/", 1)[-1]) if path.as_posix().endswith(f"/{inside}")]
+        if not found:
+            raise _RefusedError(f"holds no folder {inside}: it is not the archive that is expected here")
+    # RuntimeError: encrypted, or compressed in a way that nobody here knows.
+    except (_RefusedError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+        what = str(error) if isinstance(error, _RefusedError) else f"is damaged or incomplete ({error})"
+        bad = archive.with_name(f"{archive.name}.bad")
+        archive.replace(bad)
+        raise DataError(f"{archive} {what}. It was renamed to {bad.name}: the next attempt fetches it anew") from error
+    content = min(found, key=lambda path: len(path.parts))
+    for _ in PurePosixPath(inside).parts:
+        content = content.parent
+    return content
+
+
+class _RefusedError(Exception):
+    """Why an archive is not unpacked: the rest of a sentence that begins with its name."""
+
+
+def _refuse_unsafe(entry: zipfile.ZipInfo, ratio: int) -> None:
     path = PurePosixPath(entry.filename.replace("\\", "/"))
     kind = stat.S_IFMT(entry.external_attr >> 16)
-    if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
-        raise DataError(f"{archive}: the entry {entry.filename!r} would leave the folder; nothing was unpacked")
+    if path.is_absolute() or ".." in path.parts or ":" in "".join(path.parts[:1]):
+        raise _RefusedError(f"has the entry {entry.filename!r}, which would leave the folder: nothing was unpacked")
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        raise DataError(f"{archive}: the entry {entry.filename!r} is a link or a device; nothing was unpacked")
+        raise _RefusedError(f"has the entry {entry.filename!r}, which is a link or a device: nothing was unpacked")
     if entry.file_size > ratio * max(entry.compress_size, 1024):
-        raise DataError(f"{archive}: the entry {entry.filename!r} would grow {ratio}-fold; nothing was unpacked")
+        raise _RefusedError(f"has the entry {entry.filename!r}, which would grow {ratio}-fold: nothing was unpacked")

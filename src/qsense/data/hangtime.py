@@ -17,7 +17,8 @@ class HangTime(CSVActivityDataset):
         root: folder in the common CSV layout, see `CSVActivityDataset`.
         range: full scale of the sensor [low, high] in the data's unit; None takes the published one, if any.
         download: fetch the archive if the data is missing.
-        sha256: checksum the archive must have (hex); None accepts any and logs it.
+        sha256: checksum the archive must have to be unpacked (hex); it says nothing about what is unpacked already.
+            None accepts any and logs the one seen.
 
     Raises:
         ValueError: `range` is not [low, high] with low below high.

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler
 
+from qsense.data.batches import Batches, EvaluationBatches, Shuffled
 from qsense.data.cache import Arrays
 from qsense.data.module import ExperimentData
 from qsense.data.prepared import prepared
 from qsense.data.recordings import ActivityDataset, DataError, signal_of
-from qsense.data.windows import WindowIndex, epoch_order, index_windows
+from qsense.data.windows import WindowIndex, index_windows
 
 log = logging.getLogger(__name__)
 
@@ -71,12 +72,14 @@ class HARDataModule(ExperimentData):
         DataError: normalise="range" on a data set of unknown range; in `setup()`, a subject without any window.
     """
 
+    gives = "series"
+
     def __init__(
         self,
         dataset: ActivityDataset,
         window: int = 50,
         stride: int = 25,
-        normalise: str = "dataset",
+        normalise: Literal["dataset", "train", "range", "none"] = "dataset",
         batch_size: int = 100,
         cache: str = "~/.cache/qsense",
         num_workers: int = 0,
@@ -176,9 +179,10 @@ class HARDataModule(ExperimentData):
         return dataset
 
     def _loader(self, dataset: WindowDataset, order: Sampler[int] | range) -> DataLoader[Windows]:
+        kind = Batches if isinstance(order, Shuffled) else EvaluationBatches
         return DataLoader(
             dataset,
-            batch_sampler=Batches(order, self.batch_size, drop_last=False),
+            batch_sampler=kind(order, self.batch_size, drop_last=False),
             collate_fn=_as_it_is,
             num_workers=self.num_workers,
             generator=torch.Generator().manual_seed(self.seed),  # else each epoch would draw from the global generator
@@ -288,32 +292,6 @@ class WindowDataset(Dataset[Windows]):
         x -= 1
         np.clip(x, -1, 1, out=x)
         return x
-
-
-class Shuffled(Sampler[int]):
-    """0 … count − 1 in an order that depends on (seed, fold, epoch) alone."""
-
-    def __init__(self, count: int, seed: int, fold: int) -> None:
-        self.count, self.seed, self.fold, self.epoch = count, seed, fold, 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch; Lightning calls it before each one, also after resuming."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return self.count
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(epoch_order(self.count, self.seed, self.fold, self.epoch).tolist())
-
-
-class Batches(BatchSampler):
-    """Batches of indices as arrays. Lightning can build it anew around a distributed sampler."""
-
-    def __iter__(self) -> Iterator[Any]:
-        order = np.fromiter(self.sampler, dtype=np.int64)
-        for start in range(0, len(order), self.batch_size):
-            yield order[start : start + self.batch_size]
 
 
 def _as_it_is(batch: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ class ExperimentData(LightningDataModule):
     """A LightningDataModule that an experiment can be built around; facts live here and never in a YAML.
 
     Attributes:
+        gives: the kind of data, "series" (B, T, C) or "images" (B, C, H, W); like the `takes` of its tasks.
         dataset: where the data come from; its `name` stands in tables.
         signal: what the sensor delivers after normalisation: channels, range, unit, rate.
         num_classes: classes, the same in every fold.
@@ -23,6 +24,7 @@ class ExperimentData(LightningDataModule):
         statistics: what was normalised by, counted and repaired, ready for JSON; after `setup()`.
     """
 
+    gives: ClassVar[str]
     dataset: Any
     signal: Signal
     num_classes: int

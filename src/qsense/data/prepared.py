@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from qsense.data.cache import SCHEMA, Arrays, cached, digest, fingerprint
-from qsense.data.recordings import ActivityDataset, DataError
+from qsense.data.recordings import ActivityDataset
 
 log = logging.getLogger(__name__)
 
@@ -26,14 +26,8 @@ def prepared(dataset: ActivityDataset, cache: Path) -> Arrays:
 
     Raises:
         DataMissingError: the source is not there.
-        DataError: something in it cannot be used, or the cache folder cannot be made.
+        DataError: something in it cannot be used, or it is not in the cache and the cache cannot be written.
     """
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(
-            f"the cache {cache} cannot be made ({error}): choose another with data.cache=FOLDER or QSENSE_CACHE=FOLDER"
-        ) from error
     key = f"{dataset.name.lower()}-{digest(SCHEMA, fingerprint(dataset, cache))[:24]}"
     return cached(cache, key, lambda: _prepare(dataset))
 

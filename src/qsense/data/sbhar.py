@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import re
 import zipfile
 import zlib
@@ -17,8 +18,11 @@ import pandas as pd
 from qsense.data.cache import digest, file_digest
 from qsense.data.csv_har import CSVActivityDataset
 from qsense.data.download import download as fetch
+from qsense.data.download import verify
 from qsense.data.gaps import fill_gaps
 from qsense.data.recordings import DataError, Recording
+
+log = logging.getLogger(__name__)
 
 _SIGNAL = re.compile(r"(?:.*/)?RawData/acc_exp(\d+)_user(\d+)\.txt")
 
@@ -47,7 +51,8 @@ class SBHAR(CSVActivityDataset):
         root: the zip file, a folder that holds it, or the unpacked folder.
         range: full scale [low, high] in g; None takes ±2 g.
         download: fetch the archive if it is missing.
-        sha256: checksum the archive must have (hex); None accepts any and logs it.
+        sha256: checksum the zip file must have (hex), fetched or found; it says nothing about an unpacked folder.
+            None accepts any and logs the one seen.
 
     Raises:
         ValueError: `range` is not [low, high] with low below high.
@@ -106,6 +111,9 @@ class SBHAR(CSVActivityDataset):
         """See the base class."""
         if not (self._original() or any(path.is_file() for path in self._files()) or self.download):
             self._missing("it holds neither a zip archive, nor RawData/labels.txt, nor raw/inertial/sbj_0.csv")
+        original = self._original()
+        if original is not None and original.is_file():
+            verify(original, self.sha256)
 
     def sources(self) -> tuple[Path, ...]:
         """The zip archive, or the unpacked files, or those of the common layout."""
@@ -127,6 +135,8 @@ class SBHAR(CSVActivityDataset):
         original = self._original()
         if original is None:
             return super().recordings()
+        if original.is_file():
+            log.info("%s has the SHA-256 %s", original, file_digest(original))
         try:
             with zipfile.ZipFile(original) if original.is_file() else nullcontext(original) as source:
                 return self._read_archive(source, str(original))
@@ -143,9 +153,9 @@ class SBHAR(CSVActivityDataset):
         return min(self.root.glob("*.zip"), default=None)
 
     def _fetch(self) -> None:
+        self.check()
         if self._original() or all(path.is_file() for path in self._files()):
             return
-        self.check()
         if self.download:
             target = self.root if self.root.suffix == ".zip" else self.root / "hapt.zip"
             fetch(str(self.url), target, self.sha256)

@@ -8,30 +8,43 @@ import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
+from qsense.quant.network.base import NetworkQuantizer
 from qsense.quant.sensor.base import SensorQuantizer
+
+
+class DivergedError(RuntimeError):
+    """A parameter became NaN or infinite: what is trained from here on measures nothing."""
 
 
 class Task(LightningModule):
     """A network behind a simulated sensor, with its loss, metrics and recipe in the subclass.
 
     Args:
-        network: built network, fed with what the quantizer lets through.
+        network: built network, fed with what the sensor's quantizer lets through.
         sensor: built sensor quantizer.
+        network_quantizer: what has rewritten the network's layers, or None.
 
     Attributes:
+        takes: the kind of data it works on, like its data modules' `gives`.
         network_facts: what a network of this task is built from; the data module has an attribute for each.
+        task_facts: what the task itself is told, likewise.
         monitor: the headline metric of `results()`.
         mode: "max" or "min", whichever is better.
     """
 
+    takes: ClassVar[str]
     network_facts: ClassVar[tuple[str, ...]]
+    task_facts: ClassVar[tuple[str, ...]] = ("class_names",)
     monitor: ClassVar[str]
     mode: ClassVar[str] = "max"
 
-    def __init__(self, network: nn.Module, sensor: SensorQuantizer) -> None:
+    def __init__(
+        self, network: nn.Module, sensor: SensorQuantizer, network_quantizer: NetworkQuantizer | None = None
+    ) -> None:
         super().__init__()
         self.network = network
         self.sensor = sensor
+        self.network_quantizer = network_quantizer
 
     def forward(self, x: Tensor) -> Tensor:
         """Predictions for what the sensor saw. The one order of the house: quantize → normalise → network."""
@@ -43,12 +56,24 @@ class Task(LightningModule):
         return x
 
     def parameter_groups(self, lr: float) -> list[dict[str, Any]]:
-        """The network's parameters, then the quantizer's own group (its `lr` or the network's, no weight decay)."""
-        return [{"params": list(self.network.parameters())}, *self.sensor.parameter_groups(lr)]
+        """The network's own parameters, then the groups of the network's quantizer and of the sensor's."""
+        quantizer = self.network_quantizer.parameter_groups(self.network, lr) if self.network_quantizer else []
+        taken = {id(parameter) for group in quantizer for parameter in group["params"]}
+        own = [parameter for parameter in self.network.parameters() if id(parameter) not in taken]
+        return [{"params": own}, *quantizer, *self.sensor.parameter_groups(lr)]
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         with torch.no_grad():
             self.sensor.clamp_()
+
+    def on_train_epoch_end(self) -> None:
+        # Once per epoch, so that nothing waits for the device in between.
+        broken = [name for name, parameter in self.named_parameters() if not parameter.isfinite().all()]
+        if broken:
+            raise DivergedError(
+                f"training diverged: {len(broken)} parameters are not finite after epoch {self.current_epoch}, "
+                f"first {broken[0]}. Lower task.lr or quant.sensor.lr, or clip gradients (trainer.gradient_clip_val=1)"
+            )
 
     def results(self) -> dict[str, Any]:
         """What the last test measured: {"metrics": {…}, …}, plain numbers ready for `metrics.json`."""

@@ -11,6 +11,7 @@ from torch.nn.functional import cross_entropy
 
 from qsense.data.har import Windows
 from qsense.metrics.f1 import HARScore
+from qsense.quant.network.base import NetworkQuantizer
 from qsense.quant.sensor.base import SensorQuantizer
 from qsense.tasks.base import Task
 
@@ -24,12 +25,14 @@ class HARTask(Task):
         network: (B, T, C) → (B, K) logits.
         sensor: the accelerometer's quantizer.
         class_names: names of the K classes, NULL included.
+        network_quantizer: what has rewritten the network's layers, or None.
         lr: Adam's learning rate.
         weight_decay: Adam's L2 penalty on the network's weights; the quantizer has none.
         lr_step: epochs between two reductions of the learning rate.
         lr_factor: what each reduction multiplies it by.
     """
 
+    takes = "series"
     network_facts = ("channels", "window", "num_classes")
     monitor = "f1_sample"
 
@@ -38,12 +41,13 @@ class HARTask(Task):
         network: nn.Module,
         sensor: SensorQuantizer,
         class_names: tuple[str, ...],
+        network_quantizer: NetworkQuantizer | None = None,
         lr: float = 1e-4,
         weight_decay: float = 1e-6,
         lr_step: int = 10,
         lr_factor: float = 0.9,
     ) -> None:
-        super().__init__(network, sensor)
+        super().__init__(network, sensor, network_quantizer)
         self.class_names = class_names
         self.lr = lr
         self.weight_decay = weight_decay
@@ -60,7 +64,9 @@ class HARTask(Task):
 
     def loss(self, logits: Tensor, y: Tensor) -> Tensor:
         """Class-weighted cross-entropy of logits [B, K] and classes [B], averaged over the batch's weights."""
-        return cross_entropy(logits.float(), y, weight=self.class_weights)
+        loss = cross_entropy(logits.float(), y, weight=self.class_weights)
+        # Classes absent from training weigh nothing; a batch of only such ones (in validation) has no average.
+        return torch.where(self.class_weights[y].sum() > 0, loss, torch.zeros_like(loss))
 
     def training_step(self, batch: Windows, batch_idx: int) -> Tensor:
         loss = self.loss(self(batch.x), batch.y)

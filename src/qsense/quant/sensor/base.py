@@ -1,40 +1,21 @@
 """A simulated analog-to-digital converter: a monotone transfer curve, then a uniform quantizer (γ-Quant, eqs. 1-2).
 
-Two ideas carry the file. The curve is never evaluated on samples: it is inverted once, in float64, at the 2^bits - 1
-points where the code changes, and samples are compared with those *decision levels*, as the hardware would. And the
-comparison runs like a successive-approximation ADC: one comparison per bit, each against the level that the bits
-found so far select.
+The curve is never evaluated on samples: it is inverted once, in float64, at the 2^bits - 1 points where the code
+changes, and samples are compared with those *decision levels*, as the hardware would (`search.py`).
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
+from qsense.quant.sensor.search import Tables, blocks, positions, round_up, search_tree, snap
 from qsense.quant.ste import straight_through
 from qsense.signal import Signal
-
-# Samples per block on a CPU: temporaries stay in the second-level cache, and it is just below 32768, from where torch
-# splits an operation among threads; so sums come out the same on any number of threads.
-BLOCK = 32_000
-
-
-class Tables(NamedTuple):
-    """What conversion looks up, in the dtype of the samples.
-
-    Args:
-        thresholds: decision levels [rows, 2^bits - 1], ascending; for devices with a fast search.
-        tree: the same as a search tree, one flat table [rows · 2^depth] per bit.
-        values: what each code stands for in the output, [rows · 2^bits].
-    """
-
-    thresholds: Tensor
-    tree: list[Tensor]
-    values: Tensor
 
 
 class SensorQuantizer(nn.Module, ABC):
@@ -74,9 +55,9 @@ class SensorQuantizer(nn.Module, ABC):
         self,
         signal: Signal,
         bits: int,
-        rounding: str = "round",
-        surrogate: str = "ste",
-        output: str = "level",
+        rounding: Literal["round", "floor"] = "round",
+        surrogate: Literal["ste", "noise"] = "ste",
+        output: Literal["level", "code"] = "level",
         per_channel: bool = False,
         lr: float | None = None,
     ) -> None:
@@ -214,7 +195,7 @@ class SensorQuantizer(nn.Module, ABC):
         rows = torch.arange(self.rows, device=x.device, dtype=torch.int32)[:, None] << self.bits
         codes = torch.empty(x.shape, dtype=torch.int32, device=x.device)
         for block, out in zip(self._blocks(x), self._blocks(codes), strict=True):
-            out.copy_(self._positions(block.contiguous(), tables)).sub_(rows)
+            out.copy_(positions(block.contiguous(), tables)).sub_(rows)
         return codes
 
     @torch.no_grad()
@@ -244,14 +225,14 @@ class SensorQuantizer(nn.Module, ABC):
         half = 1 if self.rounding == "round" else 0
         # One division of exact integers, so that levels which are representable come out exactly.
         z = (2 * k - half) / (2 * steps) if self.bottom == 0 else (2 * k - half - steps) / steps
-        return _snap(self.offset + self.scale * self.inverse(z)).expand(self.rows, -1)
+        return snap(self.offset + self.scale * self.inverse(z)).expand(self.rows, -1)
 
     @torch.no_grad()
     def levels(self) -> Tensor:
         """Reconstruction value of every code in the sensor's unit, float64 [2^bits]; the same for every channel."""
         steps = (1 << self.bits) - 1
         k = torch.arange(steps + 1, dtype=torch.float64, device=self._device())
-        return _snap(self.offset + self.scale * (k / steps if self.bottom == 0 else (2 * k - steps) / steps))
+        return snap(self.offset + self.scale * (k / steps if self.bottom == 0 else (2 * k - steps) / steps))
 
     def to_unit(self, x: Tensor) -> Tensor:
         """Sensor's unit → unit coordinates; x itself where the two are the same."""
@@ -259,6 +240,12 @@ class SensorQuantizer(nn.Module, ABC):
             return x
         # In float64, or a saturated sample, exactly at the end of the range, might land just beyond it.
         return ((x.double() - self.offset) / self.scale).to(x.dtype)
+
+    @torch.no_grad()
+    def transfer(self, x: Tensor) -> Tensor:
+        """The curve in the sensor's own unit, cut off at the ends of the range, for pictures: [n] → [rows, n]."""
+        z = self.curve(self.to_unit(x)).clamp(self.bottom, 1.0)
+        return (self.offset + self.scale * z).expand(self.rows, -1)
 
     # Training --------------------------------------------------------------------------------------------------------
 
@@ -305,13 +292,7 @@ class SensorQuantizer(nn.Module, ABC):
         return (x if x.dtype == torch.float64 else x.float()).contiguous()
 
     def _blocks(self, x: Tensor) -> list[Tensor]:
-        """Views [rows, n] that together cover the contiguous x once, small enough for the cache on a CPU."""
-        width = max(BLOCK // self.rows, 1) if x.device.type == "cpu" else max(x.numel(), 1)
-        if self.rows == 1:
-            return list(torch.split(x.view(1, -1), width, 1))
-        if x.dim() == 4:
-            return [block for sample in x.flatten(2) for block in torch.split(sample, width, 1)]
-        return list(torch.split(x.view(-1, self.rows).t(), width, 1))
+        return blocks(x, self.rows)
 
     def _values(self, device: torch.device) -> Tensor:
         """What each code stands for in the output, float64 [2^bits]."""
@@ -319,7 +300,7 @@ class SensorQuantizer(nn.Module, ABC):
             return torch.arange(1 << self.bits, dtype=torch.float64, device=device)
         levels = self.levels().to(device)
         # Under floor a linear level *is* a decision level: rounded to float32 alike, it keeps its own code.
-        return _round_up(levels).double() if self.rounding == "floor" else levels
+        return round_up(levels).double() if self.rounding == "floor" else levels
 
     @torch.no_grad()
     def _lookup(self, x: Tensor) -> Tables:
@@ -335,29 +316,9 @@ class SensorQuantizer(nn.Module, ABC):
         current = [p.tolist() for p in parameters] if on_host else None
         if self._search is None or current is None or self._search[0] != current:
             exact = self.thresholds().to(x.device)
-            thresholds = exact if x.dtype == torch.float64 else _round_up(exact)
-            spacing = [1 << (self.bits - depth) for depth in range(self.bits)]
-            tree = [thresholds[:, step // 2 - 1 :: step].reshape(-1) for step in spacing]
-            self._search = (current, thresholds.contiguous(), tree)
+            thresholds = exact if x.dtype == torch.float64 else round_up(exact)
+            self._search = (current, thresholds.contiguous(), search_tree(thresholds, self.bits))
         return Tables(self._search[1], self._search[2], values)
-
-    def _positions(self, x: Tensor, tables: Tables) -> Tensor:
-        """row · 2^bits + code of a contiguous block [rows, n], int32; a NaN's is arbitrary."""
-        row = torch.arange(self.rows, device=x.device, dtype=x.dtype)[:, None] if self.rows > 1 else None
-        if x.device.type != "cpu":
-            found = torch.searchsorted(tables.thresholds, x, right=True, out_int32=True)
-            return found if row is None else found + (row.int() << self.bits)
-        # Comparisons write 1.0 and 0.0 instead of booleans: that is the vectorised form, 3 times as fast.
-        prefix = torch.ge(x, tables.tree[0][:, None], out=torch.empty_like(x))
-        if row is not None:
-            prefix.add_(row, alpha=2)
-        index = torch.empty(x.shape, dtype=torch.int32)
-        level = torch.empty_like(x)
-        for table in tables.tree[1:]:
-            torch.index_select(table, 0, index.copy_(prefix).view(-1), out=level.view(-1))
-            torch.ge(x, level, out=level)
-            prefix = torch.add(level, prefix, alpha=2, out=prefix)
-        return index.copy_(prefix)
 
     def _converted(self, x: Tensor) -> Tensor:
         x = self._samples(x)
@@ -365,7 +326,7 @@ class SensorQuantizer(nn.Module, ABC):
         result = torch.empty_like(x)
         for block, out in zip(self._blocks(x), self._blocks(result), strict=True):
             samples = block.contiguous()
-            value = tables.values.index_select(0, self._positions(samples, tables).view(-1)).view(samples.shape)
+            value = tables.values.index_select(0, positions(samples, tables).view(-1)).view(samples.shape)
             # On a CPU one look at the sum tells whether a NaN may be there; elsewhere looking would mean waiting.
             if samples.device.type != "cpu" or samples.sum().isnan():
                 value = torch.where(samples.isnan(), samples, value)
@@ -421,19 +382,3 @@ class SensorQuantizer(nn.Module, ABC):
         return of_x, [
             None if total is None else total.mul_(gain).to(p.dtype) for total, p in zip(totals, parameters, strict=True)
         ]
-
-
-def _round_up(values: Tensor) -> Tensor:
-    """Smallest float32 ≥ each float64: for a float32 x, `x ≥ float32 threshold` then equals `x ≥ float64 threshold`."""
-    nearest = values.float()
-    return torch.where(nearest < values, nearest.nextafter(torch.full_like(nearest, torch.inf)), nearest)
-
-
-def _snap(values: Tensor) -> Tensor:
-    """Replace float64 values by the float32 number within 2^-49 of them, where there is one.
-
-    Computed levels carry a few float64 rounding errors. Where a representable sample lies that close, it is the tie
-    itself (a 12-bit count on a 12-bit converter, say) and has to fall on the upper side.
-    """
-    nearest = values.float().double()
-    return torch.where((values - nearest).abs() <= values.abs() * 2.0**-49, nearest, values)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -62,9 +63,9 @@ class Gamma(SensorQuantizer):
         epsilon: float = 1e-3,
         per_channel: bool = False,
         lr: float | None = None,
-        rounding: str = "round",
-        surrogate: str = "ste",
-        output: str = "level",
+        rounding: Literal["round", "floor"] = "round",
+        surrogate: Literal["ste", "noise"] = "ste",
+        output: Literal["level", "code"] = "level",
     ) -> None:
         super().__init__(signal, bits, rounding, surrogate, output, per_channel, lr)
         if gamma is None:

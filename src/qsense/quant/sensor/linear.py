@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -26,7 +27,12 @@ class Linear(SensorQuantizer):
     """
 
     def __init__(
-        self, signal: Signal, bits: int, rounding: str = "round", surrogate: str = "ste", output: str = "level"
+        self,
+        signal: Signal,
+        bits: int,
+        rounding: Literal["round", "floor"] = "round",
+        surrogate: Literal["ste", "noise"] = "ste",
+        output: Literal["level", "code"] = "level",
     ) -> None:
         super().__init__(signal, bits, rounding, surrogate, output)
 

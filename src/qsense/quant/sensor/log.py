@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -39,9 +40,9 @@ class Log(SensorQuantizer):
         signal: Signal,
         bits: int,
         native_bits: int = 12,
-        rounding: str = "round",
-        surrogate: str = "ste",
-        output: str = "level",
+        rounding: Literal["round", "floor"] = "round",
+        surrogate: Literal["ste", "noise"] = "ste",
+        output: Literal["level", "code"] = "level",
     ) -> None:
         super().__init__(signal, bits, rounding, surrogate, output)
         if isinstance(native_bits, bool) or not isinstance(native_bits, int) or not 1 <= native_bits <= 32:

@@ -1,0 +1,173 @@
+"""What quantized training and evaluation cost beside full precision: ResNet-20 on 32×32 images.
+
+    python benchmarks/fat.py [--quick] [--threads 2] [--device cuda] [--compile]
+
+The contestants take turns, so that a change in the machine's mood hits all alike; medians are shown, and ratios of
+each turn's times rather than of two medians far apart. A training step is forward, backward and an SGD step. With
+`--compile` both sides run under `torch.compile`. Goals: a training step at most 1.15× full precision (1.08× compiled),
+a frozen network's evaluation at most 1.02×.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor, nn
+from torch.nn import functional
+
+from qsense.models.resnet_cifar import ResNetCIFAR
+from qsense.quant.network.base import NetworkQuantizer
+from qsense.quant.network.freeze import freeze
+
+FAT = partial(NetworkQuantizer, transform="fat")
+
+CONTESTANTS: dict[str, NetworkQuantizer | None] = {
+    "full precision": None,
+    "uniform 4/4": NetworkQuantizer(bits=4),
+    "fat 4/4": FAT(bits=4),
+}
+
+
+def build(quantizer: NetworkQuantizer | None, images: Tensor) -> nn.Module:
+    """The same network each time, quantized and calibrated."""
+    torch.manual_seed(0)
+    network = ResNetCIFAR(channels=3, num_classes=10).to(images.device)
+    if quantizer is not None:
+        quantizer.apply(network)
+        quantizer.calibrate(network, images)
+    return network
+
+
+def training_step(network: nn.Module, images: Tensor, labels: Tensor, compiled: bool) -> Callable[[], None]:
+    """One step of SGD."""
+    network.train()
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9)
+    forward = torch.compile(network) if compiled else network
+
+    def step() -> None:
+        optimizer.zero_grad()
+        functional.cross_entropy(forward(images), labels).backward()
+        optimizer.step()
+
+    return step
+
+
+def evaluation(network: nn.Module, images: Tensor, compiled: bool) -> Callable[[], None]:
+    """One batch of evaluation."""
+    network.eval()
+    forward = torch.compile(network) if compiled else network
+
+    def step() -> None:
+        with torch.no_grad():
+            forward(images)
+
+    return step
+
+
+def alternate(steps: dict[str, Callable[[], None]], turns: int, device: torch.device) -> dict[str, list[float]]:
+    """Seconds of each step, turn by turn; the first turns warm up."""
+    times: dict[str, list[float]] = {name: [] for name in steps}
+    for turn in range(turns + 3):
+        for name, step in steps.items():
+            if device.type == "cuda":
+                torch.cuda.synchronize()
+            start = time.perf_counter()
+            step()
+            if device.type == "cuda":
+                torch.cuda.synchronize()
+            if turn >= 3:
+                times[name].append(time.perf_counter() - start)
+    return times
+
+
+def peak_memory(name: str, batch: int, device: torch.device) -> int:
+    """Peak bytes of one training step: of the device's allocator, or of a process of its own on a CPU."""
+    if device.type == "cpu":
+        command = [sys.executable, __file__, "--memory-of", name, "--batch", str(batch), "--threads", "1"]
+        return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    images, labels = data(batch, device)
+    step = training_step(build(CONTESTANTS[name], images), images, labels, compiled=False)
+    step()
+    torch.cuda.reset_peak_memory_stats()
+    step()
+    return torch.cuda.max_memory_allocated()
+
+
+def data(batch: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Random images and labels."""
+    torch.manual_seed(1)
+    return torch.randn(batch, 3, 32, 32, device=device), torch.randint(10, (batch,), device=device)
+
+
+def show(title: str, times: dict[str, list[float]], memory: dict[str, int] | None = None) -> None:
+    """One table: medians, and the median and quartiles of each turn's ratio to full precision."""
+    table = Table("", "ms", "÷ full precision", "quartiles", "peak MB" if memory else "", title=title)
+    reference = times["full precision"]
+    for name, taken in times.items():
+        ratios = [own / full for own, full in zip(taken, reference, strict=True)]
+        low, _, high = statistics.quantiles(ratios, n=4)
+        table.add_row(
+            name,
+            f"{statistics.median(taken) * 1e3:.1f}",
+            f"{statistics.median(ratios):.3f}",
+            f"{low:.2f} … {high:.2f}",
+            f"{memory[name] / 1e6:.0f}" if memory else "",
+        )
+    Console(width=110).print(table)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--quick", action="store_true", help="few turns")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--compile", action="store_true", help="also under torch.compile, on both sides")
+    parser.add_argument("--memory-of", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    device = torch.device(arguments.device)
+    images, labels = data(arguments.batch, device)
+    if arguments.memory_of:
+        training_step(build(CONTESTANTS[arguments.memory_of], images), images, labels, compiled=False)()
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+        return
+    turns = 7 if arguments.quick else 41
+    networks = {name: build(quantizer, images) for name, quantizer in CONTESTANTS.items()}
+    memory = {name: peak_memory(name, arguments.batch, device) for name in networks}
+    for compiled in (False, True) if arguments.compile else (False,):
+        how = f"batch {arguments.batch}, {device}, {'compiled' if compiled else 'eager'}"
+        torch.compiler.reset()
+        steps = {
+            name: training_step(copy.deepcopy(network), images, labels, compiled) for name, network in networks.items()
+        }
+        show(f"training step, {how}", alternate(steps, turns, device), None if compiled else memory)
+        contestants = {"full precision": copy.deepcopy(networks["full precision"])}
+        contestants["fat, weights kept"] = copy.deepcopy(networks["fat 4/4"])
+        contestants["fat, frozen"] = copy.deepcopy(networks["fat 4/4"])
+        freeze(contestants["fat, frozen"])
+        # What activations alone cost: a frozen network whose inputs pass as they are.
+        contestants["frozen weights only"] = copy.deepcopy(contestants["fat, frozen"])
+        for module in contestants["frozen weights only"].modules():
+            if hasattr(module, "input_quantizer"):
+                module.input_quantizer = nn.Identity()
+        show(
+            f"evaluation, {how}",
+            alternate({name: evaluation(n, images, compiled) for name, n in contestants.items()}, turns, device),
+        )
+
+
+if __name__ == "__main__":
+    main()

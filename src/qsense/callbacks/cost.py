@@ -1,0 +1,119 @@
+"""Count what a run's network costs per prediction, show it, and keep it by layer."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from qsense.data.module import ExperimentData
+from qsense.metrics.cost import FULL, Cost, LayerBits, LayerCost, count, price
+from qsense.quant.network.layers import layers
+from qsense.runs import write_atomically
+from qsense.tasks.base import Task
+
+MOST_ROWS = 12  # on the screen; more layers than that are shown in groups
+
+
+class CostTable(Callback):
+    """After the test, print the cost table and write it to `<folder>/cost.csv`, one row per layer.
+
+    Args:
+        folder: the run's.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self.file = Path(folder) / "cost.csv"
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not trainer.is_global_zero or not isinstance(pl_module, Task):
+            return
+        cost = cost_of(pl_module, trainer.datamodule)  # type: ignore[attr-defined]
+        write_atomically(self.file, as_csv(cost))
+        Console().print(as_table(cost))
+
+
+@torch.no_grad()
+def cost_of(task: Task, data: ExperimentData) -> Cost:
+    """What the task's network costs for one example of its test part; layers that are not quantized count 32 bits.
+
+    Where a quantized first layer takes its input as the sensor delivers it, the input counts the sensor's bits: levels
+    are evenly spaced numbers, so the layer can multiply the codes.
+
+    Args:
+        task: trained, or at least with calibrated activations.
+        data: set up.
+    """
+    example = data.test_dataloader().dataset[0]
+    batch = data.on_after_batch_transfer(type(example)(*(part[None] for part in example)), 0)
+    x = task.normalise(task.sensor(batch.x.to(task.device)))
+    records = {
+        layer.name: LayerBits(
+            layer.name, layer.kind, layer.weight_bits, layer.activation_bits, layer.role, layer.state_bits
+        )
+        for layer in layers(task.network)
+    }
+    counts = count(task.network, list(records), x)
+    first = next((records[work.name] for work in counts if work.first), LayerBits("", ""))
+    as_it_comes = first.weight_bits < FULL and first.activation_bits == FULL
+    return price(counts, records.values(), input_bits=(task.sensor.bits or None) if as_it_comes else None)
+
+
+def as_csv(cost: Cost) -> str:
+    """One row per layer."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    columns = ("name", "kind", "role", "macs", "weights", "weight_bits", "activation_bits", "bops", "size_mb")
+    writer.writerow(columns)
+    writer.writerows([getattr(layer, column) for column in columns] for layer in cost.layers)
+    return text.getvalue()
+
+
+def as_table(cost: Cost) -> Table:
+    """For the screen: layers, or groups of layers of the same kind and bits where there are many; totals."""
+    table = Table(box=box.SIMPLE_HEAD, title="cost of one prediction", title_justify="left", title_style="bold")
+    table.add_column("layer")
+    for heading in ("M MACs", "bits w/a", "M BOPs", "weights", "MB"):
+        table.add_column(heading, justify="right")
+    for name, rows in groups(cost.layers):
+        part = Cost(tuple(rows))
+        bits = f"{rows[0].weight_bits}/{rows[0].activation_bits}"
+        weights = sum(row.weights for row in rows)
+        table.add_row(escape(name), *_numbers(part, bits, weights))
+    table.add_section()
+    weights = sum(row.weights for row in cost.layers)
+    table.add_row("total", *_numbers(cost, "", weights), style="bold")
+    full = cost.full_precision()
+    table.add_row("at full precision", *_numbers(full, f"{FULL}/{FULL}", weights), style="dim")
+    return table
+
+
+def groups(rows: Sequence[LayerCost]) -> list[tuple[str, list[LayerCost]]]:
+    """Rows with a name each: one by one if they are few, else those of one kind, role and bits together."""
+    if len(rows) <= MOST_ROWS:
+        return [(row.name, [row]) for row in rows]
+    found: dict[tuple[Any, ...], list[LayerCost]] = {}
+    for row in rows:
+        found.setdefault((row.kind, row.role, row.weight_bits, row.activation_bits), []).append(row)
+    return [(same[0].name if len(same) == 1 else f"{len(same)} × {same[0].kind}", same) for same in found.values()]
+
+
+def _numbers(cost: Cost, bits: str, weights: int) -> tuple[str, ...]:
+    return _short(cost.macs / 1e6), bits, _short(cost.bops / 1e6), f"{weights:,}", _short(cost.size_mb)
+
+
+def _short(value: float) -> str:
+    """
+    >>> _short(1814.07), _short(0.005124), _short(118.01)
+    ('1,814', '0.00512', '118')
+    """
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"

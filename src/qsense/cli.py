@@ -1,0 +1,57 @@
+"""Hydra's command line with errors that name what is allowed."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+from collections.abc import Callable
+
+from hydra.errors import CompactHydraException, MissingConfigException
+from omegaconf.errors import OmegaConfBaseException
+
+from qsense.config import config_folder
+
+RAISE = "HYDRA_FULL_ERROR"  # with it, Hydra hands its exceptions on instead of printing them
+
+
+def run(application: Callable[[], object]) -> None:
+    """Run a Hydra application; what is wrong with its configuration is said in a few lines, and the exit code is 1.
+
+    With HYDRA_FULL_ERROR=1 in the environment, everything is left to Hydra.
+    """
+    if os.environ.get(RAISE):
+        application()
+        return
+    os.environ[RAISE] = "1"
+    try:
+        application()
+    except CompactHydraException as error:
+        sys.exit(explain(error))
+    except OmegaConfBaseException as error:
+        sys.exit(f"error: {error}")
+    finally:
+        del os.environ[RAISE]
+
+
+def explain(error: CompactHydraException) -> str:
+    """The error's message, with the names that would have been allowed."""
+    cause = error.__cause__
+    lines = [str(error)]
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
+        group, _, name = error.missing_cfg_file.rpartition("/")
+        lines = [
+            f"there is no {group}={name}",
+            *_allowed(name, [f.stem for f in (config_folder() / group).glob("*.yaml")]),
+        ]
+    elif isinstance(cause, OmegaConfBaseException) and cause.key is not None:
+        lines = [str(cause.msg or cause).splitlines()[0], f"where: {cause.full_key}"]
+        parent = cause.parent_node
+        if parent is not None and hasattr(parent, "keys") and cause.key not in parent:
+            lines = [f"unknown key {cause.full_key}", *_allowed(str(cause.key), [str(key) for key in parent])]
+    return "\n".join(["error: " + lines[0], *lines[1:]])
+
+
+def _allowed(word: str, names: list[str]) -> list[str]:
+    close = difflib.get_close_matches(word, names, n=1)
+    return [f"did you mean {close[0]}?"] * bool(close) + [f"allowed: {', '.join(sorted(names))}"]

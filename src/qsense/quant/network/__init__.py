@@ -1,0 +1,1 @@
+"""Network quantizers: few-bit weights and activations for any network."""

@@ -1,0 +1,162 @@
+"""Image classification with the recipes of FAT (Tao et al.): SGD, milestones, top-1 and top-5."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from torchmetrics import MeanMetric, MetricCollection
+from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionMatrix
+
+from qsense.data.images import Images
+from qsense.quant.network.base import NetworkQuantizer
+from qsense.quant.sensor.base import SensorQuantizer
+from qsense.tasks.base import Task
+
+LARGEST_CONFUSION = 100  # classes; a million counts help nobody who reads metrics.json
+
+
+class ClassificationTask(Task):
+    """Cross-entropy with label smoothing, SGD with momentum, a learning rate that falls at milestones; top-1, top-5.
+
+    The sensor's values in [0, 1] are normalised by the data set's mean and standard deviation before the network. In
+    warm-up epoch e = 0 … w − 1 the learning rate is (e + 1)/(w + 1) of what it would be.
+
+    Args:
+        network: (B, C, H, W) → (B, K) logits; already rewritten by `network_quantizer`.
+        sensor: the image sensor's quantizer.
+        class_names: names of the K classes.
+        mean: what to subtract per channel, on the scale of [0, 1].
+        std: what to divide by per channel.
+        network_quantizer: what made the network's own bits few; its parameters keep their own groups.
+        lr: SGD's learning rate.
+        momentum: SGD's momentum, in [0, 1).
+        weight_decay: SGD's L2 penalty on the network's own parameters; the sensor's quantizer has none.
+        milestones: epochs at which the learning rate changes.
+        lr_factor: what each milestone multiplies it by.
+        warmup: epochs over which it rises first.
+        label_smoothing: share of a label spread over all classes, in [0, 1); in training alone.
+
+    Raises:
+        ValueError: an argument out of its range.
+    """
+
+    takes = "images"
+    network_facts = ("channels", "num_classes")
+    task_facts = ("class_names", "mean", "std")
+    monitor = "top1"
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        network: nn.Module,
+        sensor: SensorQuantizer,
+        class_names: tuple[str, ...],
+        mean: tuple[float, ...],
+        std: tuple[float, ...],
+        network_quantizer: NetworkQuantizer | None = None,
+        lr: float = 0.04,
+        momentum: float = 0.9,
+        weight_decay: float = 5e-4,
+        milestones: Sequence[int] = (150, 225),
+        lr_factor: float = 0.1,
+        warmup: int = 0,
+        label_smoothing: float = 0.0,
+    ) -> None:
+        super().__init__(network, sensor, network_quantizer)
+        if not lr > 0:
+            raise ValueError(f"lr={lr} must be above 0")
+        if list(milestones) != sorted(milestones) or any(epoch < 0 for epoch in milestones):
+            raise ValueError(f"milestones={list(milestones)} must be epochs in rising order")
+        if warmup < 0:
+            raise ValueError(f"warmup={warmup} must be 0 or more epochs")
+        if not 0 <= label_smoothing < 1:
+            raise ValueError(f"label_smoothing={label_smoothing} must be in [0, 1)")
+        self.class_names = class_names
+        self.lr = lr
+        self.momentum = momentum
+        self.weight_decay = weight_decay
+        self.milestones = list(milestones)
+        self.lr_factor = lr_factor
+        self.warmup = warmup
+        self.label_smoothing = label_smoothing
+        self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1))
+        self.register_buffer("std", torch.tensor(std).view(-1, 1, 1))
+        self.val_score = score(len(class_names))
+        self.test_score = score(len(class_names))
+        self.test_score.add_metrics({"confusion": MulticlassConfusionMatrix(len(class_names), validate_args=False)})
+        # "disable" keeps a NaN a NaN, and waits for no device; it also ignores weights, so losses come one per image.
+        self.test_loss = MeanMetric(nan_strategy="disable")
+        self._results: dict[str, Any] = {}
+
+    def normalise(self, x: Tensor) -> Tensor:
+        """From [0, 1] to what the network expects: (x − mean)/std per channel."""
+        return (x - self.mean) / self.std
+
+    def training_step(self, batch: Images, batch_idx: int) -> Tensor:
+        loss = cross_entropy(self(batch.x).float(), batch.y, label_smoothing=self.label_smoothing)
+        self.log("train/loss", loss, on_step=True, on_epoch=False, prog_bar=True)
+        return loss
+
+    def validation_step(self, batch: Images, batch_idx: int) -> None:
+        logits = self(batch.x).float()
+        self.val_score.update(logits, batch.y)
+        self.log("val/loss", cross_entropy(logits, batch.y), batch_size=len(batch.y), sync_dist=True)
+
+    def on_validation_epoch_end(self) -> None:
+        for name, value in self.val_score.compute().items():
+            self.log(f"val/{name}", value, prog_bar=name == self.monitor)
+        self.val_score.reset()
+
+    def on_test_epoch_start(self) -> None:
+        self.test_score.reset()
+        self.test_loss.reset()
+
+    def test_step(self, batch: Images, batch_idx: int) -> None:
+        logits = self(batch.x).float()
+        self.test_score.update(logits, batch.y)
+        self.test_loss.update(cross_entropy(logits, batch.y, reduction="none"))
+
+    def on_test_epoch_end(self) -> None:
+        scores = {**self.test_score.compute(), "loss": self.test_loss.compute()}
+        confusion = scores.pop("confusion")
+        metrics = {name: float(value) for name, value in scores.items()}
+        self.log_dict({f"test/{name}": value for name, value in metrics.items()})
+        hits = (confusion.diagonal().double() / confusion.sum(dim=1).clamp_min(1)).tolist()
+        self._results = {
+            "metrics": metrics,
+            "per_class": {"accuracy": dict(zip(self.class_names, hits, strict=True))},
+        }
+        if len(self.class_names) <= LARGEST_CONFUSION:
+            self._results["confusion"] = confusion.tolist()
+
+    def results(self) -> dict[str, Any]:
+        """Top-1, top-5 (with more than 5 classes) and loss of the last test, accuracy by class (0 for one that was not
+        tested), and the confusion matrix (rows = truth) of up to 100 classes."""
+        return self._results
+
+    def lr_share(self, epoch: int) -> float:
+        """By how much the learning rates of an epoch are multiplied."""
+        warm = min((epoch + 1) / (self.warmup + 1), 1.0)
+        return float(warm * self.lr_factor ** bisect_right(self.milestones, epoch))
+
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+        optimizer = torch.optim.SGD(
+            self.parameter_groups(self.lr), lr=self.lr, momentum=self.momentum, weight_decay=self.weight_decay
+        )
+        return {"optimizer": optimizer, "lr_scheduler": torch.optim.lr_scheduler.LambdaLR(optimizer, self.lr_share)}
+
+
+def score(classes: int) -> MetricCollection:
+    """Top-1 and, where it says anything, top-5: shares of all images, in [0, 1]."""
+    tops = (1, 5) if classes > 5 else (1,)
+    return MetricCollection(
+        {f"top{k}": MulticlassAccuracy(classes, top_k=k, average="micro", validate_args=False) for k in tops}
+    )

@@ -1,0 +1,147 @@
+"""Pictures of networks: what they show, read back from the figures."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from qsense.plots.bands import plot_bands
+from qsense.plots.frequency import plot_frequency
+from qsense.plots.shifted import plot_shifted
+from qsense.plots.tradeoff import Point, plot_tradeoff
+from qsense.plots.weights import plot_weights
+
+
+def legend(figure: Figure) -> list[str]:
+    return [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+# ------------------------------------------------------------------------------------------------------- frequency
+
+
+@pytest.mark.parametrize("mask", [1.0, 0.5, 0.0])
+def test_a_mask_that_is_the_same_everywhere_can_be_drawn(mask: float) -> None:
+    figure = plot_frequency(["a"], [np.ones((4, 9))], [np.full((4, 9), mask)])
+    figure.canvas.draw()
+    assert figure.axes[1].get_title(loc="right") == f"{mask:.4f} … {mask:.4f}"
+
+
+def test_spectra_and_masks_share_their_scales_over_layers() -> None:
+    rng = np.random.default_rng(0)
+    magnitudes = [rng.uniform(0, top, (rows, 13)) for rows, top in ((4, 1), (16, 50))]
+    masks = [rng.uniform(low, 0.999, (rows, 13)) for rows, low in ((4, 0.99), (16, 0.5))]
+    figure = plot_frequency(["first", "second"], magnitudes, masks, title="FAT")
+    images = [ax.images[0] for ax in figure.axes if ax.images]
+    above, below = images[:2], images[2:]
+    assert [image.get_clim() for image in above] == [(0, magnitudes[1].max())] * 2
+    assert below[0].get_clim() == below[1].get_clim()
+    np.testing.assert_allclose(np.asarray(below[1].get_array()), np.log(masks[1] / (1 - masks[1])))
+    assert [ax.get_title(loc="left") for ax in figure.axes[:2]] == ["first", "second"]
+    bar = next(ax for ax in figure.axes if ax.get_ylabel() == "mask M")
+    labels = [text.get_text() for text in bar.get_yticklabels()]
+    assert labels[0] in ("0.5", "0.6")
+    assert labels[-1] in ("0.99", "0.999")
+    places = bar.get_yticks()
+    np.testing.assert_allclose(1 / (1 + np.exp(-places)), [float(label) for label in labels])
+
+
+def test_frequency_refuses_what_does_not_fit() -> None:
+    with pytest.raises(ValueError, match="0 names, 0 spectra and 0 masks"):
+        plot_frequency([], [], [])
+    with pytest.raises(ValueError, match=r"a: a spectrum of shape \(2, 3\) and a mask of shape \(2, 4\)"):
+        plot_frequency(["a"], [np.ones((2, 3))], [np.ones((2, 4))])
+
+
+# --------------------------------------------------------------------------------------------------------- shifted
+
+
+def test_bars_are_percent_of_each_layer() -> None:
+    (ax,) = plot_shifted(["conv1", "conv2", "conv3"], [0.0, 0.00434, 0.00001]).axes
+    assert [patch.get_height() for patch in ax.patches] == pytest.approx([0, 0.434, 0.001])  # type: ignore[attr-defined]
+    assert [text.get_text() for text in ax.texts] == ["0", "0.434", "<.01"]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["conv1", "conv2", "conv3"]
+
+
+def test_many_layers_have_no_numbers() -> None:
+    (ax,) = plot_shifted([f"layer{i}" for i in range(53)], [0.0] * 53).axes
+    assert len(ax.patches) == 53
+    assert not ax.texts
+    with pytest.raises(ValueError, match="2 names for 1 shares"):
+        plot_shifted(["a", "b"], [0.5])
+
+
+# --------------------------------------------------------------------------------------------------------- weights
+
+
+def test_histogram_levels_and_use() -> None:
+    values = np.array([[-1.0, -1.0, 0.1, 1.2]] * 25)
+    figure = plot_weights(["conv"], [values], [[-1, 0, 1]], title="FAT")
+    (ax,) = figure.axes
+    (bars,) = ax.patches
+    assert bars.get_data().values.sum() == pytest.approx(100)  # type: ignore[attr-defined]
+    (lines,) = ax.collections
+    assert [segment[0][0] for segment in lines.get_segments()] == [-1, 0, 1]  # type: ignore[attr-defined]
+    assert ax.get_title(loc="right") == "1.50 bits used, 25.0 % clipped"
+    assert legend(figure) == ["weights before rounding", "levels"]
+
+
+def test_a_layer_per_panel_and_many_levels_are_not_drawn() -> None:
+    figure = plot_weights(list("abcd"), [np.zeros(3)] * 4, [np.linspace(-1, 1, 255)] * 4)
+    assert [ax.get_title(loc="left") for ax in figure.axes] == list("abcd")
+    assert not figure.axes[0].collections
+    assert [bool(ax.get_xlabel()) for ax in figure.axes] == [False, True, True, True]
+    with pytest.raises(ValueError, match="1 names, 0 weights, 1 sets of levels"):
+        plot_weights(["a"], [], [[0, 1]])
+
+
+# ----------------------------------------------------------------------------------------------------------- bands
+
+
+def test_bands_beside_the_network_as_it_is() -> None:
+    (ax,) = plot_bands([74.8, 84.9, 91.7], 91.64, "top-1 (%)").axes
+    line, points = ax.lines
+    assert set(np.asarray(line.get_ydata()).tolist()) == {91.64}
+    np.testing.assert_array_equal(points.get_xydata(), [[1, 74.8], [2, 84.9], [3, 91.7]])
+    assert ax.get_title(loc="right") == "dashed: as it is, 91.64"
+    assert ax.get_ylabel() == "top-1 (%)"
+    with pytest.raises(ValueError, match="no band to draw"):
+        plot_bands([], 1.0)
+
+
+# -------------------------------------------------------------------------------------------------------- tradeoff
+
+
+def test_tradeoff_has_a_panel_per_data_set_and_a_line_per_quantizer() -> None:
+    points = [
+        Point("CIFAR-10", "none", "", 41.5, 91.6),
+        Point("CIFAR-10", "fat", "4 bit", 0.67, 92.3, 0.1),
+        Point("CIFAR-10", "log", "4 bit", 0.67, 91.0, 0.1),
+        Point("CIFAR-10", "fat", "3 bit", 0.39, 91.8, 0.1, complete=False),
+        Point("digits", "fat", "4 bit", 0.04, 99.0),
+    ]
+    figure = plot_tradeoff(points, "top-1 (%)", "FAT")
+    cifar, digits = figure.axes
+    assert [ax.get_title(loc="left") for ax in figure.axes] == ["CIFAR-10", "digits"]
+    assert [ax.get_title(loc="right") for ax in figure.axes] == ["hollow: runs are missing", ""]
+    assert legend(figure) == ["none", "fat", "log"]
+    assert [text.get_text() for text in cifar.texts] == ["", "4 bit", "3 bit"]
+    assert cifar.texts[1].xy == pytest.approx((0.67, 92.4)), "once, above the highest"  # type: ignore[attr-defined]
+    assert cifar.get_xscale() == "log"
+    hollow = [line for line in cifar.lines if line.get_markerfacecolor() == "white"]
+    assert [np.asarray(line.get_xdata()).tolist() for line in hollow] == [[0.39]]
+    assert len(digits.texts) == 1
+    with pytest.raises(ValueError, match="no point to draw"):
+        plot_tradeoff([], "")
+
+
+def test_pictures_need_neither_pyplot_nor_torch() -> None:
+    program = (
+        "import sys, qsense.plots.bands, qsense.plots.frequency, qsense.plots.shifted, qsense.plots.tradeoff, "
+        "qsense.plots.weights; print({'torch', 'matplotlib.pyplot'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

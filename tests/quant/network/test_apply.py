@@ -1,0 +1,258 @@
+"""Rewriting whole networks: which layers, which bits, which parameters, and what is refused."""
+
+from __future__ import annotations
+
+import copy
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+import torchvision
+from torch import Tensor, nn
+
+from qsense.models.deepconvlstm import DeepConvLSTM
+from qsense.quant.network.activations import ActivationQuantizer
+from qsense.quant.network.base import NetworkQuantizer
+from qsense.quant.network.layers import layers, quantizers
+from qsense.quant.network.weights import AbsMaxWeight, LearnedWeight
+
+FAT = partial(NetworkQuantizer, transform="fat")
+LogWeights = partial(NetworkQuantizer, levels="log")
+
+QUANTIZERS: list[NetworkQuantizer] = [FAT(bits=4), NetworkQuantizer(bits=3), LogWeights(bits=3)]
+
+
+def small() -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(3, 4, 3),
+        nn.BatchNorm2d(4),
+        nn.ReLU6(),
+        nn.Conv2d(4, 4, 3, groups=4),
+        nn.Conv2d(4, 4, 1),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(4 * 16, 5),
+    )
+
+
+def step(network: nn.Module, x: Tensor) -> None:
+    network.train()
+    network(x).square().mean().backward()
+
+
+@pytest.mark.parametrize("quantizer", QUANTIZERS, ids=lambda q: type(q).__name__)
+@pytest.mark.parametrize(
+    ("network", "x"),
+    [
+        (small(), torch.rand(2, 3, 8, 8)),
+        (DeepConvLSTM(3, 50, 5, filters=4, hidden=8, layers=2), torch.randn(2, 50, 3)),
+        (torchvision.models.mobilenet_v2(num_classes=3, width_mult=0.25), torch.randn(2, 3, 32, 32)),
+    ],
+    ids=["small", "lstm", "mobilenet"],
+)
+def test_every_parameter_exists_after_apply_and_gets_a_gradient(
+    quantizer: NetworkQuantizer, network: nn.Module, x: Tensor
+) -> None:
+    network = copy.deepcopy(network)
+    quantizer.apply(network)
+    before = {name: id(p) for name, p in network.named_parameters()}
+    step(network, x)
+    assert before == {name: id(p) for name, p in network.named_parameters()}
+    assert [n for n, p in network.named_parameters() if p.grad is None or not p.grad.isfinite().all()] == []
+    for layer in quantizer.layers(network):
+        for name, _, weight in quantizers(layer.module):
+            values = getattr(layer.module, name).unique()
+            assert len(values) <= 2**weight.levels.bits - 1, layer.name
+
+
+def test_signs_follow_the_data_not_the_order_of_layers() -> None:
+    network = small()
+    FAT(bits=4).apply(network)
+    step(network, torch.rand(2, 3, 8, 8))
+    signs = {
+        n.split(".")[0]: int(m.signed_state) for n, m in network.named_modules() if isinstance(m, ActivationQuantizer)
+    }
+    assert signs == {"0": 0, "3": 0, "4": 1, "7": 0}  # 4 follows a convolution without ReLU
+
+
+def test_layers_report_true_bits() -> None:
+    network = nn.Sequential(small(), nn.ConvTranspose1d(2, 2, 3), nn.MultiheadAttention(4, 2))
+    assert {layer.weight_bits for layer in layers(network)} == {32}
+    q = FAT(bits=4, activation_bits=3, skip=["0.4"], last=["0.7"])
+    q.apply(network)
+    assert [(x.name, x.kind, x.weight_bits, x.activation_bits, x.role) for x in q.layers(network)] == [
+        ("0.0", "Conv2d", 8, 8, "end"),
+        ("0.3", "Conv2d", 4, 3, "inner"),
+        ("0.4", "Conv2d", 32, 32, "float"),
+        ("0.7", "Linear", 8, 8, "end"),
+        ("1", "ConvTranspose1d", 32, 32, "float"),
+        ("2.out_proj", "Linear", 32, 32, "float"),
+    ]
+
+
+def test_a_sensor_quantizer_s_levels_are_left_alone() -> None:
+    network = small()
+    FAT(bits=4, input_bits=None).apply(network)
+    assert not hasattr(network[0], "input_quantizer")
+    assert layers(network)[0].activation_bits == 32
+    network = small()
+    FAT(bits=4, first_last_bits=None).apply(network)
+    assert [(x.weight_bits, x.activation_bits) for x in layers(network)] == [(4, 8), (4, 4), (4, 4), (4, 4)]
+
+
+def test_detectors_have_several_last_layers() -> None:
+    network = nn.ModuleDict({"body": nn.Conv2d(3, 4, 3), "scores": nn.Linear(4, 2), "boxes": nn.Linear(4, 8)})
+    FAT(bits=4, first=["body"], last=["scores", "box*"]).apply(network)
+    assert all(isinstance(q, AbsMaxWeight) for m in network.children() for _, _, q in quantizers(m))
+
+
+def test_a_torchvision_detector_trains() -> None:
+    torch.manual_seed(0)
+    network = torchvision.models.detection.fasterrcnn_mobilenet_v3_large_320_fpn(
+        weights=None, weights_backbone=None, num_classes=3, min_size=64, max_size=64
+    )
+    FAT(bits=4, last=["roi_heads.box_predictor.*"]).apply(network)
+    network.train()
+    target = {"boxes": torch.tensor([[4.0, 4, 40, 40]]), "labels": torch.tensor([1])}
+    sum(network([torch.rand(3, 64, 64)], [target]).values()).backward()
+    assert [layer.name for layer in layers(network) if layer.role == "end"] == [
+        "backbone.body.0.0",
+        "roi_heads.box_predictor.cls_score",
+        "roi_heads.box_predictor.bbox_pred",
+    ]
+    network.eval()
+    with torch.no_grad():
+        assert set(network([torch.rand(3, 64, 64)])[0]) == {"boxes", "labels", "scores"}
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_lstm_weights_are_all_quantized_and_computed_once_per_forward(
+    bidirectional: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lstm = nn.LSTM(3, 4, num_layers=2, batch_first=True, bidirectional=bidirectional)
+    NetworkQuantizer(bits=4, first_last_bits=None).apply(lstm)
+    assert len(list(quantizers(lstm))) == (8 if bidirectional else 4)
+    x = torch.randn(2, 5, 3)
+    calls: list[Tensor] = []
+    quantize = LearnedWeight.quantize
+
+    def counting(self: LearnedWeight, weight: Tensor) -> Tensor:
+        calls.append(weight)
+        return quantize(self, weight)
+
+    monkeypatch.setattr(LearnedWeight, "quantize", counting)
+    lstm(x)[0].sum().backward()
+    assert len(calls) == len(list(quantizers(lstm)))
+    assert all(p.grad is not None for p in lstm.parameters())
+    # The same numbers as a plain LSTM with these weights.
+    plain = nn.LSTM(3, 4, num_layers=2, batch_first=True, bidirectional=bidirectional)
+    plain.load_state_dict({name: getattr(lstm, name).detach() for name in plain.state_dict()})
+    lstm.eval()
+    assert torch.equal(lstm(x)[0], plain(lstm.input_quantizer(x))[0])  # type: ignore[operator]
+    copied = copy.deepcopy(lstm).double().float()
+    assert torch.equal(copied(x)[0], lstm(x)[0])
+
+
+def test_copies_are_independent() -> None:
+    network = small()
+    FAT(bits=4).apply(network)
+    x = torch.rand(2, 3, 8, 8)
+    step(network, x)
+    copied = copy.deepcopy(network)
+    with torch.no_grad():
+        for p in copied.parameters():
+            p.mul_(1.5)
+    network.eval()
+    before = network(x)
+    copied.eval()(x)
+    assert torch.equal(network(x), before)
+    assert not torch.equal(copied(x), before)
+
+
+def test_parameter_groups_hold_the_quantizer_s_own_parameters_once() -> None:
+    network = small()
+    q = FAT(bits=4, activation_lr=0.1, weight_lr=0.02)
+    assert q.parameter_groups(network, 0.04) == []
+    q.apply(network)
+    groups = q.parameter_groups(network, 0.04)
+    names = {id(p): name for name, p in network.named_parameters()}
+    assert [(g["lr"], g["weight_decay"], sorted(names[id(p)] for p in g["params"])) for g in groups] == [
+        (0.1, 1e-4, [f"{i}.input_quantizer.rho" for i in (0, 3, 4, 7)]),
+        (0.02, 1e-4, [f"{i}.parametrizations.weight.0.{p}" for i in (3, 4) for p in ("mixing", "rho")]),
+    ]
+    assert [g["lr"] for g in FAT(bits=4).parameter_groups(network, 0.04)] == [0.04, 0.04]
+    assert [len(v) for v in q.trajectory(network).values()] == [4, 2]
+
+
+def test_calibrate_without_training() -> None:
+    network = small()
+    q = FAT(bits=8)
+    q.apply(network)
+    x = torch.rand(4, 3, 8, 8)
+    statistics = copy.deepcopy(network[1].state_dict())
+    q.calibrate(network, x)
+    assert network.training
+    assert all(torch.equal(v, statistics[k]) for k, v in network[1].state_dict().items())
+    network.eval()(x)
+    unused = nn.ModuleList([nn.Linear(2, 2), nn.Linear(2, 2)])
+    unused.forward = lambda x: unused[0](x)
+    q.apply(unused)
+    with pytest.raises(ValueError, match="no input reached 1: call them"):
+        q.calibrate(unused, torch.ones(1, 2))
+
+
+def test_the_compiler_sees_one_graph_with_the_same_numbers() -> None:
+    torch.manual_seed(0)
+    network = small().double()  # in float64 no code flips because of another order of summation
+    q = FAT(bits=4, transform="fat_scaled")
+    q.apply(network)
+    x = torch.rand(2, 3, 8, 8, dtype=torch.float64)
+    q.calibrate(network, x)
+    compiled = copy.deepcopy(network)
+    ours, theirs = torch.compile(compiled, backend="aot_eager", fullgraph=True)(x), network(x)
+    torch.testing.assert_close(ours, theirs)
+    ours.square().sum().backward()
+    theirs.square().sum().backward()
+    for (name, a), b in zip(compiled.named_parameters(), network.parameters(), strict=True):
+        torch.testing.assert_close(a.grad, b.grad, rtol=1e-7, atol=1e-9, msg=name)
+    with torch.no_grad():  # the compiled network keeps its weights in evaluation, too
+        network.eval()
+        compiled.eval()
+        forward = torch.compile(compiled, backend="aot_eager")
+        for _ in range(3):
+            torch.testing.assert_close(forward(x), network(x))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"bits": 1}, "bits=1: NetworkQuantizer: bits=1: uniform levels take 2 to 8 bits"),
+        ({"bits": 12}, "bits=12"),
+        ({"bits": 4, "weight_bits": 9}, "weight_bits=9"),
+        ({"bits": 8, "levels": "log"}, "logarithmic levels take 2 to 7"),
+        ({"bits": 4, "first_last_bits": 16}, "first_last_bits=16"),
+        ({"bits": 4, "input_bits": 0}, "input_bits=0"),
+        ({"bits": 4, "transform": "wavelet"}, "transform='wavelet': NetworkQuantizer allows none, fat, fat_scaled"),
+        ({"bits": 4, "levels": "apot"}, "levels='apot': NetworkQuantizer allows uniform, log"),
+        ({"bits": 4, "alpha_grad": "lsq"}, "alpha_grad='lsq': NetworkQuantizer allows full, pact"),
+        ({"bits": 4, "weight_alpha": 0.0}, "weight_alpha=0.0: NetworkQuantizer needs a number above 0"),
+        ({"bits": 4, "activation_alpha": float("nan")}, "activation_alpha=nan"),
+        ({"bits": 4, "weight_decay": -1.0}, "weight_decay=-1.0: NetworkQuantizer needs a number of at least 0"),
+    ],
+)
+def test_bad_arguments_are_named(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        FAT(**arguments)
+
+
+def test_networks_that_cannot_be_quantized_are_refused() -> None:
+    q = FAT(bits=4)
+    with pytest.raises(ValueError, match="ReLU has no convolution, linear layer or LSTM to quantize"):
+        q.apply(nn.ReLU())
+    network = small()
+    with pytest.raises(ValueError, match="last: 'fc' fits no layer; the layers are 0, 3, 4, 7"):
+        FAT(bits=4, last=["fc"]).apply(network)
+    q.apply(network)
+    with pytest.raises(ValueError, match="Sequential is quantized"):
+        q.apply(network)
