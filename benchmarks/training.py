@@ -3,7 +3,8 @@
     python benchmarks/training.py [--data sbhar] [--quick]
 
 Both train the same network from the same weights on the same batches, in one process and on one thread, alternating;
-the ratio is of medians. `--data sbhar` needs QSENSE_DATA; the built-in data are the default.
+the ratios are of medians, of the clock's seconds and of the processor's, which other programs disturb less.
+`--data sbhar` needs QSENSE_DATA; the built-in data are the default.
 """
 
 from __future__ import annotations
@@ -24,31 +25,48 @@ from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from lightning import LightningDataModule
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, open_dict, read_write
 
 from qsense.build import build
 from qsense.callbacks.reseed import Reseed
 from qsense.config import config_folder
 from qsense.tasks.base import Task
 
+Seconds = tuple[float, float]
 
-def through_qsense(config: DictConfig, data: LightningDataModule, task: Task) -> float:
+
+def now() -> Seconds:
+    """Seconds of the clock and of this process on the processor."""
+    return time.perf_counter(), time.process_time()
+
+
+def since(began: Seconds) -> Seconds:
+    """Seconds since then, likewise."""
+    clock, processor = now()
+    return clock - began[0], processor - began[1]
+
+
+def through_qsense(config: DictConfig, data: LightningDataModule, task: Task) -> Seconds:
     """Seconds for one epoch as `qsense.train` runs it: callbacks, loggers, checkpoint; no validation."""
     with tempfile.TemporaryDirectory() as folder:
-        with open_dict(config):
+        with read_write(config.hydra.runtime), open_dict(config.hydra.runtime):
             config.hydra.runtime.output_dir = folder
         HydraConfig.instance().set_config(config)
-        callbacks = [instantiate(node) for name, node in config.callback.items() if name != "figures"]
+        callbacks = [
+            instantiate(node)
+            for name, node in config.callback.items()
+            if name in ("checkpoint", "trajectory", "progress")
+        ]
         loggers = [instantiate(node) for node in config.logger.values()]
         trainer = instantiate(config.trainer, _partial_=True)(
             callbacks=[Reseed(config.seed, config.fold), *callbacks], logger=loggers, default_root_dir=folder
         )
-        began = time.perf_counter()
+        began = now()
         trainer.fit(task, datamodule=data)
-        return time.perf_counter() - began
+        return since(began)
 
 
-def bare(data: LightningDataModule, task: Task) -> float:
+def bare(data: LightningDataModule, task: Task) -> Seconds:
     """Seconds for one epoch of the same steps with nothing around them."""
     recipe = task.configure_optimizers()
     assert isinstance(recipe, dict)
@@ -56,14 +74,14 @@ def bare(data: LightningDataModule, task: Task) -> float:
     task.train()
     task.class_weights = data.class_weights  # type: ignore[attr-defined]
     batches = data.train_dataloader()
-    began = time.perf_counter()
+    began = now()
     for batch in batches:
         optimizer.zero_grad()
         loss = task.loss(task(batch.x), batch.y)  # type: ignore[operator]
         loss.backward()
         optimizer.step()
         task.sensor.clamp_()
-    return time.perf_counter() - began
+    return since(began)
 
 
 def main() -> None:
@@ -87,7 +105,7 @@ def main() -> None:
     data.prepare_data()
     data.setup("fit")
     fresh = copy.deepcopy(task.state_dict())
-    seconds: dict[str, list[float]] = {"bare": [], "qsense": []}
+    seconds: dict[str, list[Seconds]] = {"bare": [], "qsense": []}
     for number in range(1 if options.quick else options.rounds + 1):
         for kind in seconds:
             task.load_state_dict(fresh)
@@ -97,11 +115,13 @@ def main() -> None:
                 seconds[kind].append(took)
     steps = len(data.train_dataloader())
     print(f"\none epoch of {options.data}: {steps} steps of {config.data.batch_size} windows, one thread")
+    print(f"{'':<12}{'clock':>10}{'processor':>12}")
+    medians = {}
     for kind, values in seconds.items():
-        print(f"{kind:<8}{statistics.median(values):8.2f} s   ({min(values):.2f} to {max(values):.2f})")
-    ratios = [q / b for q, b in zip(seconds["qsense"], seconds["bare"], strict=True)]
-    print(f"ratio of medians {statistics.median(seconds['qsense']) / statistics.median(seconds['bare']):.3f}")
-    print(f"ratios by round  {', '.join(f'{r:.3f}' for r in ratios)}")
+        medians[kind] = [statistics.median(column) for column in zip(*values, strict=True)]
+        print(f"{kind:<12}{medians[kind][0]:>8.2f} s{medians[kind][1]:>10.2f} s")
+    ratios = [through / alone for through, alone in zip(medians["qsense"], medians["bare"], strict=True)]
+    print(f"{'ratio':<12}{ratios[0]:>10.3f}{ratios[1]:>12.3f}")
     print("What limits it: the convolutions' forward and backward; batches, logging and callbacks are the rest.")
 
 
