@@ -37,7 +37,7 @@ class Clip(torch.autograd.Function):
         x, y, alpha = ctx.saved_tensors
         working = torch.promote_types(x.dtype, torch.float32)
         x, y, g = x.to(working), y.to(working), grad.to(working)
-        dx = inside(g, x, -alpha if ctx.signed else 0.0, alpha)
+        dx = inside(g, x, alpha, ctx.signed)
         dalpha = None
         if ctx.needs_input_grad[1]:
             dalpha = ((inner(g, y) - inner(dx, y if ctx.pact else x)) / alpha).to(alpha.dtype)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -36,6 +37,11 @@ class Quantized(NamedTuple):
     spectrum: Spectrum | None
 
 
+def without_autocast(device: str) -> AbstractContextManager[Any]:
+    """Autocast off; where it is off already nothing is entered, which for small weights would cost as much as a pass."""
+    return torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else nullcontext()
+
+
 @dataclass(frozen=True)
 class Recipe:
     """How one weight is quantized: levels, score scale (None: no transform), and the options of FAT's gradients."""
@@ -48,7 +54,7 @@ class Recipe:
 
     def quantize(self, weight: Tensor, alpha: Tensor, mixing: Tensor | None) -> Quantized:
         """Weights [C, …] → their grid; float16 and bfloat16 are computed in float32, under autocast too."""
-        with torch.autocast(weight.device.type, enabled=False):
+        with without_autocast(weight.device.type):
             rows = weight.flatten(1).to(torch.promote_types(weight.dtype, torch.float32))
             rows = rows - rows.mean()
             std = (inner(rows, rows) / (rows.numel() - 1)).sqrt().clamp_min(SMALLEST_STD)  # unbiased
@@ -87,12 +93,12 @@ class Fat(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         result, alpha, mixing, transformed, std, *spectrum = ctx.saved_tensors
         recipe: Recipe = ctx.recipe
-        with torch.autocast(grad.device.type, enabled=False):
+        with without_autocast(grad.device.type):
             g = grad.reshape(transformed.shape).to(transformed.dtype)
             # `result` carries the factor std where `rescale` is on, `transformed` never does.
             y = result.reshape(transformed.shape).to(transformed.dtype)
             factor = std if recipe.rescale else 1.0
-            kept = inside(g, transformed, -alpha, alpha)
+            kept = inside(g, transformed, alpha, signed=True)
             quantized, exact = inner(g, y), inner(kept, y if recipe.pact else transformed)
             dalpha = (quantized - exact * (1.0 if recipe.pact else factor)) / alpha
             dmixing = None
