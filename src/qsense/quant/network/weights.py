@@ -38,7 +38,7 @@ class Quantized(NamedTuple):
 
 
 def without_autocast(device: str) -> AbstractContextManager[Any]:
-    """Autocast off; where it is off already nothing is entered, which for small weights would cost as much as a pass."""
+    """Autocast off; where it is off already nothing is entered, as that would cost as much as a pass or two."""
     return torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else nullcontext()
 
 
