@@ -43,6 +43,8 @@ WRONG = {
     "unknown slot": (["+quant.sensr.lr=1"], ["unknown key quant.sensr", "did you mean sensor", "sensor, network"]),
     "no part in a slot": (["quant.network=fat"], ["quant.network has no _target_"]),
     "no part among callbacks": (["+callback.checkpont.x=2"], ["callback.checkpont has no _target_"]),
+    "unknown launcher": (["hydra/launcher=worker", "-m"], ["there is no hydra/launcher=worker", "basic", "workers"]),
+    "nothing to start from": (["init_from=nowhere"], ["nowhere/checkpoints/last.ckpt", "folder of a trained run"]),
     "threads": (["threads=-3"], ["threads=-3", "at least 1"]),
     "bits in fractions": (["bits=2.5"], ["bits=2.5", "1 to 16"]),
     "wrong choice": (["quant.sensor.rounding=flor"], ["quant.sensor.rounding='flor'", "'round', 'floor'"]),

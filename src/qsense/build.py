@@ -60,12 +60,9 @@ def start_from(task: Task, run: Path) -> None:
     """Take over a finished run's weights and clipping ranges, whatever quantized its network and at however many bits.
 
     Raises:
-        ConfigError: no such run, or not one of its tensors fits.
+        ConfigError: not one of its tensors fits.
     """
-    checkpoint = runs.checkpoint(run)
-    if checkpoint is None:
-        raise ConfigError(f"init_from={run}: there is no {run / runs.CHECKPOINT}; name the folder of a trained run")
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
+    state = torch.load(run / runs.CHECKPOINT, map_location="cpu", weights_only=True)["state_dict"]
     try:
         log.info("init_from=%s: %s", run, load_weights(task.network, state, prefix="network."))
     except ValueError as error:

@@ -52,6 +52,9 @@ def _check_root(config: DictConfig) -> None:
             raise ConfigError(f"{key}={value}: {key} must be {what}")
     if config.threads is not None and config.threads < 1:
         raise ConfigError(f"threads={config.threads}: threads must be at least 1, or null for as many as torch takes")
+    if config.init_from and runs.checkpoint(Path(config.init_from)) is None:
+        file = Path(config.init_from) / runs.CHECKPOINT
+        raise ConfigError(f"init_from={config.init_from}: there is no {file}; name the folder of a trained run")
 
 
 def _check_shape(config: DictConfig) -> None:

@@ -40,10 +40,9 @@ def explain(error: CompactHydraException) -> str:
     lines = [str(error)]
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, name = error.missing_cfg_file.rpartition("/")
-        lines = [
-            f"there is no {group}={name}",
-            *_allowed(name, [f.stem for f in (config_folder() / group).glob("*.yaml")]),
-        ]
+        # Ours, and what Hydra and its plugins bring (launchers).
+        options = list({file.stem for file in (config_folder() / group).glob("*.yaml")} | set(error.options or ()))
+        lines = [f"there is no {group}={name}", *_allowed(name, options)]
     elif isinstance(cause, OmegaConfBaseException) and cause.key is not None:
         lines = [str(cause.msg or cause).splitlines()[0], f"where: {cause.full_key}"]
         parent = cause.parent_node

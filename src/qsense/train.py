@@ -46,6 +46,8 @@ def train(config: DictConfig) -> float:
         return headline(fit_and_test(config, hydra_config, folder))
     try:
         with runs.claim(folder):
+            if runs.finished(folder):  # by another process, between the look above and the claim
+                return headline(runs.result(folder))
             return record(config, hydra_config, folder)
     except runs.ClaimedError:
         log.warning("%s is being trained by another process: left to it", folder)
