@@ -3,13 +3,12 @@
     python benchmarks/fat.py [--quick] [--threads 2] [--device cuda] [--compile] [--keep-memory]
 
 The contestants take turns, so that a change in the machine's mood hits all alike; medians are shown, and ratios of
-each turn's times rather than of two medians far apart. A training step is forward, backward and an SGD step. With
-`--compile` both sides run under `torch.compile`. Goals: a training step at most 1.15× full precision (1.08× compiled),
-a frozen network's evaluation at most 1.02×.
+each turn's times rather than of two medians far apart. With one thread on a CPU these are processor seconds, which
+other programs disturb less. A training step is forward, backward and an SGD step. With `--compile` both sides run under
+`torch.compile`. Goals: a training step at most 1.15× full precision (1.08× compiled), a frozen network's evaluation at
+most 1.02×.
 
-On a CPU, glibc gives freed memory back to the system and faults it in again page by page, tens of thousands of pages a
-step, and more the more a step allocates. `--keep-memory` forbids that, on both sides; without this program, starting
-Python with MALLOC_TRIM_THRESHOLD_=4000000000 MALLOC_MMAP_THRESHOLD_=1000000000 does.
+LIMITS
 """
 
 from __future__ import annotations
@@ -23,6 +22,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 
 import torch
@@ -42,6 +42,13 @@ CONTESTANTS: dict[str, NetworkQuantizer | None] = {
     "uniform 4/4": NetworkQuantizer(bits=4),
     "fat 4/4": FAT(bits=4),
 }
+
+
+class Copy(nn.Module):
+    """One pass over memory, and nothing else."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.clone()
 
 
 def build(quantizer: NetworkQuantizer | None, images: Tensor) -> nn.Module:
@@ -80,20 +87,30 @@ def evaluation(network: nn.Module, images: Tensor, compiled: bool) -> Callable[[
     return step
 
 
-def alternate(steps: dict[str, Callable[[], None]], turns: int, device: torch.device) -> dict[str, list[float]]:
-    """Seconds of each step, turn by turn; the first turns warm up."""
-    times: dict[str, list[float]] = {name: [] for name in steps}
+@dataclass
+class Taken:
+    """What the turns of one contestant took."""
+
+    seconds: list[float] = field(default_factory=list)
+    faults: list[int] = field(default_factory=list)  # pages that the system had to bring in
+
+
+def alternate(steps: dict[str, Callable[[], None]], turns: int, device: torch.device) -> dict[str, Taken]:
+    """Each step's cost, turn by turn; the first turns warm up."""
+    clock = time.process_time if device.type == "cpu" and torch.get_num_threads() == 1 else time.perf_counter
+    taken = {name: Taken() for name in steps}
     for turn in range(turns + 3):
         for name, step in steps.items():
             if device.type == "cuda":
                 torch.cuda.synchronize()
-            start = time.perf_counter()
+            faults, start = resource.getrusage(resource.RUSAGE_SELF).ru_minflt, clock()
             step()
             if device.type == "cuda":
                 torch.cuda.synchronize()
             if turn >= 3:
-                times[name].append(time.perf_counter() - start)
-    return times
+                taken[name].seconds.append(clock() - start)
+                taken[name].faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults)
+    return taken
 
 
 def peak_memory(name: str, batch: int, device: torch.device) -> int:
@@ -122,18 +139,19 @@ def data(batch: int, device: torch.device) -> tuple[Tensor, Tensor]:
     return torch.randn(batch, 3, 32, 32, device=device), torch.randint(10, (batch,), device=device)
 
 
-def show(title: str, times: dict[str, list[float]], memory: dict[str, int] | None = None) -> None:
+def show(title: str, taken: dict[str, Taken], memory: dict[str, int] | None = None) -> None:
     """One table: medians, and the median and quartiles of each turn's ratio to full precision."""
-    table = Table("", "ms", "÷ full precision", "quartiles", "peak MB" if memory else "", title=title)
-    reference = times["full precision"]
-    for name, taken in times.items():
-        ratios = [own / full for own, full in zip(taken, reference, strict=True)]
+    table = Table("", "ms", "÷ full precision", "quartiles", "page faults", "peak MB" if memory else "", title=title)
+    reference = taken["full precision"].seconds
+    for name, own in taken.items():
+        ratios = [seconds / full for seconds, full in zip(own.seconds, reference, strict=True)]
         low, _, high = statistics.quantiles(ratios, n=4)
         table.add_row(
             name,
-            f"{statistics.median(taken) * 1e3:.1f}",
+            f"{statistics.median(own.seconds) * 1e3:.1f}",
             f"{statistics.median(ratios):.3f}",
             f"{low:.2f} … {high:.2f}",
+            f"{statistics.median(own.faults):.0f}",
             f"{memory[name] / 1e6:.0f}" if memory else "",
         )
     Console(width=110).print(table)
@@ -169,15 +187,17 @@ def main() -> None:
             name: training_step(copy.deepcopy(network), images, labels, compiled) for name, network in networks.items()
         }
         show(f"training step, {how}", alternate(steps, turns, device), None if compiled else memory)
+        torch.compiler.reset()  # a function compiled more than eight times runs eagerly from then on
         contestants = {"full precision": copy.deepcopy(networks["full precision"])}
         contestants["fat, weights kept"] = copy.deepcopy(networks["fat 4/4"])
         contestants["fat, frozen"] = copy.deepcopy(networks["fat 4/4"])
         freeze(contestants["fat, frozen"])
-        # What activations alone cost: a frozen network whose inputs pass as they are.
-        contestants["frozen weights only"] = copy.deepcopy(contestants["fat, frozen"])
-        for module in contestants["frozen weights only"].modules():
-            if hasattr(module, "input_quantizer"):
-                module.input_quantizer = nn.Identity()
+        # The least that anything done to activations can cost, and what they cost when nothing is.
+        for name, replacement in (("frozen, inputs copied", Copy()), ("frozen weights only", nn.Identity())):
+            contestants[name] = copy.deepcopy(contestants["fat, frozen"])
+            for module in contestants[name].modules():
+                if hasattr(module, "input_quantizer"):
+                    module.input_quantizer = replacement
         show(
             f"evaluation, {how}",
             alternate({name: evaluation(n, images, compiled) for name, n in contestants.items()}, turns, device),

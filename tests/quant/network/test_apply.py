@@ -59,7 +59,10 @@ def test_every_parameter_exists_after_apply_and_gets_a_gradient(
     before = {name: id(p) for name, p in network.named_parameters()}
     step(network, x)
     assert before == {name: id(p) for name, p in network.named_parameters()}
-    assert [n for n, p in network.named_parameters() if p.grad is None or not p.grad.isfinite().all()] == []
+    learned = {name: p for name, p in network.named_parameters() if p.requires_grad}
+    assert [name for name, p in learned.items() if p.grad is None or not p.grad.isfinite().all()] == []
+    first = quantizer.layers(network)[0].name
+    assert before.keys() - learned.keys() == {f"{first}.input_quantizer.rho"}
     for layer in quantizer.layers(network):
         for name, _, weight in quantizers(layer.module):
             values = getattr(layer.module, name).unique()
@@ -74,6 +77,18 @@ def test_signs_follow_the_data_not_the_order_of_layers() -> None:
         n.split(".")[0]: int(m.signed_state) for n, m in network.named_modules() if isinstance(m, ActivationQuantizer)
     }
     assert signs == {"0": 0, "3": 0, "4": 1, "7": 0}  # 4 follows a convolution without ReLU
+
+
+def test_the_network_s_input_has_the_range_of_the_first_batch_and_keeps_it() -> None:
+    network = small()
+    FAT(bits=4, activation_alpha=5.0).apply(network)
+    x = 3 * torch.rand(2, 3, 8, 8)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+    step(network, x)
+    optimizer.step()
+    alphas = [m.alpha.item() for m in network.modules() if isinstance(m, ActivationQuantizer)]
+    assert alphas[0] == pytest.approx(x.max().item(), rel=1e-6)
+    assert all(alpha == pytest.approx(5.0, rel=0.2) and alpha != 5.0 for alpha in alphas[1:])
 
 
 def test_layers_report_true_bits() -> None:
@@ -144,7 +159,7 @@ def test_lstm_weights_are_all_quantized_and_computed_once_per_forward(
     monkeypatch.setattr(LearnedWeight, "quantize", counting)
     lstm(x)[0].sum().backward()
     assert len(calls) == len(list(quantizers(lstm)))
-    assert all(p.grad is not None for p in lstm.parameters())
+    assert all(p.grad is not None for p in lstm.parameters() if p.requires_grad)
     # The same numbers as a plain LSTM with these weights.
     plain = nn.LSTM(3, 4, num_layers=2, batch_first=True, bidirectional=bidirectional)
     plain.load_state_dict({name: getattr(lstm, name).detach() for name in plain.state_dict()})

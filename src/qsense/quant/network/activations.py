@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from qsense.quant.network.gradients import inner, inside
 from qsense.quant.network.levels import Levels, make_levels
 
 SAMPLE = 1 << 20  # values looked at to find a percentile
@@ -20,28 +19,24 @@ class Clip(torch.autograd.Function):
     """y = the level nearest to x within [0, α] or [-α, α].
 
     Backward, with x' = x/α and q = y/α: dx = g·1[x inside], and dα = Σ g·(sign x' outside, q - x' inside), which is
-    (⟨g, y⟩ - ⟨dx, x⟩)/α: two inner products of tensors that exist anyway. With `pact` the inside counts nothing:
-    (⟨g, y⟩ - ⟨dx, y⟩)/α.
+    (⟨g, y⟩ - ⟨dx, x⟩)/α. With `pact` the inside counts nothing: (⟨g, y⟩ - ⟨dx, y⟩)/α.
     """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, alpha: Tensor, levels: Levels, pact: bool) -> Tensor:
-        y = levels.quantize(x.to(torch.promote_types(x.dtype, torch.float32)), levels.unit(alpha)).to(x.dtype)
-        ctx.save_for_backward(x, y, alpha)
-        ctx.signed, ctx.pact = levels.signed, pact
+        unit = levels.unit(alpha)
+        working = x.to(torch.promote_types(x.dtype, torch.float32))
+        y = levels.quantize(working, unit, unit.reciprocal()).to(x.dtype)
+        ctx.save_for_backward(x, y, alpha)  # the layer behind keeps y, too: it takes no memory
+        ctx.levels, ctx.pact = levels, pact
         return y
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, y, alpha = ctx.saved_tensors
-        working = torch.promote_types(x.dtype, torch.float32)
-        x, y, g = x.to(working), y.to(working), grad.to(working)
-        dx = inside(g, x, alpha, ctx.signed)
-        dalpha = None
-        if ctx.needs_input_grad[1]:
-            dalpha = ((inner(g, y) - inner(dx, y if ctx.pact else x)) / alpha).to(alpha.dtype)
-        return dx.to(grad.dtype), dalpha, None, None
+        dx, dalpha = ctx.levels.gradients(grad, x, y, alpha, ctx.pact)
+        return dx, dalpha, None, None
 
 
 def positive(rho: Tensor) -> Tensor:
@@ -138,16 +133,18 @@ class FrozenActivation(nn.Module):
     """The same levels with a fixed unit and nothing to learn."""
 
     unit: Tensor
+    inverse: Tensor
 
     def __init__(self, levels: Levels, unit: Tensor) -> None:
         super().__init__()
         self.levels = levels
         self.bits = levels.bits
         self.register_buffer("unit", unit)
+        self.register_buffer("inverse", unit.reciprocal(), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         working = x.to(torch.promote_types(x.dtype, torch.float32))
-        return self.levels.quantize(working, self.unit).to(x.dtype)
+        return self.levels.quantize(working, self.unit, self.inverse).to(x.dtype)
 
     def extra_repr(self) -> str:
         return f"{self.levels}"

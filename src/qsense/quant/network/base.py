@@ -33,7 +33,8 @@ class NetworkQuantizer:
     input is quantized; its states stay float inside one fused call.
 
     **First and last layer** get 8-bit weights by absolute maximum and 8-bit inputs; which they are follows the order of
-    the network's definition unless they are named (a detector has several last ones).
+    the network's definition unless they are named (a detector has several last ones). The range of the first layer's
+    input is the largest magnitude of the first batch and is not learned.
 
     Args:
         bits: bits of weights and activations.
@@ -52,7 +53,8 @@ class NetworkQuantizer:
         clip_grad: no gradient for weights beyond α.
         alpha_grad: gradient of α, "full" or "pact".
         weight_alpha: α of weights to start from, in standard deviations.
-        activation_alpha: α of activations to start from; None: the 99.9th percentile of a first batch.
+        activation_alpha: α of activations to start from, but for the first layer's input; None: the 99.9th percentile
+            of a first batch.
         weight_lr: learning rate of weights' α and of the transform; None: the network's.
         activation_lr: learning rate of activations' α; None: the network's.
         weight_decay: of both.
@@ -172,10 +174,13 @@ class NetworkQuantizer:
                 bits,
                 # Eight bits have levels to spare: they reach to the largest value, fewer clip the rarest.
                 "uniform" if end or first else self.activation_levels,
-                self.activation_alpha,
+                None if first else self.activation_alpha,
                 percentile=1.0 if end or first else 0.999,
                 alpha_grad=self.alpha_grad,
             )
+            # What comes in has the range that it has. To learn one takes the gradient of the input, which nothing else
+            # needs: as much work as a second forward pass of the first layer.
+            activation.rho.requires_grad_(not first)
             attach(module, activation.to(sample.device, sample.dtype).train(module.training))
 
     def _weight_quantizer(self, weight: Tensor, end: bool) -> WeightQuantizer:

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from qsense.quant.network import clip
+from qsense.quant.network.gradients import inner_difference, inside
+
 
 @dataclass(frozen=True)
 class Levels(ABC):
@@ -70,9 +73,19 @@ class Levels(ABC):
         """The grid value nearest to each x, in a new tensor; multiplying by 1/unit is faster than dividing."""
         return self.snap_(x * unit.reciprocal())
 
-    def quantize(self, x: Tensor, unit: Tensor) -> Tensor:
-        """The level nearest to each x, in a new tensor: three or four in-place passes, which a compiler fuses."""
-        return self.grid(x, unit).mul_(unit)
+    def quantize(self, x: Tensor, unit: Tensor, inverse: Tensor) -> Tensor:
+        """The level nearest to each x, in a new tensor: three or four in-place passes, which a compiler fuses.
+
+        `inverse` is 1/unit: a compiler would else divide anew for every few numbers.
+        """
+        return self.snap_(x * inverse).mul_(unit)
+
+    def gradients(self, grad: Tensor, x: Tensor, y: Tensor, alpha: Tensor, pact: bool) -> tuple[Tensor, Tensor]:
+        """Gradients of x and α, with y = quantize(x, unit(α)): see `activations.Clip`."""
+        working = torch.promote_types(x.dtype, torch.float32)
+        x, y, g = x.to(working), y.to(working), grad.to(working)
+        dx = inside(g, x, alpha, self.signed)
+        return dx.to(grad.dtype), (inner_difference(g, y, dx, y if pact else x) / alpha).to(alpha.dtype)
 
 
 class Uniform(Levels):
@@ -91,7 +104,22 @@ class Uniform(Levels):
         return self.highest_code
 
     def snap_(self, v: Tensor) -> Tensor:
+        if torch.compiler.is_compiling() and not self.signed:
+            return v.round_().relu_().clamp_max_(self.top)  # one instruction for the lower bound instead of four
         return v.round_().clamp_(self.lowest_code, self.top)
+
+    def quantize(self, x: Tensor, unit: Tensor, inverse: Tensor) -> Tensor:
+        if clip.fits(x, unit):
+            return clip.quantize(x, unit, self.lowest_code, self.top)
+        return super().quantize(x, unit, inverse)
+
+    def gradients(self, grad: Tensor, x: Tensor, y: Tensor, alpha: Tensor, pact: bool) -> tuple[Tensor, Tensor]:
+        if clip.fits(x, alpha):
+            high = alpha.item()
+            bounds = (-high if self.signed else 0.0, high)
+            dx, total = clip.gradients(grad, x, self.unit(alpha), self.lowest_code, self.top, bounds, pact)
+            return dx, alpha.new_tensor(total / high)
+        return super().gradients(grad, x, y, alpha, pact)
 
     def encode(self, grid: Tensor) -> Tensor:
         return grid.to(torch.int16)

@@ -11,24 +11,20 @@ from torch import Tensor
 class Spectrum(NamedTuple):
     """What backward needs of forward: one row per output channel, one column per frequency 0 … N/2."""
 
-    frequencies: Tensor  # F as pairs of numbers, [C, K, 2]
+    frequencies: Tensor  # F, complex [C, K]
     magnitudes: Tensor  # S = |F|, [C, K]
     mask: Tensor  # M, in (0, 1), [C, K]
 
 
-def _spectrum(rows: Tensor) -> Tensor:
-    """Half-spectra of real rows as pairs of real numbers: compilers and processors do better on those."""
-    return torch.view_as_real(torch.fft.rfft(rows))
-
-
-def _rows(pairs: Tensor, n: int) -> Tensor:
-    rows: Tensor = torch.fft.irfft(torch.view_as_complex(pairs), n=n)
-    return rows
-
-
 def filter_rows(rows: Tensor, mask: Tensor) -> Tensor:
     """irfft(mask ⊙ rfft(rows)): [C, N] rows and a real mask [C, N//2 + 1]. A mask of ones changes nothing."""
-    return _rows(_spectrum(rows) * mask.unsqueeze(-1), rows.shape[1])
+    filtered: Tensor = torch.fft.irfft(torch.fft.rfft(rows) * mask, n=rows.shape[1])
+    return filtered
+
+
+def product(a: Tensor, b: Tensor) -> Tensor:
+    """Re(ā ⊙ b), in far less time than sums over pairs of numbers or `abs` take."""
+    return (a.conj() * b).real
 
 
 def transform(rows: Tensor, mixing: Tensor, scale: float) -> tuple[Tensor, Spectrum]:
@@ -44,10 +40,10 @@ def transform(rows: Tensor, mixing: Tensor, scale: float) -> tuple[Tensor, Spect
     Returns:
         W_t [C, N] and what `transform_backward` needs.
     """
-    frequencies = _spectrum(rows)
-    magnitudes = frequencies.square().sum(-1).sqrt_()
+    frequencies = torch.fft.rfft(rows)
+    magnitudes = product(frequencies, frequencies).sqrt()
     mask = (mixing @ magnitudes).mul_(scale).sigmoid_()
-    return _rows(frequencies * mask.unsqueeze(-1), rows.shape[1]), Spectrum(frequencies, magnitudes, mask)
+    return torch.fft.irfft(frequencies * mask, n=rows.shape[1]), Spectrum(frequencies, magnitudes, mask)
 
 
 def transform_backward(grad: Tensor, mixing: Tensor, scale: float, spectrum: Spectrum) -> tuple[Tensor, Tensor]:
@@ -58,10 +54,10 @@ def transform_backward(grad: Tensor, mixing: Tensor, scale: float, spectrum: Spe
     """
     frequencies, magnitudes, mask = spectrum
     n = grad.shape[1]
-    pulled = _spectrum(grad)
-    score = (frequencies * pulled).sum(-1) * (mask * (1 - mask)) * scale
-    direction = frequencies / magnitudes.clamp_min(torch.finfo(magnitudes.dtype).tiny).unsqueeze(-1)  # 0 where F is 0
-    rows = _rows(pulled * mask.unsqueeze(-1) + direction * (mixing.T @ score).unsqueeze(-1), n)
+    pulled = torch.fft.rfft(grad)
+    score = product(frequencies, pulled) * (mask * (1 - mask)).mul_(scale)
+    through = (mixing.T @ score) / magnitudes.clamp_min(torch.finfo(magnitudes.dtype).tiny)  # 0 where F is 0
+    rows = torch.fft.irfft(pulled * mask + frequencies * through, n=n)
     count = score.new_full((score.shape[1],), 2.0 / n)
     count[0] = 1.0 / n
     if n % 2 == 0:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from qsense.quant.network.activations import inverse_softplus, positive
-from qsense.quant.network.gradients import inner, inside
+from qsense.quant.network.gradients import inner, inner_difference, inside
 from qsense.quant.network.levels import Levels, Uniform
 from qsense.quant.network.spectrum import Spectrum, transform, transform_backward
 from qsense.quant.ste import straight_through
@@ -99,8 +99,8 @@ class Fat(torch.autograd.Function):
             y = result.reshape(transformed.shape).to(transformed.dtype)
             factor = std if recipe.rescale else 1.0
             kept = inside(g, transformed, alpha, signed=True)
-            quantized, exact = inner(g, y), inner(kept, y if recipe.pact else transformed)
-            dalpha = (quantized - exact * (1.0 if recipe.pact else factor)) / alpha
+            exact = (y, 1.0) if recipe.pact else (transformed, factor)
+            dalpha = inner_difference(g, y, kept, *exact) / alpha
             dmixing = None
             if recipe.clip_grad:
                 g = kept
