@@ -50,6 +50,8 @@ def _check_root(config: DictConfig) -> None:
         value = config[key]
         if not isinstance(value, int) or isinstance(value, bool) or value < low or (high is not None and value > high):
             raise ConfigError(f"{key}={value}: {key} must be {what}")
+    if config.rounding not in ("round", "floor"):
+        raise ConfigError(f"rounding={config.rounding}: rounding must be round (half up) or floor")
     if config.threads is not None and config.threads < 1:
         raise ConfigError(f"threads={config.threads}: threads must be at least 1, or null for as many as torch takes")
     if config.init_from and runs.checkpoint(Path(config.init_from)) is None:
@@ -136,13 +138,20 @@ def _check_model(config: DictConfig) -> None:
         return
     fitting = []
     for file in sorted((config_folder() / "model").glob("*.yaml")):
-        target = (yaml.safe_load(file.read_text(encoding="utf-8")) or {}).get("_target_", "")
+        target = _target(file)
         if target and _misfit(target, facts) is None:
             fitting.append(file.stem)
     raise ConfigError(
         f"model {config.model._target_} does not fit task {config.task._target_.rpartition('.')[2]}: "
         f"{_misfit(config.model._target_, facts)}. Models that fit: {', '.join(fitting)}"
     )
+
+
+def _target(file: Path) -> str:
+    """The `_target_` of a part's YAML, or of the one beside it that it changes some values of."""
+    content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    others = [name for name in content.get("defaults", ()) if isinstance(name, str) and name != "_self_"]
+    return str(content.get("_target_") or (_target(file.with_name(f"{others[0]}.yaml")) if others else ""))
 
 
 def _misfit(target: str, facts: tuple[str, ...]) -> str | None:

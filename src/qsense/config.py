@@ -23,11 +23,12 @@ class ConfigError(CompactHydraException):
 class Config:
     """The root of every configuration; a key that is not here is a mistake.
 
-    `bits`, `seed` and `fold` are checked by `checks.py`, whose messages name the allowed range.
+    `bits`, `rounding`, `seed` and `fold` are checked by `checks.py`, whose messages name the allowed range.
     """
 
     bits: Any = 4
     network_bits: Any = 4
+    rounding: Any = "round"
     seed: Any = 0
     fold: Any = 0
     runs: str = "runs"

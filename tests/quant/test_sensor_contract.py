@@ -7,6 +7,7 @@ import importlib
 import inspect
 import io
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +35,19 @@ SIGNALS = {
     "counts": Signal(channels=2, low=0.0, high=4095.0, unit="counts"),
 }
 
+CODES = {  # sensors that deliver integer codes
+    "12 bits": Signal(channels=4, low=0.0, high=1.0, unit="full scale", native_bits=12, bayer="RGGB"),
+    "black and white level": Signal(2, 0.0, 1.0, unit="full scale", native_bits=10, black=64, white=1000),
+    "one channel": Signal(channels=1, low=0.0, high=1.0, unit="full scale", native_bits=8),
+    "bipolar": Signal(channels=3, low=-7.3, high=8.1, unit="g", native_bits=9),
+    "own unit": Signal(channels=2, low=0.0, high=3.3, unit="V", native_bits=7),
+}
+INTEGERS = (torch.uint8, torch.int16, torch.uint16, torch.int32, torch.uint32, torch.int64)
+
 
 def build(name: str, signal: Signal, bits: int = 4, **changes: Any) -> SensorQuantizer:
-    sensor = {key: bits if value == "${bits}" else value for key, value in SENSORS[name].items()} | changes
+    root = {"${bits}": bits, "${rounding}": "round"}
+    sensor = {key: root.get(value, value) for key, value in SENSORS[name].items()} | changes
     module, _, cls = str(sensor.pop("_target_")).rpartition(".")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -64,12 +75,31 @@ def samples(signal: Signal, n: int = 2000, seed: int = 0) -> torch.Tensor:
     return x.float()
 
 
+def native(signal: Signal, dtype: torch.dtype, size: int = 0) -> torch.Tensor:
+    """Codes as an image, as they come from the sensor and beyond on both sides, more of them than a table has."""
+    generator = torch.Generator().manual_seed(1)
+    limits = torch.iinfo(dtype)
+    low, high = max(limits.min, -9), min(limits.max, signal.codes + 99)
+    shape = (3, signal.channels, 20, size or signal.codes // 30 + 1)
+    codes = torch.randint(low, high + 1, shape, generator=generator)
+    codes.view(-1)[:5] = torch.tensor([limits.min, limits.max, min(signal.top, high), min(signal.black, high), 0])
+    return codes.to(dtype)
+
+
+def meaning(codes: torch.Tensor, signal: Signal) -> torch.Tensor:
+    """The values that native codes stand for, by the formula, in float64."""
+    assert signal.low is not None
+    assert signal.high is not None
+    share = (codes.double().clamp(signal.black, signal.top) - signal.black) / (signal.top - signal.black)
+    return signal.low + share * (signal.high - signal.low)
+
+
 def each(names: list[str]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize(("name", "kind"), [(n, k) for n in names for k in SIGNALS])
 
 
 def test_yamls_state_every_argument() -> None:
-    assert {"none", "linear", "log", "gamma", "gamma_per_axis"} <= set(SENSORS)
+    assert {"none", "linear", "log", "gamma", "gamma_per_axis", "gamma_per_condition"} <= set(SENSORS)
     for name, sensor in SENSORS.items():
         module, _, cls = sensor["_target_"].rpartition(".")
         arguments = set(inspect.signature(getattr(importlib.import_module(module), cls).__init__).parameters)
@@ -315,3 +345,128 @@ def test_bad_arguments_name_the_value_and_what_is_allowed(name: str) -> None:
     for codes in (torch.tensor([0.0]), torch.tensor([-1]), torch.tensor([4])):
         with pytest.raises(ValueError, match="codes"):
             quantizer.decode(codes)
+
+
+# Native codes: an entry per code instead of a computation per sample --------------------------------------------------
+
+
+def each_coded(names: list[str]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize(("name", "kind"), [(n, k) for n in names for k in CODES])
+
+
+@pytest.fixture
+def tables(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
+    """Allow or forbid tables of every code."""
+    return lambda allowed: monkeypatch.setattr("qsense.quant.sensor.codes.WIDEST", 16 if allowed else 0)
+
+
+@each_coded(list(SENSORS))
+@pytest.mark.parametrize("dtype", INTEGERS, ids=str)
+def test_codes_become_what_their_values_become(
+    name: str, kind: str, dtype: torch.dtype, tables: Callable[[bool], None]
+) -> None:
+    signal = CODES[kind]
+    x = native(signal, dtype)
+    assert x.numel() > signal.channels * signal.codes
+    layouts = {"image": x, "view": x.transpose(2, 3), "series": x.movedim(1, -1).flatten(1, 2)}
+    for rounding in ("round", "floor"):
+        for output in ("level", "code"):
+            changes: dict[str, Any] = {"rounding": rounding, "output": output} if name in CODED else {}
+            quantizer = build(name, signal, **changes)
+            for layout, codes in layouts.items():
+                tables(True)
+                by_table = quantizer(codes)
+                assert by_table.dtype == torch.float32
+                assert by_table.is_contiguous()
+                tables(False)
+                assert torch.equal(by_table, quantizer(codes)), (rounding, output, layout)
+                few = codes[1:2, ..., :2] if layout != "series" else codes[1:2, :2]
+                assert torch.equal(quantizer(few), by_table[1:2, ..., :2] if layout != "series" else by_table[1:2, :2])
+            values = meaning(x, signal)
+            expected = quantizer(values).float()
+            # where a code is a decision level itself, the last bit of the formula above decides
+            clear = torch.ones_like(values, dtype=torch.bool)
+            if name in CODED and (signal.low, signal.high) != (0.0, 1.0):
+                distance = (values[..., None] - quantizer.thresholds().view(1, -1, 1, 1, 15)).abs()
+                clear = (distance > 1e-12).all(-1)
+            assert clear.float().mean() > 0.5
+            assert torch.equal(quantizer(x)[clear], expected[clear])
+            if name in CODED:
+                tables(True)
+                encoded = quantizer.encode(x)
+                assert encoded.dtype == torch.int32
+                assert torch.equal(quantizer.decode(encoded), quantizer(x))
+            else:
+                torch.testing.assert_close(quantizer(x), meaning(x, signal).float(), rtol=1e-6, atol=1e-6)
+
+
+@each_coded(CODED)
+@pytest.mark.parametrize("dtype", INTEGERS, ids=str)
+@pytest.mark.parametrize("surrogate", ["ste", "noise"])
+def test_gradients_of_codes(
+    name: str, kind: str, dtype: torch.dtype, surrogate: str, tables: Callable[[bool], None]
+) -> None:
+    """By table, by sample, and of the values in float64."""
+    signal = CODES[kind]
+    for output in ("level", "code"):
+        quantizer = build(name, signal, surrogate=surrogate, output=output)
+        parameters = list(quantizer.parameters())
+        x = native(signal, dtype)
+        # steps of a few hundred values: sums of the exact oracle's own size, not of rounding
+        grad = torch.randn(x.shape, generator=torch.Generator().manual_seed(2))
+        found = []
+        for allowed in (True, False):
+            tables(allowed)
+            torch.manual_seed(3)
+            y = quantizer(x)
+            assert y.requires_grad == bool(parameters)
+            found.append((y.detach(), torch.autograd.grad(y, parameters, grad) if parameters else ()))
+        assert torch.equal(found[0][0], found[1][0])
+        exact = copy.deepcopy(quantizer).double()
+        # a value at the very end of the range counts as inside, and may not fall out of it by the last bit of a formula
+        values = (meaning(x, signal) - quantizer.offset) * (1 - 1e-15) + quantizer.offset
+        oracle = torch.autograd.grad(exact(values), list(exact.parameters()), grad.double()) if parameters else ()
+        for of_table, of_samples, reference in zip(found[0][1], found[1][1], oracle, strict=True):
+            scale = float(grad.abs().sum()) * quantizer._output_line()[1]
+            torch.testing.assert_close(of_table.double(), reference, rtol=2e-7, atol=1e-9 * scale)
+            torch.testing.assert_close(of_samples.double(), reference, rtol=1e-5, atol=1e-6 * scale)
+
+
+@each_coded(CODED)
+def test_codes_on_two_threads_and_slices(name: str, kind: str) -> None:
+    signal = CODES[kind]
+    quantizer = build(name, signal, 3)
+    x = native(signal, torch.uint16, 9 * BLOCK // (60 * signal.channels))
+    grad = torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
+    found = []
+    for threads in (1, 2):
+        before = torch.get_num_threads()
+        torch.set_num_threads(threads)
+        try:
+            y = quantizer(x)
+            wanted = list(quantizer.parameters())
+            found.append([y.detach(), *(torch.autograd.grad(y, wanted, grad) if wanted else ()), quantizer.encode(x)])
+            with torch.inference_mode():
+                assert torch.equal(quantizer(x), found[0][0])
+        finally:
+            torch.set_num_threads(before)
+    for one, two in zip(*found, strict=True):
+        assert torch.equal(one, two)
+    assert torch.equal(quantizer(x[1:2, :, 3:5, 7:9]), found[0][0][1:2, :, 3:5, 7:9])
+
+
+@pytest.mark.parametrize("name", CODED)
+def test_backward_keeps_codes_and_parameters_alone(name: str) -> None:
+    signal = CODES["12 bits"]
+    quantizer, x = build(name, signal), native(signal, torch.uint16)
+    kept: list[torch.Tensor] = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t) or t, lambda t: t):  # type: ignore[func-returns-value]
+        quantizer(x)
+    assert {t.data_ptr() for t in kept} <= {t.data_ptr() for t in (x, *quantizer.parameters())}
+
+
+@pytest.mark.parametrize("name", list(SENSORS))
+def test_integers_of_a_sensor_without_codes_are_values(name: str) -> None:
+    quantizer = build(name, SIGNALS["counts"])
+    x = torch.randint(0, 4096, (20_000, 2), dtype=torch.int32)
+    assert torch.equal(quantizer(x), quantizer(x.float()))

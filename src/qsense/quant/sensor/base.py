@@ -13,6 +13,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from qsense.quant.sensor.codes import add_up, are_codes, evaluate, every_code, pays, units, values
 from qsense.quant.sensor.search import Tables, blocks, positions, round_up, search_tree, snap
 from qsense.quant.ste import straight_through
 from qsense.signal import Signal
@@ -34,6 +35,10 @@ class SensorQuantizer(nn.Module, ABC):
 
     **Numbers.** Float16, bfloat16 and integer input is taken as float32, and the output is float32, also under
     autocast; float64 input is compared in float64 and gives float64. The result is contiguous.
+
+    **Native codes.** Where the signal states `native_bits`, integer input is the sensor's own codes: `black` stands for
+    the bottom of the range and `white` for its top, codes beyond for these, and comparisons are exact. Many samples of
+    at most 16 bits are looked up in a table of all codes (`codes.py`), which no curve needs to know of.
 
     **A new curve** overrides `curve` and is done: `inverse` and `pullback` have general, slower defaults.
 
@@ -166,36 +171,40 @@ class SensorQuantizer(nn.Module, ABC):
 
     # The converter ---------------------------------------------------------------------------------------------------
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, condition: Sequence[int] | None = None) -> Tensor:
         """What the network sees, in the shape of x: `decode(encode(x))`, or its noisy surrogate in training.
 
         NaN stays NaN. Infinities take the code at their end of the range.
+
+        Args:
+            x: samples, values or native codes.
+            condition: of each sample of the batch, for quantizers that mind; an index into the signal's `conditions`.
         """
-        value = self._noisy if self.training and self.surrogate == "noise" else self._converted
         with torch.autocast(x.device.type, enabled=False):
-            return straight_through(x, value, self._gradients, list(self.parameters()))
+            return straight_through(x, self._value, self._gradients, list(self.parameters()))
 
     @torch.no_grad()
-    def encode(self, x: Tensor) -> Tensor:
+    def encode(self, x: Tensor, condition: Sequence[int] | None = None) -> Tensor:
         """Codes 0 … 2^bits - 1 of finite samples, int32 in the shape of x: how many thresholds are ≤ x.
+
+        Args:
+            x: samples, values or native codes.
+            condition: as in `forward`.
 
         Raises:
             ValueError: x holds NaN or infinity; the message says how many and where the first one is.
         """
-        finite = torch.isfinite(x)
-        if not finite.all():
+        finite = torch.isfinite(x) if x.is_floating_point() else None
+        if finite is not None and not finite.all():
             where = (~finite).nonzero()
             first = tuple(where[0].tolist())
             raise ValueError(
                 f"{len(where)} of {x.numel()} samples are not finite, the first is {x[first].item()} at {list(first)}: "
                 "an ADC has no code for them; fill or reject them when loading the data"
             )
-        x = self._samples(x)
-        tables = self._lookup(x)
-        rows = torch.arange(self.rows, device=x.device, dtype=torch.int32)[:, None] << self.bits
+        samples = self._samples(x)
         codes = torch.empty(x.shape, dtype=torch.int32, device=x.device)
-        for block, out in zip(self._blocks(x), self._blocks(codes), strict=True):
-            out.copy_(positions(block.contiguous(), tables)).sub_(rows)
+        evaluate(self._encoded, samples, codes, self.signal, self.rows)
         return codes
 
     @torch.no_grad()
@@ -280,7 +289,7 @@ class SensorQuantizer(nn.Module, ABC):
         return next((p.device for p in self.parameters()), None)
 
     def _samples(self, x: Tensor) -> Tensor:
-        """x as it is converted: contiguous float32, or float64 if it was."""
+        """x as it is converted, contiguous: native codes as they are, values as float32, or as float64 if they were."""
         if self.per_channel:
             dim = 1 if x.dim() == 4 else -1
             found = x.shape[dim] if x.dim() else 0
@@ -289,7 +298,17 @@ class SensorQuantizer(nn.Module, ABC):
                     f"input of shape {list(x.shape)} has {found} channels on dimension {dim}, "
                     f"the signal has {self.rows}"
                 )
-        return (x if x.dtype == torch.float64 else x.float()).contiguous()
+        return (x if x.dtype == torch.float64 or are_codes(x, self.signal) else x.float()).contiguous()
+
+    def _numbers(self, block: Tensor) -> Tensor:
+        """Samples in the sensor's unit, contiguous, to be compared with thresholds; codes become float64."""
+        return values(block, self.signal).contiguous() if are_codes(block, self.signal) else block.contiguous()
+
+    def _units(self, block: Tensor) -> Tensor:
+        """Samples in unit coordinates, contiguous, where the curve is evaluated."""
+        if are_codes(block, self.signal):
+            return units(block, self.signal).contiguous()
+        return self.to_unit(block.contiguous())
 
     def _blocks(self, x: Tensor) -> list[Tensor]:
         return blocks(x, self.rows)
@@ -305,9 +324,10 @@ class SensorQuantizer(nn.Module, ABC):
     @torch.no_grad()
     def _lookup(self, x: Tensor) -> Tables:
         """The tables for samples like x; what depends on parameters is built again only when one has changed."""
-        like = (x.dtype, x.device)
+        wide = x.dtype == torch.float64 or are_codes(x, self.signal)  # codes are compared exactly, as float64
+        like = (torch.float64 if wide else torch.float32, x.device)
         if self._tables is None or self._tables[0] != like:
-            self._tables = (like, self._values(x.device).to(x.dtype).repeat(self.rows))
+            self._tables = (like, self._values(x.device).to(like[0]).repeat(self.rows))
             self._search = None
         values = self._tables[1]
         parameters = list(self.parameters())
@@ -316,35 +336,56 @@ class SensorQuantizer(nn.Module, ABC):
         current = [p.tolist() for p in parameters] if on_host else None
         if self._search is None or current is None or self._search[0] != current:
             exact = self.thresholds().to(x.device)
-            thresholds = exact if x.dtype == torch.float64 else round_up(exact)
+            thresholds = exact if wide else round_up(exact)
             self._search = (current, thresholds.contiguous(), search_tree(thresholds, self.bits))
         return Tables(self._search[1], self._search[2], values)
 
-    def _converted(self, x: Tensor) -> Tensor:
-        x = self._samples(x)
-        tables = self._lookup(x)
-        result = torch.empty_like(x)
-        for block, out in zip(self._blocks(x), self._blocks(result), strict=True):
-            samples = block.contiguous()
-            value = tables.values.index_select(0, positions(samples, tables).view(-1)).view(samples.shape)
-            # On a CPU one look at the sum tells whether a NaN may be there; elsewhere looking would mean waiting.
-            if samples.device.type != "cpu" or samples.sum().isnan():
-                value = torch.where(samples.isnan(), samples, value)
-            out.copy_(value)
+    @staticmethod
+    def _output_dtype(samples: Tensor) -> torch.dtype:
+        return torch.float64 if samples.dtype == torch.float64 else torch.float32
+
+    def _value(self, x: Tensor) -> Tensor:
+        samples = self._samples(x)
+        result = torch.empty(samples.shape, dtype=self._output_dtype(samples), device=x.device)
+        self._write(samples, result)
         return result
 
-    def _noisy(self, x: Tensor) -> Tensor:
-        """The unrounded curve plus uniform noise of one step: v - U[0, 1) under floor, v + ½ - U[0, 1) under round."""
-        x = self._samples(x)
+    def _write(self, samples: Tensor, out: Tensor) -> None:
+        """What the network sees for contiguous samples, into a contiguous tensor."""
+        noisy = self.training and self.surrogate == "noise"
+        evaluate(self._smooth if noisy else self._converted, samples, out, self.signal, self.rows)
+        if noisy:
+            self._add_noise(out)
+
+    def _converted(self, samples: Tensor, out: Tensor) -> None:
+        tables = self._lookup(samples)
+        for block, to in zip(self._blocks(samples), self._blocks(out), strict=True):
+            x = self._numbers(block)
+            value = tables.values.index_select(0, positions(x, tables).view(-1)).view(x.shape)
+            # On a CPU one look at the sum tells whether a NaN may be there; elsewhere looking would mean waiting.
+            if x.device.type != "cpu" or x.sum().isnan():
+                value = torch.where(x.isnan(), x, value)
+            to.copy_(value)
+
+    def _encoded(self, samples: Tensor, out: Tensor) -> None:
+        tables = self._lookup(samples)
+        rows = torch.arange(self.rows, device=out.device, dtype=torch.int32)[:, None] << self.bits
+        for block, to in zip(self._blocks(samples), self._blocks(out), strict=True):
+            to.copy_(positions(self._numbers(block), tables)).sub_(rows)
+
+    def _smooth(self, samples: Tensor, out: Tensor) -> None:
+        """The unrounded curve."""
         shift, gain = self._output_line()
-        step = (1.0 - self.bottom) / ((1 << self.bits) - 1)
+        for block, to in zip(self._blocks(samples), self._blocks(out), strict=True):
+            to.copy_(self.curve(self._units(block)).clamp(self.bottom, 1.0).mul_(gain).add_(shift))
+
+    def _add_noise(self, out: Tensor) -> None:
+        """Uniform noise of one step: v - U[0, 1) under floor, v + ½ - U[0, 1) under round."""
+        _, gain = self._output_line()
+        step = gain * (1.0 - self.bottom) / ((1 << self.bits) - 1)
         bias = 0.5 if self.rounding == "round" else 0.0
-        result = torch.empty_like(x)
-        for block, out in zip(self._blocks(x), self._blocks(result), strict=True):
-            z = self.curve(self.to_unit(block.contiguous())).clamp(self.bottom, 1.0)
-            noise = torch.rand_like(z).neg_().add_(bias)
-            out.copy_(z.add(noise, alpha=step).mul_(gain).add_(shift))
-        return result
+        for block in self._blocks(out):
+            block.add_(torch.rand_like(block).neg_().add_(bias), alpha=step)
 
     def _output_line(self) -> tuple[float, float]:
         """(shift, gain): the output is shift + gain · z."""
@@ -356,7 +397,10 @@ class SensorQuantizer(nn.Module, ABC):
     def _gradients(
         self, x: Tensor, grad: Tensor, wants_x: bool, wants: Sequence[bool]
     ) -> tuple[Tensor | None, list[Tensor | None]]:
-        samples = self._samples(x)
+        samples, grad = self._samples(x), grad.contiguous()
+        if pays(samples, self.signal, self.rows):
+            grad = add_up(grad, samples, self.signal, self.rows)
+            samples = every_code(self.signal, self.rows, x.device)
         _, gain = self._output_line()
         result = torch.empty_like(samples) if wants_x else None
         parameters = list(self.parameters())
@@ -367,9 +411,8 @@ class SensorQuantizer(nn.Module, ABC):
         ]
         outs = self._blocks(result) if result is not None else [None] * len(self._blocks(samples))
         with torch.autocast(x.device.type, enabled=False):
-            grads = self._blocks(grad.to(samples.dtype).contiguous())
-            for block, arriving, out in zip(self._blocks(samples), grads, outs, strict=True):
-                u = self.to_unit(block.contiguous())
+            for block, arriving, out in zip(self._blocks(samples), self._blocks(grad), outs, strict=True):
+                u = self._units(block).to(grad.dtype)
                 of_u, of_parameters = self.pullback(u, arriving.contiguous(), wants_x, wants)
                 if out is not None and of_u is not None:
                     torch.mul(of_u, gain / self.scale, out=out) if gain != self.scale else out.copy_(of_u)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from qsense.quant.sensor.base import SensorQuantizer
+from qsense.quant.sensor.codes import are_codes, evaluate, values
 from qsense.signal import Signal
 
 
@@ -29,9 +30,18 @@ class Identity(SensorQuantizer):
         self.rows = 1
         self.lr = None
 
-    def forward(self, x: Tensor) -> Tensor:
-        """x, as float32 or float64."""
-        return x if x.dtype == torch.float64 else x.float()
+    def forward(self, x: Tensor, condition: Sequence[int] | None = None) -> Tensor:
+        """x, as float32 or float64; native codes become the values they stand for."""
+        if not are_codes(x, self.signal):
+            return x if x.dtype == torch.float64 else x.float()
+        samples = x.contiguous()
+        result = torch.empty(samples.shape, dtype=torch.float32, device=x.device)
+        evaluate(self._write, samples, result, self.signal, self.rows)
+        return result
+
+    def _write(self, samples: Tensor, out: Tensor) -> None:
+        for block, to in zip(self._blocks(samples), self._blocks(out), strict=True):
+            to.copy_(values(block, self.signal))
 
     def curve(self, u: Tensor) -> Tensor:
         """z = u."""
@@ -51,7 +61,7 @@ class Identity(SensorQuantizer):
         """The gradient as it arrives."""
         return grad, []
 
-    def encode(self, x: Tensor) -> NoReturn:
+    def encode(self, x: Tensor, condition: Sequence[int] | None = None) -> NoReturn:
         """Raises TypeError: an unquantized signal has no codes."""
         raise TypeError("Identity does not quantize: it has no codes, levels or thresholds")
 

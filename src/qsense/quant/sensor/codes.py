@@ -1,0 +1,181 @@
+"""Sensors that deliver integer codes: a table with one entry per code instead of a computation per sample.
+
+A sensor of n bits has 2^n different samples, however many of them come. What is to be done to each is done once to each
+*code*; forward looks the result up, and backward first adds up the gradients that arrive at one code, since what
+follows is linear in them. What is done to a code is not known here.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from qsense.quant.sensor.search import BLOCK, snap
+from qsense.signal import Signal
+
+# Widest sensor whose codes get a table: twice 2^16 entries still fit into the second-level cache.
+WIDEST = 16
+PARTS = 4  # that work is divided into
+
+Piece = tuple[int, Tensor, Tensor]  # row, codes [n], and what belongs to them [n]
+T = TypeVar("T")
+
+
+def are_codes(x: Tensor, signal: Signal) -> bool:
+    """Whether x holds the sensor's native codes; else it holds values."""
+    return signal.native_bits is not None and not x.is_floating_point() and not x.is_complex()
+
+
+def units(codes: Tensor, signal: Signal) -> Tensor:
+    """Native codes → unit coordinates, float64: black is the bottom and white the top, exactly; codes beyond are these.
+
+    One division of exact integers: where a code is a converter's decision level, the two come out equal.
+
+    >>> raw = Signal(channels=1, low=0.0, high=1.0, unit="full scale", native_bits=4, black=3)
+    >>> units(torch.tensor([0, 3, 6, 15]), raw).tolist()
+    [0.0, 0.0, 0.25, 1.0]
+    """
+    span = signal.top - signal.black
+    found = codes.double().clamp_(signal.black, signal.top).sub_(signal.black)
+    return (found.mul_(2).sub_(span) if signal.bipolar else found).div_(span)
+
+
+def values(codes: Tensor, signal: Signal) -> Tensor:
+    """Native codes → values in the sensor's unit, float64.
+
+    >>> values(torch.tensor([0, 2048, 4095]), Signal(1, 0.0, 4095.0, unit="electrons", native_bits=12)).tolist()
+    [0.0, 2048.0, 4095.0]
+    """
+    assert signal.low is not None
+    assert signal.high is not None
+    if signal.bipolar:
+        return snap(signal.low / 2 + signal.high / 2 + (signal.high - signal.low) / 2 * units(codes, signal))
+    return snap(signal.low + (signal.high - signal.low) * units(codes, signal))
+
+
+def pays(x: Tensor, signal: Signal, rows: int) -> bool:
+    """Whether a table of every code has fewer entries than there are samples, and few enough for the cache."""
+    return are_codes(x, signal) and signal.codes <= 1 << WIDEST and x.numel() > rows * signal.codes
+
+
+def every_code(signal: Signal, rows: int, device: torch.device) -> Tensor:
+    """All codes in order, in the layout of a series: [codes], or [codes, rows] where each channel has its own curve."""
+    codes = torch.arange(signal.codes, device=device)
+    return codes if rows == 1 else codes[:, None].repeat(1, rows)
+
+
+def evaluate(function: Callable[[Tensor, Tensor], object], x: Tensor, out: Tensor, signal: Signal, rows: int) -> None:
+    """`function(x, out)`, which fills `out` sample by sample, by way of a table where that pays.
+
+    Args:
+        function: fills its second argument from its first; of their shapes it only minds where the channels are.
+        x: contiguous samples.
+        out: contiguous, in the shape of x.
+        signal: what the sensor delivers.
+        rows: channels where each has a curve of its own, else 1.
+    """
+    if not pays(x, signal, rows):
+        function(x, out)
+        return
+    every = every_code(signal, rows, x.device)
+    table = torch.empty(every.shape, dtype=out.dtype, device=out.device)
+    function(every, table)
+    tables = table.view(-1, rows).t().contiguous()
+    # 32-bit places are the faster ones, where a code cannot lose its upper half on the way
+    dtype = torch.int64 if x.dtype in (torch.uint32, torch.int64) else torch.int32
+
+    def look_up(part: list[Piece]) -> None:
+        places = _Places(x, signal, dtype)
+        for row, piece, to in part:
+            torch.index_select(tables[row], 0, places(piece), out=to)
+
+    _share_out(look_up, _pieces(x, out, rows))
+
+
+def add_up(grad: Tensor, x: Tensor, signal: Signal, rows: int) -> Tensor:
+    """The gradient that arrives at each code, float64 in the layout of `every_code`.
+
+    In float64, so that the order in which a GPU adds moves no digit of a float32 result but in rare ties.
+
+    Args:
+        grad: contiguous, in the shape of x.
+        x: contiguous native codes.
+        signal: what the sensor delivers.
+        rows: channels where each has a curve of its own, else 1.
+    """
+
+    def add(part: list[Piece]) -> Tensor:
+        totals = torch.zeros(rows, signal.codes, dtype=torch.float64, device=x.device)
+        places = _Places(x, signal, torch.int64)
+        wide = torch.empty(_width(x), dtype=torch.float64, device=x.device)
+        for row, piece, arriving in part:
+            totals[row].scatter_add_(0, places(piece), wide[: len(piece)].copy_(arriving))
+        return totals
+
+    total = torch.stack(_share_out(add, _pieces(x, grad, rows))).sum(0)
+    return total[0] if rows == 1 else total.t().contiguous()
+
+
+class _Places:
+    """Where in a table of all codes a piece's entries are; each answer overwrites the one before, to stay cached."""
+
+    def __init__(self, x: Tensor, signal: Signal, dtype: torch.dtype) -> None:
+        limits = torch.iinfo(x.dtype)
+        self.last = signal.codes - 1
+        self.within = limits.min == 0 and limits.max <= self.last
+        self.buffer = torch.empty(_width(x), dtype=dtype, device=x.device)
+
+    def __call__(self, piece: Tensor) -> Tensor:
+        index = self.buffer[: len(piece)].copy_(piece)
+        return index if self.within else index.clamp_(0, self.last)
+
+
+def _width(x: Tensor) -> int:
+    return min(BLOCK, x.numel()) if x.device.type == "cpu" else x.numel()
+
+
+def _pieces(x: Tensor, y: Tensor, rows: int) -> list[Piece]:
+    """Views that together cover the contiguous x and y once, each of one row; on a CPU small enough for its cache."""
+
+    def split(t: Tensor) -> list[tuple[int, Tensor]]:
+        if rows == 1:
+            planes = [t.view(-1)]
+        elif t.dim() == 4:
+            planes = list(t.flatten(0, 1).flatten(1))
+        else:
+            planes = list(t.view(-1, rows).t())
+        return [(i % rows, piece) for i, plane in enumerate(planes) for piece in torch.split(plane, _width(x))]
+
+    return [(row, of_x, of_y) for (row, of_x), (_, of_y) in zip(split(x), split(y), strict=True)]
+
+
+def _share_out(work: Callable[[list[Piece]], T], pieces: list[Piece]) -> list[T]:
+    """`work` on each part of the pieces, on as many threads as torch may use.
+
+    Operations on pieces are too small for torch to spread them over threads itself. How many parts there are does not
+    depend on the number of threads, so that sums over the parts come out alike.
+    """
+    count = PARTS if pieces[0][1].device.type == "cpu" and len(pieces) >= PARTS else 1
+    parts = [pieces[len(pieces) * i // count : len(pieces) * (i + 1) // count] for i in range(count)]
+    threads = min(torch.get_num_threads(), count)
+    if threads == 1:
+        return [work(part) for part in parts]
+    inference = torch.is_inference_mode_enabled()  # a thread of its own has its own modes
+
+    def on_thread(part: list[Piece]) -> T:
+        with torch.inference_mode(inference), torch.no_grad():
+            return work(part)
+
+    return list(_pool(os.getpid(), threads).map(on_thread, parts))
+
+
+@functools.cache
+def _pool(process: int, threads: int) -> ThreadPoolExecutor:
+    """Threads that wait for work; of a process's own, since they do not survive a fork."""
+    return ThreadPoolExecutor(threads, thread_name_prefix="qsense-codes")
