@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -173,3 +174,10 @@ def sbhar_writer() -> Callable[[Path, Sequence[Experiment]], Path]:
 @pytest.fixture
 def bundle_writer() -> Callable[..., Path]:
     return write_bundle
+
+
+@pytest.fixture
+def write_dng() -> Callable[..., Path]:
+    """See `dng.py`: a module beside this one, which is no package."""
+    writer: Callable[..., Path] = runpy.run_path(str(Path(__file__).with_name("dng.py")))["write_dng"]
+    return writer

@@ -12,12 +12,12 @@ import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from qsense.data.recordings import ActivityDataset, DataError
+from qsense.data.recordings import DataError
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,15 @@ def _file_digest(path: Path, size: int, mtime_ns: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def fingerprint(dataset: ActivityDataset, folder: Path) -> str:
+class Fingerprinted(Protocol):
+    """A data set that can say what its content is."""
+
+    def sources(self) -> tuple[Path, ...]: ...
+
+    def fingerprint(self) -> str: ...
+
+
+def fingerprint(dataset: Fingerprinted, folder: Path) -> str:
     """`dataset.fingerprint()`, remembered in `folder` as long as no source file changes its size or time.
 
     Hashing a gigabyte of text at the start of each of many short runs would cost more than reading the prepared arrays.
@@ -58,7 +66,9 @@ def fingerprint(dataset: ActivityDataset, folder: Path) -> str:
     if not files:
         return dataset.fingerprint()
     stats = [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-    facts = [dataset.classes, dataset.axes, dataset.rate_hz, dataset.num_subjects]
+    facts = [
+        getattr(dataset, name, None) for name in ("classes", "axes", "rate_hz", "num_subjects", "signal", "settings")
+    ]
     memo = folder / "fingerprints" / digest(SCHEMA, type(dataset).__qualname__, facts, stats)
     with _best_effort("read", memo):
         if memo.is_file() and len(known := memo.read_text()) == 64:

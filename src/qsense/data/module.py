@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 from lightning import LightningDataModule
+from torch import Tensor
 
 from qsense.signal import Signal
 
@@ -15,7 +16,8 @@ class ExperimentData(LightningDataModule):
     """A LightningDataModule that an experiment can be built around; facts live here and never in a YAML.
 
     Attributes:
-        gives: the kind of data, "series" (B, T, C) or "images" (B, C, H, W); like the `takes` of its tasks.
+        gives: the kind of data, "series" (B, T, C), "images" (B, C, H, W) or "frames" (`FrameBatch`); like the `takes`
+            of its tasks.
         dataset: where the data come from; its `name` stands in tables.
         signal: what the sensor delivers after normalisation: channels, range, unit, rate.
         num_classes: classes, the same in every fold.
@@ -35,3 +37,10 @@ class ExperimentData(LightningDataModule):
     def training_sample(self, count: int = 100_000) -> npt.NDArray[np.float32]:
         """Up to `count` samples [count, channels] as the quantizer gets them, spread over the training data."""
         raise NotImplementedError
+
+    def example(self) -> Tensor:
+        """The input of one test example, a batch of one, as the sensor gets it."""
+        example = self.test_dataloader().dataset[0]
+        batch = self.on_after_batch_transfer(type(example)(*(part[None] for part in example)), 0)
+        x: Tensor = batch.x
+        return x

@@ -1,0 +1,131 @@
+"""What a frame costs per epoch: read from the plane cache, beside decoding its raw file.
+
+    python benchmarks/frames.py [--quick] [--file colorchart.dng] [--short-side 800] [--frames 16]
+
+* *decoding*: rawpy opens the file, its mosaic is packed into planes and made smaller, as the conversion does.
+* *rawpy alone*: the same without packing, the least that any reader of raw files pays.
+* *cached*: a batch of the converted frames, from memory-mapped files to the tensor that goes to the device.
+
+Without a file, 12-bit DNGs of 6034 × 4012 samples are written, uncompressed: the easiest that a decoder can meet. The
+contestants take turns, so that a change in the machine's mood hits all alike; medians are shown, and ratios of each
+turn's times. Goal: cached at least 100 times as fast as decoding.
+"""
+
+from __future__ import annotations
+
+import argparse
+import runpy
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import rawpy
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from qsense.data.detection import FramePart
+from qsense.data.frames import Frame, FrameDataset, Part
+from qsense.data.plane_cache import Codes, convert, stamp
+from qsense.data.raw_files import CameraConversion, read_mosaic
+from qsense.signal import Signal
+
+SIZE = (4012, 6034)
+DNG = Path(__file__).parents[1] / "tests" / "data" / "dng.py"
+
+
+class Files(FrameDataset):
+    """Copies of one raw file as frames without annotations."""
+
+    name = "benchmark"
+    classes = ("thing",)
+
+    def __init__(self, file: Path, count: int, cache: Path, short_side: int) -> None:
+        size = read_mosaic(file).codes.shape
+        self.size = (int(size[0]), int(size[1]))
+        self.count = count
+        make = CameraConversion((file,) * count, self.size, "planes", 16, short_side, False, False)
+        stamps = {str(i): stamp(file) for i in range(count)}
+        self.cache = convert(cache, "benchmark", stamps, make, "converting", processes=1)
+
+    @property
+    def signal(self) -> Signal:
+        return Signal(4, 0.0, 1.0, "full scale", native_bits=16, bayer="RGGB")
+
+    def check(self) -> None:
+        pass
+
+    def fingerprint(self) -> str:
+        return ""
+
+    def frames(self, part: Part) -> list[Frame]:
+        none = np.zeros(0, dtype=np.float32)
+        return [
+            Frame(i, str(i), *self.size, none.reshape(0, 4), none.astype(np.int64), none.astype(bool), none)
+            for i in range(self.count)
+        ]
+
+    def codes(self, frame: Frame) -> Codes:
+        return self.cache[frame.name]
+
+
+def alternate(steps: dict[str, Callable[[], int]], turns: int) -> dict[str, list[float]]:
+    """Seconds per frame of each step, turn by turn; the first turn warms up."""
+    times: dict[str, list[float]] = {name: [] for name in steps}
+    for turn in range(turns + 1):
+        for name, step in steps.items():
+            start = time.perf_counter()
+            frames = step()
+            if turn:
+                times[name].append((time.perf_counter() - start) / frames)
+    return times
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--quick", action="store_true", help="few turns")
+    parser.add_argument("--file", type=Path, help="a camera raw file; none: one is written")
+    parser.add_argument("--short-side", type=int, default=800)
+    parser.add_argument("--frames", type=int, default=16, help="frames per batch")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as name:
+        file = arguments.file
+        if file is None:
+            mosaic = np.random.default_rng(0).integers(0, 4096, SIZE).astype(np.uint16)
+            file = runpy.run_path(str(DNG))["write_dng"](Path(name) / "a.dng", mosaic)
+        data = Files(file, arguments.frames, Path(name), arguments.short_side)
+        part = FramePart(data, data.frames("train"))
+        convert_one = CameraConversion((file,), data.size, "planes", 16, arguments.short_side, False, False)
+
+        def decode() -> int:
+            convert_one(0)
+            return 1
+
+        def rawpy_alone() -> int:
+            with rawpy.imread(str(file)) as raw:
+                raw.raw_image_visible.max()
+            return 1
+
+        def cached() -> int:
+            return len(part.__getitems__(range(len(part))))
+
+        steps = {"decoding": decode, "rawpy alone": rawpy_alone, "cached": cached}
+        times = alternate(steps, 5 if arguments.quick else 21)
+        shape = tuple(data.codes(data.frames("train")[0]).shape)
+    table = Table("", "ms per frame", "decoding ÷ this", "quartiles", title=f"{file.name} {data.size} → planes {shape}")
+    for step, taken in times.items():
+        ratios = [slow / own for slow, own in zip(times["decoding"], taken, strict=True)]
+        low, _, high = statistics.quantiles(ratios, n=4)
+        table.add_row(
+            step, f"{statistics.median(taken) * 1e3:.2f}", f"{statistics.median(ratios):.1f}", f"{low:.1f} … {high:.1f}"
+        )
+    Console(width=110).print(table)
+
+
+if __name__ == "__main__":
+    main()

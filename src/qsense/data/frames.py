@@ -1,0 +1,111 @@
+"""What every raw-image data set delivers before batching: annotated frames of integer codes, read without torch."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from qsense.signal import Signal
+
+Part = Literal["train", "test"]
+PLANES = ("red", "green 1", "green 2", "blue")  # order of a Bayer frame's planes, whatever its pattern
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One annotated frame.
+
+    Args:
+        id: unique within the data set, 0 or more.
+        name: what messages and pictures call it.
+        height: of the frame in its own pixels (of a Bayer mosaic: samples, both colours of a row counted).
+        width: likewise.
+        boxes: float32 [n, 4], left, top, right, bottom in the frame's own pixels; each of positive area, inside it.
+        labels: classes, int64 [n].
+        crowd: bool [n], whether a box holds a crowd, which counts neither as hit nor as miss.
+        area: float32 [n], true areas of the objects in the frame's own pixels²; boxes' areas where nobody knows better.
+        condition: index into the signal's `conditions`.
+    """
+
+    id: int
+    name: str
+    height: int
+    width: int
+    boxes: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.int64]
+    crowd: npt.NDArray[np.bool_]
+    area: npt.NDArray[np.float32]
+    condition: int = 0
+
+
+class FrameDataset(ABC):
+    """A set of annotated raw frames: its facts, and how to read its training and its test part.
+
+    It stays free of torch, so that a wrong path is answered in about a second, before anything heavy is imported.
+    `DetectionDataModule` resizes and batches what it delivers.
+
+    Attributes:
+        name: the data set's name in tables; simulated data say so in it.
+        classes: names of the classes of objects, in index order.
+        signal: what the sensor delivers; its `native_bits` are those of the codes, [low, high] = [0, 1].
+        simulated: whether the frames were computed and not taken.
+        mean: what the detector's weights expect to be subtracted from red, green, blue, on the scale of [0, 1].
+        std: what they expect to be divided by.
+        num_folds: always 1: the test part is fixed.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    simulated: bool = False
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    num_folds: int = 1
+
+    @property
+    @abstractmethod
+    def signal(self) -> Signal:
+        """What the sensor delivers: four planes of a Bayer mosaic, or three colours."""
+
+    @abstractmethod
+    def check(self) -> None:
+        """Make sure the source is there, quickly and without reading all of it.
+
+        Raises:
+            DataMissingError: it is not there, and downloading was not asked for.
+            DataError: it is there, but not in the layout that is expected.
+        """
+
+    def prepare(self, cache: Path, short_side: int) -> None:  # noqa: B027 (simulations in memory have nothing to do)
+        """Convert what `codes()` will deliver, once per machine: several processes, resumable, with progress.
+
+        Args:
+            cache: folder for converted frames.
+            short_side: largest length of the planes' shorter side that will be asked for, in pixels.
+        """
+
+    def sources(self) -> tuple[Path, ...]:
+        """Files that `fingerprint()` reads; none for a simulation."""
+        return ()
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) over everything that frames depend on: source bytes, or the simulation's settings."""
+
+    @abstractmethod
+    def frames(self, part: Part) -> Sequence[Frame]:
+        """The annotated frames of a part, in a fixed order; one without boxes is a negative and stays.
+
+        Raises:
+            DataError: an annotation that cannot be used; the file is named.
+        """
+
+    @abstractmethod
+    def codes(self, frame: Frame) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.uint32]:
+        """The frame's native codes [C, h, w], maybe memory-mapped: planes in the order `PLANES` (h, w are half the
+        frame's), or red, green, blue. They may have been made smaller by nearest neighbour while converting."""
