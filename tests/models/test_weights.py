@@ -123,3 +123,17 @@ def test_addresses_are_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert asked["check_hash"] is True
     with pytest.raises(FileNotFoundError, match=r"missing\.th could not be fetched \(404\)"):
         load_weights(filled, "https://example.org/missing.th")
+
+
+def test_named_parts_of_a_file_may_be_left_out(tmp_path: Path) -> None:
+    state = states() | {"fc.weight": torch.zeros(4), "fc.bias": torch.zeros(4)}
+    torch.save({f"module.{k}": v for k, v in state.items()}, tmp_path / "w.th")
+    filled = network()
+    load_weights(filled, str(tmp_path / "w.th"), ignore=("fc.",))
+    assert torch.equal(filled.state_dict()["0.weight"], state["0.weight"])
+    with pytest.raises(ValueError, match=r"fc\.weight"):
+        load_weights(filled, str(tmp_path / "w.th"), ignore=("fc.b",))
+    load_weights(filled, str(tmp_path / "w.th"), ignore=("fc.", "1."))  # own names are filled all the same
+    assert torch.equal(filled.state_dict()["1.weight"], state["1.weight"])
+    with pytest.raises(FileNotFoundError, match=r"pretrained=none\.th: there is no such file"):
+        load_weights(filled, "none.th", argument="pretrained")

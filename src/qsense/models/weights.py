@@ -13,7 +13,9 @@ from torch import Tensor, nn
 ROWS = 20  # of the table; more hide the rest of the message
 
 
-def load_weights(network: nn.Module, source: str | None) -> None:
+def load_weights(
+    network: nn.Module, source: str | None, argument: str = "weights", ignore: tuple[str, ...] = ()
+) -> None:
     """Fill a network with the weights of a file or an address, all of them.
 
     The state dict may lie under `state_dict`, `model` or `network`, and its keys may share a prefix (`module.`,
@@ -23,6 +25,8 @@ def load_weights(network: nn.Module, source: str | None) -> None:
     Args:
         network: the network to fill, in place.
         source: file, http(s) address (kept in torch.hub's folder), or None to leave the network as it is.
+        argument: what messages call `source`.
+        ignore: beginnings of names that the file may hold beside the network's own, such as a classifier's "fc.".
 
     Raises:
         FileNotFoundError: there is no such file, or nothing at this address.
@@ -30,10 +34,11 @@ def load_weights(network: nn.Module, source: str | None) -> None:
     """
     if source is None:
         return
-    given = _state(_read(source), source)
+    given = _state(_read(source, argument), source)
     own = network.state_dict()
     prefix = _prefix(given, own)
     found = {key.removeprefix(prefix): value for key, value in given.items() if key.startswith(prefix)}
+    found = {key: value for key, value in found.items() if key in own or not key.startswith(ignore)}
     rows = []
     for key in sorted(own.keys() | found.keys(), key=lambda key: (not (key in own and key in found), key)):
         ours, theirs = _shape(own.get(key)), _shape(found.get(key))
@@ -57,7 +62,7 @@ def load_weights(network: nn.Module, source: str | None) -> None:
     network.load_state_dict(found, strict=False)
 
 
-def _read(source: str) -> Any:
+def _read(source: str, argument: str) -> Any:
     if source.startswith(("http://", "https://")):
         try:
             return torch.hub.load_state_dict_from_url(source, map_location="cpu", check_hash=True, weights_only=True)
@@ -67,7 +72,7 @@ def _read(source: str) -> Any:
             ) from error
     file = Path(source).expanduser()
     if not file.is_file():
-        raise FileNotFoundError(f"weights={source}: there is no such file; give a file, an address, or null")
+        raise FileNotFoundError(f"{argument}={source}: there is no such file; give a file, an address, or null")
     try:
         return torch.load(file, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError) as error:

@@ -1,0 +1,150 @@
+"""Faster R-CNN (Ren et al., NeurIPS 2015) on a feature pyramid (Lin et al., CVPR 2017), of torchvision's parts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
+from torchvision.models.detection.image_list import ImageList
+from torchvision.models.detection.roi_heads import RoIHeads
+from torchvision.models.detection.rpn import RegionProposalNetwork, RPNHead
+from torchvision.ops import MultiScaleRoIAlign
+from torchvision.ops.poolers import LevelMapper
+
+from qsense.models.detector import Anchors, Detector, Sizes
+from qsense.models.fpn import FPN, Norm, warn_if_frozen_at_random
+from qsense.models.weights import load_weights
+
+
+class FasterRCNN(Detector):
+    """Proposals from every level of a pyramid, then a class and a better box for each (see `Detector.forward`).
+
+    Anchors are `anchor_scale` strides wide, in every aspect ratio: 32 … 512 pixels as published. A proposal reads the
+    level on which it is about as wide as that level's anchors. Losses: `objectness` and `proposal_box` of the
+    proposals, `classification` and `box` of the detections.
+
+    Args:
+        object_classes: classes K; the background is added inside.
+        depth: of the ResNet: 18, 34 or 50.
+        width: channels of its stem.
+        channels: of the pyramid.
+        hidden: units of the two layers that look at a proposal.
+        finest: the pyramid's first level; level l has a stride of 2^l pixels.
+        coarsest: its last level, up to 6; proposals read features up to level 5.
+        anchor_scale: width of a square anchor, in strides.
+        aspect_ratios: heights of anchors over their widths.
+        rpn_samples: anchors per frame that the proposals' losses look at, half of them positive where there are any.
+        proposals_train: proposals per frame in training (and per level before suppression).
+        proposals_test: the same in evaluation.
+        proposal_nms_iou: overlap above which the worse of two proposals is dropped.
+        roi_samples: proposals per frame that the detections' losses look at, up to a quarter of them positive.
+        score_threshold: detections at or below it are dropped.
+        nms_iou: overlap above which the worse of two detections of a class is dropped.
+        max_detections: detections per frame.
+        norm: "frozen" statistics of batch norm (of pretrained weights), "batch", or "group" (from scratch).
+        pretrained: file or address of a ResNet's ImageNet weights; not read where `weights` are given.
+        weights: file or address of weights for the whole network, such as torchvision's for the same classes.
+
+    Raises:
+        ValueError: an argument that is not allowed, or weights that do not fit.
+        FileNotFoundError: there is no such weights file.
+
+    >>> sum(p.numel() for p in FasterRCNN(object_classes=3, norm="batch").parameters())
+    41362531
+    """
+
+    def __init__(
+        self,
+        object_classes: int,
+        depth: int = 50,
+        width: int = 64,
+        channels: int = 256,
+        hidden: int = 1024,
+        finest: int = 2,
+        coarsest: int = 6,
+        anchor_scale: float = 8.0,
+        aspect_ratios: Sequence[float] = (0.5, 1.0, 2.0),
+        rpn_samples: int = 256,
+        proposals_train: int = 2000,
+        proposals_test: int = 1000,
+        proposal_nms_iou: float = 0.7,
+        roi_samples: int = 512,
+        score_threshold: float = 0.05,
+        nms_iou: float = 0.5,
+        max_detections: int = 100,
+        norm: Norm = "frozen",
+        pretrained: str | None = None,
+        weights: str | None = None,
+    ) -> None:
+        super().__init__()
+        warn_if_frozen_at_random(norm, pretrained, weights)
+        self.backbone = FPN(
+            depth, width, channels, finest, coarsest, "pool", norm, pretrained if weights is None else None
+        )
+        strides = self.backbone.strides
+        self.rpn = RegionProposalNetwork(
+            Anchors(strides, [(anchor_scale * stride,) for stride in strides], aspect_ratios),
+            ProposalHead(channels, len(aspect_ratios)),
+            fg_iou_thresh=0.7,
+            bg_iou_thresh=0.3,
+            batch_size_per_image=rpn_samples,
+            positive_fraction=0.5,
+            pre_nms_top_n={"training": proposals_train, "testing": proposals_test},
+            post_nms_top_n={"training": proposals_train, "testing": proposals_test},
+            nms_thresh=proposal_nms_iou,
+        )
+        levels = range(finest, min(coarsest, 5) + 1)
+        pool = MultiScaleRoIAlign([str(i) for i in range(len(levels))], output_size=7, sampling_ratio=2)
+        # Known here; torchvision guesses them from the first batch's sizes.
+        pool.scales = [2.0**-level for level in levels]
+        pool.map_levels = LevelMapper(levels[0], levels[-1], canonical_scale=28 * anchor_scale, canonical_level=4)
+        self.roi_heads = RoIHeads(
+            pool,
+            TwoMLPHead(channels * 7 * 7, hidden),
+            Predictor(hidden, object_classes + 1),
+            fg_iou_thresh=0.5,
+            bg_iou_thresh=0.5,
+            batch_size_per_image=roi_samples,
+            positive_fraction=0.25,
+            bbox_reg_weights=None,
+            score_thresh=score_threshold,
+            nms_thresh=nms_iou,
+            detections_per_img=max_detections,
+        )
+        load_weights(self, weights)
+
+    def losses(self, images: Tensor, sizes: Sizes, targets: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+        # Class 0 is the background.
+        targets = [{"boxes": target["boxes"], "labels": target["labels"] + 1} for target in targets]
+        features = self.backbone(images)
+        proposals, first = self.rpn(ImageList(images, sizes), features, targets)
+        _, second = self.roi_heads(features, proposals, sizes, targets)
+        return {
+            "objectness": first["loss_objectness"],
+            "proposal_box": first["loss_rpn_box_reg"],
+            "classification": second["loss_classifier"],
+            "box": second["loss_box_reg"],
+        }
+
+    def predict(self, images: Tensor, sizes: Sizes) -> list[dict[str, Tensor]]:
+        features = self.backbone(images)
+        proposals, _ = self.rpn(ImageList(images, sizes), features)
+        found, _ = self.roi_heads(features, proposals, sizes)
+        return [{**one, "labels": one["labels"] - 1} for one in found]
+
+
+class ProposalHead(RPNHead):  # type: ignore[misc]
+    """torchvision's, with float32 results: boxes in bfloat16 would be off by up to four pixels."""
+
+    def forward(self, x: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        logits, boxes = super().forward(x)
+        return [level.float() for level in logits], [level.float() for level in boxes]
+
+
+class Predictor(FastRCNNPredictor):  # type: ignore[misc]
+    """torchvision's, with float32 results."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        logits, boxes = super().forward(x)
+        return logits.float(), boxes.float()

@@ -1,0 +1,61 @@
+"""Shared by the detectors' tests: scenes that are easy to learn, and small networks that learn them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from qsense.models.detector import Detector
+from qsense.models.faster_rcnn import FasterRCNN
+from qsense.models.paa import PAA
+from qsense.models.retinanet import RetinaNet
+
+Scene = tuple[Tensor, list[dict[str, Tensor]]]
+MAKERS: dict[str, Callable[..., Detector]] = {
+    "faster_rcnn": lambda norm="group", **more: FasterRCNN(
+        3, 18, 16, 32, 64, 2, 4, 2.0, (1.0,), 64, 100, 50, roi_samples=32, norm=norm, **more
+    ),
+    "retinanet": lambda norm="group", **more: RetinaNet(3, 18, 16, 32, 1, 2, 4, 2.0, (1.0,), norm=norm, **more),
+    "paa": lambda norm="group", **more: PAA(3, 18, 16, 32, 1, 2, 4, 2.0, norm=norm, **more),
+}
+
+
+def make_scene(frames: int = 4, size: int = 64, seed: int = 0) -> Scene:
+    """Rectangles in noise, one to four per frame, 8 … 24 pixels wide, bright in the colour of their class."""
+    generator = torch.Generator().manual_seed(seed)
+    images = 0.3 * torch.randn(frames, 3, size, size, generator=generator)
+    targets = []
+    half = size // 2
+    for image in images:
+        corners = torch.tensor([[0, 0], [half, 0], [0, half], [half, half]])
+        count = int(torch.randint(1, 5, (1,), generator=generator))
+        corners = corners[torch.randperm(4, generator=generator)[:count]] + torch.randint(
+            1, 8, (count, 2), generator=generator
+        )
+        boxes = torch.cat([corners, corners + torch.randint(8, 24, (count, 2), generator=generator)], dim=1)
+        labels = torch.randint(0, 3, (count,), generator=generator)
+        for (left, top, right, bottom), label in zip(boxes.tolist(), labels.tolist(), strict=True):
+            image[label, top:bottom, left:right] += 2
+        targets.append({"boxes": boxes.float(), "labels": labels})
+    return images, targets
+
+
+@pytest.fixture
+def scene() -> Callable[..., Scene]:
+    """Makes scenes."""
+    return make_scene
+
+
+@pytest.fixture(params=MAKERS)
+def make(request: pytest.FixtureRequest) -> Callable[..., Detector]:
+    """Makes each kind of detector, small."""
+    maker = MAKERS[request.param]
+
+    def seeded(norm: str = "group", **more: object) -> Detector:
+        torch.manual_seed(0)
+        return maker(norm=norm, **more)
+
+    return seeded
