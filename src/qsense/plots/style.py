@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 INK = "#333333"  # text and frames
 FAINT = "#c8ccd0"  # data in the background, grids
@@ -41,6 +42,13 @@ def tidy(ax: Axes) -> None:
     ax.spines[["left", "bottom"]].set_color(INK)
     ax.tick_params(labelsize=SMALL, color=INK, labelcolor=INK, length=3)
     ax.set_axisbelow(True)
+
+
+def close_up(figure: Figure) -> None:
+    """Move the panels of a figure with constrained layout close together, as a sheet of images wants it."""
+    engine = figure.get_layout_engine()
+    assert isinstance(engine, ConstrainedLayoutEngine)
+    engine.set(w_pad=0.03, h_pad=0.03, wspace=0.0, hspace=0.0)
 
 
 def line_styles(count: int) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from qsense.plots.style import BLUE, FAINT, INK, LARGE, NORMAL, SMALL, VERMILION, panels
 
@@ -29,6 +29,7 @@ def plot_transfer(
     names: Sequence[str] = (),
     unit: str = "",
     title: str = "",
+    counts: int | None = None,
 ) -> Figure:
     """Draw the curve, its staircase of levels, the decision thresholds and what the data looks like beneath them.
 
@@ -45,9 +46,11 @@ def plot_transfer(
         names: one per axis, for the panels' titles.
         unit: unit of `x`, for its label.
         title: of the whole figure.
+        counts: a raw sensor's native counts between 0 and 1: draws a logarithmic axis, and the counts above it; samples
+            of 0 stand at its left end. None: a linear axis.
 
     Raises:
-        ValueError: shapes that do not fit each other.
+        ValueError: shapes that do not fit each other, or a logarithmic axis for values of 0 and below.
     """
     x = np.asarray(x, dtype=np.float64)
     curves = np.atleast_2d(np.asarray(curve, dtype=np.float64))
@@ -60,6 +63,8 @@ def plot_transfer(
         raise ValueError(f"{count} curves for data with {samples.shape[1]} axes")
     if count > 1 and names and len(names) != count:
         raise ValueError(f"{len(names)} names for {count} curves")
+    if counts is not None and x[0] <= 0:
+        raise ValueError(f"a logarithmic axis has no place for x from {x[0]:g} on: begin above 0")
     if (thresholds is None) != (levels is None):
         raise ValueError("give both thresholds and levels, or neither")
     cuts = None if thresholds is None else _rows(thresholds, count)
@@ -69,9 +74,11 @@ def plot_transfer(
     before = None if initial is None else _rows(initial, count)
 
     columns = 1 if count == 1 else 3
-    figure, axes = panels(count, *((5.6, 3.8) if count == 1 else (3.3, 2.4)), columns=columns)
+    figure, axes = panels(
+        count, *((5.6, 3.8) if count == 1 else (3.3, 2.4 if counts is None else 2.8)), columns=columns
+    )
     for index, ax in enumerate(axes):
-        _histogram(ax, samples.ravel() if count == 1 else samples[:, index], x)
+        _histogram(ax, samples.ravel() if count == 1 else samples[:, index], x, counts)
         if before is not None:
             ax.plot(x, before[index], color=INK, linewidth=1, linestyle="--", zorder=2)
         ax.plot(x, curves[index], color=BLUE, linewidth=1.6, zorder=3)
@@ -88,6 +95,8 @@ def plot_transfer(
         ax.set_xlim(x[0], x[-1])
         for axis in (ax.xaxis, ax.yaxis):
             axis.set_major_locator(MaxNLocator(8 if count == 1 else 5, steps=[1, 2, 2.5, 5, 10]))
+        if counts is not None:
+            _count_axis(ax, counts, labelled=index < columns)
         if index >= count - columns:
             ax.set_xlabel(f"analog value ({unit})" if unit else "analog value", fontsize=NORMAL, color=INK)
         if index % columns == 0:
@@ -107,15 +116,32 @@ def _rows(values: npt.ArrayLike, count: int) -> Floats:
     return np.broadcast_to(rows, (count, rows.shape[1]))
 
 
-def _histogram(ax: Axes, values: Floats, x: Floats) -> None:
-    """Grey bars behind the curve, with their own (hidden) scale."""
+def _histogram(ax: Axes, values: Floats, x: Floats, counts: int | None) -> None:
+    """Grey bars behind the curve, with their own (hidden) scale; on a logarithmic axis, per factor and not per unit."""
     behind = ax.twinx()
-    counts, edges = np.histogram(values[np.isfinite(values)], bins=100, range=(x[0], x[-1]))
-    behind.stairs(counts, edges, fill=True, color=FAINT, alpha=0.8)
-    behind.set_ylim(0, max(counts.max(), 1) * 1.08)
+    values = values[np.isfinite(values)]
+    if counts is None:
+        bars, edges = np.histogram(values, bins=100, range=(x[0], x[-1]))
+    else:  # edges lie halfway between counts: a bar without a count of its own would look like a gap in the data
+        within = np.unique(np.round(np.geomspace(x[0] * counts, x[-1] * counts, 100))) + 0.5
+        edges = np.concatenate([x[:1], within[(within > x[0] * counts) & (within < x[-1] * counts)] / counts, x[-1:]])
+        bars = np.histogram(np.clip(values, x[0], x[-1]), bins=edges)[0] / np.diff(np.log(edges))
+    behind.stairs(bars, edges, fill=True, color=FAINT, alpha=0.8)
+    behind.set_ylim(0, (bars.max() or 1) * 1.08)
     behind.set_axis_off()
     behind.set_zorder(ax.get_zorder() - 1)
     ax.patch.set_visible(False)
+
+
+def _count_axis(ax: Axes, counts: int, labelled: bool) -> None:
+    """A logarithmic axis of the full scale below, and of native counts above."""
+    ax.set_xscale("log")
+    above = ax.secondary_xaxis("top", functions=(lambda u: np.multiply(u, counts), lambda n: np.divide(n, counts)))
+    above.tick_params(labelsize=SMALL, color=INK, labelcolor=INK, length=3)
+    above.spines[:].set_visible(False)
+    above.xaxis.set_major_formatter(EngFormatter(sep=""))
+    if labelled:
+        above.set_xlabel("native counts", fontsize=SMALL, color=INK)
 
 
 def _staircase(ax: Axes, x: Floats, cuts: Floats, steps: Floats) -> None:

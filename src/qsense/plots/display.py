@@ -1,0 +1,75 @@
+"""What raw samples look like on a screen: plain development for pictures, and the light that quantized samples mean."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+SCREEN = 2.2  # exponent of a screen; its inverse is the whole development: no white balance, no colour matrix
+
+
+def white_of(light: npt.ArrayLike) -> float:
+    """The light to show as white: what 1 % of the samples exceed (lamps), above 0.
+
+    >>> white_of(np.arange(101.0))
+    99.0
+    """
+    return max(float(np.quantile(np.asarray(light, dtype=np.float64), 0.99)), 1e-9)
+
+
+def develop(light: npt.ArrayLike, white: float) -> Floats:
+    """An image to show, [h, w, 3] in [0, 1].
+
+    Args:
+        light: planes R, G1, G2, B, whose greens are averaged, or red, green, blue, or one of grey; [4, 3 or 1, h, w].
+        white: see `white_of`; the same for images that are to be compared.
+
+    Raises:
+        ValueError: another number of planes.
+    """
+    planes = np.asarray(light, dtype=np.float64)
+    if planes.ndim != 3 or planes.shape[0] not in (1, 3, 4):
+        raise ValueError(f"an array of shape {list(planes.shape)} is no image of 1, 3 or 4 planes [planes, h, w]")
+    if len(planes) == 4:
+        planes = np.stack([planes[0], (planes[1] + planes[2]) / 2, planes[3]])
+    shown: Floats = np.clip(np.broadcast_to(planes, (3, *planes.shape[1:])) / white, 0, 1) ** (1 / SCREEN)
+    return shown.transpose(1, 2, 0)
+
+
+def as_light(seen: npt.ArrayLike, light: npt.ArrayLike) -> Floats:
+    """The light that each quantized sample means: the mean of those that became the same level, plane by plane.
+
+    A curve makes an image brighter or darker as well as coarser; shown as light, images differ in what was lost alone.
+
+    Args:
+        seen: quantized samples [planes, h, w].
+        light: the samples before that, alike.
+
+    Raises:
+        ValueError: shapes that differ.
+
+    >>> as_light([[[0, 0, 1]]], [[[0.1, 0.3, 0.9]]]).tolist()
+    [[[0.2, 0.2, 0.9]]]
+    """
+    levels, samples = np.asarray(seen), np.asarray(light, dtype=np.float64)
+    if levels.shape != samples.shape:
+        raise ValueError(f"quantized samples {list(levels.shape)} of samples {list(samples.shape)}: shapes differ")
+    means = np.empty_like(samples)
+    for plane, (level, sample) in enumerate(zip(levels, samples, strict=True)):
+        _, which = np.unique(level, return_inverse=True)
+        flat = which.ravel()
+        means[plane] = (np.bincount(flat, sample.ravel()) / np.bincount(flat))[flat].reshape(sample.shape)
+    return means
+
+
+def used(seen: npt.ArrayLike) -> tuple[int, float]:
+    """How many different levels an image has, and their entropy in bits per sample, over all planes.
+
+    >>> used([0, 0, 1, 1])
+    (2, 1.0)
+    """
+    counts = np.unique(np.asarray(seen), return_counts=True)[1]
+    share = counts / counts.sum()
+    return len(counts), float(-(share * np.log2(share)).sum()) + 0.0  # + 0.0: no "-0.0"

@@ -1,0 +1,165 @@
+"""What a detector finds in a few frames, over what a quantizer left of them and over the frames themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+
+from qsense.plots.display import as_light, develop, white_of
+from qsense.plots.style import COLOURS, FAINT, INK, LARGE, NORMAL, SMALL, close_up
+
+WIDTH = 4.6  # inches of one image
+LEAST = 0.3  # score of the predictions that are drawn
+MOST = 30  # predictions that are drawn, best first
+
+
+@dataclass(frozen=True, eq=False)
+class Sight:
+    """A frame, what is in it and what was found; boxes are left, top, right, bottom in pixels of the planes.
+
+    Args:
+        name: of the frame.
+        light: its samples before quantization, [planes, h, w]; planes as in `develop`.
+        seen: after quantization, alike.
+        boxes: of predictions, [n, 4].
+        scores: of them, [n], in [0, 1].
+        labels: their classes, [n].
+        true_boxes: of objects, [m, 4].
+        true_labels: their classes, [m].
+        crowd: which of them are crowds, bool [m].
+    """
+
+    name: str
+    light: npt.ArrayLike
+    seen: npt.ArrayLike
+    boxes: npt.NDArray[np.floating]
+    scores: npt.NDArray[np.floating]
+    labels: npt.NDArray[np.integer]
+    true_boxes: npt.NDArray[np.floating]
+    true_labels: npt.NDArray[np.integer]
+    crowd: npt.NDArray[np.bool_]
+
+
+def plot_predictions(sights: Sequence[Sight], class_names: Sequence[str], title: str = "") -> Figure:
+    """Draw one row per frame: quantized on the left (every level as the light it means), as it is on the right.
+
+    Over both lie the same predictions of at least `LEAST` with their scores, and the objects, dashed; crowds dotted.
+
+    Args:
+        sights: the frames.
+        class_names: in index order; the colours repeat after seven.
+        title: of the figure.
+
+    Raises:
+        ValueError: no frame, or a label without a name.
+    """
+    if not sights:
+        raise ValueError("no frame to draw")
+    shapes = [np.asarray(sight.light).shape for sight in sights]
+    heights = [WIDTH * shape[1] / shape[2] for shape in shapes]
+    figure = Figure(figsize=(2 * WIDTH, sum(heights) + 0.3 * len(sights) + 0.6), layout="constrained")
+    close_up(figure)
+    grid = figure.subplots(len(sights), 2, squeeze=False, height_ratios=heights)
+    shown: set[int] = set()
+    crowds = False
+    for (left, right), sight in zip(grid, sights, strict=True):
+        for label in (*sight.labels.tolist(), *sight.true_labels.tolist()):
+            if not 0 <= label < len(class_names):
+                raise ValueError(f"{sight.name}: label {label} is none of the classes {', '.join(class_names)}")
+        white = white_of(sight.light)
+        best = np.argsort(-sight.scores, kind="stable")[:MOST]
+        drawn = best[sight.scores[best] >= LEAST]
+        for ax, light in ((left, as_light(sight.seen, sight.light)), (right, sight.light)):
+            ax.imshow(develop(light, white), interpolation="nearest")
+            _objects(ax, sight)
+            for index in drawn[::-1]:  # the best lies on top
+                _prediction(ax, sight.boxes[index], float(sight.scores[index]), _colour(int(sight.labels[index])))
+            ax.set_xlim(-0.5, np.asarray(light).shape[2] - 0.5)
+            ax.set_ylim(np.asarray(light).shape[1] - 0.5, -0.5)
+            ax.set_xticks([])
+            ax.set_yticks([])
+            ax.spines[:].set_color(FAINT)
+        left.set_title(f"{sight.name}, quantized", fontsize=NORMAL, color=INK, loc="left")
+        right.set_title("as the sensor delivers it", fontsize=NORMAL, color=INK, loc="left")
+        right.set_title(_note(sight, len(drawn)), fontsize=SMALL, color=INK, loc="right")
+        shown |= {int(label) for label in (*sight.labels[drawn], *sight.true_labels)}
+        crowds = crowds or bool(sight.crowd.any())
+    _legend(figure, [(class_names[label], _colour(label)) for label in sorted(shown)], crowds)
+    if title:
+        figure.suptitle(title, fontsize=LARGE, color=INK)
+    return figure
+
+
+def _colour(label: int) -> str:
+    return COLOURS[label % len(COLOURS)]
+
+
+def _note(sight: Sight, drawn: int) -> str:
+    """ "3 predictions, 4 objects"; how far off the best one is where none is drawn."""
+    objects = f"{len(sight.true_labels)} object{'s' * (len(sight.true_labels) != 1)}"
+    if drawn:
+        return f"{drawn} prediction{'s' * (drawn != 1)} ≥ {LEAST:g}, {objects}"
+    best = f" (best: {sight.scores.max():.2f})" if len(sight.scores) else ""
+    return f"no prediction ≥ {LEAST:g}{best}, {objects}"
+
+
+def _objects(ax: Axes, sight: Sight) -> None:
+    for box, label, crowd in zip(sight.true_boxes, sight.true_labels.tolist(), sight.crowd.tolist(), strict=True):
+        _box(ax, box, "white", "-", 2.2, 0.5)  # a light rim, so that dashes are seen on a dark ground
+        _box(ax, box, _colour(label), ":" if crowd else "--", 1.2, 1.0)
+
+
+def _prediction(ax: Axes, box: npt.NDArray[np.floating], score: float, colour: str) -> None:
+    _box(ax, box, colour, "-", 1.4, 1.0)
+    top = float(box[1])
+    room = top > 0.06 * abs(ax.get_ylim()[0] - ax.get_ylim()[1])  # above the box, else inside it
+    ax.annotate(
+        f"{score:.2f}".removeprefix("0"),
+        (float(max(box[0], 0)), max(top, 0)),
+        xytext=(0, 1 if room else -1),
+        textcoords="offset points",
+        va="bottom" if room else "top",
+        fontsize=6.5,
+        color="white",
+        annotation_clip=True,
+        bbox={"facecolor": colour, "edgecolor": "none", "pad": 0.8, "alpha": 0.85},
+    )
+
+
+def _box(ax: Axes, box: npt.NDArray[np.floating], colour: str, line: str, width: float, alpha: float) -> None:
+    left, top, right, bottom = (float(side) - 0.5 for side in box)  # the first pixel reaches from -0.5 to 0.5
+    ax.add_patch(
+        Rectangle(
+            (left, top),
+            right - left,
+            bottom - top,
+            fill=False,
+            edgecolor=colour,
+            linestyle=line,
+            linewidth=width,
+            alpha=alpha,
+        )
+    )
+
+
+def _legend(figure: Figure, classes: Sequence[tuple[str, str]], crowds: bool) -> None:
+    handles = [Line2D([], [], color=colour, linewidth=1.4, label=name) for name, colour in classes]
+    handles.append(Line2D([], [], color=INK, linewidth=1.4, label="prediction, with its score"))
+    handles.append(Line2D([], [], color=INK, linewidth=1.2, linestyle="--", label="object"))
+    if crowds:
+        handles.append(Line2D([], [], color=INK, linewidth=1.2, linestyle=":", label="crowd"))
+    figure.legend(
+        handles=handles,
+        loc="outside lower center",
+        ncols=min(len(handles), 7),
+        fontsize=SMALL,
+        frameon=False,
+        labelcolor=INK,
+    )
