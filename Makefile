@@ -39,6 +39,11 @@ format: $(STAMP)  ## let ruff mend what it can
 
 bench: $(STAMP)  ## measure speed: ratios from alternating runs
 	$(BIN)/python benchmarks/quantizers.py
+	$(BIN)/python benchmarks/codes.py
+	$(BIN)/python benchmarks/fat.py --quick --threads 1
+	$(BIN)/python benchmarks/frames.py
+	$(BIN)/python benchmarks/paa.py
+	$(BIN)/python benchmarks/coco_eval.py
 	$(BIN)/python benchmarks/training.py
 
 wheel: $(STAMP)  ## build dist/*.whl, which works without a checkout

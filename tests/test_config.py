@@ -27,7 +27,7 @@ def options(group: str) -> list[str]:
 WRONG = {
     "unknown group option": (
         ["quant=gama"],
-        ["there is no quant=gama", "did you mean gamma?", "gamma_per_axis, linear"],
+        ["there is no quant=gama", "did you mean gamma?", "gamma_per_axis, gamma_per_condition, linear"],
     ),
     "unknown logger among several": (["logger=[csv,wandbb]"], ["there is no logger=wandbb", "csv, none, tensorboard"]),
     "unknown experiment": (
@@ -45,6 +45,17 @@ WRONG = {
     "no part among callbacks": (["+callback.checkpont.x=2"], ["callback.checkpont has no _target_"]),
     "unknown launcher": (["hydra/launcher=worker", "-m"], ["there is no hydra/launcher=worker", "basic", "workers"]),
     "nothing to start from": (["init_from=nowhere"], ["nowhere/checkpoints/last.ckpt", "folder of a trained run"]),
+    "rounding": (["rounding=up"], ["rounding=up", "round (half up) or floor"]),
+    "frames for activities": (
+        ["data=synthetic_raw"],
+        ["DetectionDataModule does not fit task HARTask", "takes series"],
+    ),
+    "a classifier as a detector": (
+        ["task=detection", "model=resnet18"],
+        ["resnet18 does not fit task DetectionTask", "object_classes", "faster_rcnn", "paa_small"],
+    ),
+    "a regime that is none": (["task=detection", "data.dataset.regime=hdr"], ["regime='hdr'", "'noise_floor'"]),
+    "raw data missing": (["task=detection", "data=pascal_raw"], ["PASCAL RAW", "data.dataset.root"]),
     "threads": (["threads=-3"], ["threads=-3", "at least 1"]),
     "bits in fractions": (["bits=2.5"], ["bits=2.5", "1 to 16"]),
     "wrong choice": (["quant.sensor.rounding=flor"], ["quant.sensor.rounding='flor'", "'round', 'floor'"]),

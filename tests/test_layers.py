@@ -22,8 +22,9 @@ ALLOWED = {
     "callbacks": {"signal", "runs", "seeding", "loggers", "tasks", "plots", *LEAVES},
 }
 ENTRY_POINTS = {"config", "checks", "cli", "build", "rebuild", "train", "evaluate", "freeze", "report", "summary"}
+ENTRY_POINTS |= {"scenes", "visibility"}
 ONLY_IN = {
-    "hydra": {"config", "checks", "cli", "train", "build", "rebuild"},
+    "hydra": {"config", "checks", "cli", "train", "build", "rebuild", "scenes"},
     "omegaconf": {"config", "checks", "cli", "train", "build", "rebuild"},
     "wandb": {"loggers"},
 }

@@ -53,4 +53,4 @@ def explain(error: CompactHydraException) -> str:
 
 def _allowed(word: str, names: list[str]) -> list[str]:
     close = difflib.get_close_matches(word, names, n=1)
-    return [f"did you mean {close[0]}?"] * bool(close) + [f"allowed: {', '.join(sorted(names))}"]
+    return [f"did you mean {name}?" for name in close] + [f"allowed: {', '.join(sorted(names))}"]

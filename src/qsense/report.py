@@ -10,6 +10,7 @@ import math
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich import box
@@ -31,6 +32,12 @@ METRICS = {
     "accuracy_window": "accuracy, window-wise",
     "top1": "top-1 accuracy",
     "top5": "top-5 accuracy",
+    "map": "COCO mAP",
+    "ap50": "AP at an overlap of 0.5",
+    "ap75": "AP at an overlap of 0.75",
+    "ap_small": "COCO mAP of small objects",
+    "ap_medium": "COCO mAP of medium objects",
+    "ap_large": "COCO mAP of large objects",
 }
 INCOMPLETE, INCOMPARABLE = "*", "†"
 
@@ -326,10 +333,15 @@ def _scores_png(summary: Summary, path: Path) -> None:
     from qsense.plots.scores import Score, plot_scores  # here: only a picture needs Matplotlib
     from qsense.plots.style import save
 
+    # What all quantizers have in common, as against a baseline on other images (sRGB), the baselines' names say.
+    settings = [set(row.settings) for row in summary.rows if row.bits is not None]
+    common = set.intersection(*settings) if settings else set()
+
     def points() -> Iterator[Score]:
         scale = 100 if summary.percent else 1
         for (row, dataset), cell in summary.cells.items():
-            name = summary.label(row).replace(f" {row.bits} bit", "", 1)
+            own = tuple(setting for setting in row.settings if row.bits is None or setting not in common)
+            name = summary.label(replace(row, settings=own)).replace(f" {row.bits} bit", "", 1)
             std = None if cell.std is None else scale * cell.std
             yield Score(dataset, name, row.bits, scale * cell.mean, std, cell.complete and cell.comparable)
 

@@ -53,9 +53,7 @@ def cost_of(task: Task, data: ExperimentData) -> Cost:
         task: trained, or at least with calibrated activations.
         data: set up.
     """
-    example = data.test_dataloader().dataset[0]
-    batch = data.on_after_batch_transfer(type(example)(*(part[None] for part in example)), 0)
-    x = task.normalise(task.sensor(batch.x.to(task.device)))
+    x = task.normalise(task.sensor(data.example().to(task.device)))
     records = {
         layer.name: LayerBits(
             layer.name, layer.kind, layer.weight_bits, layer.activation_bits, layer.role, layer.state_bits

@@ -53,9 +53,10 @@ class Figures(Callback):
                 log.exception("the picture %s could not be drawn", name)
 
     def transfer(self, trainer: Trainer, task: Task) -> Figure | None:
-        """The learned curve over the training data; None for a sensor that is not quantized."""
+        """The learned curve over the training data; None for a sensor that is not quantized, and for raw frames, whose
+        own picture shows it over a histogram of codes (`DetectionFigures`)."""
         curve = curve_of(task)
-        if curve is None:
+        if curve is None or task.takes == "frames":
             return None
         data = trainer.datamodule  # type: ignore[attr-defined]
         normalised = data.statistics.get("normalise", "none") != "none"

@@ -27,7 +27,7 @@ class NetworkFigures(Callback):
     """Write `<folder>/{weights,frequency,shifted,bands}.png` after the test, each where it makes sense.
 
     Weights and levels are those of a quantized network; spectra and shifted codes belong to FAT's transform; bands are
-    drawn for any network, on request.
+    drawn, on request, for any network of a task whose examples have labels.
 
     Args:
         folder: for the pictures.
@@ -52,6 +52,11 @@ class NetworkFigures(Callback):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         if stage == "fit" and isinstance(pl_module, Task):
             chosen(views(pl_module.network), self.layers)  # a wrong name is answered now
+            if self.bands and pl_module.takes == "frames":
+                raise ValueError(
+                    f"bands={self.bands}: the accuracy with a band halved needs one label per example, and frames with "
+                    "boxes have none; set callback.network_figures.bands=0"
+                )
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not trainer.is_global_zero or not isinstance(pl_module, Task):

@@ -46,10 +46,9 @@ class Task(LightningModule):
         self.sensor = sensor
         self.network_quantizer = network_quantizer
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Any) -> Any:
         """Predictions for what the sensor saw. The one order of the house: quantize → normalise → network."""
-        output: Tensor = self.network(self.normalise(self.sensor(x)))
-        return output
+        return self.network(self.normalise(self.sensor(x)))
 
     def normalise(self, x: Tensor) -> Tensor:
         """From the sensor's levels to what the network expects; a task whose network expects levels leaves it."""

@@ -1,0 +1,186 @@
+"""Draw what a detector's sensor learned and what is found: curve over the raw histogram, predictions, a scene."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from matplotlib.figure import Figure
+
+from qsense.data.detection import DetectionDataModule
+from qsense.data.frame_batch import FrameBatch
+from qsense.loggers import log_figure
+from qsense.plots.predictions import Sight, plot_predictions
+from qsense.plots.scene import plot_scene
+from qsense.plots.style import save
+from qsense.plots.transfer import plot_transfer
+from qsense.quant.sensor.base import SensorQuantizer
+from qsense.quant.sensor.fixed import GAMMAS, fixed_curves
+from qsense.quant.sensor.identity import Identity
+from qsense.tasks.detection import DetectionTask
+
+log = logging.getLogger(__name__)
+GRID = 2001  # points at which a curve is drawn
+UNQUANTIZED = 4  # bits at which a scene is drawn for a run whose own sensor has none
+Floats = npt.NDArray[np.floating]
+
+
+class DetectionFigures(Callback):
+    """Write `<folder>/{raw_histogram,predictions,scene}.png` after a detector's test, and show them in the loggers.
+
+    The same test frames are drawn in every run on the same data: those with objects, spread evenly. Without a quantizer
+    there is no curve to draw. Other tasks are left alone.
+
+    Args:
+        folder: for the pictures.
+        frames: how many frames to draw predictions over, at least 1; the first of them is the scene.
+        gammas: fixed exponents beside which the scene is drawn, positive.
+
+    Raises:
+        ValueError: no frame, or an exponent that is not positive.
+    """
+
+    def __init__(self, folder: str, frames: int = 3, gammas: tuple[float, ...] = GAMMAS) -> None:
+        if frames < 1:
+            raise ValueError(f"frames={frames} must be at least 1")
+        if any(not gamma > 0 for gamma in gammas):
+            raise ValueError(f"gammas={list(gammas)} must be positive")
+        self.folder = Path(folder)
+        self.frames = frames
+        self.gammas = tuple(gammas)
+        self.initial: Floats | None = None
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        # Before a checkpoint is restored, so that a resumed run still knows where it began.
+        if stage == "fit" and isinstance(pl_module, DetectionTask) and pl_module.sensor.bits:
+            self.initial = curve_of(pl_module)
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not trainer.is_global_zero or not isinstance(pl_module, DetectionTask):
+            return
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        for draw in (self.raw_histogram, self.predictions, self.scene):
+            name = draw.__name__
+            try:
+                figure = draw(pl_module, data)
+                if figure is not None:
+                    save(figure, self.folder / f"{name}.png")
+                    log_figure(trainer.loggers, name, figure)
+            except Exception:  # a picture must not cost a trained run its result
+                log.exception("the picture %s could not be drawn", name)
+
+    def raw_histogram(self, task: DetectionTask, data: DetectionDataModule) -> Figure | None:
+        """The learned curve over the training frames' counts; None for a sensor that is not quantized."""
+        sensor, signal = task.sensor, data.signal
+        if not sensor.bits:
+            return None
+        curve = curve_of(task)
+        samples, names = data.training_sample(), signal.names
+        if len(curve) > 1 and not sensor.per_channel:  # one for each condition
+            names = signal.conditions
+            samples = np.stack([sample_of(data, index) for index in range(len(curve))], axis=1)
+        return plot_transfer(
+            grid_of(sensor),
+            curve,
+            samples,
+            sensor.thresholds().cpu().numpy(),
+            sensor.levels().cpu().numpy(),
+            initial=self.initial,
+            names=names,
+            unit=signal.unit,
+            title=title_of(sensor),
+            counts=signal.top - signal.black,
+        )
+
+    def predictions(self, task: DetectionTask, data: DetectionDataModule) -> Figure:
+        """What is found in a few frames, over them quantized and not."""
+        sights = []
+        for batch in chosen(data, self.frames, task.device):
+            found = {name: values.cpu().numpy() for name, values in task.predict(batch)[0].items()}
+            frame, (across, down) = batch.frames[0], batch.scales[0]
+            sights.append(
+                Sight(
+                    frame.name,
+                    light_of(task, batch),
+                    through(task.sensor, batch),
+                    found["boxes"],
+                    found["scores"],
+                    found["labels"],
+                    frame.boxes * (across, down, across, down),
+                    frame.labels,
+                    frame.crowd,
+                )
+            )
+        return plot_predictions(sights, data.class_names, f"{data.dataset.name}: {title_of(task.sensor)}")
+
+    def scene(self, task: DetectionTask, data: DetectionDataModule) -> Figure:
+        """One frame through fixed curves at the run's bits, and through what the run has learned."""
+        (batch,) = chosen(data, 1, task.device)
+        bits = task.sensor.bits or UNQUANTIZED
+        sensors = fixed_curves(data.signal, bits, self.gammas)
+        if task.sensor.bits:
+            sensors["this run"] = task.sensor
+        seen = [through(sensor.to(task.device), batch) for sensor in sensors.values()]
+        title = f"{data.dataset.name}, {batch.frames[0].name}: {title_of(task.sensor)}"
+        return plot_scene(light_of(task, batch), [seen], [bits], list(sensors), title)
+
+
+def title_of(sensor: SensorQuantizer) -> str:
+    """ "Gamma, 4 bits, γ = 0.312"; several learned values are left to the picture."""
+    if not sensor.bits:
+        return "not quantized"
+    gamma = sensor.trajectory().get("gamma", [])
+    bits = f"{sensor.bits} bit{'s' * (sensor.bits > 1)}"
+    return f"{type(sensor).__name__}, {bits}" + (f", γ = {gamma[0]:.3g}" if len(gamma) == 1 else "")
+
+
+def grid_of(sensor: SensorQuantizer) -> Floats:
+    """Values from half a native count to the top of the range, evenly spread over their logarithm."""
+    span = sensor.signal.top - sensor.signal.black
+    return np.geomspace(0.5 / span, 1, GRID)
+
+
+def curve_of(task: DetectionTask) -> Floats:
+    """The transfer curve over `grid_of`, [rows, GRID]."""
+    curve: Floats = task.sensor.transfer(torch.from_numpy(grid_of(task.sensor)).to(task.device)).cpu().numpy()
+    return curve
+
+
+def chosen(data: DetectionDataModule, count: int, device: torch.device) -> list[FrameBatch]:
+    """The first, … of `count` test frames with objects, spread evenly (any, if none has), each a batch of its own."""
+    part = data.test_dataloader().dataset
+    with_objects = [index for index, frame in enumerate(part.frames) if len(frame.labels)]  # type: ignore[attr-defined]
+    among = with_objects or list(range(len(part.frames)))  # type: ignore[attr-defined]
+    taken = [among[place] for place in np.linspace(0, len(among) - 1, min(count, len(among))).astype(int)]
+    return [data.on_after_batch_transfer(data.transfer_batch_to_device(part[index], device, 0), 0) for index in taken]
+
+
+def light_of(task: DetectionTask, batch: FrameBatch) -> Floats:
+    """The samples of a batch of one before quantization, [planes, h, w] in [0, 1], without padding."""
+    return through(Identity(task.sensor.signal), batch)
+
+
+@torch.no_grad()
+def through(sensor: SensorQuantizer, batch: FrameBatch) -> Floats:
+    """The samples of a batch of one after a quantizer, [planes, h, w], without padding."""
+    training = sensor.training
+    sensor.eval()  # training may see a noisy surrogate
+    height, width = batch.sizes[0]
+    seen: Floats = sensor(batch.x, batch.condition)[0, :, :height, :width].cpu().numpy()
+    sensor.train(training)
+    return seen
+
+
+def sample_of(data: DetectionDataModule, condition: int, count: int = 100_000) -> Floats:
+    """`count` samples in [0, 1] of some training frames of one condition, all planes together."""
+    frames = [frame for frame in data.dataset.frames("train") if frame.condition == condition][:20]
+    if not frames:
+        return np.full(count, np.nan)  # nothing to draw a histogram of
+    codes = np.concatenate([np.asarray(data.dataset.codes(frame)).ravel() for frame in frames])
+    some = codes[np.linspace(0, len(codes) - 1, count).astype(np.int64)].astype(np.float64)
+    black, white = data.signal.black, data.signal.top
+    return np.clip((some - black) / (white - black), 0, 1)

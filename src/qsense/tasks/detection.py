@@ -1,0 +1,226 @@
+"""Object detection on raw frames with a learned ADC (γ-Quant, section 5): any detector, COCO average precision."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import torch
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
+from torch import Tensor, nn
+
+from qsense.data.bayer import to_rgb
+from qsense.data.frame_batch import FrameBatch
+from qsense.metrics.detection import DetectionScore
+from qsense.quant.network.base import NetworkQuantizer
+from qsense.quant.sensor.base import SensorQuantizer
+from qsense.tasks.base import Task
+
+
+class DetectionTask(Task):
+    """The sum of a detector's own losses; SGD or AdamW, warm-up, milestones or a cosine; COCO mAP once per epoch.
+
+    Native codes are quantized sample by sample, Bayer planes become RGB with the two greens averaged, and these are
+    normalised by the mean and standard deviation that the detector's weights expect; padding is 0 after that.
+
+    At optimiser step s of epoch e (a fraction) of E the learning rate is multiplied by
+    `warm(s) · lr_factor^(milestones ≤ e)`, or by `warm(s) · ½(1 + cos(π·e/E))`, where `warm` rises linearly from
+    `warmup_start` to 1 over `warmup` steps.
+
+    Args:
+        network: (B, 3, H, W), sizes, targets → losses in training, boxes with scores and labels in evaluation.
+        sensor: the image sensor's quantizer: native codes → [0, 1].
+        class_names: names of the K classes of objects.
+        mean: what to subtract from red, green, blue, on the scale of [0, 1].
+        std: what to divide by.
+        network_quantizer: what made the network's own bits few; its parameters keep their own groups.
+        optimizer: "sgd" or "adamw".
+        lr: learning rate of the network.
+        momentum: SGD's momentum, in [0, 1); 0.9 is also AdamW's first.
+        nesterov: SGD looks ahead (Nesterov); without effect on AdamW.
+        weight_decay: of the network's own parameters; the sensor's quantizer has none.
+        schedule: "milestones" or "cosine".
+        milestones: epochs at which the learning rate changes.
+        lr_factor: what each milestone multiplies it by.
+        warmup: optimiser steps over which it rises first.
+        warmup_start: share of the learning rate at the first step, in [0, 1].
+        sensor_delay: epochs before the sensor's own parameters start to move.
+        floor_green: round the greens' average down to one of 256 levels, as the authors' code does.
+
+    Raises:
+        ValueError: an argument out of its range.
+    """
+
+    takes = "frames"
+    network_facts = ("object_classes",)
+    task_facts = ("class_names", "mean", "std")
+    monitor = "map"
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        network: nn.Module,
+        sensor: SensorQuantizer,
+        class_names: tuple[str, ...],
+        mean: Sequence[float],
+        std: Sequence[float],
+        network_quantizer: NetworkQuantizer | None = None,
+        optimizer: Literal["sgd", "adamw"] = "sgd",
+        lr: float = 2.5e-3,
+        momentum: float = 0.9,
+        nesterov: bool = False,
+        weight_decay: float = 1e-4,
+        schedule: Literal["milestones", "cosine"] = "milestones",
+        milestones: Sequence[int] = (),
+        lr_factor: float = 0.1,
+        warmup: int = 0,
+        warmup_start: float = 1e-4,
+        sensor_delay: int = 0,
+        floor_green: bool = False,
+    ) -> None:
+        super().__init__(network, sensor, network_quantizer)
+        for name, value, allowed in (
+            ("optimizer", optimizer, ("sgd", "adamw")),
+            ("schedule", schedule, ("milestones", "cosine")),
+        ):
+            if value not in allowed:
+                raise ValueError(f"{name}={value!r} must be {' or '.join(allowed)}")
+        if not lr > 0:
+            raise ValueError(f"lr={lr} must be above 0")
+        if not 0 <= momentum < 1:
+            raise ValueError(f"momentum={momentum} must be in [0, 1)")
+        if list(milestones) != sorted(milestones) or any(epoch < 0 for epoch in milestones):
+            raise ValueError(f"milestones={list(milestones)} must be epochs in rising order")
+        if not 0 <= warmup_start <= 1:
+            raise ValueError(f"warmup_start={warmup_start} must be in [0, 1]: a share of the learning rate")
+        for name, count, unit in (("warmup", warmup, "steps"), ("sensor_delay", sensor_delay, "epochs")):
+            if count < 0:
+                raise ValueError(f"{name}={count} must be 0 or more {unit}")
+        self.class_names = class_names
+        self.optimizer = optimizer
+        self.lr = lr
+        self.momentum = momentum
+        self.nesterov = nesterov
+        self.weight_decay = weight_decay
+        self.schedule = schedule
+        self.milestones = list(milestones)
+        self.lr_factor = lr_factor
+        self.warmup = warmup
+        self.warmup_start = warmup_start
+        self.sensor_delay = sensor_delay
+        self.floor_green = floor_green
+        self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1))
+        self.register_buffer("std", torch.tensor(std).view(-1, 1, 1))
+        self.val_score = DetectionScore(class_names)
+        self.test_score = DetectionScore(class_names)
+        self._results: dict[str, Any] = {}
+
+    def forward(self, batch: FrameBatch) -> Any:
+        """What the network makes of a batch: losses in training, predictions in pixels of `batch.x` in evaluation."""
+        images = self.normalise(self.sensor(batch.x, batch.condition))
+        return self.network(blank(images, batch.sizes), batch.sizes, batch.targets() if self.training else None)
+
+    def normalise(self, x: Tensor) -> Tensor:
+        """From the sensor's levels to what the network expects: RGB, (x − mean)/std per channel."""
+        return (self.to_rgb(x) - self.mean) / self.std
+
+    def to_rgb(self, x: Tensor) -> Tensor:
+        """Planes of a Bayer mosaic as RGB [B, 3, H, W] with the greens averaged; RGB stays."""
+        return to_rgb(x, self.floor_green) if x.shape[1] == 4 else x
+
+    @torch.no_grad()
+    def predict(self, batch: FrameBatch) -> list[dict[str, Tensor]]:
+        """Per frame `boxes` [n, 4] in pixels of `batch.x`, `scores` [n] and `labels` [n], best first."""
+        training = self.training
+        self.eval()
+        found: list[dict[str, Tensor]] = self(batch)
+        self.train(training)
+        return found
+
+    def training_step(self, batch: FrameBatch, batch_idx: int) -> Tensor:
+        losses: dict[str, Tensor] = self(batch)
+        total = torch.stack([loss.float() for loss in losses.values()]).sum()
+        parts = {f"train/{name}": loss.detach() for name, loss in losses.items()}
+        self.log_dict(parts, on_step=True, on_epoch=False, batch_size=len(batch))
+        self.log("train/loss", total.detach(), on_step=True, on_epoch=False, prog_bar=True, batch_size=len(batch))
+        return total
+
+    def validation_step(self, batch: FrameBatch, batch_idx: int) -> None:
+        self._score(self.val_score, batch)
+
+    def on_validation_epoch_end(self) -> None:
+        for name, value in self.val_score.compute().items():
+            self.log(f"val/{name}", value, prog_bar=name == self.monitor)
+        self.val_score.reset()
+
+    def on_test_epoch_start(self) -> None:
+        self.test_score.reset()
+
+    def test_step(self, batch: FrameBatch, batch_idx: int) -> None:
+        self._score(self.test_score, batch)
+
+    def on_test_epoch_end(self) -> None:
+        metrics = self.test_score.compute()
+        self.log_dict({f"test/{name}": value for name, value in metrics.items()})
+        self._results = {"metrics": metrics, "per_class": self.test_score.per_class()}
+
+    def _score(self, score: DetectionScore, batch: FrameBatch) -> None:
+        """Predictions go back to pixels of the original frames, where the truth is."""
+        found = self(batch)
+        for prediction, (across, down) in zip(found, batch.scales, strict=True):
+            prediction["boxes"] = prediction["boxes"] / prediction["boxes"].new_tensor([across, down, across, down])
+        score.update(found, batch.frames)
+
+    def results(self) -> dict[str, Any]:
+        """COCO's twelve figures of the last test, in [0, 1], and average precision by class."""
+        return self._results
+
+    def lr_share(self, step: int, steps_per_epoch: float, epochs: float) -> float:
+        """By how much the network's learning rate is multiplied at an optimiser step."""
+        warm = self.warmup_start + (1 - self.warmup_start) * step / self.warmup if step < self.warmup else 1.0
+        epoch = step / steps_per_epoch
+        if self.schedule == "cosine":
+            return warm * 0.5 * (1 + math.cos(math.pi * min(epoch / epochs, 1.0)))
+        return warm * math.pow(self.lr_factor, bisect_right(self.milestones, epoch))
+
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+        groups = self.parameter_groups(self.lr)
+        optimizer: torch.optim.Optimizer
+        if self.optimizer == "sgd":
+            optimizer = torch.optim.SGD(
+                groups, self.lr, self.momentum, weight_decay=self.weight_decay, nesterov=self.nesterov
+            )
+        else:
+            optimizer = torch.optim.AdamW(groups, self.lr, (self.momentum, 0.999), weight_decay=self.weight_decay)
+        total = float(self.trainer.estimated_stepping_batches)
+        batches = self.trainer.num_training_batches / self.trainer.accumulate_grad_batches
+        steps_per_epoch = max(1.0, math.ceil(batches))
+        epochs = max(total / steps_per_epoch, 1e-9)
+        sensor = {id(parameter) for parameter in self.sensor.parameters()}
+
+        def share(delay: int) -> Callable[[int], float]:
+            start = delay * steps_per_epoch
+            return lambda step: self.lr_share(step, steps_per_epoch, epochs) * (step >= start)
+
+        shares = [share(self.sensor_delay if any(id(p) in sensor for p in group["params"]) else 0) for group in groups]
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, shares)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def blank(images: Tensor, sizes: Sequence[tuple[int, int]]) -> Tensor:
+    """Frames with 0 wherever they do not reach: what pads them is no picture of darkness.
+
+    >>> blank(torch.ones(2, 1, 2, 2), [(2, 2), (1, 2)])[1].tolist()
+    [[[1.0, 1.0], [0.0, 0.0]]]
+    """
+    height, width = images.shape[-2:]
+    if all(size == (height, width) for size in sizes):
+        return images
+    down, across = torch.tensor(sizes, device=images.device).t()[:, :, None]
+    inside: Tensor = (torch.arange(height, device=images.device) < down)[:, None, :, None]
+    inside = inside & (torch.arange(width, device=images.device) < across)[:, None, None, :]
+    return images * inside.to(images.dtype)
