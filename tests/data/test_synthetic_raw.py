@@ -154,7 +154,7 @@ def test_frames_are_whole_and_no_object_hides_another(regime: str) -> None:
     for frame in frames:
         codes = data.codes(frame)
         assert codes.dtype == np.uint16
-        assert codes.shape == (4, 96, 96)
+        assert codes.shape == (4, 80, 80)
         assert codes.max() <= 4095
         assert len(frame.boxes) == len(frame.labels) == len(frame.crowd) == len(frame.area)
         left, top, right, bottom = frame.boxes.T
