@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from qsense.data.synthetic_raw import SyntheticRaw
@@ -9,8 +11,16 @@ from qsense.visibility import main, shares
 
 
 def test_fine_levels_in_the_dark_help_dark_scenes_and_coarse_ones_at_the_top_cost_bright_scenes() -> None:
-    dark = shares(SyntheticRaw("hdr_low", test_frames=25), 4, [0.35], "floor", frames=25)
-    bright = shares(SyntheticRaw("high_key", test_frames=25), 4, [0.35], "floor", frames=25)
+    small: dict[str, Any] = {
+        "height": 192,
+        "width": 192,
+        "test_frames": 25,
+        "smallest": 9.0,
+        "largest": 20.0,
+        "most": 4,
+    }
+    dark = shares(SyntheticRaw("hdr_low", **small), 4, [0.35], "floor", frames=25)
+    bright = shares(SyntheticRaw("high_key", **small), 4, [0.35], "floor", frames=25)
     assert dark["linear"] < 0.1
     assert dark["log"] > 0.4
     assert dark["γ = 0.35"] > 0.4

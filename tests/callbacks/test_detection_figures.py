@@ -47,7 +47,9 @@ class OneBox(nn.Module):
 
 @pytest.fixture(scope="module")
 def data() -> DetectionDataModule:
-    module = DetectionDataModule(SyntheticRaw(height=64, width=96, train_frames=3, test_frames=8), batch_size=2)
+    module = DetectionDataModule(
+        SyntheticRaw("hdr_low", 64, 96, 3, 8, most=4, smallest=9.0, largest=20.0), batch_size=2
+    )
     module.setup("fit")
     return module
 
@@ -106,7 +108,7 @@ class DayAndNight(SyntheticRaw):
 
 
 def test_a_gamma_per_condition_has_a_panel_over_the_frames_of_each(tmp_path: Path) -> None:
-    data = DetectionDataModule(DayAndNight(height=64, width=96, train_frames=8, test_frames=4))
+    data = DetectionDataModule(DayAndNight("hdr_low", 64, 96, 8, 4, most=4, smallest=9.0, largest=20.0))
     data.setup("fit")
     built = task(data, GammaPerCondition(data.signal, bits=4, gamma=0.4))
     figure = DetectionFigures("").raw_histogram(built, data)

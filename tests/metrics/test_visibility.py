@@ -113,7 +113,7 @@ def quantized(x: Tensor, curve: str) -> Tensor:
 def test_the_gate_of_the_built_in_scenes_is_near_the_published_one(
     regime: Literal["hdr_low", "noise_floor", "high_key"], published: dict[str, float], order: tuple[str, ...]
 ) -> None:
-    data = SyntheticRaw(regime, train_frames=150, test_frames=1)
+    data = SyntheticRaw(regime, 192, 192, 150, 1, most=4, smallest=9.0, largest=20.0)
     found: dict[str, list[Tensor]] = {curve: [] for curve in published}
     for frame in data.frames("train"):
         x = torch.from_numpy(data.codes(frame).astype(np.float32) / 4095)

@@ -127,7 +127,7 @@ class SyntheticRaw(FrameDataset):
     >>> data = SyntheticRaw(train_frames=2, test_frames=1)
     >>> frame = data.frames("train")[0]
     >>> data.codes(frame).shape, data.signal.top
-    ((4, 96, 96), 4095)
+    ((4, 80, 80), 4095)
     """
 
     classes = ("disc", "square", "triangle")
@@ -135,15 +135,15 @@ class SyntheticRaw(FrameDataset):
 
     def __init__(
         self,
-        regime: Literal["hdr_low", "noise_floor", "high_key"] = "hdr_low",
-        height: int = 192,
-        width: int = 192,
-        train_frames: int = 400,
+        regime: Literal["hdr_low", "noise_floor", "high_key"] = "noise_floor",
+        height: int = 160,
+        width: int = 160,
+        train_frames: int = 500,
         test_frames: int = 200,
         fewest: int = 1,
-        most: int = 4,
-        smallest: float = 9.0,
-        largest: float = 20.0,
+        most: int = 3,
+        smallest: float = 12.0,
+        largest: float = 24.0,
         seed: int = 0,
     ) -> None:
         _require(regime in REGIMES, f"regime={regime!r} must be one of {', '.join(REGIMES)}")
