@@ -41,6 +41,7 @@ bench: $(STAMP)  ## measure speed: ratios from alternating runs
 	$(BIN)/python benchmarks/quantizers.py
 	$(BIN)/python benchmarks/codes.py
 	$(BIN)/python benchmarks/fat.py --quick --threads 1
+	$(BIN)/python benchmarks/detection.py
 	$(BIN)/python benchmarks/frames.py
 	$(BIN)/python benchmarks/paa.py
 	$(BIN)/python benchmarks/coco_eval.py

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -42,6 +43,24 @@ def only_run(folder: Path) -> Path:
 def metrics(run: Path) -> dict[str, Any]:
     content: dict[str, Any] = json.loads((run / "metrics.json").read_text())
     return content
+
+
+@pytest.fixture
+def fake_pascal_raw(tmp_path: Path) -> Path:
+    """Two photographs of noise, of the camera's own size, in PASCAL RAW's layout: one to train on, one to test."""
+    write_dng = runpy.run_path(str(Path(__file__).parent / "data" / "dng.py"))["write_dng"]
+    folder = tmp_path / "pascal_raw"
+    for part in ("original/raw", "annotations", "trainval"):
+        (folder / part).mkdir(parents=True)
+    mosaic = np.random.default_rng(0).integers(0, 4096, (4012, 6034)).astype(np.uint16)
+    box = "<bndbox><xmin>101</xmin><ymin>51</ymin><xmax>400</xmax><ymax>300</ymax></bndbox>"
+    size = "<size><width>600</width><height>400</height><depth>1</depth></size>"
+    for name, part in (("2014_000001", "train"), ("2014_000002", "val")):
+        write_dng(folder / "original" / "raw" / f"{name}.dng", mosaic)
+        text = f"<annotation>{size}<object><name>car</name>{box}</object></annotation>"
+        (folder / "annotations" / f"{name}.xml").write_text(text)
+        (folder / "trainval" / f"{part}.txt").write_text(f"{name}\n")
+    return folder
 
 
 @pytest.fixture
@@ -211,7 +230,7 @@ def test_wandb_offline_is_closed_run_by_run(command: Command, tmp_path: Path) ->
 QUANTS = [file.stem for file in sorted((config_folder() / "quant").glob("*.yaml"))]
 
 
-@pytest.mark.parametrize("task", ["har", "classification"])
+@pytest.mark.parametrize("task", ["har", "classification", "detection"])
 @pytest.mark.parametrize("quant", QUANTS)
 def test_every_quantizer_serves_every_task(composed: Compose, tmp_path: Path, quant: str, task: str) -> None:
     config = composed(f"task={task}", f"quant={quant}", "trainer=smoke", "logger=none", "callback.progress=null")
@@ -223,13 +242,21 @@ def test_every_quantizer_serves_every_task(composed: Compose, tmp_path: Path, qu
 
 
 @pytest.mark.parametrize("experiment", [file.stem for file in sorted((config_folder() / "experiment").glob("*.yaml"))])
-def test_every_experiment_runs(composed: Compose, tmp_path: Path, experiment: str, fake_imagenet: Path) -> None:
+def test_every_experiment_runs(
+    composed: Compose, tmp_path: Path, experiment: str, fake_imagenet: Path, request: pytest.FixtureRequest
+) -> None:
     options = [f"experiment={experiment}", "trainer=smoke", "logger=none", "callback={}", "fold=0"]
     config = composed(*options)
     if config.hydra.runtime.choices.data == "imagenet":
         config.data.dataset.root = str(fake_imagenet)
         config.data.num_workers = 0
         config.model.weights = None
+    if config.hydra.runtime.choices.data == "pascal_raw":  # the recipe and its network on smaller frames
+        small = {"root": str(request.getfixturevalue("fake_pascal_raw")), "extension": "dng"}
+        config.data.dataset = {**config.data.dataset, **small}
+        config.data = {**config.data, "batch_size": 1, "train_sizes": [64], "test_size": 64, "num_workers": 0}
+        config.data.cache = str(tmp_path / "cache")
+        config.model = {**config.model, "pretrained": None, "norm": "group"}
     try:
         check(config)
     except ConfigError as error:
