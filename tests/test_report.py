@@ -8,88 +8,19 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from rich.console import Console
+from tests.study_folders import by_seed, make_cell, make_run
 
 from qsense.report import main, print_report, write_report
-from qsense.summary import Cell, ReportError, Row, Summary, summarise
-
-FOLDS = 4
-
-
-def make_run(
-    root: Path,
-    score: float | None = 0.5,
-    quant: str = "gamma",
-    bits: int | None = 2,
-    data: str = "sbhar",
-    seed: int = 0,
-    fold: int = 0,
-    name: str = "",
-    monitor: str = "f1_sample",
-    failure: str = "",
-    cost: dict[str, Any] | None = None,
-    **changes: dict[str, Any],
-) -> Path:
-    """A run's folder as training leaves it; `score=None`: not finished. `changes` go into the configuration."""
-    folder = root / (name or f"{data}-{quant}-{bits}bit-fold{fold:02d}-seed{seed}-{len(list(root.glob('*')))}")
-    folder.mkdir(parents=True)
-    choices = {"task": "har", "data": data, "model": "deepconvlstm", "quant": quant, "experiment": None}
-    config: dict[str, Any] = {
-        "bits": bits,
-        "seed": seed,
-        "fold": fold,
-        "runs": str(root),
-        "quant": {"sensor": {"_target_": f"qsense.quant.sensor.{quant}", "bits": bits, "gamma": 0.4}, "network": None},
-        "data": {"dataset": {"name": data, "root": "/somewhere"}, "normalise": "dataset", "cache": "/a/cache"},
-        "model": {"filters": 64},
-        "task": {"lr": 1e-4},
-        "trainer": {"accelerator": "cpu", "max_epochs": 30},
-        "logger": {"csv": {"save_dir": str(folder)}},
-        "choices": choices,
-    }
-    if quant == "none":
-        config["quant"]["sensor"] = {"_target_": "qsense.quant.sensor.identity"}
-    for group, values in changes.items():
-        part = {**config, "sensor": config["quant"]["sensor"], "datamodule": config["data"]}[group]
-        part.update(values)
-    (folder / "config.yaml").write_text(yaml.safe_dump(config))
-    if failure:
-        (folder / "failed.txt").write_text(failure)
-    if score is not None:
-        result = {
-            "schema": 1,
-            **choices,
-            "dataset": data.upper(),
-            "bits": bits,
-            "seed": seed,
-            "fold": fold,
-            "num_folds": FOLDS,
-            "monitor": monitor,
-            "mode": "max",
-            "metrics": {monitor: score, "f1_window": score / 2, "loss": 2 * score},
-            "quantizer": {"gamma": [0.25, 0.5], "mu": [0.0, 0.125]},
-        }
-        if cost is not None:
-            result["cost"] = cost
-        (folder / "metrics.json").write_text(json.dumps(result))
-    return folder
-
-
-def make_cell(root: Path, score: Callable[[int, int], float], seeds: int = 3, folds: int = FOLDS, **kind: Any) -> None:
-    for seed in range(seeds):
-        for fold in range(folds):
-            make_run(root, score(seed, fold), seed=seed, fold=fold, **kind)
-
-
-def by_seed(*means: float) -> Callable[[int, int], float]:
-    """Scores around one mean per seed: −0.06, −0.02, 0.02, 0.06 over the four folds."""
-    return lambda seed, fold: means[seed] + 0.04 * (fold - 1.5)
+from qsense.study.cell import Cell
+from qsense.study.rows import Row
+from qsense.study.run import ReportError
+from qsense.study.summary import Summary, summarise
 
 
 def screen(summary: Summary, width: int = 200) -> str:
@@ -538,7 +469,7 @@ def test_names_with_markup_characters_survive(tmp_path: Path) -> None:
     make_run(tmp_path, sensor={"gamma": "[red]a|b_c[/red]"})
     make_run(tmp_path, sensor={"gamma": "[/]"})
     summary = summarise([tmp_path])
-    assert "quant.sensor.gamma=[red]a|b_c[/red]" in screen(summary)
+    assert "gamma 2 bit · gamma=[red]a|b_c[/red]" in screen(summary)
     write_report(summary, tmp_path / "report")
     assert "gamma=[red]a\\|b_c[/red] |" in (tmp_path / "report" / "report.md").read_text()
     assert "gamma=[red]a|b\\_c[/red] & 2" in (tmp_path / "report" / "report.tex").read_text()
@@ -567,3 +498,56 @@ def test_a_thousand_runs_in_seconds(tmp_path: Path) -> None:
     summary = summarise([tmp_path])
     assert len(summary.runs) == 990
     assert time.perf_counter() - began < 10, "2 s on an idle machine"
+
+
+# ------------------------------------------------------------------------------------------------------ command line
+
+
+def test_several_metrics_are_several_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_cell(tmp_path / "runs", by_seed(0.4, 0.5, 0.6))
+    out = tmp_path / "report"
+    assert main([str(tmp_path / "runs"), "--metric", "f1_window", "f1_sample", "loss", "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert said.index("macro-F1, window-wise") < said.index("macro-F1, sample-wise") < said.index("loss: mean over")
+    assert "25.00 ± 4.08" in said
+    assert "1.0000 ± 0.1633" in said
+    rows = list(csv.DictReader((out / "report.csv").open()))
+    assert [row["metric"] for row in rows] == ["f1_window", "f1_sample", "loss"]
+    assert (out / "report.md").read_text().count("| quantizer | SBHAR |") == 3
+    assert (out / "report.tex").read_text().count("\\begin{tabular}") == 3
+
+
+def test_folders_come_before_metrics(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_run(tmp_path / "runs")
+    assert main([str(tmp_path / "runs"), "--metric", "f1_window", str(tmp_path)]) == 1
+    assert f"({tmp_path} is a folder; folders of runs come first); there are" in capsys.readouterr().err
+
+
+def test_strict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_cell(tmp_path / "runs", by_seed(0.4, 0.5, 0.6))
+    command = [str(tmp_path / "runs"), "--out", str(tmp_path / "report"), "--strict"]
+    assert main(command) == 0
+    failed = make_run(tmp_path / "runs", None, quant="linear", failure="ValueError: no")
+    assert main(command) == 1
+    assert "error: --strict: not complete, see Missing and Not finished above" in capsys.readouterr().err
+    assert main(command[:-1]) == 0
+    for file in failed.iterdir():
+        file.unlink()
+    make_run(tmp_path / "runs", quant="linear")
+    assert main(command) == 1
+
+
+def test_a_cell_without_any_run_is_missing_where_its_kind_was_tried(tmp_path: Path) -> None:
+    make_cell(tmp_path, by_seed(0.4), seeds=1)
+    make_cell(tmp_path, by_seed(0.4), seeds=1, data="rwhar", quant="linear")
+    summary = summarise([tmp_path])
+    assert [(row.quant, dataset) for row, dataset in summary.empty] == [("linear", "SBHAR"), ("gamma", "RWHAR")]
+    assert not summary.complete
+    assert "Missing\n  linear 2 bit, SBHAR: no run\n  gamma 2 bit, RWHAR: no run" in screen(summary)
+
+
+def test_runs_is_the_folder_looked_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_run(tmp_path / "runs")
+    monkeypatch.chdir(tmp_path)
+    assert main([]) == 0
+    assert (tmp_path / "report" / "report.md").is_file()

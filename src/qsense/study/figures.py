@@ -1,0 +1,207 @@
+"""The papers' figures by name, drawn from finished runs with the pictures that runs draw of themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qsense.study.files import scores_png
+from qsense.study.run import ReportError, Run
+from qsense.study.summary import table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from qsense.rebuild import Rebuilt
+
+MOST_DRAWN = 12  # runs that are rebuilt for a figure; each takes seconds
+
+
+@dataclass(frozen=True)
+class PaperFigure:
+    """One figure of a paper.
+
+    Args:
+        name: "gamma_quant/3".
+        shows: what it shows, in a line.
+        takes: whether it can be drawn from a run.
+        needs: such runs in words, for the message where there is none.
+        of_run: draws it from a run rebuilt with its weights; None for a figure over many runs.
+    """
+
+    name: str
+    shows: str
+    takes: Callable[[Run], bool]
+    needs: str
+    of_run: Callable[[Rebuilt], Figure | None] | None = None
+
+
+def draw(name: str, found: Sequence[Run], out: Path) -> list[Path]:
+    """Draw a figure into `out`: one file over all fitting runs, or one for each of them.
+
+    Args:
+        name: of the figure, as in `FIGURES`.
+        found: runs to draw from; those that do not fit are passed over.
+        out: a folder, made if it is not there.
+
+    Raises:
+        ReportError: no such figure, no run that fits, or one that cannot be rebuilt.
+    """
+    if name not in FIGURES:
+        raise ReportError(f"there is no figure {name}; those that runs can draw: {', '.join(FIGURES)}")
+    figure = FIGURES[name]
+    fitting = [run for run in found if run.status == "finished" and figure.takes(run)]
+    if not fitting:
+        raise ReportError(f"figure {name} needs {figure.needs}; none of the {len(found)} runs is such a one")
+    file = name.replace("/", "_")
+    if figure.of_run is None:
+        path = out / f"{file}.png"
+        scores_png(table(fitting, "map"), path, figure.shows)
+        return [path]
+    if len(fitting) > MOST_DRAWN:
+        fitting = _spread(fitting)
+    return [_draw_run(figure.of_run, run, out / f"{file}-{run.folder.name}.png") for run in fitting]
+
+
+def _spread(fitting: Sequence[Run]) -> list[Run]:
+    """As many as are drawn, of as many kinds as possible: repeats of a kind (seed, fold) come last."""
+    seen: dict[tuple[str, str, int | None, str], int] = {}
+    ranked = []
+    for run in fitting:
+        kind = (run.dataset, run.quant, run.bits, run.model)
+        seen[kind] = seen.get(kind, 0) + 1
+        ranked.append((seen[kind], run))
+    return [run for _, run in sorted(ranked, key=lambda pair: (pair[0], str(pair[1].folder)))[:MOST_DRAWN]]
+
+
+def _draw_run(of_run: Callable[[Rebuilt], Figure | None], run: Run, path: Path) -> Path:
+    from qsense.config import ConfigError
+    from qsense.plots.style import save
+    from qsense.rebuild import rebuild
+
+    try:
+        rebuilt = rebuild(run.folder)
+        rebuilt.data.prepare_data()
+        rebuilt.data.setup("fit")
+        rebuilt.data.setup("test")
+    except (ConfigError, OSError, ValueError) as error:
+        raise ReportError(f"{run.folder} cannot be rebuilt: {error}") from error
+    figure = of_run(rebuilt)
+    if figure is None:
+        raise ReportError(f"{run.folder} has nothing to draw for this figure")
+    save(figure, path)
+    return path
+
+
+def _trained(rebuilt: Rebuilt) -> Rebuilt:
+    """The same with its weights, as they were at the end of training."""
+    import torch
+
+    state = torch.load(rebuilt.checkpoint, map_location="cpu", weights_only=True)
+    rebuilt.task.load_state_dict(state["state_dict"])
+    rebuilt.task.eval()
+    return rebuilt
+
+
+# --------------------------------------------------------------------------------------------------------- the figures
+
+
+def _transfer(rebuilt: Rebuilt) -> Figure | None:
+    """The curve as it began and as it was learned, over the data: windows of a series, or a raw histogram."""
+    from qsense.callbacks import detection_figures, figures
+    from qsense.data.detection import DetectionDataModule
+    from qsense.tasks.detection import DetectionTask
+
+    task, data = rebuilt.task, rebuilt.data
+    if isinstance(task, DetectionTask):
+        assert isinstance(data, DetectionDataModule)
+        frames = detection_figures.DetectionFigures(folder="")
+        frames.initial = detection_figures.curve_of(task)
+        _trained(rebuilt)
+        return frames.raw_histogram(task, data)
+    series = figures.Figures(folder="")
+    series.initial = figures.curve_of(task)
+    _trained(rebuilt)
+    rebuilt.trainer.datamodule = data  # type: ignore[attr-defined]
+    return series.transfer(rebuilt.trainer, task)
+
+
+def _scene(rebuilt: Rebuilt) -> Figure | None:
+    from qsense.callbacks.detection_figures import DetectionFigures
+    from qsense.data.detection import DetectionDataModule
+    from qsense.tasks.detection import DetectionTask
+
+    task, data = _trained(rebuilt).task, rebuilt.data
+    assert isinstance(task, DetectionTask)
+    assert isinstance(data, DetectionDataModule)
+    return DetectionFigures(folder="").scene(task, data)
+
+
+def _network(name: str, bands: int = 0) -> Callable[[Rebuilt], Figure | None]:
+    def figure(rebuilt: Rebuilt) -> Figure | None:
+        from qsense.callbacks.network_figures import NetworkFigures
+
+        task = _trained(rebuilt).task
+        return NetworkFigures(folder="", bands=bands).draw(task, rebuilt.data).get(name)
+
+    return figure
+
+
+def _fat(run: Run) -> bool:
+    return run.settings.get("quant.network.transform", "none") not in ("none", "null")
+
+
+FIGURES = {
+    figure.name: figure
+    for figure in (
+        PaperFigure(
+            "gamma_quant/3",
+            "the learned transfer curve with its levels, over the data",
+            lambda run: bool(run.learned.get("gamma")),
+            "finished runs that learned a γ (quant=gamma, gamma_per_axis)",
+            _transfer,
+        ),
+        PaperFigure(
+            "gamma_quant/4",
+            "mAP against bits on PASCAL RAW, a panel per detector: linear, log, γ; raw and sRGB images as levels",
+            lambda run: run.dataset == "PASCAL RAW",
+            "finished runs on PASCAL RAW (experiment=pascal_raw_faster_rcnn and its sisters)",
+        ),
+        PaperFigure(
+            "gamma_quant/5",
+            "one scene through linear, log and γ, and through what the run has learned",
+            lambda run: run.task == "detection",
+            "finished runs of object detection (task=detection)",
+            _scene,
+        ),
+        PaperFigure(
+            "gamma_quant/6",
+            "mAP against bits on RAOD, a panel per detector; a γ for day and one for night, where runs have them",
+            lambda run: run.dataset == "RAOD",
+            "finished runs on RAOD (task=detection data=raod)",
+        ),
+        PaperFigure(
+            "fat/6",
+            "frequency maps and learned masks of chosen layers",
+            _fat,
+            "finished runs with FAT's transform (quant=fat)",
+            _network("frequency"),
+        ),
+        PaperFigure(
+            "fat/7",
+            "the share of weights whose level the transform shifted, layer by layer",
+            _fat,
+            "finished runs with FAT's transform (quant=fat)",
+            _network("shifted"),
+        ),
+        PaperFigure(
+            "fat/supplement_4",
+            "accuracy with each of 32 frequency bands of the weights halved",
+            lambda run: run.task == "classification" and "quant.network.transform" in run.settings,
+            "finished runs of classification with a quantized network (quant=fat, uniform_weights, log_weights)",
+            _network("bands", bands=32),
+        ),
+    )
+}

@@ -1,0 +1,228 @@
+"""One run's folder → what a study needs to know of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from qsense import runs
+
+COST = ("macs", "bops", "size_mb")
+SILENCE = 3600.0  # seconds after which a run that says "running" and changes no file is taken for interrupted
+
+
+class ReportError(ValueError):
+    """Nothing to report on; the message says what was looked for and where."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run's folder, as far as a study needs it.
+
+    Args:
+        folder: where it lies.
+        status: "finished", "running", "failed" or "interrupted".
+        reason: why it is not finished, in a few words; empty for a finished run.
+        task, data, quant, model: which option of each group was taken.
+        dataset: the data set's name in tables (the group's option where the run is not finished).
+        bits: of the sensor's ADC, else of the network; None without either.
+        seed, fold: what the run's randomness depends on.
+        num_folds: folds of its data set; 0 where the run is not finished.
+        monitor: the metric that its task reports.
+        metrics: what the last test measured.
+        per_class: the same by class, {metric: {class: score}}.
+        learned: the quantizer's learned values, one per axis.
+        cost: what its network costs per prediction: "macs", "bops", "size_mb"; empty where nobody counted.
+        seconds: from its start to its end; None where it was resumed, or is not finished.
+        settings: the dotted keys of its configuration that decide its numbers, but for bits, seed and fold.
+        written: when its result was written, in seconds since 1970; 0 without one.
+    """
+
+    folder: Path
+    status: str
+    reason: str
+    task: str
+    data: str
+    quant: str
+    model: str
+    dataset: str
+    bits: int | None
+    seed: int
+    fold: int
+    num_folds: int = 0
+    monitor: str = ""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    per_class: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    learned: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    cost: Mapping[str, float] = field(default_factory=dict)
+    seconds: float | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
+    written: float = 0.0
+
+    @property
+    def log(self) -> Path:
+        """What tells most about why it did not finish: the damaged result, the traceback, a log, else the folder."""
+        for name in (runs.RESULT, runs.FAILURE):
+            if (self.folder / name).is_file():
+                return self.folder / name
+        return next(iter(sorted(self.folder.glob("*.log"))), self.folder)
+
+    def key(self, name: str) -> str | None:
+        """The value of a setting, or of quant, bits, model, task or data, as text; None without it."""
+        if name in OWN_KEYS:
+            value = getattr(self, name)
+            return None if value is None else str(value)
+        return self.settings.get(name)
+
+
+OWN_KEYS = ("quant", "bits", "model", "task", "data")
+
+
+def folders(path: Path) -> Iterator[Path]:
+    """Folders that hold a run's configuration or result, in `path` and everything below it.
+
+    Raises:
+        ReportError: it does not exist or is no folder.
+    """
+    if not path.is_dir():
+        raise ReportError(f"{path} is not a folder: give run folders, or folders of them")
+    for folder, below, files in os.walk(path):
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        if runs.CONFIG in files or runs.RESULT in files:
+            below.clear()  # a run's own folders hold no runs
+            yield Path(folder)
+
+
+def read_run(folder: Path) -> Run:
+    """Read a run's folder, in whatever state it was left; never raises for what is inside."""
+    try:
+        config = yaml.load((folder / runs.CONFIG).read_text(encoding="utf-8"), _Loader)
+        config = config if isinstance(config, dict) else {}
+    except (OSError, ValueError, yaml.YAMLError):
+        config = {}
+    choices = config.get("choices") or {}
+    task, data, quant, model = (str(choices.get(group) or "?") for group in ("task", "data", "quant", "model"))
+    run = Run(
+        folder=folder,
+        status="interrupted",
+        reason="interrupted, or still running",
+        task=task,
+        data=data,
+        quant=quant,
+        model=model,
+        dataset=data,
+        bits=config.get("bits") if quant != "none" else None,
+        seed=config.get("seed", -1),
+        fold=config.get("fold", -1),
+        settings=settings(config),
+    )
+    if (folder / runs.RESULT).is_file():
+        return _finished(run)
+    if (folder / runs.FAILURE).is_file():
+        return replace(run, status="failed", reason=_exception(folder / runs.FAILURE))
+    if _record(folder).get("status") == "running":
+        return _running(run)
+    return run
+
+
+def _finished(run: Run) -> Run:
+    try:
+        result = runs.result(run.folder)
+        return replace(
+            run,
+            status="finished",
+            reason="",
+            dataset=result["dataset"],
+            bits=result["bits"],
+            seed=int(result["seed"]),
+            fold=int(result["fold"]),
+            num_folds=int(result["num_folds"]),
+            monitor=result["monitor"],
+            metrics={name: float(value) for name, value in result["metrics"].items()},
+            per_class={
+                metric: {name: float(score) for name, score in classes.items()}
+                for metric, classes in (result.get("per_class") or {}).items()
+            },
+            learned=result.get("quantizer") or {},
+            cost={key: float(result["cost"][key]) for key in COST} if result.get("cost") else {},
+            seconds=_seconds(_record(run.folder)),
+            task=str(result["task"]),
+            data=str(result["data"]),
+            quant=str(result["quant"]),
+            model=str(result["model"]),
+            written=(run.folder / runs.RESULT).stat().st_mtime,
+        )
+    except (AttributeError, KeyError, OSError, TypeError, ValueError) as error:
+        reason = f"{runs.RESULT} cannot be read ({type(error).__name__}: {error})"
+        return replace(run, status="failed", reason=reason)
+
+
+def _running(run: Run) -> Run:
+    """Running, if any of its files changed lately: a killed process cannot say that it has ended."""
+    files = (file for pattern in ("*", "*/*", "*/*/*") for file in run.folder.glob(pattern) if file.is_file())
+    latest = max(file.stat().st_mtime for file in files)
+    silent = time.time() - latest
+    if silent > SILENCE:
+        return replace(run, reason=f"says that it is running, and has changed no file for {silent / 3600:.0f} h")
+    return replace(run, status="running", reason="")
+
+
+def _record(folder: Path) -> dict[str, Any]:
+    try:
+        record = json.loads((folder / runs.RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _seconds(record: Mapping[str, Any]) -> float | None:
+    started, ended = record.get("started"), record.get("ended")
+    return float(ended - started[0]) if ended and isinstance(started, list) and len(started) == 1 else None
+
+
+def _exception(file: Path) -> str:
+    """The last traceback's exception: the first line after it that is not indented."""
+    lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+    starts = [number for number, line in enumerate(lines) if line.startswith("Traceback")]
+    after = lines[starts[-1] + 1 :] if starts else lines
+    return next((line for line in after if line.strip() and not line[0].isspace()), "no message")
+
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # 1000 configurations in a second rather than ten
+
+
+def settings(config: Mapping[str, Any]) -> dict[str, str]:
+    """The dotted keys that decide a run's numbers, but for bits, seed and fold, with their values as text."""
+    flat: dict[str, str] = {}
+
+    def walk(path: str, node: Any, dropped: set[str]) -> None:
+        if isinstance(node, Mapping):
+            for key, value in node.items():
+                if key not in dropped:
+                    walk(f"{path}.{key}", value, dropped)
+        else:
+            flat[path] = node if isinstance(node, str) else json.dumps(node, default=str)
+
+    for group in runs.GROUPS:
+        if config.get(group) is not None:
+            walk(group, config[group], runs.NOT_SCIENCE.get(group, set()))
+    flat.pop("quant.sensor.bits", None)  # the row says it
+    return flat
+
+
+def varying(group: Iterable[Run]) -> set[str]:
+    """Keys that do not have one and the same value in all runs whose configuration is known."""
+    values: dict[str, set[str]] = {}
+    several = {id(run.settings): run.settings for run in group if run.settings}.values()  # runs share them
+    for one in several:
+        for key, value in one.items():
+            values.setdefault(key, set()).add(value)
+    everywhere = set.intersection(*(set(one) for one in several)) if several else set()
+    return {key for key, found in values.items() if len(found) > 1 or key not in everywhere}

@@ -1,0 +1,170 @@
+"""A summary in words: what a cell says, and the whole on the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from qsense.study import published
+from qsense.study.cell import Cell
+from qsense.study.rows import Row
+from qsense.study.run import Run
+from qsense.study.summary import Summary
+from qsense.study.words import metric_name, rounded, some
+
+MOST_LISTED = 20  # lines of a list on the screen; the files have all
+INCOMPLETE, INCOMPARABLE, OTHER_PROTOCOL = "*", "†", "‡"
+
+
+def title(summary: Summary) -> str:
+    """What the table shows."""
+    return f"{axis(summary)}: mean over folds, then mean ± std over seeds"
+
+
+def axis(summary: Summary) -> str:
+    """The metric with its unit."""
+    return f"{metric_name(summary.metric)}{' (%)' if summary.percent else ''}"
+
+
+def score(summary: Summary, cell: Cell, plus_minus: str = " ± ") -> str:
+    """ "54.58 ± 0.22", or the mean alone where there is one seed."""
+    scale, digits = (100, 2) if summary.percent else (1, 4)
+    mean = f"{scale * cell.mean:.{digits}f}"
+    return mean if cell.std is None else f"{mean}{plus_minus}{scale * cell.std:.{digits}f}"
+
+
+def marks(cell: Cell) -> str:
+    """What a reader must mind about a number."""
+    return INCOMPLETE * (not cell.complete) + INCOMPARABLE * (not cell.comparable)
+
+
+def legend(summary: Summary) -> list[str]:
+    """What the table's marks and lines mean, as far as it has them."""
+    cells = summary.cells.values()
+    texts = ["Below each score: the runs behind it, folds × seeds."] if cells else []
+    if any(cell.std is None for cell in cells):
+        texts.append("Without ±: a single seed.")
+    if not all(cell.complete for cell in cells):
+        texts.append(f"{INCOMPLETE} Runs are missing.")
+    if not all(cell.comparable for cell in cells):
+        texts.append(f"{INCOMPARABLE} Averages other folds than the rest of its column: not comparable.")
+    if any(cell.cost for cell in cells):
+        texts.append("MB, GBOPs: the network's weights, and 10⁹ bit operations per prediction.")
+    if summary.published:
+        texts.append("paper: the published figure, ours − it, and that ÷ √(our std² + the paper's²).")
+    if any(beside.differs for beside in summary.published.values()):
+        texts.append(f"{OTHER_PROTOCOL} Made on another protocol, which a difference would hide.")
+    return texts
+
+
+def costs(summary: Summary) -> dict[str, dict[Row, str]]:
+    """Columns of what a prediction costs, {heading: {row: text}}; none where no run counted it.
+
+    Data sets of other channels or classes make other networks: "0.29–0.41" over the columns of the report.
+    """
+    if not any(cell.cost for cell in summary.cells.values()):
+        return {}
+    columns: dict[str, dict[Row, str]] = {}
+    for heading, key, unit in (("MB", "size_mb", 1.0), ("GBOPs", "bops", 1e9)):
+        columns[heading] = {}
+        for row in summary.rows:
+            here = (cell.cost for (other, _), cell in summary.cells.items() if other == row and cell.cost)
+            texts = [rounded(cost[key] / unit) for cost in sorted(here, key=lambda cost: cost[key])]
+            columns[heading][row] = "–".join(dict.fromkeys([texts[0], texts[-1]])) if texts else "–"
+    return columns
+
+
+def sections(summary: Summary) -> dict[str, list[str]]:
+    """The lists below the tables, by title; those without a line are left out."""
+    missing = [
+        f"{summary.label(row)}, {dataset}: {cell.missing}"
+        for (row, dataset), cell in summary.cells.items()
+        if not cell.complete
+    ]
+    missing += [f"{summary.label(row)}, {dataset}: no run" for row, dataset in summary.empty]
+    other = [
+        f"{summary.label(row)}, {dataset} ({beside.published.source}): {some(beside.differs, '; ')}"
+        for (row, dataset), beside in summary.published.items()
+        if beside.differs
+    ]
+    lists = {
+        "Missing": missing,
+        "Not finished": [_unfinished(run) for run in summary.unfinished],
+        f"{OTHER_PROTOCOL} Not the paper's protocol": other,
+        **{name: list(found) for name, found in summary.findings.items()},
+        "Mind": list(summary.notes),
+        "Pictures": pictures(summary.runs),
+    }
+    return {name: texts for name, texts in lists.items() if texts}
+
+
+def _unfinished(run: Run) -> str:
+    where = f"{run.quant} {run.bits} bit, {run.dataset}, seed {run.seed}, fold {run.fold}"
+    return f"{run.status}: {where}{': ' * bool(run.reason)}{run.reason}\n  {run.log}"
+
+
+def pictures(found: Sequence[Run]) -> list[str]:
+    """Where the runs' pictures are, one line per folder of runs: "runs/*/figures: confusion.png, transfer.png"."""
+    kinds: dict[Path, set[str]] = {}
+    for run in found:
+        for file in (run.folder / "figures").glob("*.png"):
+            kinds.setdefault(run.folder.parent, set()).add(file.name)
+    return [f"{parent / '*' / 'figures'}: {', '.join(sorted(names))}" for parent, names in kinds.items()]
+
+
+def texts(summary: Summary, row: Row, dataset: str) -> list[str]:
+    """The lines of one cell: score with its marks, the runs behind it, the paper's figure."""
+    cell = summary.cells.get((row, dataset))
+    if cell is None:
+        return ["–"]
+    beside = summary.published.get((row, dataset))
+    return [f"{score(summary, cell)}{marks(cell)}", cell.count, *([published.words(beside)] if beside else [])]
+
+
+def print_report(summary: Summary, console: Console | None = None, others: Sequence[Summary] = ()) -> None:
+    """Print the tables, what stands behind them, what is missing or failed, and where the runs' pictures are.
+
+    Args:
+        summary: of the first metric.
+        console: where to print.
+        others: of further metrics over the same runs, each a table more.
+    """
+    console = console or Console()
+    if summary.cells:
+        for each in (summary, *others):
+            console.print(f"\n{title(each)}", style="bold", markup=False, highlight=False)
+            console.print(_table(each))
+        console.print(*legend(summary), highlight=False, markup=False, style="dim")
+    else:
+        console.print("No run has finished yet.", style="bold")
+    for name, found in sections(summary).items():
+        _print_list(console, name, found)
+
+
+def _table(summary: Summary) -> Table:
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("quantizer", overflow="fold")
+    columns = costs(summary)
+    for heading in (*map(escape, summary.datasets), *columns):
+        table.add_column(heading, justify="right")
+    for row in summary.rows:
+        cells = []
+        for dataset in summary.datasets:
+            first, *rest = texts(summary, row, dataset)
+            cells.append("\n".join([first, *(f"[dim]{line}[/dim]" for line in rest)]))
+        table.add_row(escape(summary.short_label(row)), *cells, *(column[row] for column in columns.values()))
+    return table
+
+
+def _print_list(console: Console, name: str, lines: Sequence[str]) -> None:
+    console.print(f"\n{name}", style="bold")
+    for line in lines[:MOST_LISTED]:
+        # Paths must stay whole, to be copied: no wrapping by the console.
+        console.print(f"  {line}".replace("\n", "\n  "), markup=False, highlight=False, soft_wrap=True)
+    if len(lines) > MOST_LISTED:
+        console.print(f"  … and {len(lines) - MOST_LISTED} more", markup=False, highlight=False)

@@ -1,0 +1,278 @@
+"""Many runs → a table of one metric, and what a reader must know about it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+from qsense import runs
+from qsense.study.cell import Cell
+from qsense.study.index import gather
+from qsense.study.published import Beside, against_paper, costs_and_gammas
+from qsense.study.rows import Place, Row, full_keys, rows_by, rows_of
+from qsense.study.run import ReportError, Run, varying
+from qsense.study.words import percent, some
+
+MOST_NOTES = 5  # the notes stay a paragraph
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The table over many runs.
+
+    Args:
+        metric: which metric the scores are.
+        cells: {(row, data set): cell}, rows and columns in the order to show them.
+        runs: every run found, in the order of their folders.
+        rows_of_runs: {folder: row} of the runs that count.
+        notes: what a reader must know about the numbers.
+        published: what a paper found, beside the cells that it has a figure for.
+        findings: further lists of lines, by title: significance, published costs, …
+    """
+
+    metric: str
+    cells: Mapping[Place, Cell]
+    runs: Sequence[Run]
+    rows_of_runs: Mapping[Path, Row]
+    notes: Sequence[str] = ()
+    published: Mapping[Place, Beside] = field(default_factory=dict)
+    findings: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> list[Row]:
+        """Rows in the order to show them."""
+        return list(dict.fromkeys(row for row, _ in self.cells))
+
+    @property
+    def datasets(self) -> list[str]:
+        """Columns, by name."""
+        return sorted({dataset for _, dataset in self.cells})
+
+    @property
+    def unfinished(self) -> list[Run]:
+        """Failed runs, then interrupted ones, then those that still run."""
+        order = ("failed", "interrupted", "running")
+        return sorted((run for run in self.runs if run.status in order), key=lambda run: order.index(run.status))
+
+    @property
+    def percent(self) -> bool:
+        """Whether scores are shown times 100, like the papers'."""
+        return percent(self.metric)
+
+    @property
+    def empty(self) -> list[Place]:
+        """Cells without any run, in rows whose task and model have been tried on that data set."""
+        tried = {(row.task, row.model, dataset) for row, dataset in self.cells}
+        return [
+            (row, dataset)
+            for row in self.rows
+            for dataset in self.datasets
+            if (row, dataset) not in self.cells and (row.task, row.model, dataset) in tried
+        ]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every cell has all of its runs, and every run that was begun is finished."""
+        whole = all(cell.complete for cell in self.cells.values())
+        return bool(self.cells) and whole and not self.empty and not self.unfinished
+
+    def label(self, row: Row) -> str:
+        """A row's name: "gamma 2 bit · quant.sensor.gamma=0.3"; task and model where the report has several."""
+        return self._name(row, {})
+
+    def short_label(self, row: Row) -> str:
+        """The same with keys by their ends, as far as these tell them apart: "gamma 2 bit · gamma=0.3"."""
+        return self._name(row, self._ends)
+
+    def _name(self, row: Row, names: Mapping[str, str]) -> str:
+        parts = [row.name] if row.name else []
+        for name in ("task", "model"):
+            if len({getattr(other, name) for other in self.rows}) > 1:
+                parts.append(f"{name}={getattr(row, name)}")
+        parts += [f"{names.get(key, key)}={value}" for key, value in row.settings]
+        return " · ".join(parts) or row.task or row.model
+
+    @cached_property
+    def _ends(self) -> dict[str, str]:
+        keys = {key for row in self.rows for key, _ in row.settings}
+        ends = [key.rpartition(".")[2] for key in keys]
+        return {key: end for key in keys if ends.count(end := key.rpartition(".")[2]) == 1}
+
+
+def summarise(paths: Iterable[Path], metric: str | None = None, by: Sequence[str] = ()) -> Summary:
+    """Gather runs into a table.
+
+    Args:
+        paths: run folders, or folders of them.
+        metric: which metric; None for the one that the runs' task monitors.
+        by: the keys that make a row; none: the quantizer, its bits, and whatever else differs.
+
+    Raises:
+        ReportError: no run at all, a path that is no folder, a metric that no run has, runs of tasks that monitor
+            different metrics, or a key that no run has.
+    """
+    paths = list(paths)
+    found = gather(paths)
+    if not found:
+        where = ", ".join(map(str, paths))
+        raise ReportError(f"no runs in {where}: neither {runs.CONFIG} nor {runs.RESULT} in any folder there")
+    return table(found, metric, by)
+
+
+def table(found: Sequence[Run], metric: str | None = None, by: Sequence[str] = ()) -> Summary:
+    """The same from runs that have been read.
+
+    Raises:
+        ReportError: as in `summarise`.
+    """
+    finished = [run for run in found if run.status == "finished"]
+    metric = metric or _monitor(finished)
+    notes: list[str] = []
+    scored = [run for run in finished if metric in run.metrics]
+    if finished and not scored:
+        known = sorted({name for run in finished for name in run.metrics})
+        hint = f" ({metric} is a folder; folders of runs come first)" if Path(metric).is_dir() else ""
+        raise ReportError(f"no run measured {metric}{hint}; there are {', '.join(known)}")
+    if len(scored) < len(finished):
+        notes.append(f"Finished runs that did not measure {metric} and are left out: {len(finished) - len(scored)}.")
+
+    # A row of one's own choice may average over settings: the runs of each setting are counted once.
+    alike = rows_of(scored)
+    kept, said = _once(alike, scored, metric)
+    notes += said
+    rows: Mapping[Path, Row] = alike
+    if by:
+        rows = rows_by(kept, full_keys(found, by))
+        notes += _averaged(kept, rows, alike)
+        if len(rows) < len(kept):
+            notes.append(f"Runs without any of these keys and left out: {len(kept) - len(rows)}.")
+            kept = [run for run in kept if run.folder in rows]
+    summary = Summary(
+        metric, _cells(kept, rows, metric, _seeds(found)), found, {r.folder: rows[r.folder] for r in kept}
+    )
+    if not by:
+        notes += _inconsistencies(summary, kept)
+    more = len(notes) - MOST_NOTES
+    return replace(summary, notes=[*notes[:MOST_NOTES], f"… and {more} more."] if more > 0 else notes)
+
+
+def with_paper(summary: Summary) -> Summary:
+    """The same with the papers' figures beside its cells, and what else they state of such runs."""
+    behind: dict[Place, list[Run]] = defaultdict(list)
+    for run in summary.runs:
+        if run.folder in summary.rows_of_runs:
+            behind[summary.rows_of_runs[run.folder], run.dataset].append(run)
+    also = costs_and_gammas(behind)
+    findings = {**summary.findings, "The papers also state": also} if also else summary.findings
+    return replace(summary, published=against_paper(summary.metric, summary.cells, behind), findings=findings)
+
+
+def _seeds(found: Sequence[Run]) -> tuple[int, ...]:
+    return tuple(sorted({run.seed for run in found if run.seed >= 0}))
+
+
+def _cells(kept: Sequence[Run], rows: Mapping[Path, Row], metric: str, seeds: tuple[int, ...]) -> dict[Place, Cell]:
+    scores: dict[Place, dict[tuple[int, int], list[float]]] = defaultdict(lambda: defaultdict(list))
+    num_folds: dict[Place, int] = {}
+    costs: dict[Place, Mapping[str, float]] = {}
+    for run in kept:
+        place = rows[run.folder], run.dataset
+        scores[place][run.seed, run.fold].append(run.metrics[metric])
+        num_folds[place] = max(num_folds.get(place, 0), run.num_folds)
+        costs[place] = costs.get(place) or run.cost
+    cells = {
+        place: Cell(
+            {at: sum(several) / len(several) for at, several in each.items()},
+            num_folds[place],
+            seeds,
+            cost=costs[place],
+        )
+        for place, each in scores.items()
+    }
+    widest: dict[str, set[int]] = defaultdict(set)  # every fold that some number of the column averages
+    for (_, dataset), cell in cells.items():
+        widest[dataset].update(fold for _, fold in cell.scores)
+    return {
+        (row, dataset): replace(cell, comparable=all(set(folds) == widest[dataset] for folds in cell.folds.values()))
+        for (row, dataset), cell in sorted(cells.items(), key=lambda item: (item[0][0].order, item[0][1]))
+    }
+
+
+def _monitor(finished: Sequence[Run]) -> str:
+    monitors = sorted({run.monitor for run in finished})
+    if len(monitors) > 1:
+        raise ReportError(f"the runs monitor different metrics ({', '.join(monitors)}): choose one with --metric")
+    return monitors[0] if monitors else ""
+
+
+def _once(rows: Mapping[Path, Row], scored: Sequence[Run], metric: str) -> tuple[list[Run], list[str]]:
+    """Every (row, data set, seed, fold) once: the newest where several folders hold it."""
+    places: dict[tuple[Row, str, int, int], list[Run]] = defaultdict(list)
+    for run in scored:
+        places[rows[run.folder], run.dataset, run.seed, run.fold].append(run)
+    kept, other_scores, same = [], [], 0
+    for several in places.values():
+        several.sort(key=lambda run: (run.written, str(run.folder)))
+        newest = several[-1]
+        kept.append(newest)
+        for other in several[:-1]:
+            if other.metrics[metric] == newest.metrics[metric]:
+                same += 1
+            else:
+                other_scores.append(
+                    f"{newest.folder} ({newest.metrics[metric]:.4f}), not {other.folder} ({other.metrics[metric]:.4f})"
+                )
+    notes = []
+    if other_scores:
+        notes.append(
+            f"{len(other_scores)} {'run has' if len(other_scores) == 1 else 'runs have'} been done again with another "
+            f"score; the newest counts: {some(other_scores)}."
+        )
+    if same:
+        notes.append(f"Folders of a run already counted, with the same score: {same}.")
+    return kept, notes
+
+
+def _averaged(kept: Sequence[Run], rows: Mapping[Path, Row], alike: Mapping[Path, Row]) -> list[str]:
+    """Which settings the rows of `--by` average over."""
+    settings: dict[Place, set[Row]] = defaultdict(set)
+    for run in kept:
+        if run.folder in rows:
+            settings[rows[run.folder], run.dataset].add(alike[run.folder])
+    texts = set()
+    for several in settings.values():
+        for name in ("quant", "bits", "task", "model"):
+            values = {str(getattr(row, name)) for row in several}
+            if len(values) > 1:
+                texts.add(f"{name} ({some(sorted(values))})")
+        keys = {key for row in several for key, _ in row.settings}
+        for key in keys:
+            values = {dict(row.settings).get(key, "not set") for row in several}
+            if len(values) > 1:
+                texts.add(f"{key} ({some(sorted(values))})")
+    return [f"Rows average over {some(sorted(texts))}."] if texts else []
+
+
+def _inconsistencies(summary: Summary, kept: Sequence[Run]) -> list[str]:
+    """What else differs between the rows of a column, beside the quantizer and what their names say."""
+    rows = summary.rows_of_runs
+    notes = []
+    for dataset in summary.datasets:
+        here = [run for run in kept if run.dataset == dataset and run.settings]
+        # Runs that share settings and row tell the same.
+        here = list({(id(run.settings), rows[run.folder]): run for run in here}.values())
+        differing = []
+        for key in sorted(varying(here)):
+            if key.startswith("quant.") or all(key in dict(rows[run.folder].settings) for run in here):
+                continue
+            if key.startswith("model.") and len({run.model for run in here}) > 1:
+                continue
+            values = dict.fromkeys(run.settings.get(key, "not set") for run in here)
+            differing.append(f"{key} ({some(list(values), '; ')})")
+        if differing:
+            number = f"{len(differing)} setting{'s' * (len(differing) > 1)}"
+            notes.append(f"Rows of {dataset} also differ in {number}, see runs.csv: {some(differing)}.")
+    return notes

@@ -1,0 +1,82 @@
+"""How numbers, lists and metrics are written, the same on the screen, in files and on the page."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+METRICS = {
+    "f1_sample": "macro-F1, sample-wise",
+    "f1_window": "macro-F1, window-wise",
+    "accuracy_sample": "accuracy, sample-wise",
+    "accuracy_window": "accuracy, window-wise",
+    "top1": "top-1 accuracy",
+    "top5": "top-5 accuracy",
+    "map": "COCO mAP",
+    "ap50": "AP at an overlap of 0.5",
+    "ap75": "AP at an overlap of 0.75",
+    "ap_small": "COCO mAP of small objects",
+    "ap_medium": "COCO mAP of medium objects",
+    "ap_large": "COCO mAP of large objects",
+}
+MOST_NAMED = 3  # of a list within a sentence
+
+
+def metric_name(metric: str) -> str:
+    """A metric in words; its own name where nobody has put it into words."""
+    return METRICS.get(metric, metric)
+
+
+def percent(metric: str) -> bool:
+    """Whether a metric is shown times 100, like the papers' (all but losses)."""
+    return "loss" not in metric
+
+
+def some(texts: Sequence[str], separator: str = ", ") -> str:
+    """The first few of a list, and how many more there are.
+
+    >>> some(["a", "b"]), some(["a", "b", "c", "d", "e"])
+    ('a, b', 'a, b, c … and 2 more')
+    """
+    more = len(texts) - MOST_NAMED
+    return separator.join(texts[:MOST_NAMED]) + (f" … and {more} more" if more > 0 else "")
+
+
+def many(noun: str, numbers: Sequence[int]) -> str:
+    """A noun with its numbers, neighbours joined.
+
+    >>> many("fold", [3]), many("fold", [0, 1, 4, 5, 6])
+    ('fold 3', 'folds 0, 1, 4–6')
+    """
+    stretches: list[list[int]] = []
+    for number in sorted(numbers):
+        if stretches and number == stretches[-1][-1] + 1:
+            stretches[-1].append(number)
+        else:
+            stretches.append([number])
+    texts = [f"{s[0]}–{s[-1]}" if len(s) > 2 else ", ".join(map(str, s)) for s in stretches]
+    return f"{noun}{'s' * (len(numbers) > 1)} {', '.join(texts)}"
+
+
+def rounded(value: float) -> str:
+    """Three digits, or all before the point.
+
+    >>> rounded(6.10016), rounded(0.0123456), rounded(1857.6)
+    ('6.10', '0.0123', '1858')
+    """
+    if not 0 < value < 1000:
+        return f"{value:.0f}"
+    return f"{value:.{2 - math.floor(math.log10(value))}f}"
+
+
+def duration(seconds: float) -> str:
+    """A time in the unit that fits it.
+
+    >>> duration(42), duration(600), duration(9000), duration(300000)
+    ('42 s', '10 min', '2.5 h', '3.5 days')
+    """
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 172800 else f"{seconds / 86400:.1f} days"

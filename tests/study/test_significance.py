@@ -1,0 +1,95 @@
+"""Two quantizers over the same folds, against SciPy's own answers and cases known by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.study_folders import make_cell, make_run
+
+from qsense.report import main
+from qsense.study.run import ReportError
+from qsense.study.significance import bootstrap, compare, holm, lines, wilcoxon
+from qsense.study.summary import summarise
+
+
+def test_folds_are_paired_and_averaged_over_shared_seeds(tmp_path: Path) -> None:
+    make_cell(tmp_path, lambda seed, fold: 0.5 + 0.1 * fold + 0.02 * seed, seeds=2)
+    make_cell(tmp_path, lambda seed, fold: 0.4 + 0.1 * fold - 0.01 * fold, seeds=2, quant="linear")
+    make_run(tmp_path, 0.9, quant="linear", seed=7, fold=0)  # a seed that gamma has not
+    (found,) = compare(summarise([tmp_path]), "gamma", "linear")
+    assert (found.dataset, found.one, found.other, found.unit) == ("SBHAR", "gamma 2 bit", "linear 2 bit", "folds")
+    assert found.differences == pytest.approx([0.11, 0.12, 0.13, 0.14])
+    assert found.mean == pytest.approx(0.125)
+    assert 0.11 <= found.low < found.mean < found.high <= 0.14
+    assert found.p == pytest.approx(2 / 2**4), "all four differ in one direction"
+    assert found.p_holm == found.p
+    (text,) = lines([found], percent=True)
+    assert text.startswith("SBHAR, gamma 2 bit − linear 2 bit: +12.50 (95 % interval +1")
+    assert "better in 4 of 4 folds, Wilcoxon p = 0.12" in text
+    assert text.endswith("(with fewer than 6 folds it cannot fall below 0.05)")
+
+
+def test_the_other_way_round(tmp_path: Path) -> None:
+    make_cell(tmp_path, lambda seed, fold: 0.5 + 0.1 * fold, seeds=1)
+    make_cell(tmp_path, lambda seed, fold: 0.4 + 0.09 * fold, seeds=1, quant="linear")
+    summary = summarise([tmp_path])
+    (one,), (other,) = compare(summary, "gamma", "linear"), compare(summary, "linear", "gamma")
+    assert one.mean == -other.mean
+    assert one.p == other.p
+
+
+def test_bits_are_compared_apart_and_corrected_together(tmp_path: Path) -> None:
+    for bits in (2, 4):
+        make_cell(tmp_path, lambda seed, fold: 0.5 + 0.1 * fold, seeds=1, bits=bits)
+        make_cell(tmp_path, lambda seed, fold: 0.4 + 0.09 * fold, seeds=1, bits=bits, quant="linear")
+    found = compare(summarise([tmp_path]), "gamma", "linear")
+    assert [c.one for c in found] == ["gamma 4 bit", "gamma 2 bit"]
+    assert [c.p_holm for c in found] == [2 * found[0].p] * 2
+    assert "0.25 after Holm" in lines(found, percent=True)[0]
+
+
+def test_a_data_set_of_one_fold_is_paired_over_seeds(tmp_path: Path) -> None:
+    import json
+
+    for quant, score in (("gamma", 0.5), ("linear", 0.4)):
+        for seed in range(3):
+            folder = make_run(tmp_path, score + 0.01 * seed * seed, quant=quant, seed=seed)
+            result = json.loads((folder / "metrics.json").read_text())
+            (folder / "metrics.json").write_text(json.dumps(result | {"num_folds": 1}))
+    (found,) = compare(summarise([tmp_path]), "gamma", "linear")
+    assert (found.unit, len(found.differences)) == ("seeds", 3)
+
+
+def test_nothing_to_compare(tmp_path: Path) -> None:
+    make_run(tmp_path)
+    make_run(tmp_path, quant="linear", bits=4)
+    with pytest.raises(ReportError, match="no finished run has quant=gama; there are gamma, linear"):
+        compare(summarise([tmp_path]), "gama", "linear")
+    with pytest.raises(ReportError, match="no two rows of them have bits, settings, a data set and a fold in common"):
+        compare(summarise([tmp_path]), "gamma", "linear")
+
+
+def test_a_difference_by_chance_and_one_that_is_none() -> None:
+    noise = np.random.default_rng(1).normal(size=200)
+    low, high = bootstrap(noise - noise.mean())
+    assert low < 0 < high
+    assert (high - low) / 2 == pytest.approx(1.96 * noise.std() / np.sqrt(200), rel=0.05), "the normal interval"
+    assert wilcoxon(noise - np.median(noise)) > 0.3
+    assert wilcoxon(noise + 1) < 1e-10
+    assert wilcoxon(np.zeros(5)) == 1.0
+
+
+def test_holm_against_a_worked_example() -> None:
+    assert holm([0.01, 0.02, 0.03, 0.04]) == pytest.approx([0.04, 0.06, 0.06, 0.06])
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
+
+
+def test_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for quant, score in (("gamma", 0.5), ("linear", 0.4)):
+        make_cell(tmp_path / "runs", lambda seed, fold, s=score: s + 0.1 * fold * s, quant=quant)  # type: ignore[misc]
+    out = tmp_path / "report"
+    assert main([str(tmp_path / "runs"), "--compare", "gamma", "linear", "--out", str(out)]) == 0
+    assert "gamma against linear, f1_sample\n  SBHAR, gamma 2 bit − linear 2 bit: +11.50" in capsys.readouterr().out
+    assert "## gamma against linear, f1_sample\n\n- SBHAR" in (out / "report.md").read_text()
