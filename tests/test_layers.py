@@ -21,11 +21,11 @@ ALLOWED = {
     "plots": {"signal", *LEAVES},
     "callbacks": {"signal", "runs", "seeding", "loggers", "tasks", "plots", *LEAVES},
 }
-ENTRY_POINTS = {"config", "checks", "cli", "build", "rebuild", "train", "evaluate", "freeze", "report", "summary"}
-ENTRY_POINTS |= {"scenes", "visibility"}
+ENTRY_POINTS = {"config", "checks", "cli", "build", "rebuild", "train", "evaluate", "freeze", "report", "study"}
+ENTRY_POINTS |= {"scenes", "visibility", "sweep_files", "sweep", "folds", "sync"}
 ONLY_IN = {
-    "hydra": {"config", "checks", "cli", "train", "build", "rebuild", "scenes"},
-    "omegaconf": {"config", "checks", "cli", "train", "build", "rebuild"},
+    "hydra": {"config", "checks", "cli", "train", "build", "rebuild", "scenes", "folds"},
+    "omegaconf": {"config", "checks", "cli", "train", "build", "rebuild", "folds"},
     "wandb": {"loggers"},
 }
 

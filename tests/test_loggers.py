@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
 import socket
+import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +15,7 @@ import pytest
 from lightning.pytorch.loggers import CSVLogger
 from matplotlib.figure import Figure
 
-from qsense.loggers import RunWandbLogger, close, log_figure, why_offline
+from qsense.loggers import RunTrackioLogger, RunWandbLogger, close, log_adc, log_figure, log_result, why_offline
 
 
 @pytest.fixture(autouse=True)
@@ -77,3 +82,62 @@ def test_a_logger_that_never_opened_is_not_opened_to_be_closed(tmp_path: Path) -
 def test_a_picture_goes_only_where_there_is_a_place_for_it(tmp_path: Path) -> None:
     figure = Figure()
     log_figure([CSVLogger(str(tmp_path))], "transfer", figure)  # has none, and must not mind
+
+
+def test_an_offline_run_leaves_the_next_one_free(tmp_path: Path) -> None:
+    logger = RunWandbLogger("qsense", save_dir=str(tmp_path))
+    assert logger.experiment.settings.mode == "offline"
+    close([logger], failed=False)
+    assert "WANDB_MODE" not in os.environ
+
+
+def test_a_result_and_a_converter_go_only_where_there_is_a_place_for_them(tmp_path: Path) -> None:
+    others = [CSVLogger(str(tmp_path))]
+    log_result(others, {"metrics": {"f1": 0.5}})
+    log_adc(others, {"bits": 2})
+    logger = RunWandbLogger("qsense", save_dir=str(tmp_path), offline=True)
+    log_result([logger], {"metrics": {"f1": 0.5}, "quantizer": {"gamma": [0.4]}, "cost": {"bops": 7}})
+    log_adc([logger], {"bits": 2})
+    assert logger.experiment.summary["test/f1"] == 0.5
+    assert logger.experiment.summary["learned/gamma_0"] == 0.4
+    assert logger.experiment.summary["cost/bops"] == 7
+    close([logger], failed=False)
+
+
+def test_trackio_is_missed_with_the_command_that_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("qsense.loggers.find_spec", lambda name: None)
+    with pytest.raises(ModuleNotFoundError, match=r"logger=trackio needs Trackio: pip install 'qsense\[page\]'"):
+        RunTrackioLogger("qsense")
+
+
+ON_A_PAGE = """
+import sys
+reached = []
+sys.addaudithook(lambda event, details: reached.append(details) if event == "socket.connect" else None)
+from matplotlib.figure import Figure
+from qsense.loggers import RunTrackioLogger, close, log_figure, log_result
+for name in ("run-a", "run-b"):
+    logger = RunTrackioLogger("qsense", name, group="cell")
+    logger.log_hyperparams({"bits": 2})
+    logger.log_metrics({"train/loss": 0.5}, step=1)
+    logger.log_metrics({"train/loss": 0.25}, step=2)
+    log_figure([logger], "transfer", Figure())
+    log_result([logger], {"metrics": {"f1": 0.75}})
+    close([logger], failed=False)
+assert not reached, reached
+"""
+
+
+def test_a_page_on_this_machine_has_the_curves_groups_and_pictures(tmp_path: Path) -> None:
+    pytest.importorskip("trackio", reason="logger=trackio is an extra: pip install 'qsense[page]'")
+    # A server elsewhere, which it must not even look for.
+    environment = {**os.environ, "TRACKIO_DIR": str(tmp_path), "TRACKIO_SERVER_URL": "http://127.0.0.1:9"}
+    subprocess.run([sys.executable, "-c", ON_A_PAGE], env=environment, check=True, timeout=120)
+    with sqlite3.connect(tmp_path / "qsense.db") as database:
+        rows = [(run, json.loads(text)) for run, text in database.execute("SELECT run_name, metrics FROM metrics")]
+        configs = [json.loads(text) for (text,) in database.execute("SELECT config FROM configs")]
+    assert {run for run, _ in rows} == {"run-a", "run-b"}
+    assert [row["train/loss"] for run, row in rows if run == "run-a" and "train/loss" in row] == [0.5, 0.25]
+    assert [row["test/f1"] for run, row in rows if "test/f1" in row] == [0.75, 0.75]
+    assert [(config["bits"], config["_Group"]) for config in configs] == [(2, "cell")] * 2
+    assert len(list(tmp_path.rglob("*.png"))) == 2

@@ -6,9 +6,10 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException
 from omegaconf import DictConfig, OmegaConf
 
@@ -81,7 +82,11 @@ def science(config: DictConfig) -> dict[str, Any]:
 
 def run_id(config: DictConfig) -> str:
     """Ten hexadecimal digits of the SHA-256 over the scientific configuration: a run's identity."""
-    text = json.dumps(science(config), sort_keys=True, default=str)
+    return _digest(science(config))
+
+
+def _digest(content: dict[str, Any]) -> str:
+    text = json.dumps(content, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
@@ -96,11 +101,21 @@ def run_name(_root_: DictConfig) -> str:
 
     Without bits where nothing is quantized: `quant=none` is the same run at any number of them.
     """
-    taken = choices(_root_.hydra)
-    sensor, network = bits_of(_root_)
+    name = [*_readable(_root_, choices(_root_.hydra)), f"fold{_root_.fold:>02}", f"seed{_root_.seed}", run_id(_root_)]
+    return "-".join(name)
+
+
+def cell_name(_root_: DictConfig) -> str:
+    """What the folds and seeds of one experiment have in common, as in `sbhar-gamma-2bit-6a7b8c9d0e`."""
+    alike = {key: value for key, value in science(_root_).items() if key not in ("seed", "fold")}
+    taken = choices(cast(DictConfig, HydraConfig.get()))
+    return "-".join([*_readable(_root_, taken), _digest(alike)])
+
+
+def _readable(config: DictConfig, taken: dict[str, Any]) -> list[str]:
+    sensor, network = bits_of(config)
     bits = [f"{sensor}bit"] * bool(sensor) + [f"net{network}bit"] * bool(network)
-    name = [taken["data"], taken["quant"], *bits, f"fold{_root_.fold:>02}", f"seed{_root_.seed}", run_id(_root_)]
-    return "-".join(map(str, name))
+    return [str(taken["data"]), str(taken["quant"]), *bits]
 
 
 def bits_of(config: DictConfig) -> tuple[int | None, int | None]:
@@ -110,3 +125,4 @@ def bits_of(config: DictConfig) -> tuple[int | None, int | None]:
 
 
 OmegaConf.register_new_resolver("run_name", run_name, replace=True)
+OmegaConf.register_new_resolver("cell_name", cell_name, replace=True)

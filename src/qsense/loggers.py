@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import netrc
 import os
 import socket
 from collections.abc import Iterable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
 from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
+from lightning.pytorch.utilities import rank_zero_only
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -44,13 +47,14 @@ class RunWandbLogger(WandbLogger):
         if offline is None:
             reason = why_offline()
             if reason:
-                print(f"wandb: {reason}, so this run is logged offline; upload it later with `wandb sync`")
+                print(f"wandb: {reason}, so this run is logged offline; upload it later with `python -m qsense.sync`")
             offline = reason is not None
         super().__init__(
             name=name or Path(save_dir).resolve().name,
             save_dir=save_dir,
             project=project,
-            offline=offline,
+            # Lightning's own `offline` sets WANDB_MODE, for every later run of this process, too.
+            mode=os.environ.get("WANDB_MODE", "offline") if offline else "online",
             entity=entity,
             group=group,
             job_type=job_type,
@@ -61,11 +65,115 @@ class RunWandbLogger(WandbLogger):
         """Log the configuration under `qsense`: a sweep's agent locks the names of its parameters (data, quant, …)."""
         self.experiment.config.update({"qsense": params}, allow_val_change=True)
 
+    def log_adc(self, adc: dict[str, Any]) -> None:
+        """Keep a learned converter as an artifact, one version per run: `adc.json` in `adc-<group>`."""
+        import wandb
+
+        artifact = wandb.Artifact(f"adc-{self.experiment.group or self.experiment.id}", type="adc", metadata=adc)
+        with artifact.new_file("adc.json", encoding="utf-8") as file:
+            json.dump(adc, file, indent=2, ensure_ascii=False)
+        self.experiment.log_artifact(artifact)
+
+
+class RunTrackioLogger(Logger):
+    """A Trackio run for one qsense run, in Trackio's folder on this machine (TRACKIO_DIR); nothing leaves it.
+
+    Args:
+        project: Trackio project.
+        save_dir: the run's folder.
+        name: the run's name; None: that of `save_dir`.
+        group: runs of one group are shown together.
+
+    Raises:
+        ModuleNotFoundError: Trackio is not installed.
+    """
+
+    def __init__(self, project: str, save_dir: str = ".", name: str | None = None, group: str | None = None) -> None:
+        super().__init__()
+        if find_spec("trackio") is None:
+            raise ModuleNotFoundError("logger=trackio needs Trackio: pip install 'qsense[page]'")
+        self.project = project
+        self.run_name = name or Path(save_dir).resolve().name
+        self.group = group
+        self.run: Any = None
+
+    @property
+    def name(self) -> str:
+        return self.project
+
+    @property
+    def version(self) -> str:
+        return self.run_name
+
+    @rank_zero_only
+    def log_hyperparams(self, params: dict[str, Any]) -> None:  # type: ignore[override]
+        """Begin the run with its configuration; Trackio takes none later."""
+        import trackio
+
+        for elsewhere in ("TRACKIO_SPACE_ID", "TRACKIO_SERVER_URL", "TRACKIO_WEBHOOK_URL"):
+            os.environ.pop(elsewhere, None)
+        self.run = trackio.init(
+            self.project, self.run_name, self.group, config=params, embed=False, auto_log_gpu=False, auto_log_cpu=False
+        )
+
+    @rank_zero_only
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        """Add to the run's curves."""
+        if self.run is not None:
+            self.run.log(dict(metrics), step=step)
+
+    def log_picture(self, name: str, picture: Any) -> None:
+        """Show a picture, [height, width, 4] in bytes."""
+        import trackio
+
+        if self.run is not None:
+            self.run.log({name: trackio.Image(picture)})
+
+    def end(self) -> None:
+        """End the run; Trackio does not know of failures."""
+        if self.run is not None:
+            self.run.finish()
+            self.run = None
+
+
+def log_adc(loggers: Iterable[Logger], adc: dict[str, Any]) -> None:
+    """Keep a learned converter in every logger that has a place for one."""
+    for logger in loggers:
+        if isinstance(logger, RunWandbLogger):
+            logger.log_adc(adc)
+
+
+def log_result(loggers: Iterable[Logger], result: dict[str, Any]) -> None:
+    """Put a run's result beside its curves, where a logger has a summary: what a table of runs is made from."""
+    for logger in loggers:
+        if isinstance(logger, WandbLogger):
+            logger.experiment.summary.update(figures(result))
+        elif isinstance(logger, RunTrackioLogger):
+            logger.log_metrics(figures(result))
+
+
+def figures(result: dict[str, Any]) -> dict[str, float]:
+    """The plain numbers of a run's result by the names that its curves have.
+
+    >>> figures({"metrics": {"f1": 0.5}, "quantizer": {"gamma": [0.4, 0.3]}, "cost": {"macs": 7, "full_precision": {}}})
+    {'test/f1': 0.5, 'learned/gamma_0': 0.4, 'learned/gamma_1': 0.3, 'cost/macs': 7.0}
+    """
+    found = {f"test/{name}": value for name, value in result["metrics"].items()}
+    for name, values in result.get("quantizer", {}).items():
+        found |= {f"learned/{name}_{index}": value for index, value in enumerate(values)}
+    found |= {f"cost/{name}": value for name, value in result.get("cost", {}).items()}
+    return {name: float(value) for name, value in found.items() if isinstance(value, int | float)}
+
 
 def why_offline(timeout: float = 2.0) -> str | None:
-    """Why W&B cannot be reached (no API key, or no answer within `timeout` seconds), or None where it can."""
+    """Why a run is logged offline (WANDB_MODE says so, or W&B cannot be reached), or None where it is not."""
     if os.environ.get("WANDB_MODE") in ("offline", "disabled", "dryrun"):
         return f"WANDB_MODE={os.environ['WANDB_MODE']}"
+    return why_unreachable(timeout)
+
+
+def why_unreachable(timeout: float = 2.0) -> str | None:
+    """Why W&B cannot be reached (no API key, or no answer within `timeout` seconds), or None where it can."""
     url = urlsplit(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai"))
     host = url.hostname or ""
     if not os.environ.get("WANDB_API_KEY") and not _netrc_knows(host):
@@ -89,6 +197,8 @@ def log_figure(loggers: Iterable[Logger], name: str, figure: Figure) -> None:
     for logger in loggers:
         if isinstance(logger, WandbLogger):
             logger.log_image(f"figures/{name}", [_image(figure)])
+        elif isinstance(logger, RunTrackioLogger):
+            logger.log_picture(f"figures/{name}", _image(figure))
         elif isinstance(logger, TensorBoardLogger):
             logger.experiment.add_figure(f"figures/{name}", figure, close=False)
 
@@ -105,3 +215,5 @@ def close(loggers: Iterable[Logger], failed: bool) -> None:
         logger.finalize("failed" if failed else "success")
         if isinstance(logger, WandbLogger) and logger._experiment is not None:  # never opened: nothing to close
             logger.experiment.finish(exit_code=int(failed))
+        elif isinstance(logger, RunTrackioLogger):
+            logger.end()

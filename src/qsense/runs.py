@@ -36,7 +36,7 @@ NOT_SCIENCE = {
     "trainer": {"_target_", "accelerator", "devices", "num_nodes", "strategy", "num_sanity_val_steps", "profiler",
                 "log_every_n_steps", "enable_progress_bar", "enable_model_summary", "enable_checkpointing"},
     "data": {"cache", "num_workers", "root", "download", "url", "sha256"},
-    "callback": {"checkpoint", "trajectory", "figures", "progress", "cost", "network_figures",
+    "callback": {"checkpoint", "trajectory", "figures", "adc", "progress", "cost", "network_figures",
                  "detection_figures"},
 }  # fmt: skip
 

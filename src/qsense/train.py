@@ -10,7 +10,7 @@ import math
 import os
 import signal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -21,6 +21,12 @@ from qsense import cli, runs
 from qsense.checks import check, check_same_data, data_fingerprint
 from qsense.config import ConfigError, bits_of, choices, config_folder, run_id
 from qsense.data.recordings import DataError
+
+if TYPE_CHECKING:
+    from lightning import Trainer
+
+    from qsense.data.module import ExperimentData
+    from qsense.tasks.base import Task
 
 log = logging.getLogger(__name__)
 
@@ -79,13 +85,11 @@ def record(config: DictConfig, hydra_config: Any, folder: Path) -> float:
 
 def fit_and_test(config: DictConfig, hydra_config: Any, folder: Path) -> dict[str, Any]:
     """Train and test with whatever trainer, callbacks and loggers were configured; resume where a checkpoint stands."""
-    from lightning import Trainer
     from lightning.pytorch.callbacks import ProgressBar
 
     from qsense.build import build
-    from qsense.callbacks.cost import cost_of
     from qsense.callbacks.reseed import Reseed
-    from qsense.loggers import close
+    from qsense.loggers import close, log_result
 
     data, task = build(config)
     data.prepare_data()  # now, so that unusable data is answered before loggers and trainer start
@@ -111,9 +115,20 @@ def fit_and_test(config: DictConfig, hydra_config: Any, folder: Path) -> dict[st
         if not runs.checkpoint(folder):  # nothing was trained, or there is no checkpoint callback
             trainer.save_checkpoint(folder / runs.CHECKPOINT)
         trainer.test(task, datamodule=data, verbose=False)
+        result = result_of(config, hydra_config, task, data, trainer)
+        log_result(loggers, result)
         failed = False
     finally:
         close(loggers, failed)
+    return result
+
+
+def result_of(
+    config: DictConfig, hydra_config: Any, task: Task, data: ExperimentData, trainer: Trainer
+) -> dict[str, Any]:
+    """What a tested run records in `metrics.json`."""
+    from qsense.callbacks.cost import cost_of
+
     sensor_bits, network_bits = bits_of(config)
     return {
         "schema": 1,
