@@ -80,3 +80,10 @@ def make_cell(root: Path, score: Callable[[int, int], float], seeds: int = 3, fo
 def by_seed(*means: float) -> Callable[[int, int], float]:
     """Scores around one mean per seed: −0.06, −0.02, 0.02, 0.06 over the four folds."""
     return lambda seed, fold: means[seed] + 0.04 * (fold - 1.5)
+
+
+def running(folder: Path) -> Path:
+    """Make a run that is not finished look as if a process of another machine were at work on it."""
+    (folder / "run.json").write_text(json.dumps({"status": "running", "started": [0]}))
+    (folder / ".heartbeat").write_text(json.dumps({"owner": "1", "machine": "another:1", "pid": 1, "beat": 3}))
+    return folder

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hydra.errors import CompactHydraException
+from hydra.utils import instantiate
 from omegaconf import DictConfig
+from PIL import Image
 
-from qsense import runs
-from qsense.checks import check, check_same_data, data_fingerprint
-from qsense.config import ConfigError, config_folder, run_id, run_name
+from qsense.checks import check
+from qsense.config import ConfigError, config_folder, data_fingerprint, run_id, run_name
 
 if TYPE_CHECKING:
     from tests.conftest import Command
@@ -168,12 +169,43 @@ def test_a_callback_that_changes_training_changes_identity(composed: Compose) ->
     assert run_id(composed("callback.figures=null", "callback.progress=null")) == run_id(composed())
 
 
-def test_a_run_on_other_data_is_not_taken_for_this_one(composed: Compose, tmp_path: Path) -> None:
-    config = composed("data.dataset.subjects=3")
-    runs.start(tmp_path, "", [], data_fingerprint(config))
-    check_same_data(config, tmp_path)
-    with pytest.raises(ConfigError, match="was trained on other data"):
-        check_same_data(composed("data.dataset.subjects=4"), tmp_path)
+def test_identity_knows_the_datas_bytes(composed: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def look(root: Path) -> tuple[str | None, str]:
+        monkeypatch.setattr("qsense.config._looked_at", {})
+        config = composed("data=folder", f"data.dataset.root={root}", "task=classification")
+        return data_fingerprint(config), run_id(config)
+
+    missing = look(tmp_path / "a")
+    assert missing[0] is None
+    for part in ("train", "test"):
+        for name in ("cat", "dog"):
+            (tmp_path / "a" / part / name).mkdir(parents=True)
+            Image.new("RGB", (4, 4)).save(tmp_path / "a" / part / name / "1.png")
+    there = look(tmp_path / "a")
+    assert there[1] != missing[1]
+    assert there == look(tmp_path / "a")
+    (tmp_path / "a").rename(tmp_path / "b")
+    assert look(tmp_path / "b") == there, "where they lie is not part of it"
+    Image.new("RGB", (40, 40), "red").save(tmp_path / "b" / "train" / "cat" / "2.png")
+    assert look(tmp_path / "b")[1] != there[1]
+
+
+def test_identity_knows_the_schema(composed: Compose, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = run_id(composed())
+    monkeypatch.setattr("qsense.config.SCHEMA", 999)
+    assert run_id(composed()) != before
+
+
+@pytest.mark.parametrize("data", options("data"))
+def test_every_data_set_has_a_fingerprint(composed: Compose, data: str) -> None:
+    config = composed(f"data={data}")
+    try:
+        instantiate(config.data.dataset, _convert_="all").check()
+    except Exception as error:
+        pytest.skip(f"the data are not there: {str(error).splitlines()[0]}")
+    found = data_fingerprint(config)
+    assert found is not None
+    assert len(found) == 64
 
 
 def test_a_runs_folder_is_named_readably(composed: Compose) -> None:

@@ -11,6 +11,7 @@ import pytest
 from hydra.core.global_hydra import GlobalHydra
 
 from qsense import folds, runs
+from qsense.claims import claim
 from qsense.config import ConfigError
 
 
@@ -75,7 +76,7 @@ def test_runs_of_other_processes_are_waited_for(tmp_path: Path, monkeypatch: pyt
     claimed, looked = threading.Event(), threading.Event()
 
     def other() -> None:
-        with runs.claim(theirs):
+        with claim(theirs):
             claimed.set()
             looked.wait(10)
             finish(theirs)

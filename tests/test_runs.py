@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import stat
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -90,12 +88,31 @@ def test_a_run_remembers_its_data(tmp_path: Path) -> None:
     assert runs.fingerprint(tmp_path) == "abc"
 
 
-def test_one_process_at_a_time(tmp_path: Path) -> None:
-    code = f"from pathlib import Path; from qsense import runs\nwith runs.claim(Path({str(tmp_path)!r})): pass"
-    with runs.claim(tmp_path):
-        other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert "ClaimedError" in other.stderr
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+def test_what_a_run_says_of_itself(tmp_path: Path) -> None:
+    assert (runs.status(tmp_path), runs.seconds(tmp_path)) == ("", None)
+    runs.start(tmp_path, "", [], None)
+    assert (runs.status(tmp_path), runs.seconds(tmp_path)) == ("running", None)
+    runs.interrupt(tmp_path)
+    assert runs.status(tmp_path) == "interrupted"
+    assert 0 <= (runs.seconds(tmp_path) or -1) < 60
+    runs.start(tmp_path, "", [], None)
+    runs.finish(tmp_path, {})
+    assert runs.seconds(tmp_path) is None, "it was resumed: nobody knows how long it takes"
+    (tmp_path / "run.json").write_text("{")
+    assert runs.status(tmp_path) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "exception"),
+    [
+        ("Traceback (most recent call last):\n  File\nValueError: no\n  more\n", "ValueError: no"),
+        ("Traceback:\n  a\nKeyError: 1\n\nDuring …\n\nTraceback:\n  b\nOSError: 2\n", "OSError: 2"),
+        ("", "no message"),
+    ],
+)
+def test_the_exception_of_a_traceback(tmp_path: Path, text: str, exception: str) -> None:
+    (tmp_path / "failed.txt").write_text(text)
+    assert runs.failure(tmp_path) == exception
 
 
 def test_a_damaged_checkpoint_is_moved_aside(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import torch
 import yaml
 from tests import browser as chromium
 from tests.browser import Browser
-from tests.study_folders import by_seed, make_cell, make_run
+from tests.study_folders import by_seed, make_cell, make_run, running
 
 from qsense.quant.sensor.gamma import Gamma
 from qsense.quant.sensor.log import Log
@@ -60,8 +60,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
         learned = {"gamma": [0.3 + 0.01 * config["seed"]], "mu": [0.1]} if quant == "gamma" else {}
         more(folder, per_class={"f1_sample": {"walking": score + 0.1, NASTY: score - 0.1}}, quantizer=learned)
     make_run(root, None, quant="gamma_per_axis", failure="Traceback\nRuntimeError: loss is NaN")
-    running = make_run(root, None, quant="gamma_per_axis", fold=1)
-    (running / "run.json").write_text(json.dumps({"status": "running", "started": [0]}))
+    running(make_run(root, None, quant="gamma_per_axis", fold=1))
     gone = next(root.glob("rwhar-log-2bit-fold03-seed2-*"))
     for file in gone.iterdir():
         file.unlink()

@@ -93,10 +93,10 @@ def test_the_whole_grid_is_sound_and_as_large_as_it_says(file: Path) -> None:
 
 
 def test_an_argument_replaces_the_files_own() -> None:
-    own = arguments(FOLDER / "gamma_quant_table2.yaml", ["data=sbhar", "++seed=0", "hydra.sweeper.dry_run=true"])
+    own = arguments(FOLDER / "gamma_quant_table2.yaml", ["data=sbhar", "++seed=0", "run.dry_run=true"])
     assert own == [
         "experiment=choice(gamma_quant_har)", "quant=none,linear,gamma,gamma_per_axis", "bits=2,4",
-        "data=sbhar", "++seed=0", "hydra.sweeper.dry_run=true", "-m",
+        "data=sbhar", "++seed=0", "run.dry_run=true", "-m",
     ]  # fmt: skip
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from qsense import runs, sync
+from qsense import sync
+from qsense.claims import claim
 
 
 def attempt(run: Path, name: str = "offline-run-20250101_000000-abc") -> Path:
@@ -37,7 +38,7 @@ def test_every_attempt_is_found_once_wherever_its_run_lies(tmp_path: Path) -> No
 
 def test_a_run_that_is_being_written_is_left_for_later(tmp_path: Path) -> None:
     folder = attempt(tmp_path / "a")
-    with runs.claim(tmp_path / "a"):
+    with claim(tmp_path / "a"):
         assert sync.find([tmp_path]).running == [folder]
     assert sync.find([tmp_path]).waiting == [folder]
 

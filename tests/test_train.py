@@ -178,7 +178,7 @@ def test_a_sweep_skips_what_is_finished_and_outlives_a_failure(command: Command,
 
 
 def test_without_axes_a_sweep_takes_the_data_sets_folds_and_three_seeds(command: Command, tmp_path: Path) -> None:
-    done = command("qsense.train", "-m", "hydra.sweeper.dry_run=true", "quant=none,gamma")
+    done = command("qsense.train", "-m", "run.dry_run=true", "quant=none,gamma")
     assert done.code == 0, done.err
     folds = yaml.safe_load((Path(__file__).parents[1] / "conf/data/synthetic_imu.yaml").read_text())
     count = 2 * 3 * int(folds["hydra"]["sweeper"]["params"]["fold"].removeprefix("range(").removesuffix(")"))
@@ -382,23 +382,21 @@ def test_a_damaged_checkpoint_is_named_and_the_run_starts_anew(
 
 
 def test_a_plus_does_not_hide_a_key_from_the_sweep(command: Command) -> None:
-    done = command("qsense.train", "-m", "hydra.sweeper.dry_run=true", "++seed=7", "fold=0,1")
+    done = command("qsense.train", "-m", "run.dry_run=true", "++seed=7", "fold=0,1")
     assert "2 runs" in done.out
     assert "seed7" in done.out
     assert "seed0" not in done.out
 
 
 def test_a_grid_point_that_is_another_one_again_runs_once(command: Command) -> None:
-    done = command(
-        "qsense.train", "-m", "hydra.sweeper.dry_run=true", "quant=none,gamma", "bits=2,4", "fold=0", "seed=0"
-    )
+    done = command("qsense.train", "-m", "run.dry_run=true", "quant=none,gamma", "bits=2,4", "fold=0", "seed=0")
     assert "3 runs" in done.out
 
 
 def test_each_data_set_of_a_sweep_has_its_own_folds(command: Command, tmp_path: Path) -> None:
     axes = "data.dataset.subjects=2,3"
-    done = command("qsense.train", "-m", "hydra.sweeper.dry_run=true", axes, "fold=0,1", "seed=0")
+    done = command("qsense.train", "-m", "run.dry_run=true", axes, "fold=0,1", "seed=0")
     assert "4 runs" in done.out
-    done = command("qsense.train", "-m", "hydra.sweeper.dry_run=true", axes, "fold=2", "seed=0")
+    done = command("qsense.train", "-m", "run.dry_run=true", axes, "fold=2", "seed=0")
     assert done.code == 1
     assert "fold=2: Synthetic IMU has 2 folds" in done.err

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -16,8 +17,10 @@ from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from qsense import runs
-from qsense.checks import check, check_same_data
+from qsense.checks import check
 from qsense.config import ConfigError
+from qsense.preflight import preflight
+from qsense.standing import FAILED, FINISHED, RUNNING, TO_DO, duration, failures, overview, seconds_left, standing
 
 log = logging.getLogger(__name__)
 Job = tuple[str, ...]
@@ -29,29 +32,48 @@ class ResumableSweeper(BasicSweeper):
 
     Args:
         params: axes that the command line may override; a data set adds its folds.
-        dry_run: only list what is finished and what would run.
+        dry_run: only list what is finished, what failed and what would run, with an estimate of its time.
+        preflight: train one batch of the first run before anything is launched.
     """
 
-    def __init__(self, params: dict[str, str] | None = None, dry_run: bool = False) -> None:
+    def __init__(self, params: dict[str, str] | None = None, dry_run: bool = False, preflight: bool = False) -> None:
         super().__init__(None, params)
         self.dry_run = dry_run
+        self.preflight = preflight
 
     def sweep(self, arguments: list[str]) -> Sequence[JobReturn]:
         """Run the sweep.
 
         Raises:
-            ConfigError: a grid point cannot run (before anything is trained), or a run failed (after all others ran).
+            ConfigError: a grid point cannot run, or its preflight failed (before anything is trained), or a run ended
+                without a result (after all others ran).
         """
         folders = self.plan(arguments)
         waiting = {job: folder for job, folder in folders.items() if not runs.finished(folder)}
-        log.info("%d runs: %d finished, %d to do", len(folders), len(folders) - len(waiting), len(waiting))
+        self.tell(folders)
         if self.dry_run:
-            for folder in folders.values():
-                print(f"{'to do   ' if folder in waiting.values() else 'finished'}  {folder.name}")
             return []
-        returns = self.launch(waiting)
-        self.summarise(list(folders.values()), returns)
+        if self.preflight and waiting:
+            preflight(next(iter(waiting)))
+        returns: list[JobReturn] = []
+        stopped = ""
+        try:
+            returns = self.launch(waiting)
+        except Exception as error:  # of a launcher, as one does when a worker is killed; what it has done stays
+            stopped = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+            log.exception("the launcher gave up")
+        self.summarise(list(folders.values()), returns, stopped)
         return returns
+
+    def tell(self, folders: dict[Job, Path]) -> None:
+        """Say where the runs stand and how long the rest will take; of a dry run, each by itself."""
+        every = [standing(folder) for folder in folders.values()]
+        left = seconds_left({folder: _science(job) for job, folder in folders.items()})
+        estimate = f" · about {duration(left)} of one worker's time" if left else ""
+        log.info("%s%s", overview(every), estimate)
+        if self.dry_run:
+            for each in every:
+                print(f"{each.state:<11}  {each.folder.name}" + f"  {each.reason}" * bool(each.reason))
 
     def plan(self, arguments: list[str]) -> dict[Job, Path]:
         """Every grid point with its run's folder; each has passed `check`, and none stands there twice."""
@@ -82,8 +104,6 @@ class ResumableSweeper(BasicSweeper):
             if not checked.issuperset(repeat):  # each seed and each fold once, not each pair
                 check(config)
                 checked.update(repeat)
-            if runs.finished(folder):
-                check_same_data(config, folder)
             folders[folder.absolute()] = (*science, *repeat)
         return folders
 
@@ -113,27 +133,51 @@ class ResumableSweeper(BasicSweeper):
         began = time.monotonic()
         for number, (job, folder) in enumerate(jobs.items()):
             each = (time.monotonic() - began) / max(number, 1)
-            left = f" · about {_minutes(each * (len(jobs) - number))} left" if number else ""
+            left = f" · about {duration(each * (len(jobs) - number))} left" if number else ""
             log.info("run %d of %d%s · %s", number + 1, len(jobs), left, folder.name)
             returns += self.launcher.launch([job], initial_job_idx=number)
         return returns
 
-    def summarise(self, folders: list[Path], returns: list[JobReturn]) -> None:
-        """Print the table over the sweep's finished runs, then every failure with its log."""
+    def summarise(self, folders: list[Path], returns: Iterable[JobReturn], stopped: str) -> None:
+        """Print the table over the sweep's finished runs, then what became of the others.
+
+        Args:
+            folders: of all runs.
+            returns: what the launcher gave back.
+            stopped: why it gave up, if it did.
+        """
         from qsense.report import print_report, summarise
 
         begun = [folder for folder in folders if (folder / runs.CONFIG).is_file()]
         if begun:
             print_report(summarise(begun))
-        failed = [r for r in returns if r.status != JobStatus.COMPLETED]
-        if failed:
-            lines = [f"{len(failed)} of {len(folders)} runs failed; the same command runs only them again:"]
-            for ret in failed:
-                error = ret._return_value
-                folder = Path(str(OmegaConf.select(cast(DictConfig, ret.hydra_cfg), "hydra.runtime.output_dir")))
-                first = (str(error).splitlines() or [""])[0]
-                lines.append(f"  {folder / runs.FAILURE}\n    {type(error).__name__}: {first}")
-            raise ConfigError("\n".join(lines))
+        said = {_folder(each): _error(each) for each in returns if each.status != JobStatus.COMPLETED}
+        every = [standing(folder) for folder in folders]
+        for number, each in enumerate(every):
+            if each.state == TO_DO and each.folder in said:  # refused on its machine, it has left no folder
+                every[number] = replace(each, state=FAILED, reason=said[each.folder])
+        elsewhere = sum(each.state == RUNNING for each in every)
+        if elsewhere:
+            log.warning("%d of %d runs are being trained by other processes", elsewhere, len(every))
+        lost = [each for each in every if each.state not in (FINISHED, RUNNING)]
+        if lost:
+            lines = [f"{len(lost)} of {len(every)} runs did not finish; the same command goes on with them:"]
+            lines += [f"the launcher gave up: {stopped}"] * bool(stopped)
+            raise ConfigError("\n".join([*lines, failures(lost)]))
+
+
+def _science(job: Job) -> Job:
+    """What a run has in common with its other folds and seeds."""
+    return tuple(override for override in job if _key(override) not in REPEATS)
+
+
+def _folder(returned: JobReturn) -> Path:
+    return Path(str(OmegaConf.select(cast(DictConfig, returned.hydra_cfg), "hydra.runtime.output_dir")))
+
+
+def _error(returned: JobReturn) -> str:
+    error = returned._return_value
+    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
 
 
 def _key(override: str) -> str:
@@ -145,7 +189,3 @@ def _set_output(config: DictConfig, folder: Path) -> None:
     with read_write(config.hydra.runtime), open_dict(config.hydra.runtime):
         config.hydra.runtime.output_dir = str(folder.absolute())
     HydraConfig.instance().set_config(config)  # what `${hydra:…}` refers to
-
-
-def _minutes(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"

@@ -15,7 +15,6 @@ from omegaconf import DictConfig, OmegaConf
 
 from qsense import runs, static
 from qsense.config import Config, ConfigError, bits_of, config_folder
-from qsense.data.cache import fingerprint
 from qsense.data.recordings import DataError, signal_of
 
 
@@ -186,26 +185,6 @@ def _check_data(config: DictConfig) -> None:
 def _dataset(config: DictConfig) -> Any:
     # As a partial, so that a refused argument is raised as it is and not wrapped by Hydra.
     return instantiate(config.data.dataset, _partial_=True, _convert_="all")()
-
-
-def data_fingerprint(config: DictConfig) -> str | None:
-    """SHA-256 over the data of a configuration, or None where the data set has none; remembered in the cache."""
-    dataset = _dataset(config)
-    return fingerprint(dataset, Path(config.data.cache).expanduser()) if hasattr(dataset, "fingerprint") else None
-
-
-def check_same_data(config: DictConfig, run: Path) -> None:
-    """Refuse to take a run on other data for this one: folders are named by configuration, not by the data's bytes.
-
-    Raises:
-        ConfigError: the run was started on data of another fingerprint.
-    """
-    before = runs.fingerprint(run)
-    if before is not None and before != data_fingerprint(config):
-        raise ConfigError(
-            f"{run} was trained on other data than {config.data.dataset.get('root', 'what is configured')} holds now "
-            "(its fingerprint differs): set runs=… to another folder, or delete that run to train it anew"
-        )
 
 
 def _close(word: str, known: list[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -11,13 +12,25 @@ from typing import Any, cast
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException
+from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from qsense.runs import GROUPS, NOT_SCIENCE
+from qsense.data.cache import fingerprint
+from qsense.runs import GROUPS, NOT_SCIENCE, SCHEMA
+
+LOOK_S = 10.0  # for how long at least files are taken to be the same
 
 
 class ConfigError(CompactHydraException):
     """A configuration that cannot run; shown as its message alone, without a traceback."""
+
+
+@dataclass
+class Caution:
+    """What to do before training: `run.dry_run` only tells, `run.preflight` first tries one batch."""
+
+    dry_run: bool = False
+    preflight: bool = False
 
 
 @dataclass
@@ -35,6 +48,7 @@ class Config:
     runs: str = "runs"
     init_from: str | None = None
     threads: int | None = None
+    run: Caution = field(default_factory=Caution)
     quant: Any = None
     data: Any = None
     model: Any = None
@@ -80,14 +94,46 @@ def science(config: DictConfig) -> dict[str, Any]:
     return {"seed": config.seed, "fold": config.fold, **kept}
 
 
+def identity(config: DictConfig) -> dict[str, Any]:
+    """All that makes a run the one it is: its scientific configuration, its data's bytes, and how qsense uses them.
+
+    The code's revision is recorded and not part of it; `runs.SCHEMA` is raised where a change moves results.
+    """
+    return {"schema": SCHEMA, "data": data_fingerprint(config), **science(config)}
+
+
 def run_id(config: DictConfig) -> str:
-    """Ten hexadecimal digits of the SHA-256 over the scientific configuration: a run's identity."""
-    return _digest(science(config))
+    """Ten hexadecimal digits of the SHA-256 over a run's identity."""
+    return _digest(identity(config))
 
 
 def _digest(content: dict[str, Any]) -> str:
     text = json.dumps(content, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+def data_fingerprint(config: DictConfig) -> str | None:
+    """SHA-256 over a configuration's data, or None where there are none that can be read (`check` tells why)."""
+    node = json.dumps(OmegaConf.to_container(config.data.dataset, resolve=True), sort_keys=True)
+    began = time.monotonic()
+    if node not in _looked_at or began > _looked_at[node][1]:
+        found = _fingerprint(node, Path(config.data.get("cache") or ".").expanduser())
+        now = time.monotonic()
+        _looked_at[node] = found, now + max(LOOK_S, 50 * (now - began))
+    return _looked_at[node][0]
+
+
+# Thousands of runs are planned in a row; a look at a million files should not be taken for each.
+_looked_at: dict[str, tuple[str | None, float]] = {}
+
+
+def _fingerprint(dataset: str, cache: Path) -> str | None:
+    try:
+        built = instantiate(json.loads(dataset), _convert_="all")
+        built.check()
+        return fingerprint(built, cache)
+    except Exception:  # whatever a wrong argument or a damaged file raises: a run's name is no place to answer it
+        return None
 
 
 def choices(hydra: DictConfig) -> dict[str, Any]:
@@ -107,7 +153,7 @@ def run_name(_root_: DictConfig) -> str:
 
 def cell_name(_root_: DictConfig) -> str:
     """What the folds and seeds of one experiment have in common, as in `sbhar-gamma-2bit-6a7b8c9d0e`."""
-    alike = {key: value for key, value in science(_root_).items() if key not in ("seed", "fold")}
+    alike = {key: value for key, value in identity(_root_).items() if key not in ("seed", "fold")}
     taken = choices(cast(DictConfig, HydraConfig.get()))
     return "-".join([*_readable(_root_, taken), _digest(alike)])
 

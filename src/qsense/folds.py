@@ -28,6 +28,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from qsense import cli, runs
+from qsense.claims import ClaimedError, claim
 from qsense.config import config_folder
 from qsense.train import resolved, train
 
@@ -82,7 +83,7 @@ def grid_point(overrides: Sequence[str]) -> int:
     from qsense.loggers import close
 
     code = 1
-    with runs.claim(Path(logger.save_dir or ".")):  # so that nobody takes it for all there will be
+    with claim(Path(logger.save_dir or ".")):  # so that nobody takes it for all there will be
         try:
             code = complete(overrides, list(folders.values()), logger)
         finally:
@@ -93,9 +94,9 @@ def grid_point(overrides: Sequence[str]) -> int:
 def free(folder: Path) -> bool:
     """Whether a run is neither finished nor being trained by another process."""
     try:
-        with runs.claim(folder):
+        with claim(folder):
             return not runs.finished(folder)
-    except runs.ClaimedError:
+    except ClaimedError:
         return False
 
 

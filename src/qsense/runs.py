@@ -12,13 +12,9 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
-
-from filelock import FileLock, Timeout
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +23,7 @@ CONFIG = "config.yaml"
 RECORD = "run.json"
 FAILURE = "failed.txt"
 CHECKPOINT = Path("checkpoints") / "last.ckpt"
+SCHEMA = 2  # of a run: raise it where the same configuration on the same data gives other numbers than before
 PACKAGES = ("qsense", "torch", "lightning", "hydra-core", "omegaconf", "torchmetrics", "numpy")
 
 # The parts of a configuration that decide a run's numbers.
@@ -128,29 +125,30 @@ def fingerprint(run: Path) -> str | None:
     return _record(run).get("data_fingerprint")
 
 
+def status(run: Path) -> str:
+    """What a run last said of itself: "running", "finished", "failed" or "interrupted"; empty before it began."""
+    return str(_record(run).get("status", ""))
+
+
+def seconds(run: Path) -> float | None:
+    """How long a run took; None where it was resumed, or has not ended."""
+    record = _record(run)
+    started, ended = record.get("started"), record.get("ended")
+    return float(ended - started[0]) if ended and isinstance(started, list) and len(started) == 1 else None
+
+
+def failure(run: Path) -> str:
+    """A failed run's exception: of its last traceback, the first line after it that is not indented."""
+    lines = (run / FAILURE).read_text(encoding="utf-8", errors="replace").splitlines()
+    starts = [number for number, line in enumerate(lines) if line.startswith("Traceback")]
+    after = lines[starts[-1] + 1 :] if starts else lines
+    return next((line for line in after if line.strip() and not line[0].isspace()), "no message")
+
+
 def fail(run: Path) -> None:
     """Record the exception being handled, with its traceback."""
     write_atomically(run / FAILURE, traceback.format_exc())
     _update(run, status="failed", ended=time.time())
-
-
-class ClaimedError(RuntimeError):
-    """Another process is at work on this run."""
-
-
-@contextmanager
-def claim(run: Path) -> Iterator[None]:
-    """Hold a run's folder for this process; the operating system gives it free however the process ends.
-
-    Raises:
-        ClaimedError: another process holds it.
-    """
-    run.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(run / ".lock", timeout=0):
-            yield
-    except Timeout as error:
-        raise ClaimedError(str(run)) from error
 
 
 def sound_checkpoint(run: Path) -> Path | None:
@@ -177,8 +175,11 @@ def discard(run: Path) -> None:
 
 
 def _record(run: Path) -> dict[str, Any]:
-    path = run / RECORD
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    try:
+        record = json.loads((run / RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
 
 
 def _update(run: Path, **changes: Any) -> None:

@@ -16,7 +16,7 @@ from qsense.sweep_files import key_of, read_sweep
 USAGE = """usage: python -m qsense.sweep FILE [key=value …]
 
 The grid of a W&B sweep file as `python -m qsense.train … -m`: finished runs are skipped, interrupted ones resumed.
-An argument replaces the file's of the same key (data=sbhar seed=0), or is added to it (hydra.sweeper.dry_run=true)."""
+An argument replaces the file's of the same key (data=sbhar seed=0), or is added to it (run.dry_run=true)."""
 
 
 def arguments(file: Path, own: list[str]) -> list[str]:

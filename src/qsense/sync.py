@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from qsense import runs
+from qsense.claims import ClaimedError, claim
 
 BATCH = 50  # runs that one `wandb sync` uploads, several at a time
 
@@ -62,9 +62,9 @@ def is_open(attempt: Path) -> bool:
     if not (run / ".lock").is_file():
         return False
     try:
-        with runs.claim(run):
+        with claim(run):
             return False
-    except runs.ClaimedError:
+    except ClaimedError:
         return True
 
 

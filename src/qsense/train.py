@@ -14,13 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from qsense import cli, runs
-from qsense.checks import check, check_same_data, data_fingerprint
-from qsense.config import ConfigError, bits_of, choices, config_folder, run_id
+from qsense.checks import check
+from qsense.claims import ClaimedError, claim
+from qsense.config import ConfigError, bits_of, choices, config_folder, data_fingerprint, run_id
 from qsense.data.recordings import DataError
+from qsense.preflight import preflight
+from qsense.standing import standing
 
 if TYPE_CHECKING:
     from lightning import Trainer
@@ -34,16 +38,21 @@ log = logging.getLogger(__name__)
 def train(config: DictConfig) -> float:
     """One run: its headline metric, from its result if it is finished, else by training it from where it stands.
 
-    NaN if another process is training it.
+    NaN if another process is training it, or if it was only asked where it stands (`run.dry_run`).
     """
     hydra_config = HydraConfig.get()
     folder = Path(hydra_config.runtime.output_dir)
     try:
         check(config)
         if runs.finished(folder):
-            check_same_data(config, folder)
             log.info("already finished: %s (delete the folder to train it again)", folder)
             return headline(runs.result(folder))
+        if config.run.dry_run:
+            runs.discard(folder)
+            log.info("%s: %s", standing(folder).state, folder)
+            return math.nan
+        if config.run.preflight and hydra_config.mode == RunMode.RUN:
+            preflight(hydra_config.overrides.task)
     except ConfigError:
         runs.discard(folder)
         raise
@@ -51,18 +60,17 @@ def train(config: DictConfig) -> float:
     if os.environ.get("LOCAL_RANK", "0") != "0":
         return headline(fit_and_test(config, hydra_config, folder))
     try:
-        with runs.claim(folder):
+        with claim(folder):
             if runs.finished(folder):  # by another process, between the look above and the claim
                 return headline(runs.result(folder))
             return record(config, hydra_config, folder)
-    except runs.ClaimedError:
+    except ClaimedError:
         log.warning("%s is being trained by another process: left to it", folder)
         return math.nan
 
 
 def record(config: DictConfig, hydra_config: Any, folder: Path) -> float:
     """Train one run and record how it ended: finished, failed or interrupted."""
-    check_same_data(config, folder)
     overrides = list(hydra_config.overrides.task)
     runs.start(folder, OmegaConf.to_yaml(resolved(config, hydra_config)), overrides, data_fingerprint(config))
     try:
@@ -131,7 +139,7 @@ def result_of(
 
     sensor_bits, network_bits = bits_of(config)
     return {
-        "schema": 1,
+        "schema": runs.SCHEMA,
         "run": run_id(config),
         **choices(hydra_config),
         "dataset": data.dataset.name,

@@ -29,6 +29,9 @@ class Memory(ImageDataset):
     def check(self) -> None:
         pass
 
+    def fingerprint(self) -> str:
+        return "0" * 64
+
     def train(self) -> StoredPictures:
         return self._part(0, self.counts[0])
 

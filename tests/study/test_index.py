@@ -8,12 +8,13 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.study_folders import by_seed, make_cell, make_run
+from tests.study_folders import by_seed, make_cell, make_run, running
 
 from qsense import runs
+from qsense.claims import LONG_SILENCE_S
 from qsense.study import index
 from qsense.study.index import INDEX, gather
-from qsense.study.run import SILENCE, ReportError, read_run
+from qsense.study.run import ReportError, read_run
 
 
 @pytest.fixture
@@ -68,19 +69,18 @@ def test_unfinished_runs_are_always_looked_at(tmp_path: Path, read: list[str]) -
     assert (tmp_path / INDEX).stat() == before, "nothing new is known, so nothing is written"
 
 
-def test_a_running_run_that_changes_no_file_is_taken_for_interrupted(tmp_path: Path) -> None:
-    folder = make_run(tmp_path, None)
-    (folder / "run.json").write_text(json.dumps({"status": "running", "started": [0]}))
+def test_a_running_run_whose_heartbeat_is_silent_was_killed(tmp_path: Path) -> None:
+    folder = running(make_run(tmp_path, None))
     (run,) = gather([tmp_path])
     assert (run.status, run.reason) == ("running", "")
-    long_ago = time.time() - 3 * SILENCE
-    for file in folder.iterdir():
-        os.utime(file, (long_ago, long_ago))
+    long_ago = time.time() - 3 * LONG_SILENCE_S
+    os.utime(folder / ".heartbeat", (long_ago, long_ago))
     (run,) = gather([tmp_path])
-    assert (run.status, run.reason) == ("interrupted", "says that it is running, and has changed no file for 3 h")
-    (folder / "csv").mkdir()
-    (folder / "csv" / "metrics.csv").write_text("alive")
+    assert (run.status, run.reason[:6]) == ("interrupted", "killed")
+    (folder / ".heartbeat").touch()
     assert gather([tmp_path])[0].status == "running"
+    (folder / ".heartbeat").unlink()
+    assert gather([tmp_path])[0].status == "interrupted"
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"schema": 0}', "\x00"])

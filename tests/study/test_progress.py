@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.study_folders import by_seed, make_cell, make_run
+from tests.study_folders import by_seed, make_cell, make_run, running
 
 from qsense.study.progress import Progress, progress
 from qsense.study.summary import summarise
@@ -23,8 +23,7 @@ def test_counts_and_estimate(tmp_path: Path) -> None:
     record(make_run(tmp_path, fold=0, seed=1), seconds=9999, started=2)  # resumed: nobody knows how long it took
     make_run(tmp_path, None, fold=1, seed=1, failure="ValueError: no")
     for fold in (2, 3):
-        running = make_run(tmp_path, None, fold=fold, seed=1)
-        (running / "run.json").write_text(json.dumps({"status": "running", "started": [0]}))
+        running(make_run(tmp_path, None, fold=fold, seed=1))
     (found,) = progress(summarise([tmp_path]))
     # 2 seeds × 4 folds: 4 finished, 1 failed, 2 running (half of each is to come), 1 missing; two at a time.
     assert found == Progress("SBHAR", 4, 2, 1, 0, 1, seconds_left=60 * 3 / 2)

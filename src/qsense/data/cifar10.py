@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from qsense.data.cache import digest, file_digest
 from qsense.data.download import download as fetch
 from qsense.data.image_dataset import IMAGENET_MEAN, IMAGENET_STD, Codes, ImageDataset, Labels, StoredPictures
 from qsense.data.recordings import DataError, DataMissingError
@@ -83,6 +84,11 @@ class CIFAR10(ImageDataset):
             archive = self.root / "cifar-10-python.tar.gz"
             fetch(self.url, archive, self.sha256)
             _unpack(archive, self.root / FOLDER)
+
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) over the six batches; fetches them first, if that was asked for."""
+        self.prepare()
+        return digest(self.classes, [(name, file_digest(self._folder() / name)) for name in (*TRAIN, *TEST)])
 
     def train(self) -> StoredPictures:
         """See the base class."""

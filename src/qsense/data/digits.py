@@ -6,6 +6,7 @@ from importlib.util import find_spec
 
 import numpy as np
 
+from qsense.data.cache import digest
 from qsense.data.image_dataset import ImageDataset, Labels, StoredPictures, stratified
 from qsense.data.recordings import DataMissingError
 
@@ -39,6 +40,10 @@ class Digits(ImageDataset):
             raise DataMissingError(
                 "data=digits are scikit-learn's scans, and it is not installed: pip install scikit-learn"
             )
+
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) of what this is: scikit-learn has never changed the scans."""
+        return digest("digits", TEST_SHARE)
 
     def train(self) -> StoredPictures:
         """See the base class."""

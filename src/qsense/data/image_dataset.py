@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -92,6 +93,18 @@ class ImageDataset(ABC):
         Raises:
             DataMissingError: it is not there, and downloading was not asked for.
             DataError: it is there, but not in the layout that is expected.
+        """
+
+    def sources(self) -> tuple[Path, ...]:
+        """Files that `fingerprint()` reads, where reading them is worth remembering."""
+        return ()
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) over everything that the images depend on.
+
+        Raises:
+            DataError: as in `check`.
         """
 
     def prepare(self) -> None:  # noqa: B027 (most have nothing to fetch)

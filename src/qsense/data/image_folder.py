@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+from qsense.data.cache import digest
 from qsense.data.image_dataset import IMAGENET_MEAN, IMAGENET_STD, ImageDataset, Labels, stratified
 from qsense.data.image_files import FilePictures, class_folders, list_images
 from qsense.data.recordings import DataError, DataMissingError
@@ -82,6 +83,14 @@ class ImageFolder(ImageDataset):
         if (self.root / "train").is_dir() and self._test_folder() is None:
             raise DataError(f"{self.root} holds train, but neither test nor val beside it")
         _ = self.classes
+
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) over folders, names and sizes of the images (too many bytes to read)."""
+        found = []
+        for folder in dict.fromkeys((self._train_folder(), self._test_folder() or self._train_folder())):
+            paths, _ = list_images(folder, self.classes)
+            found.append([(path.parent.name, path.name, path.stat().st_size) for path in paths])
+        return digest(self.classes, found)
 
     def train(self) -> FilePictures:
         """See the base class."""

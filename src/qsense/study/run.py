@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,9 +12,9 @@ from typing import Any
 import yaml
 
 from qsense import runs
+from qsense.claims import alive
 
 COST = ("macs", "bops", "size_mb")
-SILENCE = 3600.0  # seconds after which a run that says "running" and changes no file is taken for interrupted
 
 
 class ReportError(ValueError):
@@ -43,6 +42,7 @@ class Run:
         seconds: from its start to its end; None where it was resumed, or is not finished.
         settings: the dotted keys of its configuration that decide its numbers, but for bits, seed and fold.
         written: when its result was written, in seconds since 1970; 0 without one.
+        fingerprint: SHA-256 over its data; None where it is not known.
     """
 
     folder: Path
@@ -65,6 +65,7 @@ class Run:
     seconds: float | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
     written: float = 0.0
+    fingerprint: str | None = None
 
     @property
     def log(self) -> Path:
@@ -126,9 +127,11 @@ def read_run(folder: Path) -> Run:
     if (folder / runs.RESULT).is_file():
         return _finished(run)
     if (folder / runs.FAILURE).is_file():
-        return replace(run, status="failed", reason=_exception(folder / runs.FAILURE))
-    if _record(folder).get("status") == "running":
-        return _running(run)
+        return replace(run, status="failed", reason=runs.failure(folder))
+    if runs.status(folder) == "running":
+        if alive(folder):
+            return replace(run, status="running", reason="")
+        return replace(run, reason="killed, or its machine failed: it says that it is running, and is not")
     return run
 
 
@@ -152,47 +155,17 @@ def _finished(run: Run) -> Run:
             },
             learned=result.get("quantizer") or {},
             cost={key: float(result["cost"][key]) for key in COST} if result.get("cost") else {},
-            seconds=_seconds(_record(run.folder)),
+            seconds=runs.seconds(run.folder),
             task=str(result["task"]),
             data=str(result["data"]),
             quant=str(result["quant"]),
             model=str(result["model"]),
             written=(run.folder / runs.RESULT).stat().st_mtime,
+            fingerprint=runs.fingerprint(run.folder),
         )
     except (AttributeError, KeyError, OSError, TypeError, ValueError) as error:
         reason = f"{runs.RESULT} cannot be read ({type(error).__name__}: {error})"
         return replace(run, status="failed", reason=reason)
-
-
-def _running(run: Run) -> Run:
-    """Running, if any of its files changed lately: a killed process cannot say that it has ended."""
-    files = (file for pattern in ("*", "*/*", "*/*/*") for file in run.folder.glob(pattern) if file.is_file())
-    latest = max(file.stat().st_mtime for file in files)
-    silent = time.time() - latest
-    if silent > SILENCE:
-        return replace(run, reason=f"says that it is running, and has changed no file for {silent / 3600:.0f} h")
-    return replace(run, status="running", reason="")
-
-
-def _record(folder: Path) -> dict[str, Any]:
-    try:
-        record = json.loads((folder / runs.RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return record if isinstance(record, dict) else {}
-
-
-def _seconds(record: Mapping[str, Any]) -> float | None:
-    started, ended = record.get("started"), record.get("ended")
-    return float(ended - started[0]) if ended and isinstance(started, list) and len(started) == 1 else None
-
-
-def _exception(file: Path) -> str:
-    """The last traceback's exception: the first line after it that is not indented."""
-    lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
-    starts = [number for number, line in enumerate(lines) if line.startswith("Traceback")]
-    after = lines[starts[-1] + 1 :] if starts else lines
-    return next((line for line in after if line.strip() and not line[0].isspace()), "no message")
 
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # 1000 configurations in a second rather than ten

@@ -272,7 +272,22 @@ def _inconsistencies(summary: Summary, kept: Sequence[Run]) -> list[str]:
                 continue
             values = dict.fromkeys(run.settings.get(key, "not set") for run in here)
             differing.append(f"{key} ({some(list(values), '; ')})")
+        if len(versions := _versions([run for run in kept if run.dataset == dataset])) > 1:
+            notes.append(f"Runs of {dataset} used {len(versions)} versions of its files (SHA-256 {some(versions)}).")
         if differing:
             number = f"{len(differing)} setting{'s' * (len(differing) > 1)}"
             notes.append(f"Rows of {dataset} also differ in {number}, see runs.csv: {some(differing)}.")
     return notes
+
+
+def _versions(here: Sequence[Run]) -> list[str]:
+    """Fingerprints of the files that runs of one data set read, the most that any one configuration of it has met."""
+    keys: dict[int, tuple[tuple[str, str], ...]] = {}
+    met: dict[tuple[tuple[str, str], ...], set[str]] = defaultdict(set)
+    for run in here:
+        if id(run.settings) not in keys:  # runs share them
+            keys[id(run.settings)] = tuple(item for item in run.settings.items() if item[0].startswith("data."))
+        if run.fingerprint:
+            met[keys[id(run.settings)]].add(run.fingerprint[:8])
+    most = max(map(len, met.values()), default=0)
+    return sorted(next((several for several in met.values() if len(several) == most), ()))

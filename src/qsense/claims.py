@@ -1,0 +1,160 @@
+"""Who is at work on a run: a lock of this machine, and a heartbeat for those that its locks do not reach."""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import os
+import platform
+import signal
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+log = logging.getLogger(__name__)
+
+LOCK, HEARTBEAT = ".lock", ".heartbeat"
+BEAT_S = 10.0  # between two beats
+NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK)  # what file systems without locks answer
+SILENCE_S = 35.0  # without a beat the owner is dead: three were missed
+LONG_SILENCE_S = 120.0  # the same where only a look is taken, as clocks may differ
+
+
+class ClaimedError(RuntimeError):
+    """Another process is at work on this run."""
+
+
+@contextmanager
+def claim(run: Path) -> Iterator[None]:
+    """Hold a run's folder for this process.
+
+    On one machine a lock decides, which the operating system gives free however the process ends. Folders that several
+    machines share may not share their locks, so the holder also writes a heartbeat. Who meets one from another machine
+    watches it: if it moves, the run is taken; if it is silent for `SILENCE_S`, its owner is dead, and the run is taken
+    over. No clocks are compared. An owner that finds its heartbeat replaced (it was suspended for too long) stops.
+
+    Raises:
+        ClaimedError: another process holds it.
+    """
+    run.mkdir(parents=True, exist_ok=True)
+    heartbeat = run / HEARTBEAT
+    with ExitStack() as held:
+        try:
+            locks_work = held.enter_context(_lock(run / LOCK))
+        except Timeout as error:
+            raise ClaimedError(str(run)) from error
+        _wait_for_silence(heartbeat, locks_work)
+        held.enter_context(_beating(heartbeat))
+        yield
+
+
+def alive(run: Path) -> bool:
+    """Whether a process is at work on a run, as far as a look tells; of other machines by this one's clock."""
+    heartbeat = run / HEARTBEAT
+    beat = _read(heartbeat)
+    if beat is None:
+        return False
+    with suppress(FileNotFoundError, PermissionError):
+        if beat["machine"] == machine():
+            try:
+                with _lock(run / LOCK) as locks_work:
+                    if locks_work:
+                        return False
+            except Timeout:
+                return True
+        return time.time() - heartbeat.stat().st_mtime < LONG_SILENCE_S
+    return False
+
+
+def machine() -> str:
+    """This machine since it was started; another container of the same host is another machine."""
+    boot = Path("/proc/sys/kernel/random/boot_id")
+    return f"{platform.node()}:{boot.read_text().strip() if boot.is_file() else ''}"
+
+
+@contextmanager
+def _lock(file: Path) -> Iterator[bool]:
+    """Hold a file's lock, if its file system has locks; yields whether it has."""
+    # A soft lock would outlive a killed process on another machine, which is what the heartbeat is for.
+    lock = FileLock(file, timeout=0, fallback_to_soft=False)
+    try:
+        lock.acquire()
+    except (NotImplementedError, OSError) as error:
+        if getattr(error, "errno", errno.ENOSYS) not in NO_LOCKS:
+            raise
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
+
+
+def _wait_for_silence(heartbeat: Path, locks_work: bool) -> None:
+    first = _read(heartbeat)
+    if first is None or (locks_work and first["machine"] == machine()):
+        return  # nobody, or one that has died: alive, it would hold the lock
+    log.info("%s is held from %s: watching whether it is alive", heartbeat.parent, first["machine"].partition(":")[0])
+    began = time.monotonic()
+    while time.monotonic() - began < SILENCE_S:
+        time.sleep(min(1.0, SILENCE_S / 10))
+        now = _read(heartbeat)
+        if now is None:  # ended in good order
+            return
+        if now != first:
+            raise ClaimedError(str(heartbeat.parent))
+    log.warning("%s: its heartbeat is silent, so its owner is dead: taken over", heartbeat.parent)
+
+
+@contextmanager
+def _beating(heartbeat: Path) -> Iterator[None]:
+    """Write a heartbeat from a thread of its own until the end."""
+    beat = {"owner": uuid.uuid4().hex, "machine": machine(), "pid": os.getpid(), "beat": 0}
+    _write(heartbeat, beat)
+    ended = threading.Event()
+
+    def work() -> None:
+        while not ended.wait(BEAT_S):
+            seen = _read(heartbeat)
+            if seen is not None and seen["owner"] != beat["owner"]:
+                log.error("%s was taken over by another process: stopping", heartbeat.parent)
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
+            beat["beat"] = int(str(beat["beat"])) + 1
+            with suppress(OSError):  # a full disk is for the run to report
+                _write(heartbeat, beat)
+
+    thread = threading.Thread(target=work, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        seen = _read(heartbeat)
+        if seen is not None and seen["owner"] == beat["owner"]:
+            heartbeat.unlink(missing_ok=True)
+
+
+def _read(heartbeat: Path) -> dict[str, Any] | None:
+    try:
+        content = json.loads(heartbeat.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError):
+        return {"owner": "", "machine": "unknown"}
+    return content if isinstance(content, dict) and {"owner", "machine"} <= set(content) else None
+
+
+def _write(heartbeat: Path, beat: dict[str, Any]) -> None:
+    """Replace it whole; unlike a result it may be lost in a crash, so nothing waits for the disk."""
+    temporary = heartbeat.with_name(f"{heartbeat.name}.{beat['owner']}")
+    temporary.write_text(json.dumps(beat), encoding="utf-8")
+    temporary.replace(heartbeat)

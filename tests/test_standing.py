@@ -1,0 +1,60 @@
+"""Where runs stand, how long the rest takes, and the table of those that did not finish."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from qsense import runs
+from qsense.claims import claim
+from qsense.standing import FAILED, Standing, failures, overview, seconds_left, standing
+
+
+def fail(folder: Path, message: str) -> None:
+    try:
+        raise ValueError(message)
+    except ValueError:
+        runs.fail(folder)
+
+
+def test_every_state(tmp_path: Path) -> None:
+    folders = {name: tmp_path / name for name in ("finished", "failed", "interrupted", "killed", "to do")}
+    for name, folder in folders.items():
+        if name != "to do":
+            runs.start(folder, "", [], None)
+    runs.finish(folders["finished"], {})
+    fail(folders["failed"], "the flux ran out")
+    runs.interrupt(folders["interrupted"])
+    (folders["interrupted"] / "train.log").write_text("a line")
+    every = [standing(folder) for folder in folders.values()]
+    assert [each.state for each in every] == list(folders)
+    assert every[1].reason == "ValueError: the flux ran out"
+    assert every[1].log == folders["failed"] / "failed.txt"
+    assert every[2].log == folders["interrupted"] / "train.log"
+    assert overview(every) == "5 runs: 1 finished, 1 failed, 1 interrupted, 1 killed, 1 to do"
+    with claim(folders["killed"]):
+        assert standing(folders["killed"]).state == "running"
+
+
+def test_the_rest_takes_as_long_as_what_is_like_it(tmp_path: Path) -> None:
+    cells: dict[Path, object] = {tmp_path / str(number): "fast" if number < 4 else "slow" for number in range(8)}
+    cells[tmp_path / "9"] = "unknown"
+    assert seconds_left(cells) is None
+    for folder, seconds in ((tmp_path / "0", 10), (tmp_path / "1", 20), (tmp_path / "4", 100)):
+        runs.start(folder, "", [], None)
+        runs.finish(folder, {})
+        record = folder / "run.json"
+        record.write_text(f'{{"status": "finished", "started": [1000], "ended": {1000 + seconds}}}')
+    # two more fast ones, three slow ones, and one of which only the overall mean is known
+    assert seconds_left(cells) == pytest.approx(2 * 15 + 3 * 100 + 130 / 3)
+
+
+def test_failures_stay_on_one_screen() -> None:
+    every = [Standing(Path(f"runs/{number}"), FAILED, f"ValueError: {number % 10}") for number in range(200)]
+    every += [Standing(Path(f"runs/oom{number}"), FAILED, "OutOfMemoryError") for number in range(300)]
+    text = failures(every)
+    assert text.splitlines()[0] == "300 × failed: OutOfMemoryError"
+    assert "… and 297 more" in text
+    assert "other reasons" in text
+    assert len(text.splitlines()) < 40
