@@ -182,6 +182,7 @@ def test_identity_knows_the_datas_bytes(composed: Compose, tmp_path: Path, monke
             (tmp_path / "a" / part / name).mkdir(parents=True)
             Image.new("RGB", (4, 4)).save(tmp_path / "a" / part / name / "1.png")
     there = look(tmp_path / "a")
+    assert there[0] is not None
     assert there[1] != missing[1]
     assert there == look(tmp_path / "a")
     (tmp_path / "a").rename(tmp_path / "b")

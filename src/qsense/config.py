@@ -99,7 +99,7 @@ def identity(config: DictConfig) -> dict[str, Any]:
 
     The code's revision is recorded and not part of it; `runs.SCHEMA` is raised where a change moves results.
     """
-    return {"schema": SCHEMA, "data": data_fingerprint(config), **science(config)}
+    return {"schema": SCHEMA, "fingerprint": data_fingerprint(config), **science(config)}
 
 
 def run_id(config: DictConfig) -> str:
