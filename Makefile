@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install train test test-fast lint format bench wheel clean
+.PHONY: help install train test test-fast test-ray lint format bench wheel clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,10 @@ test: $(STAMP)  ## all tests, the slow ones too (QSENSE_DATA=… adds those on r
 
 test-fast: $(STAMP)  ## the tests that take seconds
 	$(BIN)/python -m pytest --numprocesses auto -m "not slow"
+
+test-ray: $(STAMP)  ## a Ray cluster of two nodes on this machine, one of which dies (installs Ray)
+	test -x $(BIN)/ray || $(BIN)/python -m pip install --quiet --editable '.[dev,ray]'
+	$(BIN)/python -m pytest tests/engines/test_ray.py
 
 lint: $(STAMP)  ## ruff and mypy
 	$(BIN)/ruff check .

@@ -1,0 +1,70 @@
+"""Runs side by side on one machine: each on its share of the cores, and a killed worker costs one more start."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import joblib
+import pytest
+
+from qsense.config import config_folder
+from tests.engines.sweeps import SHORT, environment, finished, printed, start, starts, under_way, wait_until, worker_of
+
+THREADS = """
+import hydra
+import qsense.config
+from pathlib import Path
+
+@hydra.main(version_base="1.3", config_path={folder!r}, config_name="train")
+def count(config):
+    import torch
+    Path(f"threads-{{config.seed}}").write_text(str(torch.get_num_threads()))
+
+count()
+"""
+
+
+@pytest.mark.slow
+def test_each_worker_takes_its_share_of_the_cores(tmp_path: Path) -> None:
+    (tmp_path / "count.py").write_text(THREADS.format(folder=str(config_folder())))
+    free = {key: value for key, value in environment(tmp_path).items() if not key.endswith("_NUM_THREADS")}
+    line = [sys.executable, "count.py", "-m", "hydra/sweeper=basic", "hydra/launcher=workers", "seed=0,1"]
+    line += ["hydra.launcher.n_jobs=2"]
+    subprocess.run(line, cwd=tmp_path, env=free, check=True, capture_output=True, timeout=120)
+    share = max(joblib.cpu_count() // 2, 1)  # torch alone would take all of them, in each of the two
+    assert [int((tmp_path / f"threads-{seed}").read_text()) for seed in (0, 1)] == [share, share]
+
+
+@pytest.mark.slow
+def test_a_killed_worker_costs_one_more_start(tmp_path: Path) -> None:
+    options = [*SHORT, "trainer.max_epochs=25", "seed=0,1", "fold=0,1"]
+    options += ["hydra/launcher=workers", "hydra.launcher.n_jobs=2"]
+    sweep = start(tmp_path, *options)
+    # At a moment when there is something of each kind: finished runs, and one between two checkpoints.
+    wait_until(lambda: bool(finished(tmp_path) and under_way(tmp_path)), tmp_path, sweep, 120)
+    victim = under_way(tmp_path)[0]
+    worker = worker_of(victim)
+    assert worker is not None, printed(tmp_path)
+    os.kill(worker, signal.SIGKILL)
+    assert sweep.wait(60) == 1
+    said = printed(tmp_path)
+    assert "the launcher gave up: TerminatedWorkerError" in said
+    assert "did not finish; the same command goes on with them" in said
+    assert victim.name in said.rpartition("the launcher gave up")[2]  # the table of failures
+
+    before = finished(tmp_path)
+    assert before
+    assert victim.name not in before
+    again = start(tmp_path, *options)
+    assert again.wait(120) == 0, printed(tmp_path)
+    after = finished(tmp_path)
+    assert len(after) == 4
+    assert after.items() >= before.items()  # not trained again
+    begun = starts(tmp_path)
+    assert all(begun[name] == 1 for name in before)
+    assert begun[victim.name] == 2
+    assert f"resuming from {victim}" in printed(tmp_path)

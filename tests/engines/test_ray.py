@@ -1,0 +1,152 @@
+"""A Ray cluster of two nodes on this machine: one dies in the middle of a sweep, and no run is lost or trained twice.
+
+`make test-ray` installs what this needs.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+import qsense
+from tests.engines.sweeps import SHORT, environment, finished, printed, start, starts, under_way, wait_until, worker_of
+
+pytestmark = [
+    pytest.mark.engine,
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not (find_spec("ray") and find_spec("hydra_plugins.hydra_ray_launcher")),
+        reason="Ray is not installed: make test-ray",
+    ),
+]
+NODE = "QSENSE_TEST_NODE"  # in the environment of all processes of a node, so that they are found
+
+
+@dataclass
+class Cluster:
+    """Nodes with one core each, on loopback addresses of their own.
+
+    Attributes:
+        folder: where `ray start` is called, which is not where sweeps are.
+        temporary: Ray's own files; a short path, as its sockets' names are limited to 107 characters.
+        token: what tells a node from those of other clusters, and lets nobody else in.
+    """
+
+    folder: Path
+    temporary: Path
+    token: str = field(default_factory=lambda: secrets.token_hex(32))
+    address: str = "127.0.0.2:26379"
+
+    def start_node(self, number: int) -> None:
+        """Start a node; the first is the head."""
+        head = ["--head", "--port=26379", "--include-dashboard=false", f"--temp-dir={self.temporary}"]
+        line = [str(Path(sys.executable).with_name("ray")), "start", f"--node-ip-address=127.0.0.{number + 1}"]
+        line += ["--num-cpus=1", "--num-gpus=0", "--object-store-memory=100000000", "--disable-usage-stats"]
+        line += head if number == 1 else [f"--address={self.address}"]
+        variables = {**environment(self.folder), **self.variables(), NODE: f"{self.token}-{number}"}
+        variables.pop("PYTHONPATH", None)  # the sweep has to bring its own
+        done = subprocess.run(line, cwd=self.folder, env=variables, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def variables(self) -> dict[str, str]:
+        """What a user sets, at the nodes and at the sweep."""
+        return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": self.token}
+
+    def processes(self, number: int | None = None) -> list[int]:
+        """Those of a node, or of all."""
+        mark = f"{NODE}={self.token}-{number or ''}".encode()
+        found = []
+        for file in Path("/proc").glob("[0-9]*/environ"):
+            with suppress(OSError):  # one that has ended meanwhile, or another user's
+                if any(variable.startswith(mark) for variable in file.read_bytes().split(b"\0")):
+                    found.append(int(file.parts[2]))
+        return found
+
+    def kill(self, number: int | None = None) -> None:
+        """Kill a node's processes, or all, as a failing machine does."""
+        deadline = time.monotonic() + 20
+        while (processes := self.processes(number)) and time.monotonic() < deadline:
+            for process in processes:
+                with suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+            time.sleep(0.1)
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Two nodes, gone after the tests whatever happens."""
+    folder = tmp_path_factory.mktemp("ray")
+    with tempfile.TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True) as temporary:
+        nodes = Cluster(folder, Path(temporary))
+        try:
+            nodes.start_node(1)
+            nodes.start_node(2)
+            yield nodes
+        finally:
+            nodes.kill()
+
+
+def ray_sweep(cluster: Cluster, folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    """Start a sweep on the cluster."""
+    paths = {"PYTHONPATH": str(Path(qsense.__file__).parents[1])}
+    address = f"hydra.launcher.ray.init.address={cluster.address}"
+    return start(folder, *SHORT, "hydra/launcher=ray", address, *arguments, **paths, **cluster.variables())
+
+
+def test_a_node_that_dies_costs_no_run(cluster: Cluster, tmp_path: Path) -> None:
+    options = ["trainer.max_epochs=25", "seed=0,1", "fold=0,1"]
+    sweep = ray_sweep(cluster, tmp_path, *options)
+
+    def on_second_node() -> list[Path]:
+        dying = cluster.processes(2)
+        return [run for run in under_way(tmp_path) if worker_of(run) in dying]
+
+    wait_until(lambda: bool(finished(tmp_path) and on_second_node()), tmp_path, sweep, 150)
+    (victim,) = on_second_node()
+    before = finished(tmp_path)
+    cluster.kill(2)
+    assert sweep.wait(120) == 0, printed(tmp_path)  # Ray starts the lost run again, on the node that is left
+    after = finished(tmp_path)
+    assert len(after) == 4
+    assert victim.name not in before
+    assert after.items() >= before.items()  # not trained again
+    assert starts(tmp_path) == {name: 2 if name == victim.name else 1 for name in after}
+    assert "resuming from" in (victim / "train.log").read_text()
+
+    again = ray_sweep(cluster, tmp_path, *options)
+    assert again.wait(60) == 0, printed(tmp_path)
+    assert finished(tmp_path) == after
+
+
+def test_a_run_that_ray_gives_up_costs_one_more_start(cluster: Cluster, tmp_path: Path) -> None:
+    options = ["trainer.max_epochs=25", "seed=0", "fold=0,1", "hydra.launcher.ray.remote.max_retries=0"]
+    sweep = ray_sweep(cluster, tmp_path, *options)
+    wait_until(lambda: bool(under_way(tmp_path)), tmp_path, sweep, 150)
+    (victim,) = under_way(tmp_path)
+    worker = worker_of(victim)
+    assert worker is not None
+    os.kill(worker, signal.SIGKILL)
+    assert sweep.wait(120) == 1
+    said = printed(tmp_path)
+    assert "the launcher gave up: WorkerCrashedError" in said
+    assert victim.name in said.rpartition("the launcher gave up")[2]
+
+    before = finished(tmp_path)
+    again = ray_sweep(cluster, tmp_path, *options)
+    assert again.wait(150) == 0, printed(tmp_path)
+    assert len(finished(tmp_path)) == 2
+    assert finished(tmp_path).items() >= before.items()
+    assert starts(tmp_path)[victim.name] == 2
+    assert "resuming from" in (victim / "train.log").read_text()
