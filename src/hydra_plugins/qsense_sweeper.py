@@ -17,7 +17,7 @@ from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from qsense import runs
-from qsense.checks import check
+from qsense.checks import check, check_one_process
 from qsense.config import ConfigError
 from qsense.preflight import preflight
 from qsense.standing import FAILED, FINISHED, RUNNING, TO_DO, duration, failures, overview, seconds_left, standing
@@ -88,6 +88,8 @@ class ResumableSweeper(BasicSweeper):
             again = [*repeats, *(a for a in open_axes if _key(a) in REPEATS)]
             for science in self.expand([*point, *(a for a in open_axes if _key(a) not in REPEATS)]):
                 jobs |= self.repeat(science, self.expand(again))
+        if len(jobs) > 1:
+            check_one_process(self.compose(next(iter(jobs.values()))))
         return {job: folder for folder, job in jobs.items()}
 
     def repeat(self, science: Job, repeats: list[Job]) -> dict[Path, Job]:

@@ -33,6 +33,35 @@ def check(config: DictConfig) -> None:
     _check_data(config)
 
 
+def check_one_process(config: DictConfig) -> None:
+    """Refuse several devices for each run of a sweep.
+
+    Lightning starts the processes of the other devices with this process's own command line: they sweep, too, and wait
+    for each other for ever once they are out of step, as after a failed run.
+
+    Raises:
+        ConfigError: a run takes more than one device, or may.
+    """
+    trainer = config.trainer
+    devices, nodes = trainer.get("devices", "auto"), trainer.get("num_nodes", 1)
+    if nodes == 1 and _one_device(devices, trainer.get("accelerator", "auto")):
+        return
+    raise ConfigError(
+        f"trainer.devices={devices}, trainer.num_nodes={nodes}: no launcher can start several processes for each "
+        "run of a sweep. Set trainer.devices=1 and let runs go side by side (hydra/launcher=workers on this machine, "
+        "slurm or ray on a cluster), or start each run by a command of its own, without -m"
+    )
+
+
+def _one_device(devices: Any, accelerator: str) -> bool:
+    """Whether Lightning takes this for a single device: 1, "1", [3], "3," or, on a CPU, "auto"."""
+    if isinstance(devices, str) and "," in devices:
+        devices = [index for index in devices.split(",") if index.strip()]
+    if OmegaConf.is_list(devices) or isinstance(devices, list):
+        return len(devices) == 1
+    return str(devices) == "1" or (str(devices) == "auto" and accelerator == "cpu")
+
+
 def _check_root(config: DictConfig) -> None:
     allowed = [f.name for f in fields(Config)]
     for key in config:
