@@ -14,6 +14,8 @@ from pathlib import Path
 SHORT = ["data.dataset.subjects=2", "data.dataset.sessions=1", "data.dataset.minutes=2", "model.filters=4"]
 SHORT += ["model.hidden=8", "logger=none", "callback.progress=null", "callback.figures=null", "bits=2"]
 
+LONG_S = 300.0  # until a sweep counts as stuck; on a free machine all of it takes seconds
+
 
 def environment(folder: Path) -> dict[str, str]:
     """A user's environment with no data, one thread, and the cache inside `folder`."""
@@ -36,7 +38,7 @@ def printed(folder: Path) -> str:
 
 
 def wait_until(condition: Callable[[], bool], folder: Path, sweep: subprocess.Popen[bytes], seconds: float) -> None:
-    """Wait for something that a running sweep is to bring about; its end or a time-out is a failure that shows its log."""
+    """Wait for what a running sweep is to bring about; where it ends or takes too long, fail and show its log."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert sweep.poll() is None, f"the sweep ended before it was to\n{printed(folder)}"

@@ -10,9 +10,20 @@ from pathlib import Path
 
 import joblib
 import pytest
+from tests.engines.sweeps import (
+    LONG_S,
+    SHORT,
+    environment,
+    finished,
+    printed,
+    start,
+    starts,
+    under_way,
+    wait_until,
+    worker_of,
+)
 
 from qsense.config import config_folder
-from tests.engines.sweeps import SHORT, environment, finished, printed, start, starts, under_way, wait_until, worker_of
 
 THREADS = """
 import hydra
@@ -45,12 +56,12 @@ def test_a_killed_worker_costs_one_more_start(tmp_path: Path) -> None:
     options += ["hydra/launcher=workers", "hydra.launcher.n_jobs=2"]
     sweep = start(tmp_path, *options)
     # At a moment when there is something of each kind: finished runs, and one between two checkpoints.
-    wait_until(lambda: bool(finished(tmp_path) and under_way(tmp_path)), tmp_path, sweep, 120)
+    wait_until(lambda: bool(finished(tmp_path) and under_way(tmp_path)), tmp_path, sweep, LONG_S)
     victim = under_way(tmp_path)[0]
     worker = worker_of(victim)
     assert worker is not None, printed(tmp_path)
     os.kill(worker, signal.SIGKILL)
-    assert sweep.wait(60) == 1
+    assert sweep.wait(LONG_S) == 1
     said = printed(tmp_path)
     assert "the launcher gave up: TerminatedWorkerError" in said
     assert "did not finish; the same command goes on with them" in said
@@ -60,7 +71,7 @@ def test_a_killed_worker_costs_one_more_start(tmp_path: Path) -> None:
     assert before
     assert victim.name not in before
     again = start(tmp_path, *options)
-    assert again.wait(120) == 0, printed(tmp_path)
+    assert again.wait(LONG_S) == 0, printed(tmp_path)
     after = finished(tmp_path)
     assert len(after) == 4
     assert after.items() >= before.items()  # not trained again
