@@ -50,6 +50,7 @@ bench: $(STAMP)  ## measure speed: ratios from alternating runs
 	$(BIN)/python benchmarks/paa.py
 	$(BIN)/python benchmarks/coco_eval.py
 	$(BIN)/python benchmarks/report.py
+	$(BIN)/python benchmarks/sweep.py
 	$(BIN)/python benchmarks/training.py
 
 wheel: $(STAMP)  ## build dist/*.whl, which works without a checkout

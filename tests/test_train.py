@@ -162,7 +162,7 @@ def test_a_sweep_skips_what_is_finished_and_outlives_a_failure(command: Command,
 
     broken = command("qsense.train", *options)
     assert broken.code == 1
-    assert "1 of 4 runs failed" in broken.err
+    assert "1 of 4 runs did not finish; the same command goes on with them" in broken.err
     assert f"{victim}/failed.txt" in broken.err
     assert "Traceback" in (tmp_path / "runs" / victim / "failed.txt").read_text()
     finished = sorted(f.parent.name for f in (tmp_path / "runs").glob("*/metrics.json"))
@@ -172,7 +172,7 @@ def test_a_sweep_skips_what_is_finished_and_outlives_a_failure(command: Command,
     (tmp_path / "runs" / victim / "checkpoints").unlink()
     mended = command("qsense.train", *options)
     assert mended.code == 0, mended.err
-    assert "4 runs: 3 finished, 1 to do" in mended.out
+    assert "4 runs: 3 finished, 1 failed" in mended.out
     assert "gamma" in mended.out  # the table
     assert times == {name: (tmp_path / "runs" / name / "metrics.json").stat().st_mtime_ns for name in finished}
 

@@ -85,4 +85,5 @@ def quieten() -> None:
     warnings.filterwarnings("ignore", ".*Total length of .* across ranks is zero.*")  # nothing is held out
     warnings.filterwarnings("ignore", ".*recommended to use .self.log.*sync_dist=True.*")  # the scores synchronise
     warnings.filterwarnings("ignore", ".*callbacks used to create the checkpoint need to be provided.*")
+    warnings.filterwarnings("ignore", ".*`srun` command is available.*")  # a cluster's launcher starts our jobs
     warnings.filterwarnings("ignore", ".*LeafSpec.*is deprecated.*")
