@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from PIL import Image
 
 from qsense.checks import check
-from qsense.config import ConfigError, config_folder, data_fingerprint, run_id, run_name
+from qsense.config import ConfigError, config_folder, data_fingerprint, namer, run_id, run_name
 
 if TYPE_CHECKING:
     from tests.conftest import Command
@@ -250,3 +250,14 @@ def test_a_missing_argument_is_named(composed: Compose) -> None:
     config = composed("trainer.max_epochs=???")
     with pytest.raises((ConfigError, CompactHydraException), match=r"trainer\.max_epochs"):
         check(config)
+
+
+@pytest.mark.parametrize(
+    "extra", [[], ["quant=none"], ["data.validation=${seed}"], ["hydra.sweep.subdir=x-${seed}-${fold}"]]
+)
+def test_runs_of_many_seeds_and_folds_are_named_as_one_by_one(composed: Compose, extra: list[str]) -> None:
+    config = composed(*extra)
+    name = namer(config)
+    for seed, fold in ((0, 0), (1, 0), (1, 5)):
+        config.seed, config.fold = seed, fold
+        assert name() == config.hydra.sweep.subdir

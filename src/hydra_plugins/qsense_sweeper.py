@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from qsense import runs
 from qsense.checks import check, check_one_process
-from qsense.config import ConfigError
+from qsense.config import ConfigError, namer
 from qsense.preflight import preflight
 from qsense.standing import FAILED, FINISHED, RUNNING, TO_DO, duration, failures, overview, seconds_left, standing
 
@@ -97,16 +97,16 @@ class ResumableSweeper(BasicSweeper):
         folders: dict[Path, Job] = {}
         config = self.compose((*science, *repeats[0]))
         checked: set[str] = set()
+        name, parent = namer(config), Path(config.hydra.sweep.dir)
         for repeat in repeats:
             for override in repeat:
                 value = override.partition("=")[2]
                 config[_key(override)] = int(value) if value.lstrip("-").isdigit() else value
-            folder = Path(config.hydra.sweep.dir) / config.hydra.sweep.subdir
-            _set_output(config, folder)
             if not checked.issuperset(repeat):  # each seed and each fold once, not each pair
+                _set_output(config, parent / config.hydra.sweep.subdir)
                 check(config)
                 checked.update(repeat)
-            folders[folder.absolute()] = (*science, *repeat)
+            folders[(parent / name()).absolute()] = (*science, *repeat)
         return folders
 
     def expand(self, arguments: Sequence[str]) -> list[Job]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -18,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from qsense.data.cache import fingerprint
 from qsense.runs import GROUPS, NOT_SCIENCE, SCHEMA
 
+REPEATED = re.compile(r"\$\{(seed|fold)\b")
 LOOK_S = 10.0  # for how long at least files are taken to be the same
 
 
@@ -147,8 +150,26 @@ def run_name(_root_: DictConfig) -> str:
 
     Without bits where nothing is quantized: `quant=none` is the same run at any number of them.
     """
-    name = [*_readable(_root_, choices(_root_.hydra)), f"fold{_root_.fold:>02}", f"seed{_root_.seed}", run_id(_root_)]
-    return "-".join(name)
+    return _named(_root_, identity(_root_))
+
+
+def _named(config: DictConfig, own: dict[str, Any]) -> str:
+    readable = _readable(config, choices(config.hydra))
+    return "-".join([*readable, f"fold{config.fold:>02}", f"seed{config.seed}", _digest(own)])
+
+
+def namer(config: DictConfig) -> Callable[[], str]:
+    """What names a configuration's run in a sweep, however its seed and fold are changed afterwards.
+
+    Resolving a configuration takes milliseconds, which thousands of seeds and folds need not pay one by one: where
+    nothing that decides a run's numbers refers to them, only these two change in its identity.
+    """
+    subdir = OmegaConf.to_container(config.hydra.sweep, resolve=False)
+    plain = OmegaConf.to_yaml(OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"]))
+    if not isinstance(subdir, dict) or subdir["subdir"] != "${run_name:}" or REPEATED.search(plain):
+        return lambda: str(config.hydra.sweep.subdir)
+    alike = identity(config)
+    return lambda: _named(config, {**alike, "seed": config.seed, "fold": config.fold})
 
 
 def cell_name(_root_: DictConfig) -> str:
