@@ -253,7 +253,7 @@ def test_a_missing_argument_is_named(composed: Compose) -> None:
 
 
 @pytest.mark.parametrize(
-    "extra", [[], ["quant=none"], ["data.validation=${seed}"], ["hydra.sweep.subdir=x-${seed}-${fold}"]]
+    "extra", [[], ["quant=none"], ["data.dataset.seed=${seed}"], ["hydra.sweep.subdir=x-${seed}-${fold}"]]
 )
 def test_runs_of_many_seeds_and_folds_are_named_as_one_by_one(composed: Compose, extra: list[str]) -> None:
     config = composed(*extra)
