@@ -157,11 +157,14 @@ def figures(result: dict[str, Any]) -> dict[str, float]:
 
     >>> figures({"metrics": {"f1": 0.5}, "quantizer": {"gamma": [0.4, 0.3]}, "cost": {"macs": 7, "full_precision": {}}})
     {'test/f1': 0.5, 'learned/gamma_0': 0.4, 'learned/gamma_1': 0.3, 'cost/macs': 7.0}
+    >>> figures({"metrics": {}, "sensing": {"basis": "model, not measured", "kbit_s": 1.2}})
+    {'sensing/kbit_s': 1.2}
     """
     found = {f"test/{name}": value for name, value in result["metrics"].items()}
     for name, values in result.get("quantizer", {}).items():
         found |= {f"learned/{name}_{index}": value for index, value in enumerate(values)}
-    found |= {f"cost/{name}": value for name, value in result.get("cost", {}).items()}
+    for part in ("cost", "sensing"):
+        found |= {f"{part}/{name}": value for name, value in result.get(part, {}).items()}
     return {name: float(value) for name, value in found.items() if isinstance(value, int | float)}
 
 

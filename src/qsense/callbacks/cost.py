@@ -15,8 +15,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from qsense.callbacks.sensing import as_lines, sensing_of
 from qsense.data.module import ExperimentData
 from qsense.metrics.cost import FULL, Cost, LayerBits, LayerCost, count, price
+from qsense.metrics.sensing import SensingModel
 from qsense.quant.network.layers import layers
 from qsense.runs import write_atomically
 from qsense.tasks.base import Task
@@ -29,17 +31,23 @@ class CostTable(Callback):
 
     Args:
         folder: the run's.
+        sensing: prices the sensor, for two lines below the table; None: without them.
     """
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, sensing: SensingModel | None = None) -> None:
         self.file = Path(folder) / "cost.csv"
+        self.sensing = sensing
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not trainer.is_global_zero or not isinstance(pl_module, Task):
             return
-        cost = cost_of(pl_module, trainer.datamodule)  # type: ignore[attr-defined]
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        cost = cost_of(pl_module, data)
         write_atomically(self.file, as_csv(cost))
-        Console().print(as_table(cost))
+        console = Console()
+        console.print(as_table(cost))
+        if self.sensing is not None:
+            console.print(*as_lines(sensing_of(pl_module, data, self.sensing)), sep="\n", highlight=False)
 
 
 @torch.no_grad()

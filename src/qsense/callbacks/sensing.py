@@ -1,0 +1,42 @@
+"""What a run's sensor would cost: the model of `metrics/sensing.py` for the run's signal and bits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qsense.data.module import ExperimentData
+from qsense.metrics.sensing import SensingModel
+from qsense.tasks.base import Task
+
+
+def sensing_of(task: Task, data: ExperimentData, model: SensingModel) -> dict[str, Any]:
+    """See `SensingModel.compare`. An image sensor converts what the network's input holds, once per frame.
+
+    Args:
+        task: its sensor says how many bits there are; without a quantizer it delivers native ones.
+        data: set up.
+        model: the constants.
+    """
+    signal = data.signal
+    in_input = 0 if signal.rate_hz is not None else data.example().numel()
+    values_per_s = model.values_per_s(signal.channels, signal.rate_hz, in_input)
+    return model.compare(values_per_s, task.sensor.bits, signal.native_bits)
+
+
+def as_lines(sensing: dict[str, Any]) -> list[str]:
+    """For the screen: what the sensor delivers and costs, and what it would at its native bits.
+
+    >>> native = {"bits": 12, "kbit_s": 7.2, "radio_uj_s": 130.2, "adc_uj_s": 0.14008}
+    >>> sensing = {"bits": 2, "kbit_s": 1.2, "radio_uj_s": 21.7, "adc_uj_s": 0.00078, "native": native}
+    >>> print(*as_lines(sensing), sep="\\n")
+    sensor, by model: 1.2 kbit/s · radio 21.7 µJ/s · ADC 0.00078 µJ/s (2 bits)
+    at native bits: 7.2 kbit/s · radio 130 µJ/s · ADC 0.14 µJ/s (12 bits)
+    """
+
+    def words(price: dict[str, Any]) -> str:
+        return (
+            f"{price['kbit_s']:,.3g} kbit/s · radio {price['radio_uj_s']:,.3g} µJ/s · "
+            f"ADC {price['adc_uj_s']:,.3g} µJ/s ({price['bits']} bit{'s' * (price['bits'] != 1)})"
+        )
+
+    return [f"sensor, by model: {words(sensing)}", f"at native bits: {words(sensing['native'])}"]

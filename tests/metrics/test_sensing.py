@@ -1,0 +1,143 @@
+"""What a sensor costs, against figures worked out by hand from the stated constants."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qsense.config import config_folder
+from qsense.data.wear import WEAR
+from qsense.metrics.sensing import SensingModel, conversion_energy, data_rate, flash_energy
+
+CONSTANTS: dict[str, Any] = yaml.safe_load((config_folder() / "sensing" / "ble.yaml").read_text())
+CONSTANTS.pop("_target_")
+WEAR_VALUES = len(WEAR.axes) * WEAR.rate_hz  # 12 axes at 50 Hz
+FRAME = 24_000_000
+
+
+def model(**changes: Any) -> SensingModel:
+    return SensingModel(**(CONSTANTS | changes))
+
+
+BLE = model()
+rates = st.floats(1e-3, 1e12)
+bits = st.integers(1, 16)
+
+
+# ------------------------------------------------------------------------------------------------- the known figures
+
+
+def test_wear_from_twelve_bits_to_two() -> None:
+    """With ENOB = the converter's bits, and nothing sent but the codes in full packets."""
+    found = BLE.compare(WEAR_VALUES, bits=2, native_bits=None)
+    assert found["native"]["bits"] == 12
+    assert (found["native"]["kbit_s"], found["kbit_s"]) == (7.2, 1.2)
+    assert found["native"]["radio_uj_s"] == pytest.approx(130, rel=0.01)
+    assert found["radio_uj_s"] == pytest.approx(22, rel=0.02)
+    assert found["native"]["adc_uj_s"] == pytest.approx(600 * 57e-9 * 4096)  # µJ/s
+    assert found["native"]["adc_uj_s"] < 0.002 * found["native"]["radio_uj_s"], "negligible"
+    assert found["adc_uj_s"] < 1e-4 * found["radio_uj_s"], "negligible"
+    assert found["link_share"] < 0.01
+
+
+def test_a_frame_of_24_megapixels() -> None:
+    """57 fJ per step: 12 effective bits cost 5.6 mJ; at 2 bits, as at 4, the floor of 1.3 pJ is what is left."""
+    assert FRAME * conversion_energy(12, walden_fj=57, floor_pj=1.3) == pytest.approx(5.6e9, rel=0.01)  # pJ
+    for few in (1, 2, 4):
+        assert FRAME * conversion_energy(few, walden_fj=57, floor_pj=1.3) == pytest.approx(31e6, rel=0.01)
+    assert conversion_energy(5, walden_fj=57, floor_pj=1.3) > 1.3
+    per_second = model(values_per_frame=FRAME, frames_per_second=1)
+    found = per_second.compare(per_second.values_per_s(4, None, 10), bits=2, native_bits=12)
+    assert found["native"]["adc_uj_s"] == pytest.approx(5603, rel=1e-3)
+    assert found["adc_uj_s"] == pytest.approx(31.2, rel=1e-3)
+    assert found["link_share"] > 1, "Bluetooth LE carries no such frames, and says so"
+
+
+def test_a_packet_by_hand() -> None:
+    """261 bytes sent in 2088 µs at 14.4 mW, then 80 µs of answer and two gaps of 150 µs at 13.8 mW."""
+    assert BLE.packet_us == 2088 + 80 + 300
+    assert BLE.radio_nj_per_bit == pytest.approx((2088e-6 * 14.4e-3 + 380e-6 * 13.8e-3) / 1952 * 1e9)
+    assert BLE.capacity_kbit_s == pytest.approx(1952 / 2.468)
+
+
+@pytest.mark.parametrize(("n", "comparators"), [(1, 1), (2, 3), (4, 15), (8, 255)])
+def test_a_flash_converter_has_a_comparator_per_threshold(n: int, comparators: int) -> None:
+    assert flash_energy(n, comparator_fj=1000) == comparators
+
+
+def test_conversions_per_second() -> None:
+    assert BLE.values_per_s(channels=12, rate_hz=50.0, values_in_input=0) == 600
+    assert BLE.values_per_s(channels=4, rate_hz=None, values_in_input=100) == 3000
+    assert model(values_per_frame=24e6).values_per_s(4, None, 100) == 720e6
+    assert model(values_per_frame=24e6).values_per_s(12, 50.0, 0) == 600, "a time series has no frames"
+
+
+def test_a_sensor_that_is_not_quantized_delivers_its_native_bits() -> None:
+    for native, expected in ((None, 12), (8, 8)):
+        found = BLE.compare(600, bits=0, native_bits=native)
+        assert found["bits"] == expected
+        assert {name: found[name] for name in found["native"]} == found["native"]
+
+
+def test_all_constants_are_recorded_with_the_figures() -> None:
+    found = BLE.compare(600, bits=2, native_bits=None)
+    assert found["constants"] == CONSTANTS
+    assert found["basis"] == "model, not measured"
+
+
+# --------------------------------------------------------------------------------------------------------- properties
+
+
+@given(rate=rates, few=bits, many=bits)
+def test_more_bits_never_cost_less(rate: float, few: int, many: int) -> None:
+    few, many = sorted((few, many))
+    less, more = BLE.price(rate, few), BLE.price(rate, many)
+    assert all(less[name] <= more[name] for name in less)
+    if few < many:
+        assert all(less[name] < more[name] for name in ("kbit_s", "radio_uj_s", "flash_uj_s", "uj_s"))
+
+
+@given(rate=rates, factor=st.floats(1e-3, 1e3), n=bits)
+def test_costs_are_in_proportion_to_the_rate(rate: float, factor: float, n: int) -> None:
+    one, other = BLE.price(rate, n), BLE.price(factor * rate, n)
+    for name in set(one) - {"bits"}:
+        assert other[name] == pytest.approx(factor * one[name], rel=1e-9)
+    assert one["uj_s"] == one["radio_uj_s"] + one["adc_uj_s"]
+    assert data_rate(rate, n) == one["kbit_s"]
+
+
+@given(n=st.floats(0, 24), walden=st.floats(0.1, 1e4), floor=st.floats(1e-3, 1e3))
+def test_a_conversion_costs_the_floor_or_the_figure_of_merit(n: float, walden: float, floor: float) -> None:
+    energy = conversion_energy(n, walden, floor)
+    assert energy >= floor
+    assert energy == floor or math.log2(energy * 1e3 / walden) == pytest.approx(n, abs=1e-9)
+
+
+# ----------------------------------------------------------------------------------------------------------- refusals
+
+
+@pytest.mark.parametrize("name", sorted(CONSTANTS))
+@pytest.mark.parametrize("value", [0, -1, math.inf, math.nan])
+def test_a_constant_must_be_positive(name: str, value: float) -> None:
+    with pytest.raises(ValueError, match=rf"sensing\.{name}={value}: a constant of the sensing model must be positive"):
+        model(**{name: value})
+
+
+def test_native_bits_have_an_end() -> None:
+    with pytest.raises(ValueError, match=r"sensing\.native_bits=33: a sensor's codes have 1 to 32 bits"):
+        model(native_bits=33)
+
+
+def test_every_constant_in_the_file_has_its_reason() -> None:
+    lines = (config_folder() / "sensing" / "ble.yaml").read_text().splitlines()
+    stated = {line.split(":")[0]: line.partition("#")[2] for line in lines if line[:1].isalpha()}
+    assert set(CONSTANTS) <= set(stated)
+    sources = ("Assumed", "Bluetooth Core", "nRF52840", "null:")
+    lacking = [name for name in CONSTANTS if name != "supply_v" and not any(word in stated[name] for word in sources)]
+    assert lacking == []
+    assert stated["supply_v"].strip()
