@@ -68,6 +68,8 @@ WRONG = {
     "bits in words": (["bits=two"], ["bits=two", "1 to 16"]),
     "fold out of range": (["fold=99"], ["fold=99", "folds, 0 to"]),
     "negative fold": (["fold=-1"], ["fold=-1"]),
+    "impossible constant": (["sensing.tx_ma=0"], ["sensing.tx_ma=0", "must be positive"]),
+    "constant in words": (["sensing.tx_ma=much"], ["sensing.tx_ma='much'", "float"]),
     "data missing": (["data=sbhar"], ["data/sbhar", "download", "QSENSE_DATA"]),
     "model that does not fit": (
         ["model._target_=torch.nn.modules.linear.Linear"],
@@ -141,7 +143,7 @@ def test_help_lists_groups_and_options_without_torch(command: Command) -> None:
     done = command("qsense.train", "--help")
     assert done.code == 0
     assert not done.heavy
-    for group in ("quant", "data", "model", "task", "trainer", "logger", "callback", "experiment"):
+    for group in ("quant", "data", "model", "task", "trainer", "logger", "callback", "sensing", "experiment"):
         (line,) = [line for line in done.out.splitlines() if line.startswith(f"{group}: ")]
         assert line == f"{group}: {', '.join(options(group))}"
     assert "hydra/launcher: basic, workers" in done.out
@@ -150,6 +152,7 @@ def test_help_lists_groups_and_options_without_torch(command: Command) -> None:
 def test_identity_is_the_science_alone(composed: Compose) -> None:
     base = run_id(composed())
     same = ["runs=/elsewhere", "logger=none", "trainer=gpu trainer.precision=32-true", "data.cache=/x", "callback={}"]
+    same += ["sensing.walden_fj=5 sensing.native_bits=16", "~sensing"]
     for override in same:
         assert run_id(composed(*override.split(" "))) == base, override
     different = ["seed=1", "fold=1", "bits=3", "quant=linear", "quant.sensor.gamma=0.3", "model.filters=32"]
@@ -216,9 +219,10 @@ def test_a_runs_folder_is_named_readably(composed: Compose) -> None:
 
 def test_check_is_silent_on_what_can_run(composed: Compose) -> None:
     check(composed())
+    check(composed("~sensing"))
 
 
-@pytest.mark.parametrize("group", ["quant", "trainer", "logger", "callback", "task"])
+@pytest.mark.parametrize("group", ["quant", "trainer", "logger", "callback", "task", "sensing"])
 def test_every_option_of_a_group_passes_the_checks(composed: Compose, group: str) -> None:
     for option in options(group):
         check(composed(f"{group}={option}"))

@@ -30,6 +30,7 @@ def check(config: DictConfig) -> None:
     _check_model(config)
     for path, part in _parts(config):
         _check_arguments(path, part)
+    _check_sensing(config)
     _check_data(config)
 
 
@@ -190,6 +191,16 @@ def _misfit(target: str, facts: tuple[str, ...]) -> str | None:
         return None if find_spec(top) else f"there is no package '{top}'"
     refused = [fact for fact in facts if fact not in known]
     return f"it is built from {', '.join(facts)} but takes no {', '.join(refused)}" if refused else None
+
+
+def _check_sensing(config: DictConfig) -> None:
+    """Are the constants of the sensing model possible ones?"""
+    if config.sensing is None:
+        return
+    try:
+        instantiate(config.sensing, _partial_=True)()  # a partial, as below
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
 
 
 def _check_data(config: DictConfig) -> None:

@@ -57,6 +57,7 @@ class Config:
     model: Any = None
     task: Any = None
     trainer: Any = None
+    sensing: Any = None
     callback: dict[str, Any] | None = field(default_factory=dict)
     logger: dict[str, Any] | None = field(default_factory=dict)
 

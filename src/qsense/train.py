@@ -136,6 +136,7 @@ def result_of(
 ) -> dict[str, Any]:
     """What a tested run records in `metrics.json`."""
     from qsense.callbacks.cost import cost_of
+    from qsense.callbacks.sensing import sensing_of
 
     sensor_bits, network_bits = bits_of(config)
     return {
@@ -153,6 +154,7 @@ def result_of(
         **task.results(),
         "quantizer": task.sensor.trajectory(),
         "cost": cost_of(task, data).totals(),
+        **({"sensing": sensing_of(task, data, instantiate(config.sensing))} if config.sensing else {}),
         "statistics": data.statistics,
         "epochs": trainer.current_epoch,
         "steps": trainer.global_step,
