@@ -9,6 +9,9 @@ from typing import Any
 
 import yaml
 
+from qsense.config import config_folder
+from qsense.metrics.sensing import SensingModel
+
 FOLDS = 4
 
 
@@ -24,6 +27,7 @@ def make_run(
     monitor: str = "f1_sample",
     failure: str = "",
     cost: dict[str, Any] | None = None,
+    sensing: dict[str, Any] | None = None,
     **changes: dict[str, Any],
 ) -> Path:
     """A run's folder as training leaves it; `score=None`: not finished. `changes` go into the configuration."""
@@ -67,8 +71,17 @@ def make_run(
         }
         if cost is not None:
             result["cost"] = cost
+        if sensing is not None:
+            result["sensing"] = sensing
         (folder / "metrics.json").write_text(json.dumps(result))
     return folder
+
+
+def sensing(bits: int | None, values_per_s: float = 600.0, **changes: Any) -> dict[str, Any]:
+    """What a run records of its sensor by the model's constants, some of them changed."""
+    constants = yaml.safe_load((config_folder() / "sensing" / "ble.yaml").read_text()) | changes
+    model = SensingModel(**{name: value for name, value in constants.items() if name != "_target_"})
+    return model.compare(values_per_s, bits or 0, None)
 
 
 def make_cell(root: Path, score: Callable[[int, int], float], seeds: int = 3, folds: int = FOLDS, **kind: Any) -> None:

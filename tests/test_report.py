@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 from rich.console import Console
-from tests.study_folders import by_seed, make_cell, make_run
+from tests.study_folders import by_seed, make_cell, make_run, sensing
 
 from qsense.report import main, print_report, write_report
 from qsense.study.cell import Cell
@@ -450,6 +450,69 @@ def test_costs_are_columns_and_a_picture(tmp_path: Path) -> None:
         ("gamma", "", ""),
     ]
     assert {row["bops"] for row in csv.DictReader((tmp_path / "report" / "runs.csv").open())} >= {"1857600000000.0", ""}
+
+
+def test_what_sensing_costs_is_columns_and_pictures(tmp_path: Path) -> None:
+    network = cost(2e9, 0.5)
+    make_run(tmp_path / "runs", 0.5, quant="none", bits=None, cost=network, sensing=sensing(None))
+    make_run(tmp_path / "runs", 0.4, quant="gamma", bits=2, cost=network, sensing=sensing(2))
+    make_run(tmp_path / "runs", 0.4, quant="gamma", bits=2, data="rwhar", cost=network, sensing=sensing(2, 1050.0))
+    make_run(tmp_path / "runs", 0.3, quant="log", bits=2, cost=network)  # of a time when nobody priced sensors
+    summary = summarise([tmp_path / "runs"])
+    text = screen(summary)
+    heading = next(line for line in text.splitlines() if "quantizer" in line)
+    assert " ".join(heading.split()) == "quantizer RWHAR SBHAR MB GBOPs kbit/s radio µJ/s ADC µJ/s saved %"
+    table = text[: text.index("Missing")]
+    lines = {line.split()[0]: line.split() for line in table.splitlines() if line.strip()}
+    assert lines["none"][-4:] == ["7.20", "130", "0.140", "0"]
+    assert lines["gamma"][-4:] == ["1.20–2.10", "21.7–38.0", "0.000780–0.00136", "83.4"]
+    assert lines["log"][-6:] == ["0.500", "2.00", "–", "–", "–", "–"]
+    assert "by a model and not measured" in text
+    assert "of radio + ADC, against its native 12 bits" in " ".join(text.split())
+    assert "more than one radio link" not in text
+
+    written = {file.name for file in write_report(summary, tmp_path / "report")}
+    assert {"tradeoff.png", "tradeoff_rate.png", "tradeoff_energy.png"} <= written
+    markdown = (tmp_path / "report" / "report.md").read_text()
+    assert "![score against data rate](tradeoff_rate.png)" in markdown
+    assert "![score against energy of sensing](tradeoff_energy.png)" in markdown
+    assert "radio $\\mu$J/s & ADC $\\mu$J/s & saved \\% " in (tmp_path / "report" / "report.tex").read_text()
+    cells = {(row["quant"], row["dataset"]): row for row in csv.DictReader((tmp_path / "report" / "report.csv").open())}
+    gamma = cells["gamma", "SBHAR"]
+    assert (gamma["kbit_s"], gamma["native_kbit_s"], gamma["native_bits"]) == ("1.2", "7.2", "12.0")
+    assert float(gamma["saved"]) == pytest.approx(1 - float(gamma["uj_s"]) / float(gamma["native_uj_s"]))
+    assert cells["log", "SBHAR"]["kbit_s"] == ""
+    assert cells["log", "SBHAR"]["bops"] == "2000000000.0"
+
+
+def test_reports_of_runs_that_priced_no_sensor_say_nothing_of_it(tmp_path: Path) -> None:
+    make_run(tmp_path / "runs", cost=cost(2e9, 0.5))
+    summary = summarise([tmp_path / "runs"])
+    written = {file.name for file in write_report(summary, tmp_path / "report")}
+    assert "tradeoff.png" in written
+    assert not {"tradeoff_rate.png", "tradeoff_energy.png"} & written
+    assert "kbit/s" not in screen(summary)
+    make_run(tmp_path / "other", sensing=sensing(2))  # and of those that counted no network
+    summary = summarise([tmp_path / "other"])
+    assert {"tradeoff_rate.png"} <= {file.name for file in write_report(summary, tmp_path / "report")}
+    assert "GBOPs" not in screen(summary)
+
+
+def test_other_constants_and_too_much_for_a_link_are_said(tmp_path: Path) -> None:
+    make_run(tmp_path, quant="linear", sensing=sensing(2, 1e6))
+    make_run(tmp_path, quant="gamma", sensing=sensing(2, 1e6, walden_fj=5))
+    text = " ".join(screen(summarise([tmp_path])).split())
+    assert "What sensing costs was counted with different constants: walden_fj (5, 57)." in text
+    assert "Some deliver more than one radio link carries: their radio's energy is that of several." in text
+
+
+def test_a_row_over_several_costs_shows_none_of_them(tmp_path: Path) -> None:
+    make_run(tmp_path, bits=2, cost=cost(2e9, 0.5), sensing=sensing(2))
+    make_run(tmp_path, bits=4, cost=cost(2e9, 0.5), seed=1, sensing=sensing(4))
+    (cell,) = summarise([tmp_path], by=["quant"]).cells.values()
+    assert cell.cost["bops"] == 2e9
+    assert "kbit_s" not in cell.cost
+    assert cell.cost["native_kbit_s"] == 7.2
 
 
 def test_only_unfinished_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,8 +14,9 @@ import torch
 import yaml
 from tests import browser as chromium
 from tests.browser import Browser
-from tests.study_folders import by_seed, make_cell, make_run, running
+from tests.study_folders import by_seed, make_cell, make_run, running, sensing
 
+from qsense.plots.pareto import front
 from qsense.quant.sensor.gamma import Gamma
 from qsense.quant.sensor.log import Log
 from qsense.report import main
@@ -50,7 +51,8 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for quant, bits, mean in kinds:
             cost = {"macs": 1e6, "bops": 1e8 * (bits or 32), "size_mb": 0.5}
             at = mean + gain
-            make_cell(root, by_seed(at, at + 0.02, at + 0.01), quant=quant, bits=bits, data=data, cost=cost)
+            scores = by_seed(at, at + 0.02, at + 0.01)
+            make_cell(root, scores, quant=quant, bits=bits, data=data, cost=cost, sensing=sensing(bits))
     for folder in root.iterdir():
         config = yaml.safe_load((folder / "config.yaml").read_text())
         quant = config["choices"]["quant"]
@@ -161,6 +163,10 @@ def test_scores_are_those_of_the_tables(page: Browser, summary: Summary) -> None
         assert shown[summary.label(row), dataset] == f"{100 * cell.mean:.2f} ± {100 * cell.std:.2f}{marks}"
     assert shown["none", "MB"] == "0.5"
     assert shown["gamma 2 bit", "GBOPs"] == "0.2"
+    heads = ("kbit/s", "radio µJ/s", "ADC µJ/s", "saved %")
+    assert [shown["gamma 2 bit", head] for head in heads] == ["1.2", "21.7", "0.00078", "83.4"]
+    assert [shown["none", head] for head in heads] == ["7.2", "130", "0.14", "0"]
+    assert "by a model and not measured" in page.texts("#scores .note")[1]
     assert "11 of 12 runs" in page.texts("#table")[0]
     best = [text for (name, head), text in shown.items() if "gamma" in name and head in summary.datasets]
     assert sorted(page.texts("#table td.best")) == sorted(f"{text}\n12 runs" for text in best)
@@ -189,7 +195,7 @@ def test_filters_average_anew(page: Browser, summary: Summary) -> None:
     assert page.texts("#table td small")[0] == "8 runs"
     assert page.run(runs) == "95 runs, page 1 of 2"
     page.click("#filter-dataset .chip", 1)
-    assert page.texts("#table thead th") == ["Quantizer", "RWHAR", "MB", "GBOPs"]
+    assert page.texts("#table thead th")[:4] == ["Quantizer", "RWHAR", "MB", "GBOPs"]
     page.click("#filter-line .chip", 0)
     page.click("#filter-bits .chip", 0)
     assert [row for row, name in cells(page) if name == "RWHAR"] == ["linear 4 bit", "gamma 4 bit"]
@@ -224,6 +230,51 @@ def test_plots_have_a_point_per_cell_and_error_bars(page: Browser) -> None:
     )
     assert len(hollow) == 1
     assert hollow[0].startswith("log 2 bit, RWHAR")
+
+
+@CLICKING
+def test_scores_against_another_cost(page: Browser, summary: Summary) -> None:
+    script = "return [...document.querySelectorAll('#cost .panels svg')].map((svg) => svg.getAttribute('aria-label'))"
+    assert page.texts("#axis option") == ["bit operations", "data rate", "energy of sensing"]
+    assert "macro-F1, sample-wise (%) over bit operations on SBHAR" in page.run(script)
+    page.click("#axis option", 2)
+    assert page.run("return document.activeElement.id") == "axis", "one may go on with the arrow keys"
+    assert "macro-F1, sample-wise (%) over energy of sensing on SBHAR" in page.run(script)
+    assert page.texts("#cost .panels svg text")[-2] == "radio + ADC, by model (µJ/s)"
+    marks = page.run(
+        "return [...document.querySelectorAll('#cost .panels path.mark')]"
+        ".map((mark) => [mark.textContent, mark.getAttribute('opacity')])"
+    )
+    assert len(marks) == 12
+    ahead = {text for text, opacity in marks if opacity is None}
+    assert ahead == {text for text, _ in marks if text.endswith(", on the front")}
+    for name in summary.datasets:
+        cells = [(row.name, cell) for (row, other), cell in summary.cells.items() if other == name and cell.comparable]
+        best = front([cell.cost["uj_s"] for _, cell in cells], [cell.mean for _, cell in cells])
+        names = {f"{cells[i][0]}, {name}" for i in best}
+        assert {text.split(":")[0] for text in ahead if f", {name}:" in text} == names
+        assert names == {f"{quant}, {name}" for quant in ("gamma 2 bit", "gamma 4 bit", "none")}
+    assert len(page.find("#cost path.front")) == 2
+    page.click("#metric option", 2)
+    assert page.run("return document.querySelector('#axis').value") == "2", "the choice stays"
+
+
+@CLICKING
+def test_the_front_is_that_of_the_pictures(page: Browser) -> None:
+    points = [(1, 3), (1, 3), (2, 2), (2, 5), (3, 5), (4, 1), (4, 7), (0, 3)]
+    given = [{"cost": cost, "mean": mean, "place": place} for place, (cost, mean) in enumerate(points)]
+    for less in (False, True):
+        found = page.run(f"return front({json.dumps(given)}, {json.dumps(less)}).map((point) => point.place)")
+        assert found == front([cost for cost, _ in points], [mean for _, mean in points], less)
+
+
+@CLICKING
+def test_a_study_that_priced_nothing_has_no_axis(window: Browser, tmp_path: Path) -> None:
+    make_run(tmp_path / "runs")
+    window.open(write_page([summarise([tmp_path / "runs"])], tmp_path))
+    assert "None of these runs counted what a prediction or its sensor costs." in window.texts("#cost")[0]
+    assert window.texts("#table thead th") == ["Quantizer", "SBHAR"]
+    assert window.errors() == []
 
 
 @CLICKING

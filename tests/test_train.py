@@ -86,6 +86,7 @@ def test_what_a_run_leaves(command: Command, tmp_path: Path) -> None:
     assert result["bits"] == 2
     assert result["steps"] == 3
     assert set(result["metrics"]) >= {"f1_sample", "f1_window"}
+    assert (result["sensing"]["kbit_s"], result["sensing"]["native"]["kbit_s"]) == (0.3, 1.8)  # 3 axes at 50 Hz
     config = yaml.safe_load((run / "config.yaml").read_text())
     assert config["quant"]["sensor"]["bits"] == 2  # resolved
     assert config["choices"]["quant"] == "gamma"

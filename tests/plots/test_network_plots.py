@@ -7,12 +7,13 @@ import sys
 
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from qsense.plots.bands import plot_bands
 from qsense.plots.frequency import plot_frequency
 from qsense.plots.shifted import plot_shifted
-from qsense.plots.tradeoff import Point, plot_tradeoff
+from qsense.plots.tradeoff import FRONT, PALE, Point, plot_tradeoff
 from qsense.plots.weights import plot_weights
 
 
@@ -115,6 +116,24 @@ def test_bands_beside_the_network_as_it_is() -> None:
 # -------------------------------------------------------------------------------------------------------- tradeoff
 
 
+BOPS = "10⁹ bit operations"
+
+
+def front_of(ax: Axes) -> list[tuple[float, float]]:
+    """Corners of the Pareto front, without its end at the frame."""
+    (line,) = [line for line in ax.lines if line.get_label() == FRONT]
+    assert line.get_drawstyle() == "steps-post"
+    return [(x, y) for x, y in np.asarray(line.get_xydata()).tolist()][:-1]
+
+
+def strengths(ax: Axes) -> dict[tuple[float, float], float]:
+    """The opacity of each point that is drawn."""
+    drawn = [
+        line for line in ax.lines if line.get_marker() not in ("None", "_") and len(np.ravel(line.get_xdata())) == 1
+    ]
+    return {tuple(np.asarray(line.get_xydata())[0].tolist()): line.get_alpha() or 1.0 for line in drawn}
+
+
 def test_tradeoff_has_a_panel_per_data_set_and_a_line_per_quantizer() -> None:
     points = [
         Point("CIFAR-10", "none", "", 41.5, 91.6),
@@ -123,24 +142,55 @@ def test_tradeoff_has_a_panel_per_data_set_and_a_line_per_quantizer() -> None:
         Point("CIFAR-10", "fat", "3 bit", 0.39, 91.8, 0.1, complete=False),
         Point("digits", "fat", "4 bit", 0.04, 99.0),
     ]
-    figure = plot_tradeoff(points, "top-1 (%)", "FAT")
+    figure = plot_tradeoff(points, "top-1 (%)", BOPS, "FAT")
     cifar, digits = figure.axes
     assert [ax.get_title(loc="left") for ax in figure.axes] == ["CIFAR-10", "digits"]
     assert [ax.get_title(loc="right") for ax in figure.axes] == ["hollow: runs are missing", ""]
-    assert legend(figure) == ["none", "fat", "log"]
-    assert [text.get_text() for text in cifar.texts] == ["", "4 bit", "3 bit"]
-    assert cifar.texts[1].xy == pytest.approx((0.67, 92.4)), "once, above the highest"  # type: ignore[attr-defined]
+    assert legend(figure) == ["none", "fat", "log", "Pareto front"]
+    assert cifar.get_xlabel() == BOPS
+    assert [text.get_text() for text in cifar.texts] == ["4 bit", "3 bit"]
+    assert cifar.texts[0].xy == pytest.approx((0.67, 92.4)), "once, above the highest"  # type: ignore[attr-defined]
     assert cifar.get_xscale() == "log"
     hollow = [line for line in cifar.lines if line.get_markerfacecolor() == "white"]
     assert [np.asarray(line.get_xdata()).tolist() for line in hollow] == [[0.39]]
     assert len(digits.texts) == 1
     with pytest.raises(ValueError, match="no point to draw"):
-        plot_tradeoff([], "")
+        plot_tradeoff([], "", "")
+
+
+def test_tradeoff_draws_the_front_and_what_it_dominates_paler() -> None:
+    points = [
+        Point("A", "none", "", 12.0, 80.0),
+        Point("A", "gamma", "4 bit", 4.0, 78.0),
+        Point("A", "linear", "4 bit", 4.0, 70.0),
+        Point("A", "gamma", "2 bit", 2.0, 75.0),
+        Point("A", "gamma", "1 bit", 1.0, 99.0, comparable=False),
+    ]
+    (ax,) = plot_tradeoff(points, "F1", "kbit/s").axes
+    assert front_of(ax) == [(2.0, 75.0), (4.0, 78.0), (12.0, 80.0)]
+    assert {place for place, strength in strengths(ax).items() if strength == 1} == set(front_of(ax))
+    assert {place for place, strength in strengths(ax).items() if strength == PALE} == {(4.0, 70.0), (1.0, 99.0)}
+    assert ax.get_title(loc="right") == "hollow: runs are missing"
+    (ax,) = plot_tradeoff(points, "loss", "kbit/s", less=True).axes
+    assert front_of(ax) == [(2.0, 75.0), (4.0, 70.0)]
+    (ax,) = plot_tradeoff(points[-1:], "F1", "kbit/s").axes
+    assert all(line.get_label() != FRONT for line in ax.lines), "nothing is known to be ahead"
+
+
+def test_points_of_one_cost_share_their_label() -> None:
+    """Sensors of different bits before the same network: as many bit operations, and labels that would overlap."""
+    points = [Point("A", "none", "", 1.0, 90.0)]
+    points += [Point("A", "gamma", f"{bits} bit", 1.0, 60.0 + bits) for bits in (2, 8, 4)]
+    (ax,) = plot_tradeoff(points, "F1", BOPS).axes
+    (text,) = ax.texts
+    assert text.get_text() == "8 bit, 4 bit, 2 bit"
+    assert text.xy == (1.0, 68.0)  # type: ignore[attr-defined]
 
 
 def test_pictures_need_neither_pyplot_nor_torch() -> None:
     program = (
-        "import sys, qsense.plots.bands, qsense.plots.frequency, qsense.plots.shifted, qsense.plots.tradeoff, "
+        "import sys, qsense.plots.bands, qsense.plots.frequency, qsense.plots.pareto, qsense.plots.shifted, "
+        "qsense.plots.tradeoff, "
         "qsense.plots.weights; print({'torch', 'matplotlib.pyplot'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""Score against what a prediction costs."""
+"""Score against a cost, with the Pareto front."""
 
 from __future__ import annotations
 
@@ -7,9 +7,14 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
+from qsense.plots.pareto import front
 from qsense.plots.style import COLOURS, FAINT, INK, LARGE, MARKERS, NORMAL, SMALL, panels
+
+FRONT = "Pareto front"
+PALE = 0.35  # opacity of dominated points
 
 
 @dataclass(frozen=True)
@@ -20,28 +25,35 @@ class Point:
         panel: the data set.
         line: the quantizer, as written in the legend.
         label: written above the point, for example its bits.
-        gbops: 10⁹ bit operations per prediction, above 0.
+        cost: in the unit of the x-axis, above 0.
         mean: score over seeds, in the unit of the y-axis.
         std: over seeds; None where there is one seed.
         complete: whether every expected run stands behind it; hollow if not.
+        comparable: whether it averages the same folds as the others; hollow, and not on the front, if not.
     """
 
     panel: str
     line: str
     label: str
-    gbops: float
+    cost: float
     mean: float
     std: float | None = None
     complete: bool = True
+    comparable: bool = True
 
 
-def plot_tradeoff(points: Sequence[Point], label: str, title: str = "") -> Figure:
-    """Draw one panel per data set: score over bit operations (logarithmic), one line per quantizer.
+def plot_tradeoff(points: Sequence[Point], label: str, cost_label: str, title: str = "", less: bool = False) -> Figure:
+    """Draw one panel per data set: score over cost (logarithmic), one line per quantizer.
+
+    The Pareto front is a line of steps: the best score that is to be had up to a cost. Points that another one
+    dominates are paler. It goes by means alone: within their spread, points may change sides.
 
     Args:
         points: panels and lines appear in the order of their first mention.
         label: of the y-axis.
+        cost_label: of the x-axis.
         title: of the figure.
+        less: whether a lower score is better.
 
     Raises:
         ValueError: nothing to draw.
@@ -53,21 +65,24 @@ def plot_tradeoff(points: Sequence[Point], label: str, title: str = "") -> Figur
     figure, axes = panels(len(names), 3.6, 3.1, columns=3)
     shown = {}
     for ax, name in zip(axes, names, strict=True):
+        all_here = [point for point in points if point.panel == name]
+        ahead = _front(all_here, less)
         for order, line in enumerate(lines):
-            here = [point for point in points if (point.panel, point.line) == (name, line)]
+            here = [point for point in all_here if point.line == line]
             if here:
-                shown[line] = _line(ax, sorted(here, key=lambda point: point.gbops), order)
-        _labels(ax, [point for point in points if point.panel == name])
-        _axis(ax, [point.gbops for point in points if point.panel == name])
+                shown[line] = _line(ax, sorted(here, key=lambda point: point.cost), order, ahead)
+        _labels(ax, all_here)
+        _axis(ax, [point.cost for point in all_here], cost_label)
+        shown[FRONT] = _steps(ax, ahead)
         ax.set_title(name, fontsize=NORMAL, color=INK, loc="left")
-        if any(point.panel == name and not point.complete for point in points):
+        if not all(point.complete and point.comparable for point in all_here):
             ax.set_title("hollow: runs are missing", fontsize=SMALL, color=INK, loc="right")
     axes[0].set_ylabel(label, fontsize=NORMAL, color=INK)
     figure.legend(
-        handles=[shown[line] for line in lines],
-        labels=lines,
+        handles=[shown[line] for line in (*lines, FRONT)],
+        labels=[*lines, FRONT],
         loc="outside lower center",
-        ncols=min(len(lines), 4 if len(names) > 1 else 2),
+        ncols=min(len(lines) + 1, 4 if len(names) > 1 else 2),
         fontsize=SMALL,
         frameon=False,
         labelcolor=INK,
@@ -77,27 +92,43 @@ def plot_tradeoff(points: Sequence[Point], label: str, title: str = "") -> Figur
     return figure
 
 
-def _line(ax: Axes, points: Sequence[Point], order: int):  # type: ignore[no-untyped-def]
+def _front(points: Sequence[Point], less: bool) -> list[Point]:
+    able = [point for point in points if point.comparable]
+    return [able[i] for i in front([point.cost for point in able], [point.mean for point in able], less)]
+
+
+def _line(ax: Axes, points: Sequence[Point], order: int, ahead: Sequence[Point]) -> Line2D:
     colour, marker = COLOURS[order % len(COLOURS)], MARKERS[(order + order // len(COLOURS)) % len(MARKERS)]
-    x, y = [point.gbops for point in points], [point.mean for point in points]
-    ax.errorbar(x, y, [point.std or 0.0 for point in points], color=colour, linewidth=1.1, capsize=2.5, elinewidth=1)
+    ax.plot([point.cost for point in points], [point.mean for point in points], color=colour, linewidth=1.1, alpha=PALE)
     for point in points:
-        face = colour if point.complete else "white"
-        ax.plot(point.gbops, point.mean, marker=marker, markersize=5, color=colour, markerfacecolor=face)
-    return ax.plot([], [], color=colour, linewidth=1.1, marker=marker, markersize=5)[0]
+        strength = 1.0 if point in ahead else PALE
+        face = colour if point.complete and point.comparable else "white"
+        ax.errorbar(
+            point.cost, point.mean, point.std, color=colour, capsize=2.5, elinewidth=1, marker=marker,
+            markersize=5, markerfacecolor=face, alpha=strength,
+        )  # fmt: skip
+    return Line2D([], [], color=colour, linewidth=1.1, marker=marker, markersize=5)
+
+
+def _steps(ax: Axes, ahead: Sequence[Point]) -> Line2D:
+    """The front, on to the right end of the panel: what costs more there scores no better."""
+    if ahead:
+        x, y = [point.cost for point in ahead], [point.mean for point in ahead]
+        x, y = [*x, ax.get_xlim()[1]], [*y, y[-1]]
+        ax.plot(x, y, color=INK, linewidth=0.9, drawstyle="steps-post", label=FRONT, zorder=1)
+    return Line2D([], [], color=INK, linewidth=0.9)
 
 
 def _labels(ax: Axes, points: Sequence[Point]) -> None:
-    """One above the points that share it and their cost, as quantizers of the same bits do."""
-    tops: dict[tuple[str, str], Point] = {}
-    for point in points:
-        place = point.label, f"{point.gbops:.3g}"
-        if place not in tops or point.mean + (point.std or 0) > tops[place].mean + (tops[place].std or 0):
-            tops[place] = point
-    for point in tops.values():
+    """One above the points that share a cost, as quantizers of the same bits do, with all their labels from the top."""
+    places: dict[str, list[Point]] = {}
+    for point in sorted(points, key=_top, reverse=True):
+        if point.label:
+            places.setdefault(f"{point.cost:.3g}", []).append(point)
+    for here in places.values():
         ax.annotate(
-            point.label,
-            (point.gbops, point.mean + (point.std or 0)),
+            ", ".join(dict.fromkeys(point.label for point in here)),
+            (here[0].cost, _top(here[0])),
             xytext=(0, 5),
             textcoords="offset points",
             ha="center",
@@ -107,13 +138,17 @@ def _labels(ax: Axes, points: Sequence[Point]) -> None:
     ax.margins(y=0.12)
 
 
-def _axis(ax: Axes, gbops: Sequence[float]) -> None:
+def _top(point: Point) -> float:
+    return point.mean + (point.std or 0)
+
+
+def _axis(ax: Axes, costs: Sequence[float], label: str) -> None:
     ax.set_xscale("log")
-    low, high = min(gbops), max(gbops)
+    low, high = min(costs), max(costs)
     ax.set_xlim(low / 1.6, high * 1.9)
     few = high / low < 20
     ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if few else (1,)))
     ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     ax.xaxis.set_minor_formatter(NullFormatter())
-    ax.set_xlabel("10⁹ bit operations per prediction", fontsize=NORMAL, color=INK)
+    ax.set_xlabel(label, fontsize=NORMAL, color=INK)
     ax.grid(color=FAINT, linewidth=0.5)

@@ -20,7 +20,7 @@ class Cell:
         num_folds: folds of the data set.
         seeds: the seeds seen in the report; every fold of each is expected.
         comparable: whether each seed averages the same folds as the rest of the column.
-        cost: of its runs, like `Run.cost`; they have the same network at the same bits.
+        cost: of its runs, like `Run.cost`, as far as they agree.
     """
 
     scores: Mapping[tuple[int, int], float]

@@ -7,15 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from qsense.runs import write_atomically
+from qsense.study.costs import Axis, axes
 from qsense.study.rows import Row
 from qsense.study.run import varying
 from qsense.study.screen import INCOMPARABLE, INCOMPLETE, axis, costs, legend, marks, score, sections, texts, title
 from qsense.study.summary import Summary
+from qsense.study.words import lower_is_better
 
 
 def write_report(summary: Summary, out: Path, others: Sequence[Summary] = ()) -> list[Path]:
     """Write report.md, report.csv (one line per cell), runs.csv (one per run), report.tex and scores.png into `out`;
-    and tradeoff.png where runs know what their networks cost.
+    and tradeoff*.png, score against each cost that runs know of.
 
     Scores in report.csv are in the unit that its column `unit` states (percent, like the papers' tables); those in
     runs.csv are as measured. Without a finished run only runs.csv and report.md are written.
@@ -35,10 +37,14 @@ def write_report(summary: Summary, out: Path, others: Sequence[Summary] = ()) ->
     if summary.cells:
         scores_png(summary, out / "scores.png")
         written.append(out / "scores.png")
-    if any(cell.cost for cell in summary.cells.values()):
-        _tradeoff_png(summary, out / "tradeoff.png")
-        written.append(out / "tradeoff.png")
+    for cost in _axes(summary):
+        _tradeoff_png(summary, cost, out / cost.picture)
+        written.append(out / cost.picture)
     return written
+
+
+def _axes(summary: Summary) -> list[Axis]:
+    return axes(cell.cost for cell in summary.cells.values())
 
 
 def _markdown(every: Sequence[Summary]) -> str:
@@ -50,8 +56,8 @@ def _markdown(every: Sequence[Summary]) -> str:
             lines += [*_markdown_table(each), ""]
     if summary.cells:
         lines += [_escaped(" ".join(legend(summary))), "", "![scores](scores.png)", ""]
-        if any(cell.cost for cell in summary.cells.values()):
-            lines += ["![score against cost](tradeoff.png)", ""]
+        for cost in _axes(summary):
+            lines += [f"![score against {cost.name}]({cost.picture})", ""]
     else:
         lines += ["No run has finished yet.", ""]
     for name, items in sections(summary).items():
@@ -88,7 +94,7 @@ def _latex(summary: Summary) -> str:
         "% \\usepackage{booktabs}",
         "\\begin{tabular}{l" + "c" * (by_bits + len(summary.datasets) + len(columns)) + "}",
         "\\toprule",
-        " & ".join(["Quantizer", *["Bits"] * by_bits, *map(_tex, summary.datasets), *columns]) + " \\\\",
+        " & ".join(["Quantizer", *["Bits"] * by_bits, *map(_tex, (*summary.datasets, *columns))]) + " \\\\",
         "\\midrule",
     ]
     before: Row | None = None
@@ -126,7 +132,7 @@ def _tex(text: str) -> str:
     'gamma\\\\_per\\\\_axis $\\\\cdot$ lr=1 \\\\%'
     """
     special = {**{c: f"\\{c}" for c in "_%&#${}"}, "\\": "\\textbackslash{}", "~": "\\textasciitilde{}"}
-    special |= {"^": "\\textasciicircum{}", "·": "$\\cdot$"}
+    special |= {"^": "\\textasciicircum{}", "·": "$\\cdot$", "µ": "$\\mu$"}
     return "".join(special.get(c, c) for c in text)
 
 
@@ -225,18 +231,18 @@ def scores_png(summary: Summary, path: Path, heading: str = "") -> None:
     save(plot_scores(list(points()), axis(summary), heading), path)
 
 
-def _tradeoff_png(summary: Summary, path: Path) -> None:
+def _tradeoff_png(summary: Summary, cost: Axis, path: Path) -> None:
     from qsense.plots.style import save
     from qsense.plots.tradeoff import Point, plot_tradeoff
 
     def points() -> Iterator[Point]:
         scale = 100 if summary.percent else 1
         for (row, dataset), cell in summary.cells.items():
-            if cell.cost:
+            if cell.cost.get(cost.key, 0) > 0:
                 bits = "" if row.bits is None else f"{row.bits} bit"
                 std = None if cell.std is None else scale * cell.std
-                complete = cell.complete and cell.comparable
+                at = cell.cost[cost.key] / cost.unit
                 name = _without_bits(summary, row)
-                yield Point(dataset, name, bits, cell.cost["bops"] / 1e9, scale * cell.mean, std, complete)
+                yield Point(dataset, name, bits, at, scale * cell.mean, std, cell.complete, cell.comparable)
 
-    save(plot_tradeoff(list(points()), axis(summary)), path)
+    save(plot_tradeoff(list(points()), axis(summary), cost.label, less=lower_is_better(summary.metric)), path)

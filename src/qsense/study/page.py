@@ -14,12 +14,13 @@ from typing import Any
 
 from qsense.runs import write_atomically
 from qsense.study import published
+from qsense.study.costs import axes, columns, explained
 from qsense.study.progress import dataset_names, progress
 from qsense.study.rows import Row
 from qsense.study.run import Run
-from qsense.study.screen import costs, sections
+from qsense.study.screen import sections
 from qsense.study.summary import Summary
-from qsense.study.words import duration, metric_name, percent
+from qsense.study.words import duration, lower_is_better, metric_name, percent
 
 ASSETS = files("qsense") / "study" / "assets"
 SCRIPTS = ("numbers.js", "charts.js", "page.js")
@@ -63,9 +64,14 @@ def contents(every: Sequence[Summary]) -> dict[str, Any]:
     place_of_row = {row: place for place, row in enumerate(rows)}
     place_of_dataset = {name: place for place, name in enumerate(datasets)}
     lists = sections(summary)
+    costs = [cell.cost for cell in summary.cells.values()]
+    shown, drawn = columns(costs), axes(costs)
+    needed = dict.fromkeys([*(column.key for column in shown), *(axis.key for axis in drawn)])
     return {
         "made": time.strftime("%Y-%m-%d %H:%M"),
-        "metrics": [{"key": m, "name": metric_name(m), "percent": percent(m), "less": "loss" in m} for m in metrics],
+        "metrics": [
+            {"key": m, "name": metric_name(m), "percent": percent(m), "less": lower_is_better(m)} for m in metrics
+        ],
         "datasets": [
             {
                 "name": name,
@@ -78,10 +84,17 @@ def contents(every: Sequence[Summary]) -> dict[str, Any]:
         "seeds": sorted({run.seed for run in summary.runs if run.seed >= 0}),
         "rows": [_row(summary, row) for row in rows],
         "costs": [
-            [place_of_row[row], place_of_dataset[name], _short(cell.cost["bops"] / 1e9), _short(cell.cost["size_mb"])]
+            {
+                "row": place_of_row[row],
+                "dataset": place_of_dataset[name],
+                **{key: _short(cell.cost[key]) for key in needed if key in cell.cost},
+            }
             for (row, name), cell in summary.cells.items()
             if cell.cost
         ],
+        "columns": [vars(column) for column in shown],
+        "axes": [vars(axis) for axis in drawn],
+        "legend": explained(costs),
         "runs": [
             {
                 "row": place_of_row[summary.rows_of_runs[run.folder]],
@@ -128,7 +141,6 @@ def contents(every: Sequence[Summary]) -> dict[str, Any]:
             if run.status != "finished"
         ],
         "lists": {name: lines for name, lines in lists.items() if name not in ("Not finished", "Pictures")},
-        "by_cost": bool(costs(summary)),
     }
 
 

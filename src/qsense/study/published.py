@@ -277,7 +277,7 @@ def costs_and_gammas(runs: Mapping[Place, Sequence[Run]]) -> list[str]:
     for (row, dataset), several in runs.items():
         run = several[0]
         size = sizes.get((run.model, run.quant, str(run.bits or 32)))
-        if dataset == "ImageNet" and size is not None and run.cost:
+        if dataset == "ImageNet" and size is not None and "size_mb" in run.cost:
             lines[
                 f"{run.model}, {row.name}: {rounded(run.cost['size_mb'])} MB (paper {size['size_mb']}), "
                 f"{rounded(run.cost['bops'] / 1e9)} GBOPs (paper {size['bops_g']})"

@@ -14,7 +14,8 @@ import yaml
 from qsense import runs
 from qsense.claims import alive
 
-COST = ("macs", "bops", "size_mb")
+COST = ("macs", "bops", "size_mb")  # of the network
+SENSING = ("kbit_s", "radio_uj_s", "adc_uj_s", "flash_uj_s", "uj_s", "link_share")  # of the sensor
 
 
 class ReportError(ValueError):
@@ -38,7 +39,10 @@ class Run:
         metrics: what the last test measured.
         per_class: the same by class, {metric: {class: score}}.
         learned: the quantizer's learned values, one per axis.
-        cost: what its network costs per prediction: "macs", "bops", "size_mb"; empty where nobody counted.
+        cost: what its network costs per prediction ("macs", "bops", "size_mb") and what its sensor would per second
+            (`SENSING`, "native_bits", "native_kbit_s", "native_uj_s", and "saved", the share of the latter); without
+            what nobody counted.
+        constants: what the sensor's figures are made from; empty without any.
         seconds: from its start to its end; None where it was resumed, or is not finished.
         settings: the dotted keys of its configuration that decide its numbers, but for bits, seed and fold.
         written: when its result was written, in seconds since 1970; 0 without one.
@@ -62,6 +66,7 @@ class Run:
     per_class: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     learned: Mapping[str, Sequence[float]] = field(default_factory=dict)
     cost: Mapping[str, float] = field(default_factory=dict)
+    constants: Mapping[str, float | None] = field(default_factory=dict)
     seconds: float | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
     written: float = 0.0
@@ -154,7 +159,8 @@ def _finished(run: Run) -> Run:
                 for metric, classes in (result.get("per_class") or {}).items()
             },
             learned=result.get("quantizer") or {},
-            cost={key: float(result["cost"][key]) for key in COST} if result.get("cost") else {},
+            cost=_cost(result),
+            constants=(result.get("sensing") or {}).get("constants", {}),
             seconds=runs.seconds(run.folder),
             task=str(result["task"]),
             data=str(result["data"]),
@@ -166,6 +172,16 @@ def _finished(run: Run) -> Run:
     except (AttributeError, KeyError, OSError, TypeError, ValueError) as error:
         reason = f"{runs.RESULT} cannot be read ({type(error).__name__}: {error})"
         return replace(run, status="failed", reason=reason)
+
+
+def _cost(result: Mapping[str, Any]) -> dict[str, float]:
+    cost = {key: float(result["cost"][key]) for key in COST} if result.get("cost") else {}
+    if sensing := result.get("sensing"):
+        native = sensing["native"]
+        cost |= {key: float(sensing[key]) for key in SENSING}
+        cost |= {f"native_{key}": float(native[key]) for key in ("bits", "kbit_s", "uj_s")}
+        cost["saved"] = 1 - sensing["uj_s"] / native["uj_s"]
+    return cost
 
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # 1000 configurations in a second rather than ten

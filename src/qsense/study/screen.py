@@ -12,6 +12,7 @@ from rich.table import Table
 
 from qsense.study import published
 from qsense.study.cell import Cell
+from qsense.study.costs import columns, explained
 from qsense.study.rows import Row
 from qsense.study.run import Run
 from qsense.study.summary import Summary
@@ -53,8 +54,7 @@ def legend(summary: Summary) -> list[str]:
         texts.append(f"{INCOMPLETE} Runs are missing.")
     if not all(cell.comparable for cell in cells):
         texts.append(f"{INCOMPARABLE} Averages other folds than the rest of its column: not comparable.")
-    if any(cell.cost for cell in cells):
-        texts.append("MB, GBOPs: the network's weights, and 10⁹ bit operations per prediction.")
+    texts += explained(cell.cost for cell in cells)
     if summary.published:
         texts.append("paper: the published figure, ours − it, and that ÷ √(our std² + the paper's²).")
     if any(beside.differs for beside in summary.published.values()):
@@ -63,20 +63,18 @@ def legend(summary: Summary) -> list[str]:
 
 
 def costs(summary: Summary) -> dict[str, dict[Row, str]]:
-    """Columns of what a prediction costs, {heading: {row: text}}; none where no run counted it.
+    """Columns of what rows cost, {heading: {row: text}}; only those that some run has a figure for.
 
-    Data sets of other channels or classes make other networks: "0.29–0.41" over the columns of the report.
+    Data sets of other channels or classes make other networks and data rates: "0.29–0.41" over the report's columns.
     """
-    if not any(cell.cost for cell in summary.cells.values()):
-        return {}
-    columns: dict[str, dict[Row, str]] = {}
-    for heading, key, unit in (("MB", "size_mb", 1.0), ("GBOPs", "bops", 1e9)):
-        columns[heading] = {}
+    texts: dict[str, dict[Row, str]] = {}
+    for column in columns(cell.cost for cell in summary.cells.values()):
+        texts[column.heading] = {}
         for row in summary.rows:
-            here = (cell.cost for (other, _), cell in summary.cells.items() if other == row and cell.cost)
-            texts = [rounded(cost[key] / unit) for cost in sorted(here, key=lambda cost: cost[key])]
-            columns[heading][row] = "–".join(dict.fromkeys([texts[0], texts[-1]])) if texts else "–"
-    return columns
+            here = [cell.cost for (other, _), cell in summary.cells.items() if other == row and column.key in cell.cost]
+            found = [rounded(value / column.unit) for value in sorted(cost[column.key] for cost in here)]
+            texts[column.heading][row] = "–".join(dict.fromkeys([found[0], found[-1]])) if found else "–"
+    return texts
 
 
 def sections(summary: Summary) -> dict[str, list[str]]:
@@ -149,15 +147,15 @@ def print_report(summary: Summary, console: Console | None = None, others: Seque
 def _table(summary: Summary) -> Table:
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("quantizer", overflow="fold")
-    columns = costs(summary)
-    for heading in (*map(escape, summary.datasets), *columns):
+    priced = costs(summary)
+    for heading in (*map(escape, summary.datasets), *priced):
         table.add_column(heading, justify="right")
     for row in summary.rows:
         cells = []
         for dataset in summary.datasets:
             first, *rest = texts(summary, row, dataset)
             cells.append("\n".join([first, *(f"[dim]{line}[/dim]" for line in rest)]))
-        table.add_row(escape(summary.short_label(row)), *cells, *(column[row] for column in columns.values()))
+        table.add_row(escape(summary.short_label(row)), *cells, *(column[row] for column in priced.values()))
     return table
 
 

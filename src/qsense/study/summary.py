@@ -10,6 +10,7 @@ from pathlib import Path
 
 from qsense import runs
 from qsense.study.cell import Cell
+from qsense.study.costs import common
 from qsense.study.index import gather
 from qsense.study.published import Beside, against_paper, costs_and_gammas
 from qsense.study.rows import Place, Row, full_keys, rows_by, rows_of
@@ -142,7 +143,7 @@ def table(found: Sequence[Run], metric: str | None = None, by: Sequence[str] = (
     # A row of one's own choice may average over settings: the runs of each setting are counted once.
     alike = rows_of(scored)
     kept, said = _once(alike, scored, metric)
-    notes += said
+    notes += said + _constants(kept)
     rows: Mapping[Path, Row] = alike
     if by:
         rows = rows_by(kept, full_keys(found, by))
@@ -177,18 +178,18 @@ def _seeds(found: Sequence[Run]) -> tuple[int, ...]:
 def _cells(kept: Sequence[Run], rows: Mapping[Path, Row], metric: str, seeds: tuple[int, ...]) -> dict[Place, Cell]:
     scores: dict[Place, dict[tuple[int, int], list[float]]] = defaultdict(lambda: defaultdict(list))
     num_folds: dict[Place, int] = {}
-    costs: dict[Place, Mapping[str, float]] = {}
+    costs: dict[Place, list[Mapping[str, float]]] = defaultdict(list)
     for run in kept:
         place = rows[run.folder], run.dataset
         scores[place][run.seed, run.fold].append(run.metrics[metric])
         num_folds[place] = max(num_folds.get(place, 0), run.num_folds)
-        costs[place] = costs.get(place) or run.cost
+        costs[place].append(run.cost)
     cells = {
         place: Cell(
             {at: sum(several) / len(several) for at, several in each.items()},
             num_folds[place],
             seeds,
-            cost=costs[place],
+            cost=common(costs[place]),
         )
         for place, each in scores.items()
     }
@@ -254,6 +255,16 @@ def _averaged(kept: Sequence[Run], rows: Mapping[Path, Row], alike: Mapping[Path
             if len(values) > 1:
                 texts.add(f"{key} ({some(sorted(values))})")
     return [f"Rows average over {some(sorted(texts))}."] if texts else []
+
+
+def _constants(kept: Sequence[Run]) -> list[str]:
+    """Which constants of the sensing model differ between runs: their figures compare constants, and not sensors."""
+    values: dict[str, set[str]] = defaultdict(set)
+    for run in kept:
+        for name, value in run.constants.items():
+            values[name].add(str(value))
+    differing = [f"{name} ({some(sorted(found))})" for name, found in sorted(values.items()) if len(found) > 1]
+    return [f"What sensing costs was counted with different constants: {some(differing)}."] if differing else []
 
 
 def _inconsistencies(summary: Summary, kept: Sequence[Run]) -> list[str]:

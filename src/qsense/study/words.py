@@ -29,7 +29,12 @@ def metric_name(metric: str) -> str:
 
 def percent(metric: str) -> bool:
     """Whether a metric is shown times 100, like the papers' (all but losses)."""
-    return "loss" not in metric
+    return not lower_is_better(metric)
+
+
+def lower_is_better(metric: str) -> bool:
+    """Whether less of a metric is better: of losses alone."""
+    return "loss" in metric
 
 
 def some(texts: Sequence[str], separator: str = ", ") -> str:

@@ -3,6 +3,7 @@
 
 const NAMESPACE = "http://www.w3.org/2000/svg";
 const COLOURS = 7;
+const FAINT = 0.35; // opacity of what is dominated
 const DASHES = ["", "6 3", "2 3", "8 3 2 3"];
 
 function node(parent, tag, attributes = {}, text = null) {
@@ -76,7 +77,7 @@ function range(points, about = 7) {
 }
 
 // A shape per line, so that colour is not alone in telling lines apart.
-function marker(svg, x, y, order, hollow, title) {
+function marker(svg, x, y, order, hollow, title, faint = false) {
   const shapes = [
     (r) => `M${x - r},${y}a${r},${r} 0 1,0 ${2 * r},0a${r},${r} 0 1,0 ${-2 * r},0`,
     (r) => `M${x - r},${y - r}h${2 * r}v${2 * r}h${-2 * r}z`,
@@ -86,24 +87,32 @@ function marker(svg, x, y, order, hollow, title) {
   ];
   const mark = node(svg, "path", {
     class: "mark", d: shapes[order % shapes.length](4), stroke: colour(order), "stroke-width": 1.6,
-    fill: hollow ? "var(--paper)" : colour(order),
+    fill: hollow ? "var(--paper)" : colour(order), opacity: faint ? FAINT : null,
   });
   node(mark, "title", {}, title);
 }
 
-// Points of one line: {x, mean, std, complete, title}, x in pixels; joined, with error bars.
-function series(chart, points, order) {
+// Points of one line: {x, mean, std, complete, title, faint}, x in pixels; joined (faintly, if asked), with error bars.
+function series(chart, points, order, faintly = false) {
   const { svg, at } = chart;
   const path = points.map((point, i) => `${i ? "L" : "M"}${point.x},${at.y(point.mean)}`).join("");
-  node(svg, "path", { d: path, fill: "none", stroke: colour(order), "stroke-width": 1.6, "stroke-dasharray": dash(order) });
+  node(svg, "path", { d: path, fill: "none", stroke: colour(order), "stroke-width": 1.6, "stroke-dasharray": dash(order), opacity: faintly ? FAINT : null });
   for (const point of points) {
     if (point.std) {
       const [low, high] = [at.y(point.mean - point.std), at.y(point.mean + point.std)];
       const bar = `M${point.x},${low}V${high}M${point.x - 4},${low}h8M${point.x - 4},${high}h8`;
-      node(svg, "path", { d: bar, stroke: colour(order), "stroke-width": 1.3, class: "errorbar" });
+      node(svg, "path", { d: bar, stroke: colour(order), "stroke-width": 1.3, class: "errorbar", opacity: point.faint ? FAINT : null });
     }
-    marker(svg, point.x, at.y(point.mean), order, !point.complete, point.title);
+    marker(svg, point.x, at.y(point.mean), order, !point.complete, point.title, point.faint);
   }
+}
+
+// A Pareto front, {cost, mean} from the cheapest on: steps, to the right end of the panel.
+function steps(chart, ahead) {
+  if (!ahead.length) return;
+  const { svg, at, right } = chart;
+  const path = ahead.map((point, i) => (i ? `H${at.x(point.cost)}V${at.y(point.mean)}` : `M${at.x(point.cost)},${at.y(point.mean)}`));
+  node(svg, "path", { class: "front", d: `${path.join("")}H${right}` });
 }
 
 // A level across the panel, for what has no place on its horizontal axis.

@@ -47,6 +47,17 @@ function cellsOf(runs, value, study, seeds) {
   return cells;
 }
 
+// The points {cost, mean} that no other dominates, from the cheapest on; of equal ones each.
+function front(points, less) {
+  const better = (a, b) => (less ? a.mean < b.mean : a.mean > b.mean);
+  const found = [];
+  for (const point of [...points].sort((a, b) => a.cost - b.cost || (less ? a.mean - b.mean : b.mean - a.mean))) {
+    const last = found[found.length - 1];
+    if (!last || better(point, last) || (point.cost === last.cost && point.mean === last.mean)) found.push(point);
+  }
+  return found;
+}
+
 // The transfer curve of a run in unit coordinates, of one of its channels: u → z, or null where it is beyond the range.
 function transfer(curve, channel, bipolar) {
   if (curve.kind === "power") {

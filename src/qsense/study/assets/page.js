@@ -8,7 +8,7 @@ const LINES = [...new Set(study.rows.map((row) => row.line))];
 const orderOf = (line) => LINES.indexOf(line);
 const bitsName = (bits) => (bits == null ? "no ADC bits" : `${bits} bit`);
 
-const state = { metric: 0, off: { dataset: new Set(), line: new Set(), bits: new Set(), seed: new Set() }, text: "", page: 0, sort: { by: 0, down: false } };
+const state = { metric: 0, axis: 0, off: { dataset: new Set(), line: new Set(), bits: new Set(), seed: new Set() }, text: "", page: 0, sort: { by: 0, down: false } };
 
 const metric = () => study.metrics[state.metric];
 const value = (run) => run.scores[state.metric];
@@ -104,12 +104,11 @@ function progressSection(box) {
 
 function scoresSection(box, runs, cells) {
   const datasets = present(runs, "dataset");
-  const costs = new Map(study.costs.map(([row, dataset, gbops, mb]) => [`${row}/${dataset}`, { gbops, mb }]));
   const table = node(node(box, "div", { class: "scroll" }), "table", { id: "table" });
   const head = node(node(table, "thead"), "tr");
   node(head, "th", { scope: "col" }, "Quantizer");
   for (const dataset of datasets) node(head, "th", { scope: "col" }, study.datasets[dataset].name);
-  if (study.by_cost) for (const name of ["MB", "GBOPs"]) node(head, "th", { scope: "col" }, name);
+  for (const { heading } of study.columns) node(head, "th", { scope: "col" }, heading);
   const body = node(table, "tbody");
   const best = new Map();
   for (const cell of [...cells.values()].filter((each) => each.comparable)) {
@@ -132,12 +131,10 @@ function scoresSection(box, runs, cells) {
       const paper = study.published.find((each) => each.metric === metric().key && each.row === row && each.dataset === dataset);
       if (paper) node(data, "small", { title: paper.differs }, paper.text);
     }
-    if (study.by_cost) {
-      for (const name of ["mb", "gbops"]) {
-        const found = [...new Set(datasets.map((dataset) => costs.get(`${row}/${dataset}`)?.[name]).filter((each) => each != null))].sort((a, b) => a - b);
-        const texts = [...new Set([found[0], found[found.length - 1]].filter((each) => each != null).map((each) => Number(each.toPrecision(3)).toString()))];
-        node(line, "td", {}, texts.join("–") || "–");
-      }
+    for (const { key: what, unit } of study.columns) {
+      const found = [...new Set(datasets.map((dataset) => costOf(row, dataset, what)).filter((each) => each != null))].sort((a, b) => a - b);
+      const texts = [...new Set([found[0], found[found.length - 1]].filter((each) => each != null).map((each) => Number((each / unit).toPrecision(3)).toString()))];
+      node(line, "td", {}, texts.join("–") || "–");
     }
   }
   node(box, "p", { class: "note", style: "margin-top:.6rem" }, legendOf(cells));
@@ -150,8 +147,11 @@ function legendOf(cells) {
   if (all.some((cell) => !cell.complete)) parts.push("* Runs are missing.");
   if (all.some((cell) => !cell.comparable)) parts.push("† Averages other folds than the rest of its column: not comparable.");
   if (study.published.some((each) => each.differs)) parts.push("‡ The paper's figure, on another protocol.");
-  return parts.join(" ");
+  return [...parts, ...study.legend].join(" ");
 }
+
+const COSTS = new Map(study.costs.map((cost) => [`${cost.row}/${cost.dataset}`, cost]));
+const costOf = (row, dataset, what) => COSTS.get(`${row}/${dataset}`)?.[what];
 
 function bitsSection(box, runs, cells) {
   const bits = [...new Set(present(runs, "row").map((row) => study.rows[row].bits).filter((each) => each != null))].sort((a, b) => a - b);
@@ -183,27 +183,41 @@ function bitsSection(box, runs, cells) {
 }
 
 function costSection(box, runs, cells) {
-  const costs = new Map(study.costs.map(([row, dataset, gbops]) => [`${row}/${dataset}`, gbops]));
+  if (!study.axes.length) {
+    node(box, "p", { class: "note" }, "None of these runs counted what a prediction or its sensor costs.");
+    return;
+  }
+  const axis = study.axes[state.axis];
+  const choice = node(box, "p");
+  node(choice, "label", { class: "label", for: "axis" }, "Cost");
+  const select = node(choice, "select", { id: "axis" });
+  study.axes.forEach((each, place) => node(select, "option", { value: place }, each.name));
+  select.value = state.axis;
+  select.addEventListener("change", () => { state.axis = Number(select.value); redraw("cost"); document.getElementById("axis").focus(); });
   const panels = node(box, "div", { class: "panels" });
   const used = new Set();
   for (const dataset of present(runs, "dataset")) {
-    const here = [...cells.values()].filter((cell) => cell.dataset === dataset && costs.get(`${cell.row}/${dataset}`) > 0);
+    const here = [...cells.values()]
+      .filter((cell) => cell.dataset === dataset && costOf(cell.row, dataset, axis.key) > 0)
+      .map((cell) => ({ cell, cost: costOf(cell.row, dataset, axis.key) / axis.unit, mean: scaled(cell).mean }));
     if (!here.length) continue;
     const name = study.datasets[dataset].name;
-    const gbops = here.map((cell) => costs.get(`${cell.row}/${dataset}`));
-    const [low, high] = [Math.min(...gbops) / 1.6, Math.max(...gbops) * 1.6];
-    const x = { low, high, log: true, ticks: logTicks(low, high), label: "10⁹ bit operations per prediction" };
-    const chart = panel(panels, name, `${axisLabel()} over cost on ${name}`, x, { ...range(here.map(scaled)), label: axisLabel() });
-    for (const [line, several] of grouped(here, (cell) => study.rows[cell.row].line)) {
+    const all = here.map((each) => each.cost);
+    const [low, high] = [Math.min(...all) / 1.6, Math.max(...all) * 1.6];
+    const x = { low, high, log: true, ticks: logTicks(low, high), label: axis.label };
+    const chart = panel(panels, name, `${axisLabel()} over ${axis.name} on ${name}`, x, { ...range(here.map(({ cell }) => scaled(cell))), label: axisLabel() });
+    const ahead = front(here.filter(({ cell }) => cell.comparable), metric().less);
+    steps(chart, ahead);
+    for (const [line, several] of grouped(here, ({ cell }) => study.rows[cell.row].line)) {
       used.add(line);
-      const points = several
-        .map((cell) => ({ cell, cost: costs.get(`${cell.row}/${dataset}`) }))
-        .sort((a, b) => a.cost - b.cost)
-        .map(({ cell, cost }) => ({ ...scaled(cell), x: chart.at.x(cost), title: `${study.rows[cell.row].label}, ${name}: ${plusMinus(cell)} at ${cost.toPrecision(3)} GBOPs` }));
-      series(chart, points, orderOf(line));
+      const points = several.sort((a, b) => a.cost - b.cost).map((point) => ({
+        ...scaled(point.cell), x: chart.at.x(point.cost), faint: !ahead.includes(point),
+        title: `${study.rows[point.cell.row].label}, ${name}: ${plusMinus(point.cell)} at ${point.cost.toPrecision(3)} ${axis.short}${ahead.includes(point) ? ", on the front" : ""}`,
+      }));
+      series(chart, points, orderOf(line), true);
     }
   }
-  if (!used.size) node(box, "p", { class: "note" }, "None of these runs counted what a prediction costs.");
+  if (!used.size) node(box, "p", { class: "note" }, `None of these runs knows its ${axis.name}.`);
   key(box, LINES.filter((line) => used.has(line)), orderOf);
 }
 
@@ -377,7 +391,7 @@ const SECTIONS = {
   progress: ["Progress", "What the study's folders tell. Cells of which no run has been begun are not known here.", progressSection, false],
   scores: ["Scores", "Mean over folds per seed, then mean ± standard deviation over seeds.", scoresSection, true],
   bits: ["Score against bits", "Error bars: ± one standard deviation over seeds. Hollow or dotted: runs are missing.", bitsSection, true],
-  cost: ["Score against cost", "Bit operations of the network per prediction, logarithmic.", costSection, true],
+  cost: ["Score against cost", "Logarithmic. Steps: the Pareto front, the best mean up to a cost; what another point beats in both is paler. The sensor's figures are a model's and not measured.", costSection, true],
   curves: ["Learned curves", "Every run's transfer curve, before rounding to its levels; point at one to see whose it is.", curvesSection, true],
   classes: ["By class", "Means over seeds and folds.", classesSection, true],
   folds: ["By fold", "One fold is one subject in activity recognition. Means over seeds.", foldsSection, true],
