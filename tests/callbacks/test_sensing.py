@@ -11,7 +11,7 @@ import torch
 import yaml
 
 from qsense.callbacks.cost import CostTable
-from qsense.callbacks.sensing import sensing_of
+from qsense.callbacks.sensing import as_lines, sensing_of
 from qsense.config import config_folder
 from qsense.data.detection import DetectionDataModule
 from qsense.data.har import HARDataModule
@@ -72,6 +72,7 @@ def test_frames_count_what_the_network_is_given(tmp_path: Path) -> None:
     assert found["native"]["bits"] == data.signal.native_bits
     whole = sensing_of(task, data, model(values_per_frame=24e6, frames_per_second=1))
     assert whole["native"]["adc_uj_s"] == pytest.approx(24e6 * 57e-9 * 2 ** whole["native"]["bits"])
+    assert "96,000 kbit/s · radio of 121 links 1,736" in as_lines(whole)[0], "Bluetooth LE carries no such frames"
 
 
 def test_below_the_table_on_the_screen(

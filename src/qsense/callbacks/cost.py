@@ -47,7 +47,8 @@ class CostTable(Callback):
         console = Console()
         console.print(as_table(cost))
         if self.sensing is not None:
-            console.print(*as_lines(sensing_of(pl_module, data, self.sensing)), sep="\n", highlight=False)
+            for line in as_lines(sensing_of(pl_module, data, self.sensing)):
+                console.print(line, highlight=False, soft_wrap=True)
 
 
 @torch.no_grad()

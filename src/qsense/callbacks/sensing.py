@@ -26,17 +26,26 @@ def sensing_of(task: Task, data: ExperimentData, model: SensingModel) -> dict[st
 def as_lines(sensing: dict[str, Any]) -> list[str]:
     """For the screen: what the sensor delivers and costs, and what it would at its native bits.
 
-    >>> native = {"bits": 12, "kbit_s": 7.2, "radio_uj_s": 130.2, "adc_uj_s": 0.14008}
-    >>> sensing = {"bits": 2, "kbit_s": 1.2, "radio_uj_s": 21.7, "adc_uj_s": 0.00078, "native": native}
-    >>> print(*as_lines(sensing), sep="\\n")
+    >>> native = {"bits": 12, "kbit_s": 7.2, "radio_uj_s": 130.2, "adc_uj_s": 0.14008, "link_share": 0.0091}
+    >>> price = {"bits": 2, "kbit_s": 1.2, "radio_uj_s": 21.7, "adc_uj_s": 0.00078, "link_share": 0.0015}
+    >>> print(*as_lines({**price, "native": native}), sep="\\n")
     sensor, by model: 1.2 kbit/s · radio 21.7 µJ/s · ADC 0.00078 µJ/s (2 bits)
     at native bits: 7.2 kbit/s · radio 130 µJ/s · ADC 0.14 µJ/s (12 bits)
     """
 
     def words(price: dict[str, Any]) -> str:
+        links = f" of {_short(price['link_share'])} links" if price["link_share"] > 1 else ""
         return (
-            f"{price['kbit_s']:,.3g} kbit/s · radio {price['radio_uj_s']:,.3g} µJ/s · "
-            f"ADC {price['adc_uj_s']:,.3g} µJ/s ({price['bits']} bit{'s' * (price['bits'] != 1)})"
+            f"{_short(price['kbit_s'])} kbit/s · radio{links} {_short(price['radio_uj_s'])} µJ/s · "
+            f"ADC {_short(price['adc_uj_s'])} µJ/s ({price['bits']} bit{'s' * (price['bits'] != 1)})"
         )
 
     return [f"sensor, by model: {words(sensing)}", f"at native bits: {words(sensing['native'])}"]
+
+
+def _short(value: float) -> str:
+    """
+    >>> _short(1736616.4), _short(0.00078), _short(130.2)
+    ('1,736,616', '0.00078', '130')
+    """
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"

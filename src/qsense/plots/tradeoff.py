@@ -82,7 +82,7 @@ def plot_tradeoff(points: Sequence[Point], label: str, cost_label: str, title: s
         handles=[shown[line] for line in (*lines, FRONT)],
         labels=[*lines, FRONT],
         loc="outside lower center",
-        ncols=min(len(lines) + 1, 4 if len(names) > 1 else 2),
+        ncols=min(len(lines) + 1, 5 if len(names) > 1 else 2),
         fontsize=SMALL,
         frameon=False,
         labelcolor=INK,
