@@ -121,10 +121,11 @@ def outcome(job: Any, config: DictConfig) -> JobReturn:
 
     try:
         return cast(JobReturn, ray.get(job))
-    except ray.exceptions.RayError as error:  # its process or node died once too often, or could not start it
+    except ray.exceptions.RayError as error:
         overrides = list(config.hydra.overrides.task)
         lost = JobReturn(overrides=overrides, cfg=config, hydra_cfg=config, status=JobStatus.FAILED)
-        lost.return_value = error
+        # Its process or node died once too often; or, with a cause, it could not start there.
+        lost.return_value = getattr(error, "cause", None) or error
         return lost
 
 

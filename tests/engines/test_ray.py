@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from hydra.core.utils import JobStatus
+from omegaconf import OmegaConf
 from tests.engines.sweeps import (
     LONG_S,
     SHORT,
@@ -33,13 +36,22 @@ from tests.engines.sweeps import (
 )
 
 import qsense
+from hydra_plugins.qsense_ray import outcome
 
 pytestmark = [
     pytest.mark.engine,
     pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="processes are found by Linux's /proc"),
     pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed: make test-ray"),
 ]
 NODE = "QSENSE_TEST_NODE"  # in the environment of all processes of a node, so that they are found
+
+
+def free_port() -> int:
+    """A port that nobody listens to."""
+    with socket.socket() as each:
+        each.bind(("", 0))
+        return int(each.getsockname()[1])
 
 
 @dataclass
@@ -55,12 +67,19 @@ class Cluster:
     folder: Path
     temporary: Path
     token: str = field(default_factory=lambda: secrets.token_hex(32))
-    address: str = "127.0.0.2:26379"
+    network: str = field(default_factory=lambda: f"127.{secrets.randbelow(254) + 1}.{secrets.randbelow(254) + 1}")
+    port: int = field(default_factory=free_port)
+
+    @property
+    def address(self) -> str:
+        """Of the head."""
+        return f"{self.network}.1:{self.port}"
 
     def start_node(self, number: int) -> None:
         """Start a node; the first is the head."""
-        head = ["--head", "--port=26379", "--include-dashboard=false", f"--temp-dir={self.temporary}"]
-        line = [str(Path(sys.executable).with_name("ray")), "start", f"--node-ip-address=127.0.0.{number + 1}"]
+        head = ["--head", f"--port={self.port}", "--include-dashboard=false", f"--temp-dir={self.temporary}"]
+        line = [str(Path(sys.executable).with_name("ray")), "start", f"--node-ip-address={self.network}.{number}"]
+        line += ["--min-worker-port=0", "--max-worker-port=0"]  # free ones
         line += ["--num-cpus=1", "--num-gpus=1", "--object-store-memory=100000000", "--disable-usage-stats"]
         line += head if number == 1 else [f"--address={self.address}"]
         variables = {**environment(self.folder), **self.variables(), NODE: f"{self.token}-{number}"}
@@ -171,3 +190,16 @@ def test_a_cluster_that_is_not_there_or_lets_nobody_in_is_said(cluster: Cluster,
     assert sweep.wait(LONG_S) == 1
     assert f"no Ray at hydra.launcher.ray.init.address={cluster.address} lets this process in" in printed(tmp_path)
     assert "RAY_AUTH_MODE=token" in printed(tmp_path)
+
+
+def test_why_a_run_could_not_start_is_told_in_its_own_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray
+
+    def nowhere(job: str) -> None:
+        raise ray.exceptions.RayTaskError("run", "Traceback …", FileNotFoundError("no /sweep")).as_instanceof_cause()
+
+    monkeypatch.setattr("ray.get", nowhere)
+    lost = outcome("job", OmegaConf.create({"hydra": {"overrides": {"task": ["seed=1"]}}}))
+    assert lost.status == JobStatus.FAILED
+    with pytest.raises(FileNotFoundError, match=r"^no /sweep$"):
+        _ = lost.return_value
