@@ -83,7 +83,7 @@ class RayClusterLauncher(Launcher):
             return
         try:
             ray.init(**_plain(self.ray.init))
-        except (ConnectionError, ray.exceptions.AuthenticationError) as error:
+        except (ConnectionError, ray.exceptions.RayError) as error:
             raise ConfigError(
                 f"no Ray at hydra.launcher.ray.init.address={self.ray.init.address} lets this process in "
                 f"({type(error).__name__}). Does `ray status --address=…` find it? Has `ray start` there said that it "
