@@ -20,7 +20,19 @@ from qsense import runs
 from qsense.checks import check, check_one_process
 from qsense.config import ConfigError, namer
 from qsense.preflight import preflight
-from qsense.standing import FAILED, FINISHED, RUNNING, TO_DO, duration, failures, overview, seconds_left, standing
+from qsense.standing import (
+    FAILED,
+    FINISHED,
+    INTERRUPTED,
+    KILLED,
+    RUNNING,
+    TO_DO,
+    duration,
+    failures,
+    overview,
+    seconds_left,
+    standing,
+)
 
 log = logging.getLogger(__name__)
 Job = tuple[str, ...]
@@ -59,6 +71,8 @@ class ResumableSweeper(BasicSweeper):
         stopped = ""
         try:
             returns = self.launch(waiting)
+        except ConfigError:  # refused: nothing was launched
+            raise
         except Exception as error:  # of a launcher, as one does when a worker is killed; what it has done stays
             stopped = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
             log.exception("the launcher gave up")
@@ -156,8 +170,10 @@ class ResumableSweeper(BasicSweeper):
         said = {_folder(each): _error(each) for each in returns if each.status != JobStatus.COMPLETED}
         every = [standing(folder) for folder in folders]
         for number, each in enumerate(every):
-            if each.state == TO_DO and each.folder in said:  # refused on its machine, it has left no folder
-                every[number] = replace(each, state=FAILED, reason=said[each.folder])
+            if each.state in (TO_DO, KILLED, INTERRUPTED) and each.folder in said:
+                # Refused on its machine, it has left no folder; killed, its launcher may know more than its folder.
+                state = FAILED if each.state == TO_DO else each.state
+                every[number] = replace(each, state=state, reason=said[each.folder])
         elsewhere = sum(each.state == RUNNING for each in every)
         if elsewhere:
             log.warning("%d of %d runs are being trained by other processes", elsewhere, len(every))
