@@ -12,6 +12,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from qsense.config import config_folder
 
+# What brings the launchers of other packages, on which those of conf/hydra/launcher rest.
+EXTRAS = {"joblib": "parallel", "submitit_slurm": "slurm"}
 RAISE = "HYDRA_FULL_ERROR"  # with it, Hydra hands its exceptions on instead of printing them
 
 
@@ -40,6 +42,8 @@ def explain(error: CompactHydraException) -> str:
     lines = [str(error)]
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, name = error.missing_cfg_file.rpartition("/")
+        if group == "hydra/launcher" and name in EXTRAS:
+            return f"error: this launcher needs packages that are not installed: pip install 'qsense[{EXTRAS[name]}]'"
         # Ours, and what Hydra and its plugins bring (launchers).
         options = list({file.stem for file in (config_folder() / group).glob("*.yaml")} | set(error.options or ()))
         lines = [f"there is no {group}={name}", *_allowed(name, options)]
