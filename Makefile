@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install train test test-fast test-ray lint format bench wheel clean
+.PHONY: help install train test test-fast test-ray test-slurm lint format bench wheel clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,10 @@ test-fast: $(STAMP)  ## the tests that take seconds
 test-ray: $(STAMP)  ## a Ray cluster of two nodes on this machine, one of which dies (installs Ray)
 	test -x $(BIN)/ray || $(BIN)/python -m pip install --quiet --editable '.[dev,ray]'
 	$(BIN)/python -m pytest tests/engines/test_ray.py
+
+# Root on Debian installs Slurm by apt; exit code 77 where it is missing and cannot be installed.
+test-slurm: $(STAMP)  ## sweeps on a Slurm cluster of its own, whose jobs and nodes are killed
+	tests/engines/slurm.sh $(BIN)/python -m pytest --numprocesses 0 tests/engines/test_slurm.py
 
 lint: $(STAMP)  ## ruff and mypy
 	$(BIN)/ruff check .
