@@ -67,17 +67,36 @@ class ResumableSweeper(BasicSweeper):
             return []
         if self.preflight and waiting:
             preflight(next(iter(waiting)))
-        returns: list[JobReturn] = []
-        stopped = ""
-        try:
-            returns = self.launch(waiting)
-        except ConfigError:  # refused: nothing was launched
-            raise
-        except Exception as error:  # of a launcher, as one does when a worker is killed; what it has done stays
-            stopped = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
-            log.exception("the launcher gave up")
+        returns, stopped = self.launch_all(waiting)
         self.summarise(list(folders.values()), returns, stopped)
         return returns
+
+    def launch_all(self, waiting: dict[Job, Path]) -> tuple[list[JobReturn], str]:
+        """Launch the runs, and after a launcher gave up (joblib does when a worker is killed) those not begun, again.
+
+        Returns:
+            What the launcher gave back, and why it gave up, if it did.
+
+        Raises:
+            ConfigError: the launcher refuses; nothing was launched.
+        """
+        returns: list[JobReturn] = []
+        stopped = ""
+        while waiting:
+            try:
+                return [*returns, *self.launch(waiting)], stopped
+            except ConfigError:
+                raise
+            except Exception as error:
+                stopped = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+                log.exception("the launcher gave up")
+            left = {job: folder for job, folder in waiting.items() if standing(folder).state == TO_DO}
+            if len(left) == len(waiting):  # it cannot start any
+                break
+            waiting = left
+            if waiting:
+                log.warning("going on with the %d runs that had not begun", len(waiting))
+        return returns, stopped
 
     def tell(self, folders: dict[Job, Path]) -> None:
         """Say where the runs stand and how long the rest will take; of a dry run, each by itself."""

@@ -53,7 +53,7 @@ def test_each_worker_takes_its_share_of_the_cores(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the worker is found by Linux's /proc")
 def test_a_killed_worker_costs_one_more_start(tmp_path: Path) -> None:
-    options = [*SHORT, "trainer.max_epochs=15", "seed=0,1", "fold=0,1"]
+    options = [*SHORT, "trainer.max_epochs=15", "seed=0,1,2", "fold=0,1"]
     options += ["hydra/launcher=workers", "hydra.launcher.n_jobs=2"]
     sweep = start(tmp_path, *options)
     # At a moment when there is something of each kind: finished runs, and one between two checkpoints.
@@ -69,12 +69,12 @@ def test_a_killed_worker_costs_one_more_start(tmp_path: Path) -> None:
     assert victim.name in said.rpartition("the launcher gave up")[2]  # the table of failures
 
     before = finished(tmp_path)
-    assert before
+    assert len(before) >= 4, "those that had not begun are trained all the same"
     assert victim.name not in before
     again = start(tmp_path, *options)
     assert again.wait(LONG_S) == 0, printed(tmp_path)
     after = finished(tmp_path)
-    assert len(after) == 4
+    assert len(after) == 6
     assert after.items() >= before.items()  # not trained again
     begun = starts(tmp_path)
     assert all(begun[name] == 1 for name in before)
