@@ -265,3 +265,12 @@ def test_runs_of_many_seeds_and_folds_are_named_as_one_by_one(composed: Compose,
     for seed, fold in ((0, 0), (1, 0), (1, 5)):
         config.seed, config.fold = seed, fold
         assert name() == config.hydra.sweep.subdir
+
+
+def test_an_interpolation_that_does_not_end_is_named(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "own" / "quant").mkdir(parents=True)
+    (tmp_path / "own" / "quant" / "broken.yaml").write_text("sensor:\n  bits: ${bits\nnetwork: null\n")
+    done = command("qsense.train", "--config-dir", str(tmp_path / "own"), "quant=broken")
+    assert done.code == 1
+    assert "Traceback" not in done.err
+    assert "${bits" in done.err

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 
 from hydra.errors import CompactHydraException, MissingConfigException
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from qsense.config import config_folder
@@ -50,8 +51,9 @@ def explain(error: CompactHydraException) -> str:
     elif isinstance(cause, OmegaConfBaseException) and cause.key is not None:
         lines = [str(cause.msg or cause).splitlines()[0], f"where: {cause.full_key}"]
         parent = cause.parent_node
-        if parent is not None and hasattr(parent, "keys") and cause.key not in parent:
-            lines = [f"unknown key {cause.full_key}", *_allowed(str(cause.key), [str(key) for key in parent])]
+        known = [str(key) for key in parent.keys()] if isinstance(parent, DictConfig) else []  # noqa: SIM118 – may be null
+        if known and cause.key not in known:
+            lines = [f"unknown key {cause.full_key}", *_allowed(str(cause.key), known)]
     return "\n".join(["error: " + lines[0], *lines[1:]])
 
 
