@@ -39,7 +39,7 @@ CHOICES = [
         for name in ("linear.Linear", "log.Log", "gamma.Gamma")
         for argument, allowed in (
             ("rounding", ("round", "floor")),
-            ("surrogate", ("ste", "noise")),
+            ("surrogate", ("ste", "noise", "soft", "ewgs", "rect")),
             ("output", ("level", "code")),
         )
     ),

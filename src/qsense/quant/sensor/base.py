@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
+from qsense.quant.sensor import estimators
+from qsense.quant.sensor.bisection import bisect
 from qsense.quant.sensor.codes import add_up, are_codes, evaluate, every_code, pays, units, values
 from qsense.quant.sensor.search import Tables, blocks, positions, round_up, search_tree, snap
 from qsense.quant.ste import straight_through
@@ -28,8 +30,8 @@ class SensorQuantizer(nn.Module, ABC):
 
         v = L·z (unipolar) or L·(z + 1)/2 (bipolar),  L = 2^bits - 1,  code = floor(v + ½) or floor(v),
 
-    and the network sees `decode(encode(x))`, the level in the sensor's own unit. Gradients go straight through the
-    rounding, and are zero where z was cut off.
+    and the network sees `decode(encode(x))`, the level in the sensor's own unit. Gradients pass the rounding by one of
+    several estimators (`estimators.py`), and are zero where z was cut off.
 
     **Channels** are dimension 1 of a 4-D input (images, B×C×H×W) and the last dimension of any other (series, B×T×C).
 
@@ -46,8 +48,8 @@ class SensorQuantizer(nn.Module, ABC):
         signal: what the sensor delivers; its range must be known.
         bits: resolution, 1 … 16.
         rounding: "round" (half up) or "floor" (γ-Quant's eq. 2: the top code appears only at the top of the range).
-        surrogate: "ste": training sees the quantized values; "noise": training sees the unrounded curve plus uniform
-            noise of one step's width (evaluation is always quantized).
+        surrogate: what training sees and how gradients pass the rounding, one of "ste", "noise", "soft", "ewgs",
+            "rect" (`estimators.py`); evaluation is always quantized.
         output: "level": values in the sensor's unit; "code": the codes themselves, as floats.
         per_channel: one curve per channel instead of one for all.
         lr: own learning rate of the curve's parameters; None means the network's.
@@ -56,12 +58,15 @@ class SensorQuantizer(nn.Module, ABC):
         ValueError: an argument outside what is listed, or a signal whose range nobody has stated.
     """
 
+    # Whether the curve is placed by `fit` on training samples before anything else.
+    wants_samples: ClassVar[bool] = False
+
     def __init__(
         self,
         signal: Signal,
         bits: int,
         rounding: Literal["round", "floor"] = "round",
-        surrogate: Literal["ste", "noise"] = "ste",
+        surrogate: Literal["ste", "noise", "soft", "ewgs", "rect"] = "ste",
         output: Literal["level", "code"] = "level",
         per_channel: bool = False,
         lr: float | None = None,
@@ -72,7 +77,7 @@ class SensorQuantizer(nn.Module, ABC):
             raise ValueError(f"bits={bits!r}: {name} needs an integer from 1 to 16")
         for key, value, allowed in (
             ("rounding", rounding, ("round", "floor")),
-            ("surrogate", surrogate, ("ste", "noise")),
+            ("surrogate", surrogate, estimators.SURROGATES),
             ("output", output, ("level", "code")),
         ):
             if value not in allowed:
@@ -119,29 +124,11 @@ class SensorQuantizer(nn.Module, ABC):
     def inverse(self, z: Tensor) -> Tensor:
         """Smallest u with curve(u) ≥ z: float64 [n] → float64 [rows, n] or broadcastable to it.
 
-        This default bisects over the *representable* float64 numbers of the range, so it is exact to the last bit, for
-        steep curves and for tiny thresholds too. It is +inf where the curve stays below z on the whole range and -inf
-        where it starts at or above it. A closed form is faster: 64 evaluations of the curve become one.
+        This default bisects (`bisection.py`) and is exact to the last bit. It is +inf where the curve stays below z on
+        the whole range and -inf where it starts at or above it. A closed form is faster: 64 evaluations of the curve
+        become one.
         """
-
-        def ordinal(u: Tensor) -> Tensor:  # number floats in their order, so that halfway means half of the floats
-            pattern = u.view(torch.int64)
-            return torch.where(pattern < 0, torch.iinfo(torch.int64).min - pattern, pattern)
-
-        def number(ordinals: Tensor) -> Tensor:
-            pattern = torch.where(ordinals < 0, torch.iinfo(torch.int64).min - ordinals, ordinals)
-            return pattern.view(torch.float64)
-
-        z = z.expand(self.rows, -1)
-        low, high = torch.full_like(z, self.bottom), torch.ones_like(z)
-        below, above = self.curve(high) < z, self.curve(low) >= z
-        left, right = ordinal(low), ordinal(high)
-        for _ in range(64):
-            middle = (left & right) + ((left ^ right) >> 1)
-            reached = self.curve(number(middle)) >= z
-            left, right = torch.where(reached, left, middle), torch.where(reached, middle, right)
-        u = number(right).masked_fill(below, torch.inf)
-        return u.masked_fill(above, -torch.inf)
+        return bisect(self.curve, z.expand(self.rows, -1), self.bottom, 1.0)
 
     def pullback(
         self, u: Tensor, grad: Tensor, wants_u: bool, wants: Sequence[bool]
@@ -229,12 +216,7 @@ class SensorQuantizer(nn.Module, ABC):
         """Decision levels in the sensor's unit, float64 [rows, 2^bits - 1]; rows = channels where the curve is per
         channel, else 1. Code k begins at entry k - 1. Levels outside the range are those that no sample reaches.
         """
-        steps = (1 << self.bits) - 1
-        k = torch.arange(1, steps + 1, dtype=torch.float64, device=self._device())
-        half = 1 if self.rounding == "round" else 0
-        # One division of exact integers, so that levels which are representable come out exactly.
-        z = (2 * k - half) / (2 * steps) if self.bottom == 0 else (2 * k - half - steps) / steps
-        return snap(self.offset + self.scale * self.inverse(z)).expand(self.rows, -1)
+        return snap(self.offset + self.scale * self.inverse(self._cuts())).expand(self.rows, -1)
 
     @torch.no_grad()
     def levels(self) -> Tensor:
@@ -257,6 +239,20 @@ class SensorQuantizer(nn.Module, ABC):
         return (self.offset + self.scale * z).expand(self.rows, -1)
 
     # Training --------------------------------------------------------------------------------------------------------
+
+    def fit(self, samples: Tensor) -> None:
+        """Place the curve by samples of the training data; nothing to do for curves that do not want any.
+
+        Args:
+            samples: values or native codes [n, channels], as they will be converted.
+        """
+
+    def progress(self, share: float) -> None:
+        """Told at each epoch's start how much of the training is over, 0 … 1; nothing to do by default."""
+
+    def gradient_scale(self, samples: int) -> float:
+        """What parameters' gradients are multiplied by, given how many samples each curve converts; 1 by default."""
+        return 1.0
 
     def clamp_(self) -> None:
         """Put parameters back where they make sense, after an optimiser step; nothing to do by default."""
@@ -285,8 +281,19 @@ class SensorQuantizer(nn.Module, ABC):
 
     # How it is done --------------------------------------------------------------------------------------------------
 
+    def _state(self) -> list[Tensor]:
+        return [*self.parameters(), *self.buffers()]
+
     def _device(self) -> torch.device | None:
-        return next((p.device for p in self.parameters()), None)
+        return next((t.device for t in self._state()), None)
+
+    def _cuts(self) -> Tensor:
+        """z at which codes 1 … 2^bits - 1 begin, float64."""
+        steps = (1 << self.bits) - 1
+        k = torch.arange(1, steps + 1, dtype=torch.float64, device=self._device())
+        half = 1 if self.rounding == "round" else 0
+        # One division of exact integers, so that levels which are representable come out exactly.
+        return (2 * k - half) / (2 * steps) if self.bottom == 0 else (2 * k - half - steps) / steps
 
     def _samples(self, x: Tensor) -> Tensor:
         """x as it is converted, contiguous: native codes as they are, values as float32, or as float64 if they were."""
@@ -323,17 +330,16 @@ class SensorQuantizer(nn.Module, ABC):
 
     @torch.no_grad()
     def _lookup(self, x: Tensor) -> Tables:
-        """The tables for samples like x; what depends on parameters is built again only when one has changed."""
+        """The tables for samples like x; what depends on the state is built again only when that has changed."""
         wide = x.dtype == torch.float64 or are_codes(x, self.signal)  # codes are compared exactly, as float64
         like = (torch.float64 if wide else torch.float32, x.device)
         if self._tables is None or self._tables[0] != like:
             self._tables = (like, self._values(x.device).to(like[0]).repeat(self.rows))
             self._search = None
         values = self._tables[1]
-        parameters = list(self.parameters())
+        state = self._state()
         # Comparing values needs them on the host; on other devices that would mean waiting for the device.
-        on_host = all(p.device.type == "cpu" for p in parameters)
-        current = [p.tolist() for p in parameters] if on_host else None
+        current = [t.tolist() for t in state] if all(t.device.type == "cpu" for t in state) else None
         if self._search is None or current is None or self._search[0] != current:
             exact = self.thresholds().to(x.device)
             thresholds = exact if wide else round_up(exact)
@@ -352,10 +358,13 @@ class SensorQuantizer(nn.Module, ABC):
 
     def _write(self, samples: Tensor, out: Tensor) -> None:
         """What the network sees for contiguous samples, into a contiguous tensor."""
-        noisy = self.training and self.surrogate == "noise"
-        evaluate(self._smooth if noisy else self._converted, samples, out, self.signal, self.rows)
-        if noisy:
-            self._add_noise(out)
+        smooth = self.training and self.surrogate in estimators.SMOOTH
+        evaluate(self._smooth if smooth else self._converted, samples, out, self.signal, self.rows)
+        if smooth:
+            _, gain = self._output_line()
+            step = gain * (1.0 - self.bottom) / ((1 << self.bits) - 1)
+            for block in self._blocks(out):
+                estimators.blur_(block, step, self.rounding, self.surrogate)
 
     def _converted(self, samples: Tensor, out: Tensor) -> None:
         tables = self._lookup(samples)
@@ -379,14 +388,6 @@ class SensorQuantizer(nn.Module, ABC):
         for block, to in zip(self._blocks(samples), self._blocks(out), strict=True):
             to.copy_(self.curve(self._units(block)).clamp(self.bottom, 1.0).mul_(gain).add_(shift))
 
-    def _add_noise(self, out: Tensor) -> None:
-        """Uniform noise of one step: v - U[0, 1) under floor, v + ½ - U[0, 1) under round."""
-        _, gain = self._output_line()
-        step = gain * (1.0 - self.bottom) / ((1 << self.bits) - 1)
-        bias = 0.5 if self.rounding == "round" else 0.0
-        for block in self._blocks(out):
-            block.add_(torch.rand_like(block).neg_().add_(bias), alpha=step)
-
     def _output_line(self) -> tuple[float, float]:
         """(shift, gain): the output is shift + gain · z."""
         if self.output == "level":
@@ -398,8 +399,11 @@ class SensorQuantizer(nn.Module, ABC):
         self, x: Tensor, grad: Tensor, wants_x: bool, wants: Sequence[bool]
     ) -> tuple[Tensor | None, list[Tensor | None]]:
         samples, grad = self._samples(x), grad.contiguous()
+        scale = self.gradient_scale(samples.numel() // self.rows)
+        size = grad.abs() if self.surrogate == "ewgs" else None  # not linear in grad: taken before anything is added up
         if pays(samples, self.signal, self.rows):
             grad = add_up(grad, samples, self.signal, self.rows)
+            size = None if size is None else add_up(size, samples, self.signal, self.rows)
             samples = every_code(self.signal, self.rows, x.device)
         _, gain = self._output_line()
         result = torch.empty_like(samples) if wants_x else None
@@ -409,11 +413,14 @@ class SensorQuantizer(nn.Module, ABC):
             torch.zeros_like(p, dtype=torch.float64) if want else None
             for p, want in zip(parameters, wants, strict=True)
         ]
-        outs = self._blocks(result) if result is not None else [None] * len(self._blocks(samples))
+        of_samples = self._blocks(samples)
+        outs = self._blocks(result) if result is not None else [None] * len(of_samples)
+        sizes = self._blocks(size) if size is not None else [None] * len(of_samples)
         with torch.autocast(x.device.type, enabled=False):
-            for block, arriving, out in zip(self._blocks(samples), self._blocks(grad), outs, strict=True):
-                u = self._units(block).to(grad.dtype)
-                of_u, of_parameters = self.pullback(u, arriving.contiguous(), wants_x, wants)
+            for block, arriving, of_size, out in zip(of_samples, self._blocks(grad), sizes, outs, strict=True):
+                u = self._units(block)
+                passed = self._estimated(u, arriving.contiguous(), of_size)
+                of_u, of_parameters = self.pullback(u.to(grad.dtype), passed, wants_x, wants)
                 if out is not None and of_u is not None:
                     torch.mul(of_u, gain / self.scale, out=out) if gain != self.scale else out.copy_(of_u)
                 elif out is not None:
@@ -423,5 +430,15 @@ class SensorQuantizer(nn.Module, ABC):
                         total.add_(found)
         of_x = None if result is None else result.to(x.dtype)
         return of_x, [
-            None if total is None else total.mul_(gain).to(p.dtype) for total, p in zip(totals, parameters, strict=True)
+            None if total is None else total.mul_(gain * scale).to(p.dtype)
+            for total, p in zip(totals, parameters, strict=True)
         ]
+
+    def _estimated(self, u: Tensor, grad: Tensor, size: Tensor | None) -> Tensor:
+        """The gradient at z of samples in unit coordinates: what arrives at the code, passed through the rounding."""
+        if self.surrogate not in estimators.SHAPED:
+            return grad
+        steps = (1 << self.bits) - 1
+        z = self.curve(u).clamp(self.bottom, 1.0)
+        t = (z - self.bottom) * (steps / (1.0 - self.bottom)) + (0.5 if self.rounding == "round" else 0.0)
+        return (estimators.rect(t, grad, steps) if size is None else estimators.ewgs(t, grad, size)).to(grad.dtype)

@@ -41,7 +41,7 @@ class Gamma(SensorQuantizer):
         per_channel: one γ (and μ) per channel instead of one for all.
         lr: own learning rate of γ and μ; None means the network's.
         rounding: "round" (half up) or "floor".
-        surrogate: "ste" or "noise", what training sees.
+        surrogate: how gradients pass the rounding: "ste", "noise", "soft", "ewgs" or "rect" (`estimators.py`).
         output: "level" (in the sensor's unit) or "code".
 
     Raises:
@@ -64,7 +64,7 @@ class Gamma(SensorQuantizer):
         per_channel: bool = False,
         lr: float | None = None,
         rounding: Literal["round", "floor"] = "round",
-        surrogate: Literal["ste", "noise"] = "ste",
+        surrogate: Literal["ste", "noise", "soft", "ewgs", "rect"] = "ste",
         output: Literal["level", "code"] = "level",
     ) -> None:
         super().__init__(signal, bits, rounding, surrogate, output, per_channel, lr)

@@ -31,7 +31,7 @@ class GammaPerCondition(SensorQuantizer):
         epsilon: keeps the slope at the centre finite; see `Gamma`.
         lr: own learning rate of γ and μ; None means the network's.
         rounding: "round" (half up) or "floor".
-        surrogate: "ste" or "noise", what training sees.
+        surrogate: how gradients pass the rounding: "ste", "noise", "soft", "ewgs" or "rect" (`estimators.py`).
         output: "level" (in the sensor's unit) or "code".
 
     Raises:
@@ -54,7 +54,7 @@ class GammaPerCondition(SensorQuantizer):
         epsilon: float = 1e-3,
         lr: float | None = None,
         rounding: Literal["round", "floor"] = "round",
-        surrogate: Literal["ste", "noise"] = "ste",
+        surrogate: Literal["ste", "noise", "soft", "ewgs", "rect"] = "ste",
         output: Literal["level", "code"] = "level",
     ) -> None:
         super().__init__(signal, bits, rounding, surrogate, output, lr=lr)

@@ -19,7 +19,7 @@ class Linear(SensorQuantizer):
         signal: what the sensor delivers.
         bits: resolution, 1 … 16.
         rounding: "round" (half up) or "floor" (γ-Quant's eq. 2: 3 usable levels at 2 bits).
-        surrogate: "ste" or "noise", what training sees.
+        surrogate: how gradients pass the rounding: "ste", "noise", "soft", "ewgs" or "rect" (`estimators.py`).
         output: "level" (in the sensor's unit) or "code".
 
     >>> Linear(Signal(channels=3, low=-8.0, high=8.0, unit="g"), bits=2)(torch.tensor([-9.0, -1.0, 0.0, 7.0])).tolist()
@@ -31,7 +31,7 @@ class Linear(SensorQuantizer):
         signal: Signal,
         bits: int,
         rounding: Literal["round", "floor"] = "round",
-        surrogate: Literal["ste", "noise"] = "ste",
+        surrogate: Literal["ste", "noise", "soft", "ewgs", "rect"] = "ste",
         output: Literal["level", "code"] = "level",
     ) -> None:
         super().__init__(signal, bits, rounding, surrogate, output)

@@ -24,7 +24,7 @@ class Log(SensorQuantizer):
         bits: resolution, 1 … 16.
         native_bits: resolution n of the sensor itself, 1 … 32; ε is one of its steps (eq. 3's "+ 1" on raw counts).
         rounding: "round" (half up) or "floor".
-        surrogate: "ste" or "noise", what training sees.
+        surrogate: how gradients pass the rounding: "ste", "noise", "soft", "ewgs" or "rect" (`estimators.py`).
         output: "level" (in the sensor's unit) or "code".
 
     Raises:
@@ -41,7 +41,7 @@ class Log(SensorQuantizer):
         bits: int,
         native_bits: int = 12,
         rounding: Literal["round", "floor"] = "round",
-        surrogate: Literal["ste", "noise"] = "ste",
+        surrogate: Literal["ste", "noise", "soft", "ewgs", "rect"] = "ste",
         output: Literal["level", "code"] = "level",
     ) -> None:
         super().__init__(signal, bits, rounding, surrogate, output)
