@@ -102,6 +102,7 @@ def fit_and_test(config: DictConfig, hydra_config: Any, folder: Path) -> dict[st
     data, task = build(config)
     data.prepare_data()  # now, so that unusable data is answered before loggers and trainer start
     data.setup("fit")
+    task.calibrate(data)
     loggers = parts(config.logger)
     failed = True
     try:

@@ -334,3 +334,14 @@ def test_every_argument_is_spelled_out(file: Path) -> None:
 
 def test_real_data_sets_are_configured() -> None:
     assert {file.stem for file in YAMLS} >= {"pascal_raw", "raod"}
+
+
+def test_a_sample_for_the_quantizer_holds_native_codes_of_training_frames() -> None:
+    data = module()
+    codes = data.sensor_sample(1000)
+    assert codes.shape == (1000, 4)
+    assert codes.dtype == torch.int64
+    span = data.signal.top - data.signal.black
+    shares = ((codes - data.signal.black).double() / span).clamp(0, 1).float()
+    assert torch.equal(shares, torch.from_numpy(data.training_sample(1000)))
+    assert torch.equal(codes, module().sensor_sample(1000))

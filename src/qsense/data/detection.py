@@ -206,6 +206,12 @@ class DetectionDataModule(ExperimentData):
 
     def training_sample(self, count: int = 100_000) -> npt.NDArray[np.float32]:
         """Up to `count` pixels [pixels, channels] in [0, 1] of frames spread over the training part."""
+        black, white = self.signal.black, self.signal.top
+        values = np.clip((self.sensor_sample(count).double().numpy() - black) / (white - black), 0, 1)
+        return values.astype(np.float32)
+
+    def sensor_sample(self, count: int = 1_000_000) -> Tensor:
+        """Up to `count` pixels [pixels, channels] of frames spread over the training part, as native codes, int64."""
         part = self._part("train")
         frames = np.linspace(0, len(part) - 1, min(len(part), 50)).astype(np.int64)
         each = max(1, count // len(frames))
@@ -214,10 +220,8 @@ class DetectionDataModule(ExperimentData):
             codes = self.dataset.codes(part.frames[index])
             flat = codes.reshape(len(codes), -1)
             chosen = flat[:, np.linspace(0, flat.shape[1] - 1, min(each, flat.shape[1])).astype(np.int64)]
-            pixels.append(chosen.T.astype(np.float64))
-        black, white = self.signal.black, self.signal.top
-        values = np.clip((np.concatenate(pixels) - black) / (white - black), 0, 1)
-        return values.astype(np.float32)
+            pixels.append(chosen.T.astype(np.int64))
+        return torch.from_numpy(np.concatenate(pixels))
 
     def _sizes(self, batch: FrameBatch, sides: Sequence[int | None]) -> list[tuple[int, int]]:
         """Height and width that each frame will have."""

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from lightning import LightningDataModule
 from torch import Tensor
 
@@ -37,6 +38,13 @@ class ExperimentData(LightningDataModule):
     def training_sample(self, count: int = 100_000) -> npt.NDArray[np.float32]:
         """Up to `count` samples [count, channels] as the quantizer gets them, spread over the training data."""
         raise NotImplementedError
+
+    def sensor_sample(self, count: int = 1_000_000) -> Tensor:
+        """Up to about `count` training samples [n, channels] just as the quantizer gets them: values, or native codes.
+
+        The same ones at every call, and none of the validation or test data.
+        """
+        return torch.from_numpy(self.training_sample(count))
 
     def example(self) -> Tensor:
         """The input of one test example, a batch of one, as the sensor gets it."""

@@ -8,6 +8,7 @@ import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
+from qsense.data.module import ExperimentData
 from qsense.quant.network.base import NetworkQuantizer
 from qsense.quant.sensor.base import SensorQuantizer
 
@@ -60,6 +61,19 @@ class Task(LightningModule):
         taken = {id(parameter) for group in quantizer for parameter in group["params"]}
         own = [parameter for parameter in self.network.parameters() if id(parameter) not in taken]
         return [{"params": own}, *quantizer, *self.sensor.parameter_groups(lr)]
+
+    def calibrate(self, data: ExperimentData) -> None:
+        """Show the sensor's quantizer samples of the training data, where it wants any: once, before training.
+
+        Training that resumes shows it the same samples again, and then the checkpoint's state takes over.
+        """
+        if self.sensor.wants_samples:
+            self.sensor.fit(data.sensor_sample())
+
+    def on_train_epoch_start(self) -> None:
+        epochs = self.trainer.max_epochs
+        if epochs is not None and epochs > 1:  # else nobody knows when training ends
+            self.sensor.progress(self.current_epoch / (epochs - 1))
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         with torch.no_grad():

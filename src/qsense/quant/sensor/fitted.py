@@ -1,0 +1,107 @@
+"""ADCs whose decision levels were placed by training data before training, and stay there."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from qsense.quant.sensor.base import SensorQuantizer
+from qsense.quant.sensor.piecewise import interpolate
+from qsense.quant.sensor.search import round_up
+from qsense.signal import Signal
+
+Floats = npt.NDArray[np.float64]
+
+
+class Fitted(SensorQuantizer):
+    """Decision levels that `fit` places by the histogram of training samples; a subclass says where.
+
+    The curve is straight between the levels: (T_k, z_k) for k = 1 … 2^bits - 1, where z_k is what code k begins at,
+    and the two ends of the range. What the network sees are the codes, spread evenly over the range, as with every
+    other curve here.
+
+    The levels lie in the buffer `cuts`, in unit coordinates, float32, and travel with the state. Native codes of up to
+    22 bits are told apart exactly.
+
+    Args:
+        signal: what the sensor delivers.
+        bits: resolution, 1 … 16.
+        per_channel: one histogram per channel instead of one of all samples.
+        rounding: "round" or "floor"; which moves no decision level here, for those are given.
+        surrogate: how gradients pass the rounding: "ste", "noise", "soft", "ewgs" or "rect" (`estimators.py`).
+        output: "level" (in the sensor's unit) or "code".
+    """
+
+    wants_samples: ClassVar[bool] = True
+    cuts: Tensor
+
+    def __init__(
+        self,
+        signal: Signal,
+        bits: int,
+        per_channel: bool = False,
+        rounding: Literal["round", "floor"] = "round",
+        surrogate: Literal["ste", "noise", "soft", "ewgs", "rect"] = "ste",
+        output: Literal["level", "code"] = "level",
+    ) -> None:
+        super().__init__(signal, bits, rounding, surrogate, output, per_channel)
+        self.register_buffer("cuts", torch.full((self.rows, (1 << bits) - 1), torch.nan))
+        self._seen = False  # whether `cuts` are known to be placed: looking at them may mean waiting for the device
+
+    @abstractmethod
+    def place(self, values: Floats, counts: Floats) -> Floats:
+        """Decision levels [2^bits - 1], ascending.
+
+        Args:
+            values: different values that occur, ascending, in unit coordinates [m].
+            counts: how often each does, positive [m].
+        """
+
+    @torch.no_grad()
+    def fit(self, samples: Tensor) -> None:
+        """See the base class.
+
+        Raises:
+            ValueError: samples of another shape, none, or some that are not finite.
+        """
+        if samples.dim() != 2 or samples.shape[1] != self.signal.channels or not len(samples):
+            raise ValueError(
+                f"samples of shape {list(samples.shape)}: {type(self).__name__} is fitted on [n, channels] with "
+                f"n ≥ 1 and channels = {self.signal.channels}"
+            )
+        if not samples.isfinite().all():
+            raise ValueError(f"{type(self).__name__} cannot be fitted on samples that are not finite: fill them first")
+        wide = samples.double() if samples.is_floating_point() else samples
+        units = self._units(wide).clamp(self.bottom, 1.0).cpu().numpy()
+        rows = []
+        for row in units.T if self.per_channel else [units.ravel()]:
+            values, counts = np.unique(row, return_counts=True)
+            rows.append(self.place(values, counts.astype(np.float64)))
+        # Rounded up, a level between two neighbouring float32 samples still parts them.
+        self.cuts.copy_(round_up(torch.from_numpy(np.stack(rows))))
+
+    def curve(self, u: Tensor) -> Tensor:
+        """z, straight between the decision levels."""
+        return interpolate(u, *self._knots(u.dtype))
+
+    def inverse(self, z: Tensor) -> Tensor:
+        """u; at the z where codes begin, the decision levels exactly."""
+        knots, heights = self._knots(z.dtype)
+        return interpolate(z.expand(self.rows, -1), heights, knots, right=False)
+
+    def _knots(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        if not self._seen and self.cuts.isnan().any():
+            raise RuntimeError(
+                f"{type(self).__name__} has no decision levels yet: show it training data first, sensor.fit(samples) "
+                "(`qsense.train` does), or load a trained run's state"
+            )
+        self._seen = True
+        ends = self.cuts.new_tensor([[self.bottom, 1.0]], dtype=dtype).expand(self.rows, -1)
+        heights = self._cuts().to(dtype).expand(self.rows, -1)
+        knots, heights = (torch.cat([ends[:, :1], inner, ends[:, 1:]], 1) for inner in (self.cuts.to(dtype), heights))
+        return knots, heights
