@@ -1,0 +1,61 @@
+"""The μ-law ADC: the compander of telephony (ITU-T G.711), fixed or learned."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import nn
+
+from qsense.quant.sensor.log_eps import LARGEST, SMALLEST, Logarithmic
+from qsense.signal import Signal
+
+
+class MuLaw(Logarithmic):
+    """z = s · ln(1 + μ|u|) / ln(1 + μ), s the sign of u: the continuous law that G.711 approximates, with μ = 255.
+
+    It is the logarithmic curve of `LogEps` with ε = 1/μ. Where μ is learned, it is as exp(-`log_epsilon`); where it is
+    not, `log_epsilon` is a buffer.
+
+    Args:
+        signal: what the sensor delivers.
+        bits: resolution, 1 … 16.
+        mu: of the law, 2^-10 … 2^24; larger is steeper at 0.
+        learn: whether μ is learned from there.
+        per_channel: one μ per channel instead of one for all.
+        lr: own learning rate of μ; None means the network's.
+        rounding: "round" (half up) or "floor".
+        surrogate: how gradients pass the rounding: "ste", "noise", "soft", "ewgs" or "rect" (`estimators.py`).
+        output: "level" (in the sensor's unit) or "code".
+
+    Raises:
+        ValueError: an argument outside what is listed.
+
+    >>> law = MuLaw(Signal(channels=1, low=-1.0, high=1.0, unit=""), bits=2)
+    >>> [round(t, 4) for t in law.thresholds()[0].tolist()]
+    [-0.1542, 0.0, 0.1542]
+    """
+
+    def __init__(
+        self,
+        signal: Signal,
+        bits: int,
+        mu: float = 255.0,
+        learn: bool = False,
+        per_channel: bool = False,
+        lr: float | None = None,
+        rounding: Literal["round", "floor"] = "round",
+        surrogate: Literal["ste", "noise", "soft", "ewgs", "rect"] = "ste",
+        output: Literal["level", "code"] = "level",
+    ) -> None:
+        if not 1 / LARGEST <= mu <= 1 / SMALLEST:
+            raise ValueError(f"mu={mu!r}: MuLaw needs 2^-10 to 2^24; G.711 has 255")
+        if not isinstance(learn, bool):
+            raise ValueError(f"learn={learn!r}: MuLaw allows true or false")
+        super().__init__(signal, bits, 1 / mu, learn, "mu", per_channel, lr, rounding, surrogate, output)
+
+    def trajectory(self) -> dict[str, list[float]]:
+        """μ where it is learned, one value per curve, to float32's accuracy."""
+        if not isinstance(self.log_epsilon, nn.Parameter):
+            return {}
+        mu = self.log_epsilon.detach().double().neg().exp().float()
+        return {"mu": [float(f"{value:.7g}") for value in mu.tolist()]}
