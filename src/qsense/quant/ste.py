@@ -51,6 +51,37 @@ def straight_through(
     return result
 
 
+def differentiate(
+    function: Callable[[Tensor], Tensor],
+    x: Tensor,
+    grad: Tensor,
+    parameters: Sequence[Tensor],
+    wants_x: bool,
+    wants: Sequence[bool],
+) -> tuple[Tensor | None, list[Tensor | None]]:
+    """Gradients of Σ grad · function(x) by evaluating it anew: for a pullback that has no closed form.
+
+    Args:
+        function: differentiable; its result broadcasts to x.
+        x: where.
+        grad: in the shape of x.
+        parameters: tensors that `function` depends on besides x.
+        wants_x: whether x's gradient is needed.
+        wants: for each parameter, whether its gradient is needed.
+
+    >>> p = torch.tensor([3.0], requires_grad=True)
+    >>> differentiate(lambda x: p * x**2, torch.tensor([1.0, 2.0]), torch.ones(2), [p], True, [True])
+    (tensor([ 6., 12.]), [tensor([5.])])
+    """
+    with torch.enable_grad():
+        x = x.detach().requires_grad_(wants_x)
+        y = function(x).expand_as(grad)
+        wanted = [x] * wants_x + [p for p, want in zip(parameters, wants, strict=True) if want]
+        found = iter(torch.autograd.grad(y, wanted, grad, allow_unused=True) if y.requires_grad else ())
+    of_x = next(found, None) if wants_x else None
+    return of_x, [next(found, None) if want else None for want in wants]
+
+
 class _Floor(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, v: Tensor, shift: float) -> Tensor:

@@ -17,7 +17,7 @@ from qsense.quant.sensor import estimators
 from qsense.quant.sensor.bisection import bisect
 from qsense.quant.sensor.codes import add_up, are_codes, evaluate, every_code, pays, units, values
 from qsense.quant.sensor.search import Tables, blocks, positions, round_up, search_tree, snap
-from qsense.quant.ste import straight_through
+from qsense.quant.ste import differentiate, straight_through
 from qsense.signal import Signal
 
 
@@ -146,15 +146,8 @@ class SensorQuantizer(nn.Module, ABC):
         Returns:
             The gradient of u, [rows, n], and one of each parameter, in its shape; None where not needed.
         """
-        parameters = list(self.parameters())
-        with torch.enable_grad():
-            inside = u.clamp(self.bottom, 1.0).detach().requires_grad_(wants_u)
-            z = self.curve(inside).expand_as(u)
-            passed = grad * (inside == u) * ((z >= self.bottom) & (z <= 1.0))
-            wanted = [inside] * wants_u + [p for p, want in zip(parameters, wants, strict=True) if want]
-            found = iter(torch.autograd.grad(z, wanted, passed, allow_unused=True) if z.requires_grad else ())
-        of_u = next(found, None) if wants_u else None
-        return of_u, [next(found, None) if want else None for want in wants]
+        inside = u.clamp(self.bottom, 1.0)
+        return self._differentiated(inside, grad * (inside == u), wants_u, wants)
 
     # The converter ---------------------------------------------------------------------------------------------------
 
@@ -433,6 +426,17 @@ class SensorQuantizer(nn.Module, ABC):
             None if total is None else total.mul_(gain * scale).to(p.dtype)
             for total, p in zip(totals, parameters, strict=True)
         ]
+
+    def _differentiated(
+        self, u: Tensor, grad: Tensor, wants_u: bool, wants: Sequence[bool]
+    ) -> tuple[Tensor | None, list[Tensor | None]]:
+        """`pullback` by autograd, for u where the curve is defined."""
+
+        def passed(v: Tensor) -> Tensor:
+            z = self.curve(v)
+            return torch.where((z >= self.bottom) & (z <= 1.0), z, z.detach())
+
+        return differentiate(passed, u, grad, list(self.parameters()), wants_u, wants)
 
     def _estimated(self, u: Tensor, grad: Tensor, size: Tensor | None) -> Tensor:
         """The gradient at z of samples in unit coordinates: what arrives at the code, passed through the rounding."""

@@ -1,0 +1,94 @@
+"""The ADC with a learned curve of straight pieces (LCQ)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from qsense.quant.sensor.base import SensorQuantizer
+from qsense.quant.sensor.piecewise import interpolate
+from qsense.signal import Signal
+
+STEEPEST = 12.0  # of `logits`: rises differ by at most e^24
+
+
+class PiecewiseLinear(SensorQuantizer):
+    """A rising curve through the ends of the range, straight over each of K equally wide pieces.
+
+    Yamamoto, "Learnable Companding Quantization for Accurate Low-bit Neural Networks" (2021, eqs. 7-8): over piece k
+    the curve rises by the k-th share of a softmax,
+
+        z(u) = bottom + S·(Σ_{j<k} p_j + p_k·(u - d_{k-1})/(d_k - d_{k-1})),  p = softmax(θ),
+
+    with S the length of the interval that z covers. The pieces lie over the whole range; LCQ has the same ones on both
+    sides of 0, but an axis that feels gravity is not symmetric. What the network sees are the codes, evenly spread, as
+    with every other curve here; LCQ expands them again.
+
+    θ is `logits`, one row per curve, 0 at the start: a linear curve.
+
+    Args:
+        signal: what the sensor delivers.
+        bits: resolution, 1 … 16.
+        pieces: K, 2 … 1024; the paper has 16.
+        per_channel: one curve per channel instead of one for all.
+        lr: own learning rate of θ; None means the network's.
+        rounding: "round" (half up) or "floor".
+        surrogate: how gradients pass the rounding: "ste", "noise", "soft", "ewgs" or "rect" (`estimators.py`).
+        output: "level" (in the sensor's unit) or "code".
+
+    Raises:
+        ValueError: an argument outside what is listed.
+
+    >>> curve = PiecewiseLinear(Signal(channels=1, low=0.0, high=1.0, unit=""), bits=2, pieces=2)
+    >>> with torch.no_grad():
+    ...     _ = curve.logits.copy_(torch.tensor([[3.0, 1.0]]).log())  # three quarters of the rise in the first half
+    >>> [round(t, 4) for t in curve.thresholds()[0].tolist()]
+    [0.1111, 0.3333, 0.6667]
+    """
+
+    def __init__(
+        self,
+        signal: Signal,
+        bits: int,
+        pieces: int = 16,
+        per_channel: bool = False,
+        lr: float | None = None,
+        rounding: Literal["round", "floor"] = "round",
+        surrogate: Literal["ste", "noise", "soft", "ewgs", "rect"] = "ste",
+        output: Literal["level", "code"] = "level",
+    ) -> None:
+        super().__init__(signal, bits, rounding, surrogate, output, per_channel, lr)
+        if isinstance(pieces, bool) or not isinstance(pieces, int) or not 2 <= pieces <= 1024:
+            raise ValueError(f"pieces={pieces!r}: PiecewiseLinear needs an integer from 2 to 1024")
+        self.pieces = pieces
+        self.logits = nn.Parameter(torch.zeros(self.rows, pieces))
+
+    def curve(self, u: Tensor) -> Tensor:
+        """z, straight between the ends of the pieces."""
+        return interpolate(u, *self._knots(u.dtype))
+
+    def inverse(self, z: Tensor) -> Tensor:
+        """u, straight between the ends of the pieces."""
+        knots, heights = self._knots(z.dtype)
+        return interpolate(z, heights, knots, right=False)
+
+    @torch.no_grad()
+    def clamp_(self) -> None:
+        """Centre θ, which only differences of count, and keep every piece rising."""
+        self.logits.sub_(self.logits.mean(1, keepdim=True)).clamp_(-STEEPEST, STEEPEST)
+
+    def trajectory(self) -> dict[str, list[float]]:
+        """z25, z50, z75: how high the curve is at a quarter, half and three quarters of the range."""
+        u = torch.tensor([0.25, 0.5, 0.75], dtype=torch.float64, device=self._device())
+        z = self.curve(u * (1.0 - self.bottom) + self.bottom).detach().expand(self.rows, -1).float()
+        return {name: column.tolist() for name, column in zip(("z25", "z50", "z75"), z.t(), strict=True)}
+
+    def _knots(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """d and its z, [rows, pieces + 1]; the last z is 1 exactly."""
+        knots = torch.linspace(self.bottom, 1.0, self.pieces + 1, dtype=dtype, device=self.logits.device)
+        rises = self.logits.to(dtype).softmax(1)
+        ends = torch.zeros_like(rises[:, :1]), torch.ones_like(rises[:, :1])
+        heights = torch.cat([ends[0], rises.cumsum(1)[:, :-1], ends[1]], 1)
+        return knots.expand(self.rows, -1), heights * (1.0 - self.bottom) + self.bottom

@@ -1,0 +1,93 @@
+"""The ADC learned as a staircase of tanh steps that sharpen during training (deep task-based quantization)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from qsense.quant.sensor.thresholds import Thresholds
+from qsense.signal import Signal
+
+
+class SoftTanh(Thresholds):
+    """Free decision levels; training sees smooth steps in their place, evaluation the levels themselves.
+
+    Shlezinger & Eldar, "Deep Task-Based Quantization" (2021, section 3.2.2) replace a scalar quantizer in training by
+    Σ_k a_k·tanh(c_k·u - b_k), a step of slope c_k at each decision level b_k/c_k, raise c from one part of the training
+    to the next, and put the sign for the tanh afterwards. Here every step has the same height, since the network sees
+    evenly spread codes. With t the place on the scale of codes that the curve of `Thresholds` gives (the k-th level is
+    t = k), and k the level nearest to t,
+
+        staircase = k + ½·tanh(c·(t - k))/tanh(c/2):
+
+    each step ends half way to its neighbours, where their tanh would overlap, and is stretched to reach its full height
+    there (Gong et al., "Differentiable Soft Quantization", 2019), so that one tanh per sample does for the sum. c is in
+    units of one step, whatever its width, and grows from epoch to epoch, geometrically, from `sharpness` to
+    `final_sharpness`. Decision levels do not depend on it.
+
+    Args:
+        signal: what the sensor delivers.
+        bits: resolution, 1 … 16.
+        sharpness: c in the first epoch, 0.01 … 100; below 1 the steps are hardly seen.
+        final_sharpness: c in the last epoch, not below `sharpness`, at most 100.
+        per_channel: levels of its own for each channel instead of the same for all.
+        lr: own learning rate of the levels; None means the network's.
+        rounding: "round" (half up) or "floor".
+        surrogate: "soft" as in the paper: training sees the staircase. Under the others (`estimators.py`) it sees what
+            they say, and gradients are those of the staircase.
+        output: "level" (in the sensor's unit) or "code".
+
+    Raises:
+        ValueError: an argument outside what is listed.
+
+    >>> steps = SoftTanh(Signal(channels=1, low=0.0, high=1.0, unit=""), bits=1, sharpness=8.0)
+    >>> x = torch.tensor([0.1, 0.4, 0.5, 0.6, 0.9])
+    >>> steps(x).detach(), steps.eval()(x).detach()
+    (tensor([0.0013, 0.1678, 0.5000, 0.8322, 0.9987]), tensor([0., 0., 1., 1., 1.]))
+    """
+
+    sharpness: Tensor
+
+    def __init__(
+        self,
+        signal: Signal,
+        bits: int,
+        sharpness: float = 2.0,
+        final_sharpness: float = 20.0,
+        per_channel: bool = False,
+        lr: float | None = None,
+        rounding: Literal["round", "floor"] = "round",
+        surrogate: Literal["ste", "noise", "soft", "ewgs", "rect"] = "soft",
+        output: Literal["level", "code"] = "level",
+    ) -> None:
+        super().__init__(signal, bits, per_channel, lr, rounding, surrogate, output)
+        if not 0.01 <= sharpness <= final_sharpness <= 100:
+            raise ValueError(
+                f"sharpness={sharpness!r}, final_sharpness={final_sharpness!r}: SoftTanh needs 0.01 ≤ sharpness ≤ "
+                "final_sharpness ≤ 100"
+            )
+        self.ends = (float(sharpness), float(final_sharpness))
+        self.register_buffer("sharpness", torch.tensor(self.ends[0]))
+
+    def curve(self, u: Tensor) -> Tensor:
+        """z of the staircase."""
+        steps = (1 << self.bits) - 1
+        half = 0.5 if self.rounding == "round" else 0.0
+        sharpness = self.sharpness.to(u.dtype)
+        z = super().curve(u).clamp(self.bottom - 1.0, 2.0)  # finite, and far enough not to cut gradients off
+        t = (z - self.bottom) * (steps / (1.0 - self.bottom)) + half
+        level = t.detach().round()
+        stairs = level + (sharpness * (t - level)).tanh() / (2 * (sharpness / 2).tanh())
+        return (stairs - half) * ((1.0 - self.bottom) / steps) + self.bottom
+
+    @torch.no_grad()
+    def progress(self, share: float) -> None:
+        """Sharpen: c = first · (last/first)^share."""
+        first, last = self.ends
+        self.sharpness.fill_(first * (last / first) ** share)
+
+    def trajectory(self) -> dict[str, list[float]]:
+        """Like that of `Thresholds`, and the sharpness."""
+        return {**super().trajectory(), "sharpness": [float(self.sharpness)]}
