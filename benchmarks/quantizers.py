@@ -24,9 +24,16 @@ from torch import Tensor
 
 from qsense.quant.sensor.base import SensorQuantizer
 from qsense.quant.sensor.gamma import Gamma
+from qsense.quant.sensor.gamma_norm import GammaNorm
 from qsense.quant.sensor.identity import Identity
 from qsense.quant.sensor.linear import Linear
 from qsense.quant.sensor.log import Log
+from qsense.quant.sensor.log_eps import LogEps
+from qsense.quant.sensor.pwl import PiecewiseLinear
+from qsense.quant.sensor.quantile import Quantile
+from qsense.quant.sensor.range import Range
+from qsense.quant.sensor.soft_tanh import SoftTanh
+from qsense.quant.sensor.thresholds import Thresholds
 from qsense.quant.ste import round_half_up
 from qsense.signal import Signal
 
@@ -63,7 +70,9 @@ def plain(quantizer: SensorQuantizer) -> Callable[[Tensor], Tensor]:
         if isinstance(quantizer, Log):
             ratio = torch.tensor(1 / quantizer.epsilon)
             return torch.sign(x) * torch.log1p(x.abs() * ratio) / torch.log1p(ratio)
-        return x
+        if isinstance(quantizer, Linear | Identity):
+            return x
+        return quantizer.curve(x.reshape(1, -1)).view_as(x)
 
     def quantize(x: Tensor) -> Tensor:
         if isinstance(quantizer, Identity):
@@ -164,7 +173,16 @@ def main() -> None:
                     "log": Log(signal, bits),
                     "gamma": Gamma(signal, bits, gamma=0.4),
                     "gamma per axis": Gamma(signal, bits, gamma=0.4, per_channel=True),
+                    "gamma, ewgs": Gamma(signal, bits, gamma=0.4, surrogate="ewgs"),
+                    "gamma_norm": GammaNorm(signal, bits, gamma=0.4),
+                    "log_eps": LogEps(signal, bits),
+                    "range": Range(signal, bits),
+                    "quantile": Quantile(signal, bits),
+                    "pwl": PiecewiseLinear(signal, bits),
+                    "thresholds": Thresholds(signal, bits),
+                    "soft_tanh": SoftTanh(signal, bits, surrogate="ste"),
                 }
+                parts["quantile"].fit(data[:2].movedim(1, -1).flatten(0, -2) if data.dim() == 4 else data.flatten(0, 1))
                 for name, quantizer in parts.items():
                     if name == "none" and bits != arguments.bits[0]:
                         continue

@@ -19,7 +19,15 @@ DASHES = ("-", "--", ":")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 SMALL, NORMAL, LARGE = 7.5, 9, 11  # points
 
-PARAMETERS = {"gamma": "γ", "mu": "μ", "epsilon": "ε"}  # how learned parameters are written in pictures
+PARAMETERS = {  # how learned parameters are written in pictures
+    "gamma": "γ",
+    "mu": "μ",
+    "epsilon": "ε",
+    "low": "lower end",
+    "high": "upper end",
+    **{f"u{share}": f"{share} % of the codes reached at" for share in (25, 50, 75)},
+    **{f"z{share}": f"curve at {share} % of the range" for share in (25, 50, 75)},
+}
 
 
 def panels(count: int, width: float, height: float, columns: int = 1) -> tuple[Figure, list[Axes]]:
