@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from qsense.quant.sensor.linear import Linear
-from qsense.quant.sensor.piecewise import interpolate
+from qsense.quant.sensor.piecewise import FEW, interpolate, pull_back
 from qsense.quant.sensor.pwl import PiecewiseLinear
 from qsense.signal import Signal
 
@@ -76,15 +76,31 @@ def test_bad_pieces(pieces: int) -> None:
 
 
 @pytest.mark.parametrize("rows", [1, 3])
-def test_interpolation_is_numpys_and_exact_at_knots(rows: int) -> None:
+@pytest.mark.parametrize("count", [2, 9, FEW, FEW + 1])
+def test_interpolation_is_numpys_and_exact_at_knots(rows: int, count: int) -> None:
     rng = np.random.default_rng(2)
-    knots, heights = np.sort(rng.normal(size=(rows, 9))), rng.normal(size=(rows, 9))
-    x = rng.uniform(knots.max(1).min() * -1, knots.max(1).min(), 300).clip(knots.min(1).max())
-    found = interpolate(torch.from_numpy(x), torch.from_numpy(knots), torch.from_numpy(heights)).reshape(rows, -1)
+    knots, heights = np.sort(rng.normal(size=(rows, count))), rng.normal(size=(rows, count))
+    x = rng.uniform(knots[:, :1], knots[:, -1:], (rows, 300))
+    found = interpolate(torch.from_numpy(x), torch.from_numpy(knots), torch.from_numpy(heights))
     for row in range(rows):
-        np.testing.assert_allclose(found[row].numpy(), np.interp(x, knots[row], heights[row]), rtol=1e-9, atol=1e-12)
+        expected = np.interp(x[row], knots[row], heights[row])
+        np.testing.assert_allclose(found[row].numpy(), expected, rtol=1e-9, atol=1e-9)
     at_knots = interpolate(torch.from_numpy(knots), torch.from_numpy(knots), torch.from_numpy(heights))
     assert torch.equal(at_knots, torch.from_numpy(heights))
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+@pytest.mark.parametrize("count", [2, 9, FEW + 1])
+def test_its_gradients_are_those_of_autograd(rows: int, count: int) -> None:
+    rng = np.random.default_rng(3)
+    knots = torch.from_numpy(np.sort(rng.normal(size=(rows, count)))).requires_grad_()
+    heights = torch.from_numpy(rng.normal(size=(rows, count))).requires_grad_()
+    x = torch.from_numpy(rng.normal(size=(rows, 400))).requires_grad_()
+    grad = torch.from_numpy(rng.normal(size=(rows, 400)))
+    expected = torch.autograd.grad(interpolate(x, knots, heights), [x, knots, heights], grad)
+    found = pull_back(x.detach(), grad, knots.detach(), heights.detach())
+    for mine, reference in zip(found, expected, strict=True):
+        torch.testing.assert_close(mine, reference, rtol=1e-9, atol=1e-9)
 
 
 def test_interpolation_chooses_a_side_where_knots_coincide() -> None:

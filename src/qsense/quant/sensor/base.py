@@ -146,8 +146,13 @@ class SensorQuantizer(nn.Module, ABC):
         Returns:
             The gradient of u, [rows, n], and one of each parameter, in its shape; None where not needed.
         """
+
+        def passed(v: Tensor) -> Tensor:
+            z = self.curve(v)
+            return torch.where((z >= self.bottom) & (z <= 1.0), z, z.detach())
+
         inside = u.clamp(self.bottom, 1.0)
-        return self._differentiated(inside, grad * (inside == u), wants_u, wants)
+        return differentiate(passed, inside, grad * (inside == u), list(self.parameters()), wants_u, wants)
 
     # The converter ---------------------------------------------------------------------------------------------------
 
@@ -426,17 +431,6 @@ class SensorQuantizer(nn.Module, ABC):
             None if total is None else total.mul_(gain * scale).to(p.dtype)
             for total, p in zip(totals, parameters, strict=True)
         ]
-
-    def _differentiated(
-        self, u: Tensor, grad: Tensor, wants_u: bool, wants: Sequence[bool]
-    ) -> tuple[Tensor | None, list[Tensor | None]]:
-        """`pullback` by autograd, for u where the curve is defined."""
-
-        def passed(v: Tensor) -> Tensor:
-            z = self.curve(v)
-            return torch.where((z >= self.bottom) & (z <= 1.0), z, z.detach())
-
-        return differentiate(passed, u, grad, list(self.parameters()), wants_u, wants)
 
     def _estimated(self, u: Tensor, grad: Tensor, size: Tensor | None) -> Tensor:
         """The gradient at z of samples in unit coordinates: what arrives at the code, passed through the rounding."""

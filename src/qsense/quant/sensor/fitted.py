@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 
 from qsense.quant.sensor.base import SensorQuantizer
-from qsense.quant.sensor.piecewise import interpolate
+from qsense.quant.sensor.piecewise import interpolate, pull_back
 from qsense.quant.sensor.search import round_up
 from qsense.signal import Signal
 
@@ -93,6 +94,13 @@ class Fitted(SensorQuantizer):
         """u; at the z where codes begin, the decision levels exactly."""
         knots, heights = self._knots(z.dtype)
         return interpolate(z.expand(self.rows, -1), heights, knots, right=False)
+
+    def pullback(
+        self, u: Tensor, grad: Tensor, wants_u: bool, wants: Sequence[bool]
+    ) -> tuple[Tensor | None, list[Tensor | None]]:
+        """∂z/∂u: the slope between two decision levels."""
+        inside = u.clamp(self.bottom, 1.0)
+        return pull_back(inside, grad * (inside == u), *self._knots(u.dtype))[0] if wants_u else None, []
 
     def _knots(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         if not self._seen and self.cuts.isnan().any():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+FEW = 34  # knots
+
 
 def interpolate(x: Tensor, knots: Tensor, heights: Tensor, right: bool = True) -> Tensor:
     """The function that is straight between (knots, heights), and goes on straight beyond its ends.
@@ -21,14 +23,57 @@ def interpolate(x: Tensor, knots: Tensor, heights: Tensor, right: bool = True) -
     >>> interpolate(torch.tensor([[0.25, 0.5, 0.75]]), knots, heights)
     tensor([[0.4000, 0.8000, 0.9000]])
     """
+    x = x if len(knots) == 1 else x.expand(len(knots), -1)
+    place = _pieces(x, knots, right)
+    (left, low), (end, high) = ([_at(t, at, x) for t in (knots, heights)] for at in (place, place + 1))
+    return torch.lerp(low, high, (x - left) / (end - left).clamp_min(torch.finfo(x.dtype).tiny))
+
+
+def pull_back(x: Tensor, grad: Tensor, knots: Tensor, heights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradients of Σ grad · interpolate(x, knots, heights) with respect to x, the knots and the heights.
+
+    With f the share of its piece that lies before x, the ends of the piece get 1 - f and f of what arrives, the knots
+    times minus the slope: two sums per piece, whatever the number of samples.
+
+    Args:
+        x: finite, [rows, n].
+        grad: [rows, n].
+        knots: ascending, [rows, m], m ≥ 2.
+        heights: there, [rows, m].
+
+    >>> knots, heights = torch.tensor([[0.0, 0.5, 1.0]]), torch.tensor([[0.0, 0.8, 1.0]])
+    >>> pull_back(torch.tensor([[0.125]]), torch.tensor([[1.0]]), knots, heights)
+    (tensor([[1.6000]]), tensor([[-1.2000, -0.4000, -0.0000]]), tensor([[0.7500, 0.2500, 0.0000]]))
+    """
+    place = _pieces(x, knots, right=True)
+    width = knots.diff().clamp_min_(torch.finfo(x.dtype).tiny)
+    slope = torch.nn.functional.pad(heights.diff().div_(width), (0, 1))  # as many as knots, so that places fit
+    after = (x - _at(knots, place, x)).div_(_at(torch.nn.functional.pad(width, (0, 1)), place, x)).mul_(grad)
+    before = grad - after
+    sums = [torch.zeros_like(slope) for _ in range(2)]
+    for total, part in zip(sums, (before, after), strict=True):
+        total.view(-1).scatter_add_(0, place, part.reshape(-1))
+    of_heights, of_knots = sums[0] + sums[1].roll(1, 1), (slope * sums[0]) + (slope * sums[1]).roll(1, 1)
+    return grad * _at(slope, place, x), of_knots.neg_(), of_heights
+
+
+def _pieces(x: Tensor, knots: Tensor, right: bool) -> Tensor:
+    """The knot before each x, as a place in the flattened knots [x's size]; beyond the ends, of the piece there."""
     rows, count = knots.shape
-    table = knots.detach()[0] if rows == 1 else knots.detach().contiguous()
-    x = x if rows == 1 else x.expand(rows, -1)
-    index = torch.searchsorted(table, x.detach().contiguous(), right=right).clamp_(1, count - 1)
+    x, knots = x.detach(), knots.detach()
+    if count <= FEW:  # comparisons that write 1.0 and 0.0 are vectorised, and a search is not
+        found, hit = torch.zeros_like(x), torch.empty_like(x)
+        for j in range(1, count - 1):
+            knot = knots[0, j] if rows == 1 else knots[:, j, None]
+            found.add_(torch.ge(x, knot, out=hit) if right else torch.gt(x, knot, out=hit))
+        index = found.long()
+    else:
+        table = knots[0] if rows == 1 else knots.contiguous()
+        index = torch.searchsorted(table, x.contiguous(), right=right).sub_(1).clamp_(0, count - 2)
     if rows > 1:
         index += torch.arange(rows, device=x.device)[:, None] * count
-    place = index.view(-1)
-    (left, low), (end, high) = (
-        tuple(t.reshape(-1).gather(0, at).view(x.shape) for t in (knots, heights)) for at in (place - 1, place)
-    )
-    return torch.lerp(low, high, (x - left) / (end - left).clamp_min(torch.finfo(x.dtype).tiny))
+    return index.reshape(-1)
+
+
+def _at(table: Tensor, place: Tensor, x: Tensor) -> Tensor:
+    return table.reshape(-1).index_select(0, place).view(x.shape)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from qsense.quant.sensor.base import SensorQuantizer
-from qsense.quant.sensor.piecewise import interpolate
+from qsense.quant.sensor.piecewise import interpolate, pull_back
 from qsense.signal import Signal
 
 STEEPEST = 12.0  # of `logits`: rises differ by at most e^24
@@ -73,6 +74,16 @@ class PiecewiseLinear(SensorQuantizer):
         """u, straight between the ends of the pieces."""
         knots, heights = self._knots(z.dtype)
         return interpolate(z, heights, knots, right=False)
+
+    def pullback(
+        self, u: Tensor, grad: Tensor, wants_u: bool, wants: Sequence[bool]
+    ) -> tuple[Tensor | None, list[Tensor | None]]:
+        """Summed per piece, then by autograd from the heights to θ."""
+        inside = u.clamp(self.bottom, 1.0)
+        with torch.enable_grad():
+            knots, heights = self._knots(u.dtype)
+        of_u, _, of_heights = pull_back(inside, grad * (inside == u), knots, heights.detach())
+        return of_u, list(torch.autograd.grad(heights, self.logits, of_heights)) if wants[0] else [None]
 
     @torch.no_grad()
     def clamp_(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -68,19 +69,23 @@ class SoftTanh(Thresholds):
                 f"sharpness={sharpness!r}, final_sharpness={final_sharpness!r}: SoftTanh needs 0.01 ≤ sharpness ≤ "
                 "final_sharpness ≤ 100"
             )
+        self._half = 0.5 if rounding == "round" else 0.0
         self.ends = (float(sharpness), float(final_sharpness))
         self.register_buffer("sharpness", torch.tensor(self.ends[0]))
 
     def curve(self, u: Tensor) -> Tensor:
         """z of the staircase."""
-        steps = (1 << self.bits) - 1
-        half = 0.5 if self.rounding == "round" else 0.0
-        sharpness = self.sharpness.to(u.dtype)
-        z = super().curve(u).clamp(self.bottom - 1.0, 2.0)  # finite, and far enough not to cut gradients off
-        t = (z - self.bottom) * (steps / (1.0 - self.bottom)) + half
-        level = t.detach().round()
+        t, level, sharpness = self._steps(u)
         stairs = level + (sharpness * (t - level)).tanh() / (2 * (sharpness / 2).tanh())
-        return (stairs - half) * ((1.0 - self.bottom) / steps) + self.bottom
+        return (stairs - self._half) * ((1.0 - self.bottom) / ((1 << self.bits) - 1)) + self.bottom
+
+    def pullback(
+        self, u: Tensor, grad: Tensor, wants_u: bool, wants: Sequence[bool]
+    ) -> tuple[Tensor | None, list[Tensor | None]]:
+        """That of `Thresholds` behind the steps' slope c·(1 - tanh²(c·(t - k)))/(2·tanh(c/2))."""
+        t, level, sharpness = self._steps(u)
+        slope = (sharpness * (t - level)).tanh().square_().neg_().add_(1.0) * (sharpness / (2 * (sharpness / 2).tanh()))
+        return super().pullback(u, grad * slope, wants_u, wants)
 
     @torch.no_grad()
     def progress(self, share: float) -> None:
@@ -91,3 +96,9 @@ class SoftTanh(Thresholds):
     def trajectory(self) -> dict[str, list[float]]:
         """Like that of `Thresholds`, and the sharpness."""
         return {**super().trajectory(), "sharpness": [float(self.sharpness)]}
+
+    def _steps(self, u: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """t, the level nearest to it, and c."""
+        z = super().curve(u).clamp(self.bottom - 1.0, 2.0)  # finite, and far enough not to cut gradients off
+        t = (z - self.bottom) * (((1 << self.bits) - 1) / (1.0 - self.bottom)) + self._half
+        return t, t.detach().round(), self.sharpness.to(u.dtype)

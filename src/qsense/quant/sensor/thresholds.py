@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from qsense.quant.sensor.base import SensorQuantizer
-from qsense.quant.sensor.piecewise import interpolate
+from qsense.quant.sensor.piecewise import interpolate, pull_back
 from qsense.signal import Signal
 
 NARROWEST = 2.0**-24  # of the range
@@ -75,10 +75,15 @@ class Thresholds(SensorQuantizer):
     def pullback(
         self, u: Tensor, grad: Tensor, wants_u: bool, wants: Sequence[bool]
     ) -> tuple[Tensor | None, list[Tensor | None]]:
-        """By autograd; zero beyond the intervals, which may end beyond the range."""
-        knots, _ = self._knots(u.dtype)
-        inside = u.clamp(knots[:, :1], knots[:, -1:])
-        return self._differentiated(inside, grad * (inside == u), wants_u, wants)
+        """Summed per interval, then by autograd from its ends to what is learned; zero beyond the intervals."""
+        with torch.enable_grad():
+            knots, heights = self._knots(u.dtype)
+        ends = knots.detach()
+        inside = u.clamp(ends[:, :1], ends[:, -1:])
+        of_u, of_knots, _ = pull_back(inside, grad * (inside == u), ends, heights)
+        learned = [p for p, want in zip((self.start, self.log_width), wants, strict=True) if want]
+        found = iter(torch.autograd.grad(knots, learned, of_knots) if learned else ())
+        return of_u, [next(found) if want else None for want in wants]
 
     @torch.no_grad()
     def clamp_(self) -> None:
