@@ -50,10 +50,15 @@ def pull_back(x: Tensor, grad: Tensor, knots: Tensor, heights: Tensor) -> tuple[
     slope = torch.nn.functional.pad(heights.diff().div_(width), (0, 1))  # as many as knots, so that places fit
     after = (x - _at(knots, place, x)).div_(_at(torch.nn.functional.pad(width, (0, 1)), place, x)).mul_(grad)
     before = grad - after
-    sums = [torch.zeros_like(slope) for _ in range(2)]
-    for total, part in zip(sums, (before, after), strict=True):
-        total.view(-1).scatter_add_(0, place, part.reshape(-1))
-    of_heights, of_knots = sums[0] + sums[1].roll(1, 1), (slope * sums[0]) + (slope * sums[1]).roll(1, 1)
+    # In float64, so that the order in which a GPU adds moves hardly a digit.
+    first, second = (
+        torch.zeros(slope.numel(), dtype=torch.float64, device=x.device)
+        .scatter_add_(0, place, part.reshape(-1).double())
+        .view_as(slope)
+        .to(x.dtype)
+        for part in (before, after)
+    )
+    of_heights, of_knots = first + second.roll(1, 1), slope * first + (slope * second).roll(1, 1)
     return grad * _at(slope, place, x), of_knots.neg_(), of_heights
 
 
