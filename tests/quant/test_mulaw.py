@@ -46,7 +46,7 @@ def test_fixed_unless_asked() -> None:
     learned(x).square().sum().backward()
     assert learned.log_epsilon.grad is not None
     assert (learned.log_epsilon.grad != 0).all()
-    assert learned.trajectory()["mu"] == pytest.approx([50, 50], rel=1e-6)
+    assert learned.trajectory()["mu_law"] == pytest.approx([50, 50], rel=1e-6)
     assert learned.parameter_groups(1.0)[0]["lr"] == 0.1
     assert torch.equal(learned(x), MuLaw(BIPOLAR, 4, mu=50.0)(x))
     with pytest.warns(UserWarning, match="at 1 bit mu changes no code"):

@@ -22,6 +22,7 @@ SMALL, NORMAL, LARGE = 7.5, 9, 11  # points
 PARAMETERS = {  # how learned parameters are written in pictures
     "gamma": "γ",
     "mu": "μ",
+    "mu_law": "μ of the law",
     "epsilon": "ε",
     "low": "lower end",
     "high": "upper end",

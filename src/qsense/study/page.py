@@ -163,7 +163,7 @@ def _classes(counted: Sequence[Run]) -> dict[str, dict[str, list[str]]]:
 def _curve(run: Run) -> Mapping[str, Any] | None:
     """What the page needs to draw a run's transfer curve; None for a sensor that is not quantized or not known."""
     target = run.settings.get("quant.sensor._target_", "").rpartition(".")[2].lower()
-    if run.learned.get("gamma"):
+    if run.learned.get("gamma") and target != "gammanorm":
         epsilon = float(run.settings.get("quant.sensor.epsilon", "0.001"))
         return {
             "kind": POWER_LAW,

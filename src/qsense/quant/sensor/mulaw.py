@@ -54,8 +54,8 @@ class MuLaw(Logarithmic):
         super().__init__(signal, bits, 1 / mu, learn, "mu", per_channel, lr, rounding, surrogate, output)
 
     def trajectory(self) -> dict[str, list[float]]:
-        """μ where it is learned, one value per curve, to float32's accuracy."""
+        """The law's μ where it is learned, one value per curve, to float32's accuracy; `mu` is a centre elsewhere."""
         if not isinstance(self.log_epsilon, nn.Parameter):
             return {}
         mu = self.log_epsilon.detach().double().neg().exp().float()
-        return {"mu": [float(f"{value:.7g}") for value in mu.tolist()]}
+        return {"mu_law": [float(f"{value:.7g}") for value in mu.tolist()]}
