@@ -134,6 +134,14 @@ def test_one_file_with_everything_in_it(summary: Summary, tmp_path: Path) -> Non
     assert "@import" not in style
 
 
+def test_only_curves_that_the_page_knows_are_drawn(tmp_path: Path) -> None:
+    """A γ alone does not make a power law."""
+    for module, name in (("gamma", "Gamma"), ("gamma_norm", "GammaNorm")):
+        make_run(tmp_path, quant=module, sensor={"_target_": f"qsense.quant.sensor.{module}.{name}"})
+    runs = contents([summarise([tmp_path])])["runs"]
+    assert sorted(str(run["curve"] and run["curve"]["kind"]) for run in runs) == ["None", "power"]
+
+
 def test_names_cannot_break_out_of_the_data(summary: Summary) -> None:
     text = study_page([summary])
     assert NASTY not in text
