@@ -23,7 +23,7 @@ ALLOWED = {
     "callbacks": {"signal", "runs", "seeding", "loggers", "tasks", "plots", *LEAVES},
 }
 ENTRY_POINTS = {"config", "checks", "cli", "build", "rebuild", "train", "evaluate", "freeze", "report", "study"}
-ENTRY_POINTS |= {"scenes", "visibility", "sweep_files", "sweep", "folds", "sync", "standing", "preflight"}
+ENTRY_POINTS |= {"scenes", "visibility", "sweep_files", "sweep", "folds", "sync", "standing", "plans", "preflight"}
 ONLY_IN = {
     "hydra": {"config", "checks", "cli", "train", "build", "rebuild", "scenes", "folds"},
     "omegaconf": {"config", "checks", "cli", "train", "build", "rebuild", "folds"},

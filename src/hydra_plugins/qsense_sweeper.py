@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -19,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from qsense import runs
 from qsense.checks import check, check_one_process
 from qsense.config import ConfigError, namer
+from qsense.plans import announced
 from qsense.preflight import preflight
 from qsense.standing import (
     FAILED,
@@ -67,7 +69,10 @@ class ResumableSweeper(BasicSweeper):
             return []
         if self.preflight and waiting:
             preflight(next(iter(waiting)))
-        returns, stopped = self.launch_all(waiting)
+        with ExitStack() as said:
+            for parent in {folder.parent for folder in folders.values()}:
+                said.enter_context(announced(parent, [f.name for f in folders.values() if f.parent == parent]))
+            returns, stopped = self.launch_all(waiting)
         self.summarise(list(folders.values()), returns, stopped)
         return returns
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from qsense.plans import not_begun
 from qsense.study.run import Run
 from qsense.study.summary import Summary
 
@@ -18,8 +20,8 @@ class Progress:
     Args:
         dataset: its name.
         finished, running, failed, interrupted: how many runs are so.
-        missing: folds and seeds of the table's cells of which nothing is there yet. Cells of which no run has been
-            begun are not known.
+        missing: folds and seeds of the table's cells of which nothing is there yet, and runs that a sweep at work has
+            yet to begin.
         seconds_left: until all of them are finished, at the speed so far and with as many at a time as run now (one,
             if none does); None where no run has told how long it took.
     """
@@ -43,14 +45,20 @@ def progress(summary: Summary) -> list[Progress]:
     names = dataset_names(summary.runs)
     parallel = max(1, sum(run.status == "running" for run in summary.runs))
     everywhere = _mean([run.seconds for run in summary.runs])
+    shown = {run.data: name for run, name in zip(summary.runs, names, strict=True)}
+    coming = Counter(
+        shown.get(data, data)
+        for folder in {run.folder.parent for run in summary.runs}
+        for data in (name.partition("-")[0] for name in not_begun(folder))
+    )
     found = []
-    for dataset in sorted(set(names)):
+    for dataset in sorted({*names, *coming}):
         here = [run for run, name in zip(summary.runs, names, strict=True) if name == dataset]
         count = {status: sum(run.status == status for run in here) for status in ("running", "failed", "interrupted")}
         cells = [cell for (_, name), cell in summary.cells.items() if name == dataset]
         # A run that is not finished leaves a gap in its cell, and is counted once.
         gaps = sum(cell.expected - len(cell.scores) for cell in cells)
-        missing = max(0, gaps - sum(count.values()))
+        missing = max(coming[dataset], gaps - sum(count.values()))
         each = _mean([run.seconds for run in here]) or everywhere
         left = missing + count["failed"] + count["interrupted"] + count["running"] / 2
         found.append(

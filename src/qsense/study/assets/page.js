@@ -388,7 +388,7 @@ function listsSection(box) {
 const present = (runs, what) => [...new Set(runs.map((run) => run[what]))].sort((a, b) => a - b);
 
 const SECTIONS = {
-  progress: ["Progress", "What the study's folders tell. Cells of which no run has been begun are not known here.", progressSection, false],
+  progress: ["Progress", "What the study's folders tell, and the sweeps that were at work when this page was written.", progressSection, false],
   scores: ["Scores", "Mean over folds per seed, then mean ± standard deviation over seeds.", scoresSection, true],
   bits: ["Score against bits", "Error bars: ± one standard deviation over seeds. Hollow or dotted: runs are missing.", bitsSection, true],
   cost: ["Score against cost", "Logarithmic. Steps: the Pareto front, the best mean up to a cost; what another point beats in both is paler. The sensor's figures are a model's and not measured.", costSection, true],
