@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 from tests.study_folders import by_seed, make_cell, make_run
 
 from qsense.study.run import ReportError
@@ -85,3 +86,12 @@ def test_numbers_in_names_are_sorted_as_numbers(tmp_path: Path) -> None:
     for layers in ("[10, 1]", "[9, 1]", "none"):
         make_run(tmp_path, model={"layers": layers})
     assert [row.settings[0][1] for row in summarise([tmp_path]).rows] == ["[9, 1]", "[10, 1]", "none"]
+
+
+def test_where_a_run_started_from_tells_rows_apart(tmp_path: Path) -> None:
+    for number, start in enumerate((None, "/a/five", "/b/five", "/a/four")):
+        folder = make_run(tmp_path, 0.1 * number, fold=number)
+        config = yaml.safe_load((folder / "config.yaml").read_text())
+        (folder / "config.yaml").write_text(yaml.safe_dump({**config, "init_from": start}))
+    settings = [dict(row.settings).get("init_from") for row in summarise([tmp_path]).rows]
+    assert sorted(map(str, settings)) == ["None", "five", "four"], "by name: where the folder lies does not matter"

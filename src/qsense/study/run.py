@@ -203,6 +203,8 @@ def settings(config: Mapping[str, Any]) -> dict[str, str]:
         if config.get(group) is not None:
             walk(group, config[group], runs.NOT_SCIENCE.get(group, set()))
     flat.pop("quant.sensor.bits", None)  # the row says it
+    if config.get("init_from"):
+        flat["init_from"] = Path(str(config["init_from"])).name
     return flat
 
 
