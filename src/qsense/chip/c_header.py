@@ -1,0 +1,194 @@
+"""A converter as a C99 header: integer comparisons alone, one per bit, like a successive-approximation ADC."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from textwrap import dedent, indent
+
+from qsense.chip.converter import Converter
+from qsense.chip.origin import Origin
+
+
+def header(converter: Converter, origin: Origin) -> str:
+    """`<name>.h`: thresholds in native counts and `<name>_encode`; with `<NAME>_TABLES` defined, also floating-point
+    tables of thresholds and levels in the sensor's unit, which encoding does not need.
+
+    Types are the smallest that hold their numbers.
+    """
+    name, macro, native = converter.name, converter.name.upper(), converter.native
+    sample, code = uint(native.codes - 1), uint((1 << converter.bits) - 1)
+    threshold = uint(int(converter.counts.max()))
+    clamp = ""
+    if native.bits not in (8, 16, 32):
+        clamp = indent(f"\nif (sample > {native.codes - 1}u) sample = {native.codes - 1}u;", "    ")
+    meaning = f"{native.low:g} to {native.high:g} {converter.unit}"
+    rows = ", ".join(f"{r} = {row}" for r, row in enumerate(converter.rows))
+    return f"""\
+/* {converter.bits}-bit converter behind a sensor of {native.bits} bits.
+{_comment(origin.lines())}
+ *
+ * Samples are offset binary: count {native.black} to {native.white} means {meaning}.
+ * Rows: {rows}.
+ * A threshold of {native.codes} is reached by no sample, one of 0 by each.
+ * Define {macro}_TABLES before including for thresholds and levels in {converter.unit or "the sensor's unit"}.
+ */
+#ifndef {macro}_H
+#define {macro}_H
+
+#include <stdint.h>
+
+#define {macro}_BITS {converter.bits}
+#define {macro}_NATIVE_BITS {native.bits}
+#define {macro}_ROWS {len(converter.rows)}
+#define {macro}_THRESHOLDS {converter.counts.shape[1]}
+
+typedef {sample} {name}_sample;
+typedef {code} {name}_code;
+
+/* Code k begins at sample [row][k - 1]. */
+static const {threshold} {name}_thresholds[{macro}_ROWS][{macro}_THRESHOLDS] = {{
+{_table(converter.counts.tolist(), converter.rows, "{}")}
+}};
+
+/* The code of a sample: one comparison per bit. */
+static inline {name}_code {name}_encode(unsigned row, {name}_sample sample)
+{{
+    const {threshold} *thresholds = {name}_thresholds[row];
+    unsigned code = 0;
+    unsigned step;{clamp}
+    for (step = 1u << ({macro}_BITS - 1); step != 0; step >>= 1)
+        if (sample >= thresholds[code + step - 1]) code += step;
+    return ({name}_code)code;
+}}
+
+#ifdef {macro}_TABLES
+#include <math.h>
+
+/* The same thresholds in {converter.unit or "the sensor's unit"}. */
+static const double {name}_thresholds_unit[{macro}_ROWS][{macro}_THRESHOLDS] = {{
+{_table(converter.thresholds.tolist(), converter.rows, _double)}
+}};
+
+/* What each code means in {converter.unit or "the sensor's unit"}. */
+static const double {name}_levels_unit[{macro}_ROWS][1 << {macro}_BITS] = {{
+{_table(converter.levels.tolist(), converter.rows, _double)}
+}};
+
+/* What the network sees for each code. */
+static const float {name}_levels_network[1 << {macro}_BITS] = {{
+{_lines([_double(float(value)) + "f" for value in converter.values], "    ")}
+}};
+#endif
+
+#endif
+"""
+
+
+def program(converter: Converter) -> str:
+    """`<name>_test.c`: checks `<name>.h` against the vector file; exits with 0 if every code is as expected.
+
+    Given two more arguments, a file of doubles and one to write, it also compares each double with the thresholds in
+    the sensor's unit, and writes its code in each row as unsigned 32-bit integers.
+    """
+    name, macro = converter.name, converter.name.upper()
+    return (
+        dedent(
+            """\
+            /* Checks NAME.h: cc -std=c99 -o test NAME_test.c && ./test NAME_vectors.hex */
+            #define MACRO_TABLES
+            #include <stdio.h>
+            #include "NAME.h"
+
+            static int check_vectors(const char *path)
+            {
+                char line[256];
+                unsigned long vectors = 0, wrong = 0;
+                unsigned row, code;
+                unsigned long sample;
+                FILE *file = fopen(path, "r");
+                if (file == NULL) { perror(path); return 1; }
+                while (fgets(line, sizeof line, file) != NULL) {
+                    if (line[0] == '/') continue;
+                    if (sscanf(line, "%x_%lx_%x", &row, &sample, &code) != 3 || row >= MACRO_ROWS) {
+                        printf("FAIL: not a vector: %s", line);
+                        fclose(file);
+                        return 1;
+                    }
+                    vectors++;
+                    if (NAME_encode(row, (NAME_sample)sample) != code) wrong++;
+                }
+                fclose(file);
+                printf("%s: %lu vectors, %lu differences\\n", wrong || !vectors ? "FAIL" : "PASS", vectors, wrong);
+                return wrong || !vectors;
+            }
+
+            static int encode_doubles(const char *from, const char *to)
+            {
+                double x;
+                FILE *in = fopen(from, "rb"), *out = fopen(to, "wb");
+                if (in == NULL || out == NULL) { perror(in == NULL ? from : to); return 1; }
+                while (fread(&x, sizeof x, 1, in) == 1) {
+                    unsigned row, step;
+                    for (row = 0; row < MACRO_ROWS; row++) {
+                        uint32_t code = 0;
+                        for (step = 1u << (MACRO_BITS - 1); step != 0; step >>= 1)
+                            if (x >= NAME_thresholds_unit[row][code + step - 1]) code += step;
+                        if (fwrite(&code, sizeof code, 1, out) != 1) { perror(to); return 1; }
+                    }
+                }
+                fclose(in);
+                return fclose(out) != 0;
+            }
+
+            int main(int argc, char **argv)
+            {
+                if (argc != 2 && argc != 4) {
+                    fprintf(stderr, "usage: %s VECTORS [DOUBLES CODES]\\n", argv[0]);
+                    return 2;
+                }
+                if (check_vectors(argv[1])) return 1;
+                return argc == 4 ? encode_doubles(argv[2], argv[3]) : 0;
+            }
+            """
+        )
+        .replace("NAME", name)
+        .replace("MACRO", macro)
+    )
+
+
+def uint(largest: int) -> str:
+    """The smallest unsigned type that holds a number.
+
+    >>> uint(255), uint(256), uint(1 << 32)
+    ('uint8_t', 'uint16_t', 'uint64_t')
+    """
+    return next(f"uint{bits}_t" for bits in (8, 16, 32, 64) if largest < 1 << bits)
+
+
+def _double(value: float) -> str:
+    """A literal that reads back as the same number."""
+    if math.isinf(value):
+        return "INFINITY" if value > 0 else "-INFINITY"
+    text = f"{value:.17g}"
+    return text if set(text) & set(".e") else f"{text}.0"
+
+
+def _comment(lines: Iterable[str]) -> str:
+    return "\n".join(f" * {line.replace('*/', '* /')}" for line in lines)
+
+
+def _table(rows: Sequence[Sequence[float]], names: Sequence[str], form: str | object) -> str:
+    """Initialisers, one block per row under its name."""
+    write = form.format if isinstance(form, str) else form
+    assert callable(write)
+    blocks = []
+    for row, name in zip(rows, names, strict=True):
+        blocks.append(f"    {{ /* {name} */\n{_lines([write(value) for value in row], '        ')}\n    }}")
+    return ",\n".join(blocks)
+
+
+def _lines(numbers: Sequence[str], margin: str) -> str:
+    """Numbers in lines of at most eight."""
+    lines = [", ".join(numbers[i : i + 8]) for i in range(0, len(numbers), 8)]
+    return ",\n".join(margin + line for line in lines)

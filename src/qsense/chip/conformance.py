@@ -1,0 +1,298 @@
+"""Do all forms of a converter agree? Every native count, and a million floating-point numbers per row.
+
+The reference is the run's own quantizer: its thresholds in float64, counted in NumPy. A form whose tool is missing is
+reported as not checked.
+"""
+
+from __future__ import annotations
+
+import copy
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from qsense.chip import vectors as conformance_vectors
+from qsense.chip.converter import Converter, Counts, Floats
+from qsense.chip.onnx_model import exported_part, outputs
+from qsense.chip.vectors import Vectors
+from qsense.data.module import ExperimentData
+from qsense.quant.sensor.base import SensorQuantizer
+from qsense.tasks.base import Task
+
+FLOATS = 1_000_000  # per row
+STRICT = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-Wconversion", "-O2")
+PATIENCE = 600  # seconds for one command
+FEW = 4  # test examples that a network is evaluated on in float64
+TOLERANCE = 1e-5  # of a network's outputs, relative to the largest where that is above 1
+
+Codes = npt.NDArray[np.generic]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One form's check.
+
+    Args:
+        what: the form, and on what.
+        passed: None where it could not be checked.
+        detail: how many were compared and how many differ, or why there was no check.
+    """
+
+    what: str
+    passed: bool | None
+    detail: str
+
+    def __str__(self) -> str:
+        word = {True: "passed", False: "FAILED", None: "not checked"}[self.passed]
+        return f"{self.what}: {word}: {self.detail}"
+
+
+def compared(what: str, found: Counts, expected: Counts) -> Check:
+    """Codes against codes."""
+    wrong = int((found != expected).sum()) if found.shape == expected.shape else max(found.size, expected.size)
+    return Check(what, wrong == 0, f"{expected.size:,} codes, {wrong:,} differences")
+
+
+def check(folder: Path, converter: Converter, sensor: SensorQuantizer, floats: int = FLOATS) -> list[Check]:
+    """Every form that lies in `folder` against the vector file and against float64 thresholds.
+
+    Args:
+        folder: of an export with its vector file.
+        converter: what was exported.
+        sensor: the run's quantizer.
+        floats: floating-point numbers per row.
+
+    Raises:
+        FileNotFoundError: there is no vector file.
+        ValueError: it is damaged.
+    """
+    name, folder = converter.name, folder.resolve()
+    given = conformance_vectors.read((folder / f"{name}_vectors.hex").read_text(encoding="utf-8"))
+    found = [_by_torch(converter, sensor, given), *_floats_by_torch(converter, sensor, floats)]
+    absent = "was not written"
+    found += _by_c(folder, converter, floats) if (folder / f"{name}.h").is_file() else [Check("C", None, absent)]
+    found.append(_by_verilog(folder, name) if (folder / f"{name}.v").is_file() else Check("Verilog", None, absent))
+    onnx = (folder / "sensor_counts.onnx").is_file()
+    return found + (_by_onnx(folder, converter, given, floats) if onnx else [Check("ONNX", None, absent)])
+
+
+def random_values(converter: Converter, row: int, count: int) -> npt.NDArray[np.float32]:
+    """Samples as the quantizer sees them, float32: half over the range and a little beyond it, half within a few
+    float32 steps of a threshold."""
+    generator = np.random.default_rng(row)
+    low, high = converter.low, converter.high
+    margin = (high - low) / 20
+    wide = generator.uniform(low - margin, high + margin, count - count // 2).astype(np.float32)
+    cuts = converter.seen[row][np.isfinite(converter.seen[row])]
+    near = generator.choice(cuts if len(cuts) else np.array([low, high]), count // 2).astype(np.float32)
+    steps = generator.integers(-3, 3, len(near), endpoint=True)
+    near = near + (steps * np.spacing(np.abs(near))).astype(np.float32)
+    return np.concatenate([wide, near])
+
+
+def _by_torch(converter: Converter, sensor: SensorQuantizer, given: Vectors) -> Check:
+    codes = np.empty_like(given.code)
+    for r in range(len(converter.rows)):
+        mine = given.row == r
+        counts = given.count[mine]
+        native = sensor.signal.native_bits is not None
+        x = torch.from_numpy(counts if native else converter.sample(r, counts))
+        codes[mine] = _encode(sensor, converter.source[r], x)
+    every = "every native count" if converter.listed else "native counts"
+    return compared(f"PyTorch, {every}", codes, given.code)
+
+
+def _floats_by_torch(converter: Converter, sensor: SensorQuantizer, floats: int) -> list[Check]:
+    found, expected = [], []
+    for r in range(len(converter.rows)):
+        x = random_values(converter, r, floats)
+        found.append(_encode(sensor, converter.source[r], torch.from_numpy(x)))
+        expected.append(_count(converter.seen[r], x.astype(np.float64)))
+    return [compared("PyTorch, floats", np.concatenate(found), np.concatenate(expected))]
+
+
+def _encode(sensor: SensorQuantizer, row: int, x: torch.Tensor) -> Counts:
+    """Codes of samples [n] in one of the quantizer's rows."""
+    if sensor.rows == 1:
+        codes = sensor.encode(x)
+    elif sensor.per_channel:
+        codes = sensor.encode(x[:, None].repeat(1, sensor.rows))[:, row]
+    else:
+        codes = sensor.encode(x, condition=[row] * len(x))
+    return codes.long().numpy()
+
+
+def _count(thresholds: Floats, x: Floats) -> Counts:
+    return np.searchsorted(thresholds, x, side="right")
+
+
+def _by_c(folder: Path, converter: Converter, floats: int) -> list[Check]:
+    compiler = shutil.which("gcc") or shutil.which("cc")
+    if compiler is None:
+        return [Check("C", None, "gcc is not installed (Debian: apt-get install gcc)")]
+    name = converter.name
+    with tempfile.TemporaryDirectory() as scratch:
+        program = Path(scratch) / "test"
+        done = _run([compiler, *STRICT, "-o", str(program), str(folder / f"{name}_test.c")], folder)
+        if done.returncode:
+            return [Check("C", False, f"does not compile: {done.stderr.strip()[:500]}")]
+        doubles, codes = Path(scratch) / "doubles", Path(scratch) / "codes"
+        x = np.concatenate(
+            [
+                converter.in_unit(r, random_values(converter, r, floats).astype(np.float64))
+                for r in range(len(converter.rows))
+            ]
+        )
+        x.tofile(doubles)
+        done = _run([str(program), str(folder / f"{name}_vectors.hex"), str(doubles), str(codes)], folder)
+        if done.returncode:
+            return [Check("C", False, (done.stdout + done.stderr).strip()[:500])]
+        found = np.fromfile(codes, dtype=np.uint32).reshape(len(x), -1).astype(np.int64)
+    expected = np.stack([_count(row, x) for row in converter.thresholds], axis=1)
+    every = "every native count" if converter.listed else "native counts"
+    return [
+        Check(f"C, {every}", True, done.stdout.strip().removeprefix("PASS: ")),
+        compared("C, floats in the sensor's unit", found, expected),
+    ]
+
+
+def _by_verilog(folder: Path, name: str) -> Check:
+    if shutil.which("iverilog") is None:
+        return Check("Verilog", None, "Icarus Verilog is not installed (Debian: apt-get install iverilog)")
+    with tempfile.TemporaryDirectory() as scratch:
+        program = str(Path(scratch) / "tb")
+        sources = [str(folder / f"{name}.v"), str(folder / f"{name}_tb.v")]
+        done = _run(["iverilog", "-g2001", "-Wall", "-o", program, *sources], folder)
+        if done.returncode or done.stderr.strip():
+            return Check("Verilog", False, f"does not compile cleanly: {(done.stdout + done.stderr).strip()[:500]}")
+        done = _run(["vvp", "-n", program], folder)
+    said = done.stdout.strip()
+    passed = done.returncode == 0 and said.startswith("PASS: ")
+    return Check("Verilog, comparators and table", passed, said.removeprefix("PASS: ")[:500])
+
+
+def _by_onnx(folder: Path, converter: Converter, given: Vectors, floats: int) -> list[Check]:
+    if find_spec("onnxruntime") is None:
+        return [Check("ONNX", None, "onnxruntime is not installed (pip install 'qsense[export]')")]
+    rows = len(converter.rows)
+    by_row = [given.row == r for r in range(rows)]
+    codes = np.empty_like(given.code)
+    run = session(folder / "sensor_counts.onnx")
+    for r, mine in enumerate(by_row):
+        counts = np.repeat(given.count[mine][:, None], rows, axis=1)
+        codes[mine] = run(counts)[0][:, r]
+    every = "every native count" if converter.listed else "native counts"
+    found = [compared(f"ONNX, {every}", codes, given.code)]
+    x = np.stack([random_values(converter, r, floats) for r in range(rows)], axis=1)
+    values = session(folder / "sensor_values.onnx")(x)[0].astype(np.int64)
+    expected = np.stack([_count(converter.seen[r], x[:, r].astype(np.float64)) for r in range(rows)], axis=1)
+    return [*found, compared("ONNX, floats", values, expected)]
+
+
+def check_network(file: Path, task: Task, data: ExperimentData) -> list[Check]:
+    """The exported network against the run's own, on a batch of its test data.
+
+    A network of quantized activations is compared in float64: in float32 sums in another order differ by their last
+    bits, an activation near a rounding boundary then falls to its other side, and that shows in the logits. PyTorch
+    does not agree with itself there, between a whole batch and one example at a time; both shares are reported.
+
+    Args:
+        file: `network.onnx`.
+        task: as it was exported.
+        data: set up.
+    """
+    if find_spec("onnxruntime") is None:
+        return [Check("ONNX, network", None, "onnxruntime is not installed (pip install 'qsense[export]')")]
+    name, part = exported_part(task)
+    batch = data.on_after_batch_transfer(next(iter(data.test_dataloader())), 0)
+    x, condition = batch.x, getattr(batch, "condition", None)
+    given = [x] if task.sensor.rows == 1 or task.sensor.per_channel else [x, torch.tensor(condition)]
+    fed = [tensor.numpy() for tensor in given]
+    found = session(file)(*fed)
+    checks = []
+    if task.sensor.bits:
+        codes = task.sensor.encode(x, condition).long().numpy()
+        checks.append(compared("ONNX, codes of a test batch", found.pop(0).astype(np.int64), codes))
+    with torch.no_grad():
+        seen = task.normalise(task.sensor(x, condition))
+        expected = outputs(part(seen))
+        if task.network_quantizer is None:
+            return [*checks, _close(f"ONNX, {name} of a test batch", found, expected, len(x))]
+        exact = copy.deepcopy(task).double()
+        levels = task.sensor(x[:FEW], None if condition is None else condition[:FEW]).double()
+        reference = outputs(exported_part(exact)[1](exact.normalise(levels)))
+        alone = torch.cat([outputs(part(seen[i : i + 1]))[0] for i in range(len(x))])
+    in_double = wide(file)(*(each[:FEW] for each in fed))[1 if task.sensor.bits else 0 :]
+    check = _close(f"ONNX, {name} of the quantized network in float64", in_double, reference, len(levels))
+    shares = [
+        int((np.abs(mine - expected[0].numpy()).reshape(len(x), -1).max(axis=1) <= TOLERANCE).sum())
+        for mine in (found[0], alone.numpy())
+    ]
+    detail = (
+        f"{check.detail}; in float32 {shares[0]} of {len(x)} examples within {TOLERANCE:.0e} (PyTorch against itself, "
+        f"one example at a time: {shares[1]})"
+    )
+    return [*checks, Check(check.what, check.passed, detail)]
+
+
+def _close(what: str, found: Sequence[Codes], expected: Sequence[torch.Tensor], examples: int) -> Check:
+    error = max(float(np.abs(mine - theirs.numpy()).max()) for mine, theirs in zip(found, expected, strict=True))
+    allowed = TOLERANCE * max(1.0, *(float(theirs.abs().max()) for theirs in expected))
+    return Check(
+        what, error <= allowed, f"{examples} test examples, largest difference {error:.1e} of at most {allowed:.1e}"
+    )
+
+
+def wide(file: Path) -> Callable[..., list[Codes]]:
+    """A model file's own graph and numbers, evaluated in float64 by ONNX's reference implementation."""
+    import onnx
+    from onnx import numpy_helper
+    from onnx.reference import ReferenceEvaluator
+
+    model = onnx.load(file)
+
+    def widened(tensor: onnx.TensorProto) -> onnx.TensorProto:
+        array = numpy_helper.to_array(tensor)
+        return numpy_helper.from_array(array.astype(np.float64) if array.dtype == np.float32 else array, tensor.name)
+
+    for tensor in model.graph.initializer:
+        tensor.CopyFrom(widened(tensor))
+    for node in model.graph.node:
+        for attribute in node.attribute:
+            if attribute.type == onnx.AttributeProto.TENSOR:
+                attribute.t.CopyFrom(widened(attribute.t))
+            if node.op_type == "Cast" and attribute.name == "to" and attribute.i == onnx.TensorProto.FLOAT:
+                attribute.i = onnx.TensorProto.DOUBLE
+    evaluator = ReferenceEvaluator(model)
+
+    def run(*inputs: Codes) -> list[Codes]:
+        doubles = [x.astype(np.float64) if x.dtype == np.float32 else x for x in inputs]
+        return list(evaluator.run(None, dict(zip(evaluator.input_names, doubles, strict=True))))
+
+    return run
+
+
+def session(file: Path) -> Callable[..., list[Codes]]:
+    """A model as a function of its inputs, in onnxruntime on the CPU; inputs are cast to what it takes."""
+    import onnxruntime
+
+    kinds = {"tensor(int32)": np.int32, "tensor(int64)": np.int64, "tensor(float)": np.float32}
+    loaded = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+
+    def run(*inputs: Codes) -> list[Codes]:
+        fed = {i.name: x.astype(kinds[i.type]) for i, x in zip(loaded.get_inputs(), inputs, strict=True)}
+        return list(loaded.run(None, fed))
+
+    return run
+
+
+def _run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=PATIENCE)

@@ -1,0 +1,168 @@
+"""Sensor quantizer and network as ONNX; the quantizer becomes one comparison per bit, against thresholds in a table."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from qsense.chip.converter import Converter
+from qsense.models.detector import Detector
+from qsense.quant.sensor.search import round_up, search_tree
+from qsense.tasks.base import Task
+
+OPSET = 18
+
+
+class Comparators(nn.Module):
+    """x → (codes, what the network sees), by successive approximation: plain operations, which export, and exact.
+
+    A NaN gets code 0.
+
+    Args:
+        thresholds: [rows, 2^bits − 1], in the type of the samples.
+        values: what each code stands for, float32 [2^bits].
+        dim: the dimension of x that the rows lie along, 1 or −1; None: one row, or one for each sample of a batch.
+    """
+
+    row: Tensor
+    values: Tensor
+
+    def __init__(self, thresholds: Tensor, values: Tensor, dim: int | None = None) -> None:
+        super().__init__()
+        self.bits = thresholds.shape[1].bit_length()
+        for depth, level in enumerate(search_tree(thresholds, self.bits)):
+            self.register_buffer(f"level_{depth}", level.contiguous())
+        self.register_buffer("values", values)
+        row = torch.arange(len(thresholds)) if dim is not None else torch.zeros(1, dtype=torch.int64)
+        self.register_buffer("row", row.view(-1, 1, 1) if dim == 1 else row)
+
+    def forward(self, x: Tensor, row: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Codes int32 and values float32, in the shape of x.
+
+        Args:
+            x: samples.
+            row: of each sample of the batch, int64 [B], where rows are conditions.
+        """
+        start = self.row if row is None else row.view(-1, *[1] * (x.dim() - 1))
+        place = start + torch.zeros_like(x, dtype=torch.int64)
+        for depth in range(self.bits):
+            place = 2 * place + (x >= getattr(self, f"level_{depth}")[place]).long()
+        code = place - start * (1 << self.bits)
+        return code.int(), self.values[code]
+
+
+class Deployed(nn.Module):
+    """The way from samples to predictions: sensor quantizer → normalisation → network.
+
+    Args:
+        sensor: the quantizer; None where the sensor is not quantized.
+        task: the run's task, for its normalisation.
+        network: the network, or a detector's backbone.
+    """
+
+    def __init__(self, sensor: Comparators | None, task: Task, network: nn.Module) -> None:
+        super().__init__()
+        self.sensor = sensor
+        self.task = task
+        self.network = network
+
+    def forward(self, x: Tensor, row: Tensor | None = None) -> tuple[Tensor, ...]:
+        """Codes where there are any, then the network's outputs."""
+        if self.sensor is None:
+            return outputs(self.network(self.task.normalise(x)))
+        code, value = self.sensor(x, row)
+        return code, *outputs(self.network(self.task.normalise(value)))
+
+
+def outputs(found: Tensor | dict[str, Tensor]) -> tuple[Tensor, ...]:
+    """A network's logits, or a backbone's feature maps, finest first."""
+    return tuple(found.values()) if isinstance(found, dict) else (found,)
+
+
+def exported_part(task: Task) -> tuple[str, nn.Module]:
+    """What of a task's network is exported, and its outputs' name: all of it, or a detector's backbone, since what
+    follows there picks boxes by data-dependent loops."""
+    if isinstance(task.network, Detector):
+        backbone = task.network.get_submodule("backbone")
+        return "features", backbone
+    return "logits", task.network
+
+
+def sensor_by_counts(converter: Converter) -> bytes:
+    """The quantizer alone, native counts [n, rows] → codes and values [n, rows]; a column per row."""
+    kind = torch.int32 if converter.native.bits < 31 else torch.int64
+    sensor = Comparators(torch.from_numpy(converter.counts).to(kind), torch.from_numpy(converter.values), dim=-1)
+    x = torch.zeros(2, len(converter.rows), dtype=kind)
+    return _model(sensor, (x,), ["counts"], ["codes", "values"])
+
+
+def sensor_by_values(converter: Converter) -> bytes:
+    """The quantizer alone, on values as the run's data gives them, float32 [n, rows]."""
+    sensor = Comparators(round_up(torch.from_numpy(converter.seen)), torch.from_numpy(converter.values), dim=-1)
+    return _model(sensor, (torch.zeros(2, len(converter.rows)),), ["values"], ["codes", "levels"])
+
+
+def network(task: Task, converter: Converter | None, x: Tensor) -> bytes:
+    """Quantizer and network in one, from samples as the run's data gives them to codes and logits (or features).
+
+    Args:
+        task: trained, in evaluation mode; a quantized network is frozen.
+        converter: the sensor's; None where it is not quantized.
+        x: an example, a batch of at least one.
+    """
+    name, part = exported_part(task)
+    quantizer = None if converter is None else comparators(task, converter, x)
+    with torch.no_grad():
+        count = len(outputs(part(task.normalise(task.sensor(x, [0] * len(x))))))
+    names = [name] if count == 1 else [f"{name}_{level}" for level in range(count)]
+    inputs = [x.repeat(2, *[1] * (x.dim() - 1))[:2]]  # a batch of one would be taken for a fixed size
+    conditions = task.sensor.rows > 1 and not task.sensor.per_channel
+    if conditions:
+        inputs.append(torch.zeros(2, dtype=torch.int64))
+    given = ["x", "condition"][: len(inputs)]
+    return _model(
+        Deployed(quantizer, task, part).eval(), tuple(inputs), given, ["codes"] * (converter is not None) + names
+    )
+
+
+def comparators(task: Task, converter: Converter, x: Tensor) -> Comparators:
+    """The task's quantizer for samples like x: native counts, or values."""
+    native = not x.is_floating_point()
+    own = sorted(set(converter.source))
+    first = [converter.source.index(row) for row in own]
+    thresholds = torch.from_numpy((converter.counts if native else converter.seen)[first])
+    thresholds = thresholds.to(x.dtype) if native else round_up(thresholds)
+    dim = (1 if x.dim() == 4 else -1) if task.sensor.per_channel and len(own) > 1 else None
+    return Comparators(thresholds, torch.from_numpy(converter.values), dim)
+
+
+def _model(module: nn.Module, inputs: tuple[Tensor, ...], names: Sequence[str], results: Sequence[str]) -> bytes:
+    """A module as ONNX with any batch size: the same bytes each time, and no traces of where it was made."""
+    batch = torch.export.Dim("batch")
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            module,
+            inputs,
+            dynamo=True,
+            input_names=list(names),
+            output_names=list(results),
+            dynamic_shapes=tuple({0: batch} for _ in inputs),
+            opset_version=OPSET,
+            verbose=False,
+        )
+    assert program is not None
+    model = program.model_proto
+    for node in model.graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ""
+    for value in (*model.graph.input, *model.graph.output, *model.graph.value_info, *model.graph.initializer):
+        del value.metadata_props[:]
+    del model.graph.metadata_props[:]
+    content: bytes = model.SerializeToString(deterministic=True)
+    return content

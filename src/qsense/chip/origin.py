@@ -1,0 +1,82 @@
+"""Where an export comes from: the few lines that stand at the head of each of its files."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from qsense import __version__, runs
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A finished run, as far as its files tell of it.
+
+    Args:
+        run: the run's folder name.
+        result: its `metrics.json`.
+        record: its `run.json`.
+    """
+
+    run: str
+    result: dict[str, Any]
+    record: dict[str, Any]
+
+    @property
+    def simulated(self) -> bool:
+        """Whether its data was computed and not measured."""
+        stated = self.result.get("statistics", {}).get("simulated", False)
+        return bool(stated) or str(self.result["data"]).startswith("synthetic")
+
+    @property
+    def dataset(self) -> str:
+        """The data set's name, which says if it was simulated."""
+        name = str(self.result["dataset"])
+        return f"{name} (simulated)" if self.simulated and "simulated" not in name else name
+
+    @property
+    def score(self) -> float:
+        """The run's headline metric."""
+        return float(self.result["metrics"][self.result["monitor"]])
+
+    @property
+    def revision(self) -> str:
+        """The commit that the run was trained at."""
+        return str(self.record.get("git_revision") or "unknown")
+
+    def lines(self) -> list[str]:
+        """What each file says of its origin."""
+        result = self.result
+        fold = f"fold {result['fold']} of {result['num_folds']}, seed {result['seed']}"
+        return [
+            f"run {self.run}",
+            f"data {self.dataset}, {fold}; {result['monitor']} {self.score:.4f}",
+            f"trained at git {self.revision}; exported by qsense {__version__}",
+        ]
+
+
+def origin(run: Path) -> Origin:
+    """Read a finished run's origin.
+
+    Raises:
+        FileNotFoundError: the run is not finished.
+        ValueError: its result is damaged.
+    """
+    result = runs.result(run)
+    record = run / runs.RECORD
+    return Origin(
+        run.resolve().name, result, json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
+    )
+
+
+def identifier(text: str) -> str:
+    """A name that C, Verilog and file systems take.
+
+    >>> identifier("SBHAR γ-per axis 2bit"), identifier("2x")
+    ('sbhar_per_axis_2bit', 'adc_2x')
+    """
+    plain = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
+    return plain if plain[:1].isalpha() else f"adc_{plain}".strip("_")

@@ -1,0 +1,126 @@
+"""A converter as tables: JSON for programs, CSV for people."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from qsense.chip.converter import Converter
+from qsense.chip.findings import findings
+from qsense.chip.origin import Origin
+
+
+def volts(position: float, native_bits: int, full_scale_volts: float) -> float:
+    """The voltage at a (fractional) native count: count 0 is 0 V, and the largest one the full scale.
+
+    >>> volts(2047.5, 12, 3.3)
+    1.65
+    """
+    return position / ((1 << native_bits) - 1) * full_scale_volts
+
+
+def as_json(converter: Converter, origin: Origin, full_scale_volts: float | None = None) -> str:
+    """Everything but the look-up table, as JSON; null where a threshold is at infinity, or no native count reaches it.
+
+    Args:
+        converter: the converter.
+        origin: its run.
+        full_scale_volts: what the largest native count stands for; None leaves volts out.
+    """
+    native = converter.native
+    rows = []
+    for r, name in enumerate(converter.rows):
+        row: dict[str, Any] = {
+            "name": name,
+            "range": list(converter.limits[r]),
+            "thresholds": _finite(converter.thresholds[r]),
+            "native_positions": _finite(converter.positions[r]),
+            "native_counts": [int(c) if c < native.codes else None for c in converter.counts[r]],
+            "levels": converter.levels[r].tolist(),
+        }
+        if full_scale_volts is not None:
+            row["volts"] = _finite([volts(p, native.bits, full_scale_volts) for p in converter.positions[r]])
+        rows.append(row)
+    content = {
+        "schema": 1,
+        "name": converter.name,
+        "origin": origin.lines(),
+        "simulated": origin.simulated,
+        "quantizer": converter.quantizer,
+        "bits": converter.bits,
+        "rounding": converter.rounding,
+        "unit": converter.unit,
+        "channels": list(converter.channels),
+        "native": {
+            "bits": native.bits,
+            "coding": "offset binary",
+            "black": native.black,
+            "white": native.white,
+            "low": native.low,
+            "high": native.high,
+            "assumed": native.assumed or None,
+            "volts": full_scale_volts,
+        },
+        "rows": rows,
+        "network_sees": {
+            "low": converter.low,
+            "high": converter.high,
+            "levels": converter.values.astype(float).tolist(),
+            "thresholds": [_finite(row) for row in converter.seen],
+        },
+        "learned": converter.learned,
+        "findings": findings(converter).as_dict(),
+    }
+    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def thresholds_csv(converter: Converter, full_scale_volts: float | None = None) -> str:
+    """One row per threshold: where its code begins, in the sensor's unit, in native counts, and in volts."""
+    heading = ["row", "code", f"threshold_{_word(converter.unit)}", "native_position", "native_count", "reached"]
+    rows: list[list[Any]] = []
+    for r, name in enumerate(converter.rows):
+        for k, count in enumerate(converter.counts[r].tolist()):
+            position = converter.positions[r, k]
+            reached = "never" if count >= converter.native.codes else "always" if count == 0 else "yes"
+            row = [name, k + 1, converter.thresholds[r, k], position, count if reached != "never" else "", reached]
+            row += [] if full_scale_volts is None else [volts(position, converter.native.bits, full_scale_volts)]
+            rows.append(row)
+    return _csv([*heading, *([] if full_scale_volts is None else ["volts"])], rows)
+
+
+def levels_csv(converter: Converter) -> str:
+    """One row per code: what the network sees, and the level in the sensor's unit for each row."""
+    heading = ["code", "network_sees", *(f"{name}_{_word(converter.unit)}" for name in converter.rows)]
+    return _csv(
+        heading,
+        (
+            [code, float(converter.values[code]), *(float(row[code]) for row in converter.levels)]
+            for code in range(1 << converter.bits)
+        ),
+    )
+
+
+def lut_csv(converter: Converter) -> str:
+    """One row per native count: its code in each row."""
+    lut = converter.lut().T.tolist()
+    return _csv(["native_count", *converter.rows], ([count, *codes] for count, codes in enumerate(lut)))
+
+
+def _finite(values: Iterable[float]) -> list[float | None]:
+    return [float(value) if math.isfinite(value) else None for value in values]
+
+
+def _word(unit: str) -> str:
+    return unit.replace(" ", "_") or "value"
+
+
+def _csv(heading: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(heading)
+    writer.writerows(rows)
+    return text.getvalue()
