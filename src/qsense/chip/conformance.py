@@ -174,9 +174,10 @@ def _by_verilog(folder: Path, name: str) -> Check:
         if done.returncode or done.stderr.strip():
             return Check("Verilog", False, f"does not compile cleanly: {(done.stdout + done.stderr).strip()[:500]}")
         done = _run(["vvp", "-n", program], folder)
-    said = done.stdout.strip()
-    passed = done.returncode == 0 and said.startswith("PASS: ")
-    return Check("Verilog, comparators and table", passed, said.removeprefix("PASS: ")[:500])
+    *faults, verdict = done.stdout.strip().splitlines() or ["it said nothing"]
+    passed = done.returncode == 0 and verdict.startswith("PASS: ") and not faults
+    detail = "; ".join([verdict.removeprefix("PASS: "), *faults[:1]])
+    return Check("Verilog", passed, detail)
 
 
 def _by_onnx(folder: Path, converter: Converter, given: Vectors, floats: int) -> list[Check]:

@@ -42,7 +42,8 @@ header p { margin: 1mm 0 0; color: #5b6670; font-size: 11.5px; }
 h2 { font-size: 11.5px; margin: 3mm 0 .5mm; color: #0063a0; }
 svg { width: 100%; height: auto; display: block; margin-top: 2mm; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-th, td { text-align: right; padding: .2mm 1.5mm; border-bottom: 1px solid #e4e8ec; white-space: nowrap; }
+th, td { text-align: right; padding: .2mm 1.5mm; border-bottom: 1px solid #e4e8ec; white-space: nowrap;
+  line-height: 1.2; }
 th { color: #5b6670; font-weight: 600; border-bottom-color: #b5bec6; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
 td:last-child, th:last-child { padding-right: 0; }

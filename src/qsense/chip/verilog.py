@@ -61,13 +61,20 @@ module {converter.name} #(
     localparam [WIDTH*COUNT*{len(converter.rows)}-1:0] THRESHOLDS = {{
 {table}
     }};
+    wire [COUNT-1:0] reached;
     integer k;
+
+    genvar g;
+    generate
+        for (g = 0; g < COUNT; g = g + 1) begin : comparator
+            assign reached[g] = {{1'b0, sample}} >= THRESHOLDS[(ROW*COUNT + g)*WIDTH +: WIDTH];
+        end
+    endgenerate
 
     always @* begin
         code = 0;
         for (k = 0; k < COUNT; k = k + 1)
-            if ({{1'b0, sample}} >= THRESHOLDS[(ROW*COUNT + k)*WIDTH +: WIDTH])
-                code = code + 1'b1;
+            code = code + reached[k];
     end
 endmodule
 """
@@ -115,11 +122,12 @@ def bench(converter: Converter) -> str:
     name, bits, native, rows = converter.name, converter.bits, converter.native.bits, len(converter.rows)
     of_row, of_count, of_code = (4 * digits for digits in widths(converter))
     duts, checks = "", ""
+    sample = f".sample(samples[r*{native} +: {native}])"
     if compares(converter):
-        duts += f"            {name} #(.ROW(r)) comparators (.sample(sample), .code(compared[r*{bits} +: {bits}]));\n"
+        duts += f"            {name} #(.ROW(r)) comparators ({sample}, .code(compared[r*{bits} +: {bits}]));\n"
         checks += _check("comparators", f"compared[row*{bits} +: {bits}]")
     if converter.listed:
-        ports = f".clock(clock), .sample(sample), .code(looked[r*{bits} +: {bits}])"
+        ports = f".clock(clock), {sample}, .code(looked[r*{bits} +: {bits}])"
         duts += f"            {name}_lut #(.ROW(r)) lut ({ports});\n"
         checks += _check("lut", f"looked[row*{bits} +: {bits}]")
     return f"""\
@@ -131,6 +139,7 @@ module {name}_tb;
     reg [{of_row + of_count + of_code - 1}:0] vectors [0:COUNT-1];
     reg clock;
     reg [{native - 1}:0] sample;
+    reg [{rows * native - 1}:0] samples;
     reg [{bits - 1}:0] expected;
     wire [{rows * bits - 1}:0] compared, looked;
     integer index, row, wrong;
@@ -148,6 +157,7 @@ module {name}_tb;
         for (index = 0; index < COUNT; index = index + 1) begin
             row = vectors[index][{of_count + of_code} +: {of_row}];
             sample = vectors[index][{of_code} +: {native}];
+            samples[row*{native} +: {native}] = sample;
             expected = vectors[index][0 +: {bits}];
             #1 clock = 1;
             #1 clock = 0;

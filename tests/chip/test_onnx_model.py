@@ -1,0 +1,200 @@
+"""Quantizer and network as ONNX, run by onnxruntime beside PyTorch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tests.chip.converters import ACCELEROMETER, RAW, STATISTICS, apart, converters
+from torch import Tensor, nn
+
+from qsense.chip import onnx_model
+from qsense.chip.conformance import check_network, session, wide
+from qsense.chip.converter import convert
+from qsense.chip.onnx_model import Comparators
+from qsense.models.deepconvlstm import DeepConvLSTM
+from qsense.models.detector import Detector, Sizes
+from qsense.quant.network.base import NetworkQuantizer
+from qsense.quant.network.freeze import freeze
+from qsense.quant.sensor.gamma import Gamma
+from qsense.quant.sensor.gamma_per_condition import GammaPerCondition
+from qsense.quant.sensor.identity import Identity
+from qsense.quant.sensor.search import round_up
+from qsense.signal import Signal
+from qsense.tasks.base import Task
+from qsense.tasks.classification import ClassificationTask
+from qsense.tasks.detection import DetectionTask
+from qsense.tasks.har import HARTask
+
+pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+pytest.importorskip("onnxscript", reason="onnxscript is not installed")
+
+EVERY = converters()
+
+
+def in_file(content: bytes, folder: Path) -> Path:
+    file = folder / "model.onnx"
+    file.write_bytes(content)
+    return file
+
+
+def test_comparators_are_the_quantizer_in_every_layout() -> None:
+    image = torch.rand(2, 4, 5, 6)
+    sensor = apart(Gamma(Signal(4, 0.0, 1.0, "V"), 4, gamma=0.5, per_channel=True))
+    code, value = Comparators(round_up(sensor.thresholds()), sensor.decode(torch.arange(16)), 1)(image)
+    assert torch.equal(code, sensor.encode(image))
+    assert torch.equal(value, sensor(image))
+    series = torch.rand(2, 9, 3) * 2 - 1
+    sensor = apart(Gamma(ACCELEROMETER, 2, per_channel=True))
+    code, value = Comparators(round_up(sensor.thresholds()), sensor.decode(torch.arange(4)), -1)(series)
+    assert torch.equal(code, sensor.encode(series))
+    assert torch.equal(value, sensor(series))
+    signal = Signal(4, 0.0, 1.0, "V", conditions=("day", "night"))
+    sensor = apart(GammaPerCondition(signal, 3))
+    code, value = Comparators(round_up(sensor.thresholds()), sensor.decode(torch.arange(8)))(
+        image, torch.tensor([1, 0])
+    )
+    assert torch.equal(code, sensor.encode(image, [1, 0]))
+    assert torch.equal(value, sensor(image, [1, 0]))
+
+
+@pytest.mark.parametrize("name", ["gamma per axis, values", "gamma per condition, raw"])
+def test_the_quantizer_alone(name: str, tmp_path: Path) -> None:
+    sensor, converter = EVERY[name]
+    rows = len(converter.rows)
+    every = np.arange(converter.native.codes)[:, None].repeat(rows, axis=1)
+    content = onnx_model.sensor_by_counts(converter)
+    codes, values = session(in_file(content, tmp_path))(every)
+    assert np.array_equal(codes, converter.lut().T)
+    assert np.array_equal(values, sensor.decode(torch.from_numpy(converter.lut().T)).numpy())
+    assert content == onnx_model.sensor_by_counts(converter)  # the same bytes
+    assert str(Path(__file__).parents[2]).encode() not in content  # and not where they were made
+    edges = round_up(torch.from_numpy(converter.seen)).numpy().T
+    edges = np.concatenate([edges, np.nextafter(edges, np.float32(-np.inf))])
+    codes = session(in_file(onnx_model.sensor_by_values(converter), tmp_path))(edges)[0]
+    assert np.array_equal(codes, (edges.astype(np.float64)[..., None] >= converter.seen).sum(-1))
+
+
+class Data:
+    """One batch of test data."""
+
+    def __init__(self, batch: Any) -> None:
+        self.batch = batch
+
+    def test_dataloader(self) -> list[Any]:
+        return [self.batch]
+
+    def on_after_batch_transfer(self, batch: Any, index: int) -> Any:
+        return batch
+
+
+class Batch:
+    """Samples, and their conditions."""
+
+    def __init__(self, x: Tensor, condition: list[int] | None = None) -> None:
+        self.x, self.condition = x, condition
+
+
+def agree(task: Task, batch: Batch, statistics: dict[str, Any], folder: Path) -> list[str]:
+    task.eval()
+    converter = convert(task.sensor, "x", statistics) if task.sensor.bits else None
+    content = onnx_model.network(task, converter, batch.x[:1])
+    checks = check_network(in_file(content, folder), task, Data(batch))  # type: ignore[arg-type]
+    assert all(check.passed for check in checks), checks
+    return [str(check) for check in checks]
+
+
+def test_an_lstm_behind_one_converter_per_axis(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = DeepConvLSTM(channels=3, window=50, num_classes=5, filters=4, hidden=8)
+    sensor = apart(Gamma(ACCELEROMETER, 2, per_channel=True))
+    said = agree(HARTask(network, sensor, tuple("abcde")), Batch(torch.rand(7, 50, 3) * 2 - 1), STATISTICS, tmp_path)
+    assert said[0] == "ONNX, codes of a test batch: passed: 1,050 codes, 0 differences"
+    assert said[1].startswith("ONNX, logits of a test batch: passed: 7 test examples, largest difference ")
+
+
+def frozen(sensor: Any, channels: int) -> ClassificationTask:
+    torch.manual_seed(0)
+    layers = [nn.Conv2d(channels, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.BatchNorm2d(8), nn.ReLU()]
+    network = nn.Sequential(
+        *layers, nn.Conv2d(8, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 3)
+    )
+    quantizer = NetworkQuantizer(bits=4, transform="fat", input_bits=8)
+    quantizer.apply(network)
+    task = ClassificationTask(network, sensor, tuple("abc"), (0.5,) * channels, (0.25,) * channels, quantizer)
+    task.train()(torch.rand(16, channels, 12, 12))
+    task.eval()
+    freeze(task.network)
+    return task
+
+
+def test_a_frozen_network_with_and_without_a_quantized_sensor(tmp_path: Path) -> None:
+    x = torch.rand(8, 3, 12, 12)
+    signal = Signal(3, 0.0, 1.0, "full scale")
+    for sensor in (Gamma(signal, 4, gamma=0.5), Identity(signal)):
+        said = agree(frozen(sensor, 3), Batch(x), {}, tmp_path)
+        assert len(said) == (2 if sensor.bits else 1)
+        assert "logits of the quantized network in float64: passed: 4 test examples" in said[-1]
+        assert "of 8 examples within 1e-05 (PyTorch against itself" in said[-1]
+
+
+def test_a_damaged_network_is_found(tmp_path: Path) -> None:
+    """In float64 too, where the file's own numbers are what is evaluated."""
+    import onnx
+    from onnx import numpy_helper
+
+    task = frozen(Identity(Signal(3, 0.0, 1.0, "full scale")), 3)
+    x = torch.rand(4, 3, 12, 12)
+    file = in_file(onnx_model.network(task, None, x[:1]), tmp_path)
+    model = onnx.load(file)
+    weight = max(model.graph.initializer, key=lambda tensor: len(tensor.raw_data))
+    array = numpy_helper.to_array(weight) * np.float32(1.001)
+    weight.CopyFrom(numpy_helper.from_array(array, weight.name))
+    onnx.save(model, file)
+    assert wide(file)(x.numpy())[0].dtype == np.float64
+    (check,) = check_network(file, task, Data(Batch(x)))  # type: ignore[arg-type]
+    assert check.passed is False
+
+
+class Boxes(Detector):
+    """A detector's backbone and nothing to find."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.backbone = Pyramid()
+
+    def losses(self, images: Tensor, sizes: Sizes, targets: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+        return {}
+
+    def predict(self, images: Tensor, sizes: Sizes) -> list[dict[str, Tensor]]:
+        return []
+
+
+class Pyramid(nn.Module):
+    """Two feature maps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fine, self.coarse = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 3, stride=2)
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        fine = self.fine(x)
+        return {"fine": fine, "coarse": self.coarse(fine)}
+
+
+@pytest.mark.parametrize("per", ["colour", "condition"])
+def test_a_detectors_backbone_on_native_codes(per: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    x = torch.randint(0, 4096, (3, 4, 12, 10), dtype=torch.int32)
+    if per == "colour":
+        sensor = apart(Gamma(RAW, 4, gamma=0.5, per_channel=True))
+    else:
+        raw = Signal(4, 0.0, 1.0, "full scale", native_bits=12, bayer="RGGB", conditions=("day", "night"))
+        sensor = apart(GammaPerCondition(raw, 4, gamma=0.5))
+    task = DetectionTask(Boxes(), sensor, ("car",), (0.5,) * 3, (0.25,) * 3)
+    said = agree(task, Batch(x, [1, 0, 1]), {}, tmp_path)
+    assert said[0] == "ONNX, codes of a test batch: passed: 1,440 codes, 0 differences"
+    assert said[1].startswith("ONNX, features of a test batch: passed: 3 test examples")
