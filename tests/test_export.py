@@ -12,9 +12,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from tests.conftest import Command
 
 from qsense.export import main
-from tests.conftest import Command
 
 SMALL = ["data.dataset.subjects=2", "data.dataset.sessions=1", "data.dataset.minutes=2", "model.filters=4"]
 SMALL += ["model.hidden=8", "logger=none", "callback.progress=null", "trainer.max_epochs=1"]

@@ -83,7 +83,7 @@ def test_a_missing_tool_is_not_a_passed_check(tmp_path: Path, monkeypatch: pytes
     sensor, converter = EVERY["log, raw"]
     export(converter, tmp_path)
     (tmp_path / "sensor_counts.onnx").write_bytes(b"")
-    monkeypatch.setattr(conformance.shutil, "which", lambda tool: None)
+    monkeypatch.setattr("shutil.which", lambda tool: None)
     monkeypatch.setattr(conformance, "find_spec", lambda package: None)
     found = [str(each) for each in check(tmp_path, converter, sensor, floats=100)[2:]]
     assert found == [

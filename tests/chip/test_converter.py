@@ -11,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.chip.converters import ACCELEROMETER, BY_CONDITION, RAW, STATISTICS, Half, converters
+from tests.quant.test_sensor_contract import CODED, CODES, build
 
 from qsense.chip.converter import Converter, convert
 from qsense.chip.findings import findings
@@ -25,7 +26,7 @@ EVERY = converters()
 
 def own_codes(sensor: SensorQuantizer, x: torch.Tensor, row: int) -> np.ndarray[Any, Any]:
     """What the quantizer itself makes of samples [n] in one of its rows."""
-    if sensor.per_channel and sensor.rows > 1:
+    if sensor.per_channel:
         return sensor.encode(x[:, None].repeat(1, sensor.rows))[:, row].numpy()
     return sensor.encode(x, condition=[row] * len(x) if sensor.rows > 1 else None).numpy()
 
@@ -43,6 +44,26 @@ def test_the_table_is_what_the_quantizer_does(name: str) -> None:
             x = torch.from_numpy(np.clip((values - low) * 2 / (high - low) - 1, -1, 1))
         assert np.array_equal(codes, own_codes(sensor, x, converter.source[r]))
     assert (np.diff(converter.counts) >= 0).all()
+
+
+@pytest.mark.parametrize("kind", CODES)
+@pytest.mark.parametrize("name", CODED)
+def test_every_quantizer_of_the_configuration_on_its_native_codes(name: str, kind: str) -> None:
+    sensor = build(name, CODES[kind], bits=3)
+    converter = convert(sensor, "x", {})
+    every = torch.arange(CODES[kind].codes)
+    for r, codes in enumerate(converter.lut()):
+        assert np.array_equal(codes, own_codes(sensor, every, converter.source[r]))
+
+
+@pytest.mark.parametrize("name", CODED)
+def test_every_quantizer_of_the_configuration_on_normalised_values(name: str) -> None:
+    sensor = build(name, ACCELEROMETER, bits=3)
+    converter = convert(sensor, "x", STATISTICS)
+    every = np.arange(4096)
+    for r, codes in enumerate(converter.lut()):
+        x = torch.from_numpy(converter.sample(r, every))
+        assert np.array_equal(codes, own_codes(sensor, x, converter.source[r]))
 
 
 @settings(max_examples=150, deadline=None)
@@ -114,9 +135,9 @@ def test_counts_are_those_of_exact_arithmetic(low: float, high: float, scale: fl
 
 def test_a_count_that_is_a_decision_level_reaches_it() -> None:
     """Floor at 2 bits over the sensor's own range: codes begin at a third and two thirds of 4095, which are counts."""
-    for signal, options in ((RAW, {}), (ACCELEROMETER, {"full_scale": (-4.0, 4.0)})):
+    for signal, scale in ((RAW, None), (ACCELEROMETER, (-4.0, 4.0))):
         statistics = {} if signal is RAW else {"low": [-4.0] * 3, "high": [4.0] * 3}
-        converter = convert(Linear(signal, 2, rounding="floor"), "x", statistics, **options)
+        converter = convert(Linear(signal, 2, rounding="floor"), "x", statistics, scale)
         assert converter.counts.tolist() == [[1365, 2730, 4095]]
 
 

@@ -30,7 +30,12 @@ def test_staircases_and_comparators() -> None:
     assert values.tolist() == [-4.0, -1.0, 1.0]  # the last threshold lies outside the range
     assert edges.tolist() == [-4.0, -2.0, 0.5, 4.0]
     assert len(above.lines) == 2
-    ticks = [path.vertices[0, 0] for c in below.collections if isinstance(c, LineCollection) for path in c.get_paths()]
+    ticks = [
+        np.asarray(path.vertices)[0, 0]
+        for c in below.collections
+        if isinstance(c, LineCollection)
+        for path in c.get_paths()
+    ]
     assert ticks == [10.0, 150.5] * 2  # none beyond the largest count
     assert [label.get_text() for label in below.get_yticklabels()] == ["axis 0", "axis 1"]
     assert above.get_xlabel() == "input (g)"

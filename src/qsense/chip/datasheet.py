@@ -22,6 +22,7 @@ from qsense.quant.sensor.base import SensorQuantizer
 from qsense.study.words import metric_name, percent, rounded
 
 MOST_DOWN, MOST_ACROSS = 15, 6  # thresholds and rows that a page has room for; more are in thresholds.csv
+MOST_LEARNED = 3  # parameters of a row; more are in adc.json
 LONGEST = 150  # letters of a remark
 GRID = 400  # points of a curve
 
@@ -213,6 +214,7 @@ def _rows(
 ) -> str:
     """Row by row: its range, what was learned, gap and accuracy; with cells of its own under `heads` in between."""
     parameters = [name for name, values in converter.learned.items() if len(values) > max(converter.source)]
+    parameters = parameters if len(parameters) <= MOST_LEARNED else []
     head = ["", f"range ({escape(converter.unit)})", *(PARAMETERS.get(name, name) for name in parameters), *heads]
     head += ["smallest gap (steps)", "accuracy (bits)", "codes in use"] if not heads else ["gap", "bits", "codes"]
     digits = _digits(converter)

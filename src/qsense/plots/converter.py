@@ -57,7 +57,7 @@ def plot_converter(
         )
     if logarithmic and (xs <= 0).any():
         raise ValueError("a logarithmic axis has no place for x of 0 and below")
-    curve, strip = (2.4, 0.45 + 0.17 * rows) if rows <= CROWD else (1.9, 0.45 + 0.075 * rows)
+    curve, strip = (2.4, 0.45 + 0.17 * rows) if rows <= CROWD else (1.6, 0.45 + 0.065 * rows)
     figure = Figure(figsize=(7.2, curve + strip), layout="constrained")
     above, below = figure.subplots(2, 1, height_ratios=[curve, strip])
     for r, (colour, dash) in enumerate(line_styles(rows)):
@@ -83,7 +83,7 @@ def plot_converter(
     tidy(below)
     below.spines["left"].set_visible(False)
     below.set_yticks([-r for r in range(rows)], list(names))
-    below.tick_params(axis="y", length=0, labelsize=SMALL if rows <= CROWD else 5.5)
+    below.tick_params(axis="y", length=0, labelsize=SMALL if rows <= CROWD else 5)
     below.set_ylim(-rows + 0.4, 0.6)
     below.set_xlim(-largest * 0.005, largest * 1.005)
     below.xaxis.set_major_locator(MaxNLocator(9, steps=[1, 2, 2.5, 5, 10], integer=True))
