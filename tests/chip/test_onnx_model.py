@@ -131,6 +131,7 @@ def frozen(sensor: Any, channels: int) -> ClassificationTask:
     return task
 
 
+@pytest.mark.slow
 def test_a_frozen_network_with_and_without_a_quantized_sensor(tmp_path: Path) -> None:
     x = torch.rand(8, 3, 12, 12)
     signal = Signal(3, 0.0, 1.0, "full scale")
