@@ -35,17 +35,19 @@ def test_codes_are_those_of_lsq_plus() -> None:
 def test_gradients_by_their_formulas_with_lsqs_scale() -> None:
     quantizer = Range(BIPOLAR, 3, low=-0.25, high=0.5, per_channel=True).double()
     rng = np.random.default_rng(1)
-    x, grad = rng.uniform(-9, 9, (400, 3)), rng.normal(size=(400, 3))
+    x, grad = rng.uniform(-9, 9, (4, 100, 3)), rng.normal(size=(4, 100, 3))
     leaf = torch.from_numpy(x).requires_grad_()
     of_x, of_low, of_high = torch.autograd.grad(
         quantizer(leaf), [leaf, *quantizer.parameters()], torch.from_numpy(grad)
     )
     share = (x / 8 + 0.25) / 0.75
     inside = (share >= 0) & (share <= 1)
-    scale = 1 / np.sqrt(400 * 7)
+    scale = 1 / np.sqrt(100 * 7)  # N: samples of one example, whatever the batch
     np.testing.assert_allclose(of_x.numpy(), grad * inside * 2 / 0.75, rtol=1e-12)
-    np.testing.assert_allclose(of_low.numpy(), scale * (-16 / 0.75 * grad * inside * (1 - share)).sum(0), rtol=1e-10)
-    np.testing.assert_allclose(of_high.numpy(), scale * (-16 / 0.75 * grad * inside * share).sum(0), rtol=1e-10)
+    np.testing.assert_allclose(
+        of_low.numpy(), scale * (-16 / 0.75 * grad * inside * (1 - share)).sum((0, 1)), rtol=1e-10
+    )
+    np.testing.assert_allclose(of_high.numpy(), scale * (-16 / 0.75 * grad * inside * share).sum((0, 1)), rtol=1e-10)
 
 
 def test_ends_stay_within_the_range_and_apart() -> None:

@@ -27,7 +27,7 @@ def test_training_sees_a_sum_of_tanh_steps_at_the_levels(sharpness: float) -> No
     widths = np.array([0.15, 0.5, 0.3])
     with torch.no_grad():
         quantizer.start.fill_(0.05)
-        quantizer.log_width.copy_(torch.from_numpy(np.log(widths)))
+        quantizer.log_width.copy_(torch.from_numpy(np.log(3 * widths)))
     u = np.linspace(0, 1, 1001)
     place = np.interp(u, 0.05 + np.concatenate([[0.0], np.cumsum(widths)]), np.arange(4.0))
     steps = [np.clip(place - (k - 0.5), -0.5, 0.5) for k in (1, 2, 3)]
@@ -59,6 +59,15 @@ def test_levels_do_not_depend_on_the_sharpness(rounding: str) -> None:
         u = x.double().t()
         z = quantizer.curve(u).detach().t()
         assert torch.equal((7 * (z + 1) / 2 + (0.5 if rounding == "round" else 0.0)).floor().int(), codes)
+
+
+@pytest.mark.parametrize("signal", [UNIPOLAR, BIPOLAR])
+def test_under_floor_training_sees_no_level_that_there_is_not(signal: Signal) -> None:
+    quantizer = SoftTanh(signal, 2, sharpness=20.0, rounding="floor", output="code")
+    ends = torch.tensor([[signal.low] * signal.channels, [signal.high] * signal.channels])
+    seen = quantizer.train()(ends).detach()
+    assert seen.min() >= -1e-6
+    assert torch.equal(seen[0].round(), torch.zeros(signal.channels))
 
 
 def test_it_sharpens_geometrically() -> None:

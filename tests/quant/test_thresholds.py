@@ -18,7 +18,7 @@ def uneven(bits: int = 2, **arguments: object) -> Thresholds:
     quantizer = Thresholds(BIPOLAR, bits, **arguments).double()  # type: ignore[arg-type]
     with torch.no_grad():
         quantizer.start.fill_(-0.9)
-        quantizer.log_width.copy_(torch.tensor([0.3, 0.1, 1.2], dtype=torch.float64).log())
+        quantizer.log_width.copy_((torch.tensor([0.3, 0.1, 1.2], dtype=torch.float64) / (2 / 3)).log())
     return quantizer
 
 
@@ -28,7 +28,9 @@ def test_it_starts_as_the_linear_converter(signal: Signal) -> None:
         for rounding in ("round", "floor"):
             found = Thresholds(signal, bits, rounding=rounding)
             linear = Linear(signal, bits, rounding=rounding)
-            torch.testing.assert_close(found.thresholds(), linear.thresholds(), rtol=0, atol=3e-7)
+            torch.testing.assert_close(found.thresholds(), linear.thresholds(), rtol=0, atol=1e-12)
+            top = torch.full((1, signal.channels), signal.high)
+            assert (found.encode(top) == (1 << bits) - 1).all(), "a saturated sample has the top code"
 
 
 def test_levels_lie_in_the_middle_of_the_intervals_or_at_their_ends() -> None:
@@ -80,7 +82,7 @@ def test_what_is_kept_and_shown() -> None:
         quantizer.log_width.copy_(torch.tensor([[-99.0, 0.0, 99.0]]))
     quantizer.clamp_()
     assert quantizer.start.flatten().tolist() == [-1.0, 1.0]
-    widths = quantizer.log_width.exp()
+    widths = quantizer.log_width.exp() * (2 / 3)
     assert widths.min().item() == pytest.approx(2**-23, rel=1e-5)
     assert widths.max().item() == pytest.approx(2.0)
     assert (quantizer.thresholds().diff() >= 0).all()

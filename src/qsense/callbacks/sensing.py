@@ -10,7 +10,8 @@ from qsense.tasks.base import Task
 
 
 def sensing_of(task: Task, data: ExperimentData, model: SensingModel) -> dict[str, Any]:
-    """See `SensingModel.compare`. An image sensor converts what the network's input holds, once per frame.
+    """See `SensingModel.compare`. An image sensor converts what the network's input holds, once per frame:
+    after resizing, and with a detector's padding.
 
     Args:
         task: its sensor says how many bits there are; without a quantizer it delivers native ones.

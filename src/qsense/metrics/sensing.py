@@ -23,8 +23,9 @@ def data_rate(values_per_s: float, bits: float) -> float:
 def conversion_energy(bits: float, walden_fj: float, floor_pj: float) -> float:
     """One conversion, in pJ: max(floor, FoM · 2^ENOB), with as many effective bits as the converter has.
 
-    Walden's figure of merit (IEEE JSAC 1999) is constant where matching limits a converter. At few bits fixed parts of
-    it are what costs, and the energy levels out (Jonsson, "ADC energy efficiency: an empirical overview", 2013).
+    Walden's figure of merit (IEEE JSAC 1999) is an empirical fit at low and medium resolutions. At few bits fixed parts
+    of a converter are what costs, and the energy levels out (Jonsson, "ADC energy efficiency: an empirical overview",
+    2013); above some 12 bits noise makes it grow fourfold per bit, which is not modelled.
 
     Args:
         bits: ENOB, the effective number of bits. An ideal converter's are its own, which is the least that it needs.

@@ -249,7 +249,7 @@ class SensorQuantizer(nn.Module, ABC):
         """Told at each epoch's start how much of the training is over, 0 … 1; nothing to do by default."""
 
     def gradient_scale(self, samples: int) -> float:
-        """What parameters' gradients are multiplied by, given how many samples each curve converts; 1 by default."""
+        """What parameters' gradients are multiplied by, given how many samples of an example each curve converts."""
         return 1.0
 
     def clamp_(self) -> None:
@@ -397,7 +397,7 @@ class SensorQuantizer(nn.Module, ABC):
         self, x: Tensor, grad: Tensor, wants_x: bool, wants: Sequence[bool]
     ) -> tuple[Tensor | None, list[Tensor | None]]:
         samples, grad = self._samples(x), grad.contiguous()
-        scale = self.gradient_scale(samples.numel() // self.rows)
+        scale = self.gradient_scale(samples.numel() // (self.rows * max(len(x), 1)))
         size = grad.abs() if self.surrogate == "ewgs" else None  # not linear in grad: taken before anything is added up
         if pays(samples, self.signal, self.rows):
             grad = add_up(grad, samples, self.signal, self.rows)

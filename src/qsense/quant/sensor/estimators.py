@@ -14,7 +14,8 @@ sample's code is floor(t). `g` is the gradient that arrives at the code, and wha
 Evaluation always sees the quantized values. Only `noise` and `soft` change what training sees; the others change
 gradients alone. The error e is that of the discretisation, x_n - x_q of the paper, here in steps: its δ on the scale of
 [0, 1] is L times this one. The window of `rect` has the area of the step, so that on evenly spread samples it agrees
-with `ste` on average; w = 1 would be `ste` itself.
+with `ste` on average (but for the top level under "floor", where half of its window lies beyond the range); w = 1 would
+be `ste` itself.
 """
 
 from __future__ import annotations

@@ -24,8 +24,8 @@ class Range(SensorQuantizer):
 
         z = bottom + S·(u - a)/(b - a),  ∂u = S/(b - a),  ∂a = -S·(1 - f)/(b - a),  ∂b = -S·f/(b - a),
 
-    with f = (u - a)/(b - a), where 0 ≤ f ≤ 1; else all are 0. LSQ's scale g = 1/√(N·L) for N samples (Esser et al.,
-    2020, section 2.2) multiplies the gradients of a and b.
+    with f = (u - a)/(b - a), where 0 ≤ f ≤ 1; else all are 0. LSQ's scale g = 1/√(N·L) for N samples of one example
+    (Esser et al., 2020, section 2.2) multiplies the gradients of a and b.
 
     **What the network sees** are the codes, spread evenly over the *nominal* range, as with every other curve here,
     and not s·code + β as in LSQ+: an ADC behind an amplifier does not know its gain, one row of levels then serves all

@@ -101,4 +101,5 @@ class SoftTanh(Thresholds):
         """t, the level nearest to it, and c."""
         z = super().curve(u).clamp(self.bottom - 1.0, 2.0)  # finite, and far enough not to cut gradients off
         t = (z - self.bottom) * (((1 << self.bits) - 1) / (1.0 - self.bottom)) + self._half
-        return t, t.detach().round(), self.sharpness.to(u.dtype)
+        level = t.detach().round().clamp(1, (1 << self.bits) - 1)  # under floor t ends half a step beyond the levels
+        return t, level, self.sharpness.to(u.dtype)

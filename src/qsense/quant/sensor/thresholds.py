@@ -27,7 +27,8 @@ class Thresholds(SensorQuantizer):
     narrower it is. Rounding to the nearer code puts the decision levels in the middle of the intervals, (d_{k-1} +
     d_k)/2; under "floor" they are d_1 … d_L.
 
-    The widths are learned as exp(`log_width`). What the network sees are the codes, evenly spread, as in the paper.
+    The widths are learned as exp(`log_width`) times that of even ones. What the network sees are the codes, evenly
+    spread, as in the paper.
 
     Args:
         signal: what the sensor delivers.
@@ -43,7 +44,7 @@ class Thresholds(SensorQuantizer):
 
     >>> levels = Thresholds(Signal(channels=1, low=0.0, high=1.0, unit=""), bits=2)
     >>> with torch.no_grad():
-    ...     _ = levels.log_width.copy_(torch.tensor([[0.1, 0.2, 0.6]]).log())
+    ...     _ = levels.log_width.copy_(torch.tensor([[0.3, 0.6, 1.8]]).log())
     >>> [round(t, 4) for t in levels.thresholds()[0].tolist()]
     [0.05, 0.2, 0.6]
     """
@@ -61,7 +62,8 @@ class Thresholds(SensorQuantizer):
         super().__init__(signal, bits, rounding, surrogate, output, per_channel, lr)
         steps = (1 << bits) - 1
         self.start = nn.Parameter(torch.full((self.rows, 1), self.bottom))
-        self.log_width = nn.Parameter(torch.full((self.rows, steps), math.log((1.0 - self.bottom) / steps)))
+        # Of a width over that of even ones, so that the start is exact: rounded up, the top code would never occur.
+        self.log_width = nn.Parameter(torch.zeros(self.rows, steps))
 
     def curve(self, u: Tensor) -> Tensor:
         """z, straight between the ends of the intervals."""
@@ -88,8 +90,8 @@ class Thresholds(SensorQuantizer):
     @torch.no_grad()
     def clamp_(self) -> None:
         """Keep widths from 2^-24 of the range to all of it, and the start within it."""
-        whole = 1.0 - self.bottom
-        self.log_width.clamp_(math.log(whole * NARROWEST), math.log(whole))
+        steps = (1 << self.bits) - 1
+        self.log_width.clamp_(math.log(steps * NARROWEST), math.log(steps))
         self.start.clamp_(self.bottom, 1.0)
 
     def trajectory(self) -> dict[str, list[float]]:
@@ -100,7 +102,7 @@ class Thresholds(SensorQuantizer):
 
     def _knots(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """d and its z, [rows, 2^bits]."""
-        widths = self.log_width.to(dtype).exp()
+        widths = self.log_width.to(dtype).exp() * ((1.0 - self.bottom) / ((1 << self.bits) - 1))
         knots = torch.cat([self.start.to(dtype), widths], 1).cumsum(1)
         heights = torch.linspace(self.bottom, 1.0, 1 << self.bits, dtype=dtype, device=knots.device)
         return knots, heights.expand(self.rows, -1)
