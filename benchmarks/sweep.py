@@ -3,7 +3,7 @@
     python benchmarks/sweep.py [--runs 1000 10000] [--repeats 3]
 
 Overhead per run: in one process from the end of one run to the first step of the next; cold from the start of the
-command to the first step. Scan: what starting the same command again costs when so many runs are finished. Workers: the
+command to the first step. Scan: to plan so many runs, and to see that all are finished. Workers: the
 same runs by two one-thread processes and by one, alternating; the ratio is of the clock's seconds, without start-up.
 """
 

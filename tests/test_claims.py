@@ -102,6 +102,66 @@ def test_a_dead_one_loses_it(tmp_path: Path, elsewhere: threading.Event, caplog:
     assert "its owner is dead: taken over" in caplog.text
 
 
+def test_of_two_at_once_without_locks_one_has_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(self: FileLock) -> None:
+        raise OSError(errno.ENOSYS, "no locks here")
+
+    both = threading.Barrier(2)
+
+    def arrive(heartbeat: Path, locks_work: bool) -> None:
+        both.wait(5)  # neither has seen the other's heartbeat
+
+    monkeypatch.setattr(FileLock, "acquire", missing)
+    monkeypatch.setattr(claims, "_wait_for_silence", arrive)
+    had = []
+
+    def work() -> None:
+        try:
+            with claim(tmp_path):
+                had.append(True)
+                time.sleep(0.3)
+        except ClaimedError:
+            had.append(False)
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(had) == [False, True]
+
+
+def test_a_look_that_fails_stops_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    killed = []
+    monkeypatch.setattr(os, "kill", lambda *arguments: killed.append(arguments))
+    with claim(tmp_path) as still_ours:
+        monkeypatch.setattr(claims, "_read", lambda heartbeat: {"owner": "", "machine": ""})
+        time.sleep(0.5)
+        assert still_ours()
+    assert not killed
+
+
+def test_many_looks_refuse_no_claim(tmp_path: Path) -> None:
+    with claim(tmp_path):
+        left = (tmp_path / HEARTBEAT).read_text()
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.is_set():
+            alive(tmp_path)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        for _ in range(50):
+            (tmp_path / HEARTBEAT).write_text(left)  # as a killed process of this machine leaves it
+            with claim(tmp_path):
+                pass
+    finally:
+        ended.set()
+        thread.join()
+
+
 def test_one_that_ends_while_watched_gives_it_free(tmp_path: Path) -> None:
     claims._write(tmp_path / HEARTBEAT, {"owner": "x", "machine": "other:1", "pid": 7, "beat": 1})
     threading.Timer(0.3, (tmp_path / HEARTBEAT).unlink).start()
@@ -112,10 +172,11 @@ def test_one_that_ends_while_watched_gives_it_free(tmp_path: Path) -> None:
 def test_an_owner_that_was_taken_for_dead_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told = threading.Event()
     monkeypatch.setattr(os, "kill", lambda pid, number: told.set() if number == signal.SIGTERM else None)
-    with claim(tmp_path):
+    with claim(tmp_path) as still_ours:
         theirs = {"owner": "x", "machine": "other:1", "pid": 7, "beat": 1}
         claims._write(tmp_path / HEARTBEAT, theirs)
         assert told.wait(5)
+        assert not still_ours()
     assert json.loads((tmp_path / HEARTBEAT).read_text()) == theirs, "it is no longer ours to remove"
 
 

@@ -22,16 +22,22 @@ def test_while_it_runs_and_no_longer(tmp_path: Path) -> None:
             assert sorted(not_begun(tmp_path)) == ["sbhar-x", "sbhar-y", "sbhar-z"]
         assert not_begun(tmp_path) == ["sbhar-x", "sbhar-y"]
     assert not_begun(tmp_path) == []
+    assert not list((tmp_path / FOLDER).iterdir())
 
 
 def test_one_that_was_killed_is_no_longer_waited_for(tmp_path: Path) -> None:
     with announced(tmp_path, ["sbhar-x"]):
         (plan,) = (tmp_path / FOLDER).iterdir()
-    _write(plan / ".heartbeat", {"owner": "x", "machine": "other:1", "pid": 7, "beat": 1})
-    assert not_begun(tmp_path) == ["sbhar-x"]
-    before = time.time() - 2 * LONG_SILENCE_S
-    os.utime(plan / ".heartbeat", (before, before))
-    assert not_begun(tmp_path) == []
+        _write(plan / ".heartbeat", {"owner": "x", "machine": "other:1", "pid": 7, "beat": 1})
+        assert not_begun(tmp_path) == ["sbhar-x"]
+        with announced(tmp_path, ["sbhar-x"]):
+            assert plan.is_dir(), "it may be alive"
+        before = time.time() - 2 * LONG_SILENCE_S
+        os.utime(plan / ".heartbeat", (before, before))
+        assert not_begun(tmp_path) == []
+        with announced(tmp_path, ["sbhar-y"]):
+            assert not_begun(tmp_path) == ["sbhar-y"]
+            assert not plan.exists(), "nothing of dead sweeps piles up"
 
 
 def test_the_progress_of_a_study_knows_them(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qsense.config import config_folder
+
 if TYPE_CHECKING:
     from tests.conftest import Command
 
@@ -21,7 +23,7 @@ def test_a_failed_preflight_starts_nothing(command: Command, tmp_path: Path) -> 
     assert "preflight: one batch of the first run failed, so nothing was started" in done.err
     assert "Error" in done.err
     assert len(done.err.splitlines()) < 40
-    assert not list((tmp_path / "runs").glob("*/metrics.json"))
+    assert not list((tmp_path / "runs").glob("*/"))
 
 
 def test_a_preflight_that_passes_leaves_nothing_and_the_sweep_goes_on(command: Command, tmp_path: Path) -> None:
@@ -30,6 +32,17 @@ def test_a_preflight_that_passes_leaves_nothing_and_the_sweep_goes_on(command: C
     assert "preflight: passed in" in done.out
     assert len(list((tmp_path / "runs").glob("*/metrics.json"))) == 2
     assert {file.name for file in tmp_path.iterdir()} <= {"runs", "cache"}
+
+
+def test_it_finds_the_users_own_configuration(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "own" / "quant").mkdir(parents=True)
+    text = (config_folder() / "quant" / "linear.yaml").read_text()
+    (tmp_path / "own" / "quant" / "mine.yaml").write_text(text)
+    done = command(
+        "qsense.train", "--config-dir", "own", "-m", *SMALL, "quant=mine", "run.preflight=true", "trainer=smoke"
+    )
+    assert done.code == 0, done.err
+    assert "preflight: passed in" in done.out
 
 
 def test_a_single_run_has_one_too(command: Command, tmp_path: Path) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+from hydra.core.utils import JobReturn, JobStatus
 
+from hydra_plugins.qsense_sweeper import ResumableSweeper
 from qsense import runs
 from qsense.claims import claim
+from qsense.config import ConfigError
 from qsense.standing import FAILED, Standing, failures, overview, seconds_left, standing
 
 
@@ -58,3 +62,15 @@ def test_failures_stay_on_one_screen() -> None:
     assert "… and 297 more" in text
     assert "other reasons" in text
     assert len(text.splitlines()) < 40
+
+
+def test_a_launcher_knows_of_a_lost_run_before_its_heartbeat_is_silent(tmp_path: Path) -> None:
+    runs.start(tmp_path / "run", "", [], None)
+    beat = {"owner": "1", "machine": "node7:1", "pid": 1, "beat": 3}
+    (tmp_path / "run" / ".heartbeat").write_text(json.dumps(beat))
+    lost = JobReturn(overrides=["seed=0"], status=JobStatus.FAILED)
+    lost.return_value = RuntimeError("its node failed")
+    jobs = {("seed=0",): tmp_path / "run"}
+    with pytest.raises(ConfigError, match=r"1 of 1 runs did not finish(.|\n)*killed.*its node failed"):
+        ResumableSweeper().summarise(jobs, [lost], "")
+    ResumableSweeper().summarise(jobs, [], "")  # left to another sweep

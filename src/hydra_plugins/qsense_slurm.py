@@ -204,10 +204,10 @@ def finished(jobs: Sequence[SlurmJob[Any]]) -> Iterator[int]:
 
 def queue() -> dict[str, str] | None:
     """The state of each of this user's jobs in the queue, and why it waits; None where Slurm does not answer."""
-    listed = said("squeue", "--user", str(os.getuid()), "--noheader", "--array", "--format=%i %T %r")
+    listed = said("squeue", "--all", "--user", str(os.getuid()), "--noheader", "--array", "--format=%i %T %r")
     if listed is None:
         return None
-    lines = (line.split(maxsplit=2) for line in listed.splitlines())
+    lines = ((*line.split(maxsplit=2), "None")[:3] for line in listed.splitlines())
     return {job: state.lower() if why == "None" else f"{state.lower()} ({why})" for job, state, why in lines}
 
 
@@ -219,7 +219,9 @@ def array_size() -> int:
 
 def said(*command: str) -> str | None:
     """What a command of Slurm prints; None where it fails, as any does while the controller is away."""
+    # A user's SQUEUE_STATES and the like would hide jobs.
+    own = {key: value for key, value in os.environ.items() if not key.startswith("SQUEUE_")}
     try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.strip()
+        return subprocess.run(command, env=own, capture_output=True, text=True, timeout=60, check=True).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return None

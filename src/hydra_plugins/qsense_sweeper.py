@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn, JobStatus
-from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf import DictConfig, open_dict, read_write
 
 from qsense import runs
 from qsense.checks import check, check_one_process
@@ -25,7 +25,6 @@ from qsense.preflight import preflight
 from qsense.standing import (
     FAILED,
     FINISHED,
-    INTERRUPTED,
     KILLED,
     RUNNING,
     TO_DO,
@@ -68,12 +67,13 @@ class ResumableSweeper(BasicSweeper):
         if self.dry_run:
             return []
         if self.preflight and waiting:
-            preflight(next(iter(waiting)))
+            assert self.config is not None
+            preflight(next(iter(waiting)), self.config.hydra)
         with ExitStack() as said:
             for parent in {folder.parent for folder in folders.values()}:
                 said.enter_context(announced(parent, [f.name for f in folders.values() if f.parent == parent]))
             returns, stopped = self.launch_all(waiting)
-        self.summarise(list(folders.values()), returns, stopped)
+        self.summarise(folders, returns, stopped)
         return returns
 
     def launch_all(self, waiting: dict[Job, Path]) -> tuple[list[JobReturn], str]:
@@ -92,6 +92,11 @@ class ResumableSweeper(BasicSweeper):
                 return [*returns, *self.launch(waiting)], stopped
             except ConfigError:
                 raise
+            except SystemExit as stop:  # of a worker that was told to stop; joblib hands it on
+                if isinstance(self.launcher, BasicLauncher):
+                    raise
+                stopped = f"a worker was stopped (exit code {stop.code})"
+                log.warning("the launcher gave up: %s", stopped)
             except Exception as error:
                 stopped = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
                 log.exception("the launcher gave up")
@@ -144,7 +149,7 @@ class ResumableSweeper(BasicSweeper):
                 _set_output(config, parent / config.hydra.sweep.subdir)
                 check(config)
                 checked.update(repeat)
-            folders[(parent / name()).absolute()] = (*science, *repeat)
+            folders[Path(os.path.abspath(parent / name()))] = (*science, *repeat)  # noqa: PTH100 – as Hydra writes it
         return folders
 
     def expand(self, arguments: Sequence[str]) -> list[Job]:
@@ -178,7 +183,7 @@ class ResumableSweeper(BasicSweeper):
             returns += self.launcher.launch([job], initial_job_idx=number)
         return returns
 
-    def summarise(self, folders: list[Path], returns: Iterable[JobReturn], stopped: str) -> None:
+    def summarise(self, folders: dict[Job, Path], returns: Iterable[JobReturn], stopped: str) -> None:
         """Print the table over the sweep's finished runs, then what became of the others.
 
         Args:
@@ -188,16 +193,18 @@ class ResumableSweeper(BasicSweeper):
         """
         from qsense.report import print_report, summarise
 
-        begun = [folder for folder in folders if (folder / runs.CONFIG).is_file()]
+        begun = [folder for folder in folders.values() if (folder / runs.CONFIG).is_file()]
         if begun:
             print_report(summarise(begun))
-        said = {_folder(each): _error(each) for each in returns if each.status != JobStatus.COMPLETED}
-        every = [standing(folder) for folder in folders]
-        for number, each in enumerate(every):
-            if each.state in (TO_DO, KILLED, INTERRUPTED) and each.folder in said:
-                # Refused on its machine, it has left no folder; killed, its launcher may know more than its folder.
-                state = FAILED if each.state == TO_DO else each.state
-                every[number] = replace(each, state=state, reason=said[each.folder])
+        said = {frozenset(each.overrides or ()): _error(each) for each in returns if each.status != JobStatus.COMPLETED}
+        every = []
+        for job, folder in folders.items():
+            each, reason = standing(folder), said.get(frozenset(job))
+            if reason is not None and each.state not in (FINISHED, FAILED):
+                # Refused on its machine, it has no folder; lost, its launcher knows before its heartbeat is silent.
+                state = {TO_DO: FAILED, RUNNING: KILLED}.get(each.state, each.state)
+                each = replace(each, state=state, reason=reason)
+            every.append(each)
         elsewhere = sum(each.state == RUNNING for each in every)
         if elsewhere:
             log.warning("%d of %d runs are being trained by other processes", elsewhere, len(every))
@@ -211,10 +218,6 @@ class ResumableSweeper(BasicSweeper):
 def _science(job: Job) -> Job:
     """What a run has in common with its other folds and seeds."""
     return tuple(override for override in job if _key(override) not in REPEATS)
-
-
-def _folder(returned: JobReturn) -> Path:
-    return Path(str(OmegaConf.select(cast(DictConfig, returned.hydra_cfg), "hydra.runtime.output_dir")))
 
 
 def _error(returned: JobReturn) -> str:

@@ -11,7 +11,7 @@ import signal
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -32,8 +32,8 @@ class ClaimedError(RuntimeError):
 
 
 @contextmanager
-def claim(run: Path) -> Iterator[None]:
-    """Hold a run's folder for this process.
+def claim(run: Path) -> Iterator[Callable[[], bool]]:
+    """Hold a run's folder for this process; yields what tells whether it is still held.
 
     On one machine a lock decides, which the operating system gives free however the process ends. Folders that several
     machines share may not share their locks, so the holder also writes a heartbeat. Who meets one from another machine
@@ -47,12 +47,11 @@ def claim(run: Path) -> Iterator[None]:
     heartbeat = run / HEARTBEAT
     with ExitStack() as held:
         try:
-            locks_work = held.enter_context(_lock(run / LOCK))
+            locks_work = held.enter_context(_lock(run / LOCK, timeout=1.0))  # a look holds it for a moment
         except Timeout as error:
             raise ClaimedError(str(run)) from error
         _wait_for_silence(heartbeat, locks_work)
-        held.enter_context(_beating(heartbeat))
-        yield
+        yield held.enter_context(_beating(heartbeat))
 
 
 def alive(run: Path) -> bool:
@@ -61,16 +60,19 @@ def alive(run: Path) -> bool:
     beat = _read(heartbeat)
     if beat is None:
         return False
-    with suppress(FileNotFoundError, PermissionError):
-        if beat["machine"] == machine():
-            try:
-                with _lock(run / LOCK) as locks_work:
-                    if locks_work:
-                        return False
-            except Timeout:
-                return True
+    if beat["machine"] == machine():
+        try:
+            with _lock(run / LOCK, timeout=0.0) as locks_work:
+                if locks_work:
+                    return False
+        except Timeout:
+            return True
+        except PermissionError:
+            pass  # another user's
+    try:
         return time.time() - heartbeat.stat().st_mtime < LONG_SILENCE_S
-    return False
+    except FileNotFoundError:
+        return False
 
 
 def machine() -> str:
@@ -80,10 +82,10 @@ def machine() -> str:
 
 
 @contextmanager
-def _lock(file: Path) -> Iterator[bool]:
+def _lock(file: Path, timeout: float) -> Iterator[bool]:
     """Hold a file's lock, if its file system has locks; yields whether it has."""
     # A soft lock would outlive a killed process on another machine, which is what the heartbeat is for.
-    lock = FileLock(file, timeout=0, fallback_to_soft=False)
+    lock = FileLock(file, timeout=timeout, fallback_to_soft=False)
     try:
         lock.acquire()
     except (NotImplementedError, OSError) as error:
@@ -98,59 +100,80 @@ def _lock(file: Path) -> Iterator[bool]:
 
 
 def _wait_for_silence(heartbeat: Path, locks_work: bool) -> None:
+    """Return once nobody holds a run, and nothing is left of who did."""
     first = _read(heartbeat)
-    if first is None or (locks_work and first["machine"] == machine()):
-        return  # nobody, or one that has died: alive, it would hold the lock
-    log.info("%s is held from %s: watching whether it is alive", heartbeat.parent, first["machine"].partition(":")[0])
-    began = time.monotonic()
-    while time.monotonic() - began < SILENCE_S:
-        time.sleep(min(1.0, SILENCE_S / 10))
-        now = _read(heartbeat)
-        if now is None:  # ended in good order
-            return
-        if now != first:
+    if first is None:
+        return
+    # Of this machine's, one that is alive would hold the lock.
+    if not (locks_work and first["machine"] == machine()):
+        where = first["machine"].partition(":")[0]
+        log.info("%s is held from %s: watching whether it is alive", heartbeat.parent, where)
+        began = time.monotonic()
+        while time.monotonic() - began < SILENCE_S:
+            time.sleep(min(1.0, SILENCE_S / 10))
+            now = _read(heartbeat)
+            if now is None:  # ended in good order
+                return
+            if now != first and now["owner"]:
+                raise ClaimedError(str(heartbeat.parent))
+        log.warning("%s: its heartbeat is silent, so its owner is dead: taken over", heartbeat.parent)
+    grave = heartbeat.with_name(f"{HEARTBEAT}.{uuid.uuid4().hex}")
+    with suppress(FileNotFoundError):
+        heartbeat.rename(grave)
+        buried = _read(grave)
+        if buried is not None and buried["owner"] != first["owner"]:  # another one took it over, and was faster
+            grave.rename(heartbeat)
             raise ClaimedError(str(heartbeat.parent))
-    log.warning("%s: its heartbeat is silent, so its owner is dead: taken over", heartbeat.parent)
+        grave.unlink()
 
 
 @contextmanager
-def _beating(heartbeat: Path) -> Iterator[None]:
-    """Write a heartbeat from a thread of its own until the end."""
-    beat = {"owner": uuid.uuid4().hex, "machine": machine(), "pid": os.getpid(), "beat": 0}
-    _write(heartbeat, beat)
+def _beating(heartbeat: Path) -> Iterator[Callable[[], bool]]:
+    """Write a heartbeat from a thread of its own until the end; yields what tells whether it is still ours."""
+    beat: dict[str, Any] = {"owner": uuid.uuid4().hex, "machine": machine(), "pid": os.getpid(), "beat": 0}
+    try:
+        with heartbeat.open("x", encoding="utf-8") as file:  # of two at once, one
+            json.dump(beat, file)
+    except FileExistsError as error:
+        raise ClaimedError(str(heartbeat.parent)) from error
     ended = threading.Event()
+
+    def ours() -> bool:
+        seen = _read(heartbeat)
+        return seen is None or seen["owner"] in ("", beat["owner"])  # a look that fails tells nothing
 
     def work() -> None:
         while not ended.wait(BEAT_S):
-            seen = _read(heartbeat)
-            if seen is not None and seen["owner"] != beat["owner"]:
+            if not ours():
                 log.error("%s was taken over by another process: stopping", heartbeat.parent)
                 os.kill(os.getpid(), signal.SIGTERM)
                 return
-            beat["beat"] = int(str(beat["beat"])) + 1
+            beat["beat"] += 1
             with suppress(OSError):  # a full disk is for the run to report
                 _write(heartbeat, beat)
 
     thread = threading.Thread(target=work, name="heartbeat", daemon=True)
     thread.start()
     try:
-        yield
+        yield ours
     finally:
         ended.set()
         thread.join()
-        seen = _read(heartbeat)
-        if seen is not None and seen["owner"] == beat["owner"]:
+        if ours():
             heartbeat.unlink(missing_ok=True)
 
 
 def _read(heartbeat: Path) -> dict[str, Any] | None:
+    """A heartbeat, or None without one; of one that cannot be read nobody is known."""
     try:
         content = json.loads(heartbeat.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except (OSError, ValueError):
-        return {"owner": "", "machine": "unknown"}
-    return content if isinstance(content, dict) and {"owner", "machine"} <= set(content) else None
+        content = None
+    return (
+        content if isinstance(content, dict) and {"owner", "machine"} <= set(content) else {"owner": "", "machine": ""}
+    )
 
 
 def _write(heartbeat: Path, beat: dict[str, Any]) -> None:

@@ -76,6 +76,7 @@ def grid_point(overrides: Sequence[str]) -> int:
     folders, config = plan(overrides)
     (job, *others), (folder, *_) = folders, folders.values()
     if not others and free(folder):
+        os.environ.pop(cli.RAISE, None)
         os.execv(sys.executable, [sys.executable, "-m", "qsense.train", *job])
     logger = mean_logger(folders, config)
     if logger is None:
@@ -120,7 +121,7 @@ def complete(overrides: Sequence[str], folders: Sequence[Path], logger: RunWandb
 
 def train_folds(overrides: Sequence[str], folders: Sequence[Path], logger: RunWandbLogger | None) -> int:
     """`qsense.train … -m` in a process of its own, whose runs are none of the agent's; its exit code."""
-    environment = {key: value for key, value in os.environ.items() if key not in AGENT}
+    environment = {key: value for key, value in os.environ.items() if key not in (*AGENT, cli.RAISE)}
     child = subprocess.Popen([sys.executable, "-m", "qsense.train", *overrides, "-m"], env=environment)
     known = -1
     with passing_on(child):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+import shutil
+import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from qsense import runs
-from qsense.claims import ClaimedError, alive, claim
+from qsense.claims import alive, claim
 
 FOLDER = ".sweeps"  # below a dot, where no report looks for runs
 PLAN = "plan.json"
@@ -23,12 +24,14 @@ def announced(folder: Path, names: Sequence[str]) -> Iterator[None]:
         folder: of the runs.
         names: of the runs' own folders in it.
     """
-    plan = folder / FOLDER / hashlib.sha256("\n".join(names).encode()).hexdigest()[:10]
-    with ExitStack() as held:
-        with suppress(ClaimedError):  # the same sweep, started twice, says it once
-            held.enter_context(claim(plan))
-            runs.write_json(plan / PLAN, list(names))
+    for old in folder.glob(f"{FOLDER}/*/"):
+        if not alive(old):  # of a sweep that was killed
+            shutil.rmtree(old, ignore_errors=True)
+    plan = folder / FOLDER / uuid.uuid4().hex
+    with claim(plan):
+        runs.write_json(plan / PLAN, list(names))
         yield
+    shutil.rmtree(plan, ignore_errors=True)
 
 
 def not_begun(folder: Path) -> list[str]:

@@ -89,7 +89,6 @@ def result(run: Path) -> dict[str, Any]:
 
 def start(run: Path, config_yaml: str, overrides: list[str], data: str | None) -> None:
     """Note what is about to run: its configuration, its data's fingerprint, and where and with which versions."""
-    (run / FAILURE).unlink(missing_ok=True)
     write_atomically(run / CONFIG, config_yaml)
     versions = {}
     for package in PACKAGES:
@@ -107,6 +106,7 @@ def start(run: Path, config_yaml: str, overrides: list[str], data: str | None) -
         host=platform.node(),
         started=[*_record(run).get("started", []), time.time()],
     )
+    (run / FAILURE).unlink(missing_ok=True)
 
 
 def finish(run: Path, content: dict[str, Any]) -> None:
@@ -139,7 +139,10 @@ def seconds(run: Path) -> float | None:
 
 def failure(run: Path) -> str:
     """A failed run's exception: of its last traceback, the first line after it that is not indented."""
-    lines = (run / FAILURE).read_text(encoding="utf-8", errors="replace").splitlines()
+    try:
+        lines = (run / FAILURE).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:  # just being started again, or tidied away
+        lines = []
     starts = [number for number, line in enumerate(lines) if line.startswith("Traceback")]
     after = lines[starts[-1] + 1 :] if starts else lines
     return next((line for line in after if line.strip() and not line[0].isspace()), "no message")

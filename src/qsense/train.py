@@ -9,6 +9,7 @@ import logging
 import math
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,8 @@ def train(config: DictConfig) -> float:
     """
     hydra_config = HydraConfig.get()
     folder = Path(hydra_config.runtime.output_dir)
+    # Lightning starts this command again for each further device (ddp); the first keeps the record.
+    first = os.environ.get("LOCAL_RANK", "0") == "0"
     try:
         check(config)
         if runs.finished(folder):
@@ -51,26 +54,25 @@ def train(config: DictConfig) -> float:
             runs.discard(folder)
             log.info("%s: %s", standing(folder).state, folder)
             return math.nan
-        if config.run.preflight and hydra_config.mode == RunMode.RUN:
-            preflight(hydra_config.overrides.task)
+        if config.run.preflight and hydra_config.mode == RunMode.RUN and first:
+            preflight(hydra_config.overrides.task, hydra_config)
     except ConfigError:
         runs.discard(folder)
         raise
-    # Lightning starts this command again for each further device (ddp); the first keeps the record.
-    if os.environ.get("LOCAL_RANK", "0") != "0":
+    if not first:
         return headline(fit_and_test(config, hydra_config, folder))
     try:
-        with claim(folder):
+        with claim(folder) as still_ours:
             if runs.finished(folder):  # by another process, between the look above and the claim
                 return headline(runs.result(folder))
-            return record(config, hydra_config, folder)
+            return record(config, hydra_config, folder, still_ours)
     except ClaimedError:
         log.warning("%s is being trained by another process: left to it", folder)
         return math.nan
 
 
-def record(config: DictConfig, hydra_config: Any, folder: Path) -> float:
-    """Train one run and record how it ended: finished, failed or interrupted."""
+def record(config: DictConfig, hydra_config: Any, folder: Path, still_ours: Callable[[], bool]) -> float:
+    """Train one run and record how it ended: finished, failed or interrupted, unless another process took it over."""
     overrides = list(hydra_config.overrides.task)
     runs.start(folder, OmegaConf.to_yaml(resolved(config, hydra_config)), overrides, data_fingerprint(config))
     try:
@@ -82,7 +84,8 @@ def record(config: DictConfig, hydra_config: Any, folder: Path) -> float:
         runs.fail(folder)
         raise
     except (KeyboardInterrupt, SystemExit) as stop:
-        runs.interrupt(folder)
+        if still_ours():
+            runs.interrupt(folder)
         log.warning("interrupted: the same command resumes %s", folder)
         # Lightning answers SIGTERM with an exit that looks like success, and a batch system would believe it.
         raise SystemExit(getattr(stop, "code", None) or 128 + signal.SIGTERM) from stop

@@ -16,6 +16,7 @@ missing() {
 }
 
 install() {
+  [ "$(id -u)" = 0 ] || { echo "slurm.sh: a Slurm of its own needs root" >&2; exit 77; }
   [ -z "$(missing)" ] && return
   if [ "$(id -u)" != 0 ] || ! command -v apt-get > /dev/null; then
     echo "slurm.sh: there is no $(missing | paste -sd ' '); root on Debian gets them by apt-get install ${PACKAGES[*]}" >&2
@@ -167,6 +168,7 @@ folder=$(mktemp -d /tmp/qsense-slurm-XXXXXX)
 chmod 755 "$folder"
 daemons=()
 trap stop EXIT
+trap 'tail -n 5 "$folder"/*.log >&2' ERR
 trap 'exit 130' INT
 trap 'exit 143' TERM
 install

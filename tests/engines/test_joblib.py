@@ -52,7 +52,10 @@ def test_each_worker_takes_its_share_of_the_cores(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the worker is found by Linux's /proc")
-def test_a_killed_worker_costs_one_more_start(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "gave_up"), [(signal.SIGKILL, "TerminatedWorkerError"), (signal.SIGTERM, "a worker was stopped")]
+)
+def test_a_killed_worker_costs_one_more_start(tmp_path: Path, number: signal.Signals, gave_up: str) -> None:
     options = [*SHORT, "trainer.max_epochs=15", "seed=0,1,2", "fold=0,1"]
     options += ["hydra/launcher=workers", "hydra.launcher.n_jobs=2"]
     sweep = start(tmp_path, *options)
@@ -61,10 +64,10 @@ def test_a_killed_worker_costs_one_more_start(tmp_path: Path) -> None:
     victim = under_way(tmp_path)[0]
     worker = worker_of(victim)
     assert worker is not None, printed(tmp_path)
-    os.kill(worker, signal.SIGKILL)
+    os.kill(worker, number)
     assert sweep.wait(LONG_S) == 1
     said = printed(tmp_path)
-    assert "the launcher gave up: TerminatedWorkerError" in said
+    assert f"the launcher gave up: {gave_up}" in said
     assert "did not finish; the same command goes on with them" in said
     assert victim.name in said.rpartition("the launcher gave up")[2]  # the table of failures
 

@@ -29,7 +29,7 @@ def test_it_starts_as_the_linear_converter(signal: Signal) -> None:
             found = Thresholds(signal, bits, rounding=rounding)
             linear = Linear(signal, bits, rounding=rounding)
             torch.testing.assert_close(found.thresholds(), linear.thresholds(), rtol=0, atol=1e-12)
-            top = torch.full((1, signal.channels), signal.high)
+            top = torch.full((1, signal.channels), signal.high or 0.0)
             assert (found.encode(top) == (1 << bits) - 1).all(), "a saturated sample has the top code"
 
 
