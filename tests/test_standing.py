@@ -70,7 +70,7 @@ def test_a_launcher_knows_of_a_lost_run_before_its_heartbeat_is_silent(tmp_path:
     (tmp_path / "run" / ".heartbeat").write_text(json.dumps(beat))
     lost = JobReturn(overrides=["seed=0"], status=JobStatus.FAILED)
     lost.return_value = RuntimeError("its node failed")
-    jobs = {("seed=0",): tmp_path / "run"}
+    jobs: dict[tuple[str, ...], Path] = {("seed=0",): tmp_path / "run"}
     with pytest.raises(ConfigError, match=r"1 of 1 runs did not finish(.|\n)*killed.*its node failed"):
         ResumableSweeper().summarise(jobs, [lost], "")
     ResumableSweeper().summarise(jobs, [], "")  # left to another sweep

@@ -171,9 +171,8 @@ def _read(heartbeat: Path) -> dict[str, Any] | None:
         return None
     except (OSError, ValueError):
         content = None
-    return (
-        content if isinstance(content, dict) and {"owner", "machine"} <= set(content) else {"owner": "", "machine": ""}
-    )
+    known = isinstance(content, dict) and {"owner", "machine"} <= set(content)
+    return content if known else {"owner": "", "machine": ""}
 
 
 def _write(heartbeat: Path, beat: dict[str, Any]) -> None:
