@@ -24,10 +24,10 @@ ALLOWED = {
 }
 ENTRY_POINTS = {"config", "checks", "cli", "build", "rebuild", "train", "evaluate", "freeze", "report", "study"}
 ENTRY_POINTS |= {"scenes", "visibility", "sweep_files", "sweep", "folds", "sync", "standing", "plans", "preflight"}
-ENTRY_POINTS |= {"chip", "export"}
+ENTRY_POINTS |= {"chip", "export", "audit"}
 ONLY_IN = {
     "hydra": {"config", "checks", "cli", "train", "build", "rebuild", "scenes", "folds"},
-    "omegaconf": {"config", "checks", "cli", "train", "build", "rebuild", "folds"},
+    "omegaconf": {"config", "checks", "cli", "train", "build", "rebuild", "folds", "audit"},
     "wandb": {"loggers"},
 }
 

@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from qsense import runs, static
 from qsense.config import Config, ConfigError, bits_of, config_folder
 from qsense.data.recordings import DataError, signal_of
+from qsense.signal import Signal
 
 
 def check(config: DictConfig) -> None:
@@ -212,7 +213,7 @@ def _check_data(config: DictConfig) -> None:
             raise ConfigError(
                 f"fold={config.fold}: {dataset.name} has {dataset.num_folds} folds, 0 to {dataset.num_folds - 1}"
             )
-        signal = signal_of(dataset, config.data.normalise) if "normalise" in config.data else dataset.signal
+        signal = signal_of_data(config)
     except (DataError, FileNotFoundError, ValueError) as error:
         raise ConfigError(str(error)) from error
     if bits_of(config)[0] and signal.low is None:
@@ -220,6 +221,18 @@ def _check_data(config: DictConfig) -> None:
             f"{config.quant.sensor._target_.rpartition('.')[2]} needs the signal's range, and {dataset.name} states "
             f"none: set data.dataset.range=[low,high] in {signal.unit}, or data.normalise=dataset to use the data's own"
         )
+
+
+def signal_of_data(config: DictConfig) -> Signal:
+    """What the sensor of a configuration delivers, known without reading its data.
+
+    Raises:
+        DataError: the normalisation needs a range that nobody has stated.
+        ValueError: an argument that the data set refuses.
+    """
+    dataset = _dataset(config)
+    found: Signal = signal_of(dataset, config.data.normalise) if "normalise" in config.data else dataset.signal
+    return found
 
 
 def _dataset(config: DictConfig) -> Any:

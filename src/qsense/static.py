@@ -31,6 +31,15 @@ class Argument:
         """Whether a plain YAML value fits the annotation; annotations beyond plain types accept everything."""
         return self.annotation is None or _accepts(self.annotation, value)
 
+    @property
+    def choices(self) -> tuple[Any, ...]:
+        """The values that a `Literal[…]` allows; none for other annotations."""
+        match self.annotation:
+            case ast.Subscript(value=ast.Name(id="Literal"), slice=choices):
+                allowed = ast.literal_eval(choices)
+                return allowed if isinstance(allowed, tuple) else (allowed,)
+        return ()
+
     def __str__(self) -> str:
         return "anything" if self.annotation is None else ast.unparse(self.annotation).replace("Literal", "one of ")
 

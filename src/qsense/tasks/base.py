@@ -88,6 +88,10 @@ class Task(LightningModule):
                 f"first {broken[0]}. Lower task.lr or quant.sensor.lr, or clip gradients (trainer.gradient_clip_val=1)"
             )
 
+    def objective(self, batch: Any) -> Tensor:
+        """The loss that training minimises, of one batch."""
+        raise NotImplementedError
+
     def results(self) -> dict[str, Any]:
         """What the last test measured: {"metrics": {…}, …}, plain numbers ready for `metrics.json`."""
         raise NotImplementedError

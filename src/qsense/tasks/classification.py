@@ -100,8 +100,11 @@ class ClassificationTask(Task):
         """From [0, 1] to what the network expects: (x − mean)/std per channel."""
         return (x - self.mean) / self.std
 
+    def objective(self, batch: Images) -> Tensor:
+        return cross_entropy(self(batch.x).float(), batch.y, label_smoothing=self.label_smoothing)
+
     def training_step(self, batch: Images, batch_idx: int) -> Tensor:
-        loss = cross_entropy(self(batch.x).float(), batch.y, label_smoothing=self.label_smoothing)
+        loss = self.objective(batch)
         self.log("train/loss", loss, on_step=True, on_epoch=False, prog_bar=True)
         return loss
 

@@ -141,9 +141,14 @@ class DetectionTask(Task):
         self.train(training)
         return found
 
+    def objective(self, batch: FrameBatch) -> Tensor:
+        """The sum of the detector's losses, which it states in training only."""
+        losses: dict[str, Tensor] = self(batch)
+        return _sum(losses)
+
     def training_step(self, batch: FrameBatch, batch_idx: int) -> Tensor:
         losses: dict[str, Tensor] = self(batch)
-        total = torch.stack([loss.float() for loss in losses.values()]).sum()
+        total = _sum(losses)
         parts = {f"train/{name}": loss.detach() for name, loss in losses.items()}
         self.log_dict(parts, on_step=True, on_epoch=False, batch_size=len(batch))
         self.log("train/loss", total.detach(), on_step=True, on_epoch=False, prog_bar=True, batch_size=len(batch))
@@ -209,6 +214,10 @@ class DetectionTask(Task):
         shares = [share(self.sensor_delay if any(id(p) in sensor for p in group["params"]) else 0) for group in groups]
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, shares)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def _sum(losses: dict[str, Tensor]) -> Tensor:
+    return torch.stack([loss.float() for loss in losses.values()]).sum()
 
 
 def blank(images: Tensor, sizes: Sequence[tuple[int, int]]) -> Tensor:

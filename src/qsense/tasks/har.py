@@ -68,8 +68,11 @@ class HARTask(Task):
         # Classes absent from training weigh nothing; a batch of only such ones (in validation) has no average.
         return torch.where(self.class_weights[y].sum() > 0, loss, torch.zeros_like(loss))
 
+    def objective(self, batch: Windows) -> Tensor:
+        return self.loss(self(batch.x), batch.y)
+
     def training_step(self, batch: Windows, batch_idx: int) -> Tensor:
-        loss = self.loss(self(batch.x), batch.y)
+        loss = self.objective(batch)
         # Only when the loggers listen: the call takes about 1 % of a step of so small a network.
         every: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
         if every and (self.trainer.global_step + 1) % every == 0:
