@@ -91,7 +91,7 @@ def plot_audit(
 ) -> Figure:
     """Draw the grid as a map of γ and μ, or as a curve over γ where it has one μ, and every quantizer's seeds beside.
 
-    A learned run is a line from its start (hollow) to its end (filled): on the map where γ and μ went, on the curve at
+    A learned run is a line from its start (a ring) to its end (a dot): on the map where γ and μ went, on the curve at
     the height of what it scored. Those that learn no γ stand on the right alone.
 
     Args:
@@ -122,15 +122,15 @@ def plot_audit(
         y = track.mu if len(mus) > 1 else [track.score] * len(track.gamma)
         colour = COLOURS[track.order % len(COLOURS)]
         left.plot(track.gamma, y, color=colour, linewidth=1.1)
-        left.plot(track.gamma[:1], y[:1], "o", color=colour, markerfacecolor="white", markersize=4.5)
         left.plot(
             track.gamma[-1:], y[-1:], "o", color=colour, markersize=4.5, markeredgecolor="white", markeredgewidth=0.5
         )
+        left.plot(track.gamma[:1], y[:1], "o", color=INK, markerfacecolor="none", markersize=7, markeredgewidth=0.8)
     _bars(right, bars, label)
     if tracks:
         marks = [
-            Line2D([], [], color=GREY, marker="o", markerfacecolor="white", linewidth=1.1),
-            Line2D([], [], color=GREY, marker="o", linewidth=1.1),
+            Line2D([], [], color=INK, marker="o", markerfacecolor="none", markersize=7, linestyle=""),
+            Line2D([], [], color=GREY, marker="o", markersize=4.5, linewidth=1.1),
         ]
         left.legend(
             marks, ["start of a run", "its end"], loc="lower right", bbox_to_anchor=(1, 1), ncols=2, fontsize=SMALL,
