@@ -11,7 +11,6 @@ import pytest
 from hydra.core.global_hydra import GlobalHydra
 from tests.study_folders import make_run
 
-from qsense import audit as command_line
 from qsense import folds
 from qsense.audit import Group, audit, collect, describe, options, plan
 from qsense.config import ConfigError
@@ -196,7 +195,7 @@ def test_a_failed_run_costs_the_exit_code_and_not_the_audit(
         asked.append(overrides)
         return 1
 
-    monkeypatch.setattr(command_line.folds, "complete", fail)
+    monkeypatch.setattr(folds, "complete", fail)
     assert audit([*ASKED, "gradients=0"]) == 1
     (overrides,) = asked  # of the group that is not finished
     assert "quant=linear" in overrides

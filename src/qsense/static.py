@@ -33,7 +33,11 @@ class Argument:
 
     @property
     def choices(self) -> tuple[Any, ...]:
-        """The values that a `Literal[…]` allows; none for other annotations."""
+        """The values that a `Literal[…]` allows; none for other annotations.
+
+        >>> arguments("qsense.quant.sensor.linear.Linear")["rounding"].choices
+        ('round', 'floor')
+        """
         match self.annotation:
             case ast.Subscript(value=ast.Name(id="Literal"), slice=choices):
                 allowed = ast.literal_eval(choices)

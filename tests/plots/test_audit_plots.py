@@ -18,8 +18,8 @@ TRACK = Track(0, [0.4, 0.35, 0.3], [0.0, 0.02, 0.05], 50.0)
 
 def marked(ax: Axes, size: float) -> list[tuple[float, float]]:
     """Places of single points of a size: rings of 7 are starts, dots of 4.5 ends."""
-    found = [line for line in ax.lines if len(line.get_xdata()) == 1 and line.get_markersize() == size]  # type: ignore[arg-type]
-    return [tuple(map(float, line.get_xydata()[0])) for line in found]  # type: ignore[index, misc]
+    lines = [(np.asarray(line.get_xydata()), line.get_markersize()) for line in ax.lines]
+    return [(float(xy[0, 0]), float(xy[0, 1])) for xy, found in lines if len(xy) == 1 and found == size]
 
 
 def test_a_grid_with_one_centre_is_a_curve_and_runs_stand_at_their_score() -> None:
@@ -40,7 +40,7 @@ def test_a_grid_of_two_axes_is_a_map_and_runs_move_on_it() -> None:
     figure = plot_audit(points, [1.0] * 4, [TRACK], BARS, "F1 (%)")
     left = figure.axes[0]
     (mesh,) = left.collections
-    np.testing.assert_array_equal(mesh.get_array(), [[40.0, 52.0], [30.0, 35.0]])  # type: ignore[arg-type]
+    np.testing.assert_array_equal(mesh.get_array(), [[40.0, 52.0], [30.0, 35.0]])
     assert marked(left, 7) == [(0.4, 0.0)]
     assert marked(left, 4.5) == [(0.3, 0.05)]
     (best,) = [text for text in left.texts if text.get_fontweight() == "bold"]
@@ -59,9 +59,10 @@ def test_tangents_touch_the_loss_curve_with_their_slopes() -> None:
     figure = plot_tangents([LossCurve("μ", x.tolist(), (x**2).tolist(), [0.4], [0.16], slopes)], "title")
     lines = figure.axes[0].lines
     for line, slope in zip(lines[1:3], (0.8, 0.4), strict=True):
-        (x0, y0), (x1, y1) = line.get_xydata()  # type: ignore[misc]
-        assert (y1 - y0) / (x1 - x0) == pytest.approx(slope)
-        assert (y0 + y1) / 2 == pytest.approx(0.16)
+        (start, end) = np.asarray(line.get_xydata())
+        across, up = end - start
+        assert up / across == pytest.approx(slope)
+        assert (start[1] + end[1]) / 2 == pytest.approx(0.16)
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
     assert legend == ["true loss", "finite difference, h = 0.1", "ste"]
 
