@@ -153,8 +153,8 @@ def test_the_command_line_answers_mistakes_quickly_and_in_few_lines(command: Com
 def test_a_dry_run_counts_and_estimates_and_starts_nothing(command: Command, tmp_path: Path) -> None:
     done = command("qsense.audit", *ASKED, "dry_run=true")
     assert done.code == 0, done.err
-    assert "learned       4 runs: 0 finished, 4 to do" in done.out
-    assert "fixed         8 runs: 0 finished, 8 to do" in done.out
+    assert "learned   4 runs: 0 finished, 4 to do" in done.out
+    assert "fixed     8 runs: 0 finished, 8 to do" in done.out
     assert "16 runs to do; how long they take is known once one is finished" in done.out
     assert not done.heavy
     assert not (tmp_path / "runs").exists()
@@ -168,7 +168,7 @@ def test_what_is_finished_tells_how_long_the_rest_takes() -> None:
         for folder in group.folders.values():
             if folder.exists():
                 (folder / "run.json").write_text(json.dumps({"started": [100.0], "ended": 130.0}))
-    assert "about 4 min for 8 runs, one after another, of 30 s each" in describe(groups)
+    assert "8 runs to do, about 4 min of one worker's time" in describe(groups)
 
 
 def test_finished_runs_are_audited_without_training(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

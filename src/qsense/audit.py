@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import shlex
-import statistics
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,9 +18,8 @@ import yaml
 from qsense import cli, folds, runs, static
 from qsense.checks import signal_of_data
 from qsense.config import ConfigError, config_folder
-from qsense.study.arms import Arm, Job, Kind, arms
-from qsense.study.run import read_run
-from qsense.study.words import duration
+from qsense.standing import duration, overview, seconds_left, standing
+from qsense.study.arms import Arm, Job, Kind, arms, science
 from qsense.sweep_files import key_of
 
 if TYPE_CHECKING:
@@ -247,20 +245,14 @@ def train(groups: Sequence[Group]) -> bool:
 
 def describe(groups: Sequence[Group]) -> str:
     """How many runs there are, and how long those to do may take, by those that are finished."""
-    lines, seconds, waiting = [], [], 0
-    for group in groups:
-        done = [folder for folder in group.folders.values() if runs.finished(folder)]
-        todo = len(group.folders) - len(done)
-        seconds += [run.seconds for folder in done if (run := read_run(folder)).seconds is not None]
-        waiting += todo
-        lines.append(f"{group.kind:9} {len(group.folders):5} runs: {len(done)} finished, {todo} to do")
-    if waiting and seconds:
-        each = statistics.fmean(second for second in seconds if second is not None)
-        lines.append(
-            f"about {duration(each * waiting)} for {waiting} runs, one after another, of {duration(each)} each"
-        )
-    elif waiting:
+    lines = [f"{group.kind:9} {overview([standing(folder) for folder in group.folders.values()])}" for group in groups]
+    every = {folder: science(job) for group in groups for job, folder in group.folders.items()}
+    waiting = sum(not runs.finished(folder) for folder in every)
+    left = seconds_left(every)
+    if waiting and left is None:
         lines.append(f"{waiting} runs to do; how long they take is known once one is finished")
+    elif waiting:
+        lines.append(f"{waiting} runs to do, about {duration(left or 0.0)} of one worker's time")
     return "\n".join(lines)
 
 
