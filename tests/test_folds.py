@@ -36,6 +36,20 @@ def test_a_plan_is_every_fold_of_the_data_with_folders_of_its_own(tmp_path: Path
     assert not list(tmp_path.iterdir())  # nothing is started
 
 
+def test_each_run_resolves_what_a_value_refers_to(tmp_path: Path) -> None:
+    for fold in (0, 1):
+        start = tmp_path / f"start{fold}" / runs.CHECKPOINT
+        start.parent.mkdir(parents=True)
+        start.touch()
+    overrides = ["quant=gamma", "seed=0", "fold=0,1"]
+    planned, config = folds.plan([*overrides, "init_from=start${fold}"])
+    assert str(config.init_from) == "start0"
+    alike, _ = folds.plan([*overrides, "init_from=start0"])
+    first, second = planned.values()
+    assert first in alike.values()
+    assert second not in alike.values()
+
+
 def test_a_grid_point_that_cannot_run_is_refused_before_anything_starts() -> None:
     with pytest.raises(ConfigError, match="bits=77: bits must be a whole number from 1 to 16"):
         folds.plan(["bits=77"])

@@ -61,7 +61,8 @@ def plan(overrides: Sequence[str]) -> tuple[dict[Job, Path], DictConfig]:
             config=config, hydra_context=HydraContext(loader, Callbacks(config)), task_function=train
         )
         ours = cast("ResumableSweeper", sweeper)
-        folders = ours.plan(list(config.hydra.overrides.task))
+        # As written: an interpolation in a value (init_from=…/fold${fold}) is for each run to resolve, as under `-m`.
+        folders = ours.plan(cast(list[str], OmegaConf.to_container(config.hydra.overrides.task, resolve=False)))
         return folders, ours.compose(next(iter(folders)))
 
 
