@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from tests.study_folders import make_run
 
 from qsense.study.arms import Arm
-from qsense.study.audited import Audited, compare, lines, with_slopes, write_audit
+from qsense.study.audited import POWERS, Audited, compare, lines, with_slopes, write_audit
 from qsense.study.run import ReportError, read_run
 from qsense.study.tangents import Tangents
 
@@ -128,3 +129,25 @@ def test_gradients_that_cannot_be_compared_are_explained(tmp_path: Path) -> None
     assert audited.slopes == []
     assert "last.ckpt is missing: there are no weights" in audited.silent
     assert "Gradients were not compared: sbhar-gamma-2bit-fold00-seed0" in "\n".join(lines(audited))
+
+
+def test_runs_stand_on_the_curve_at_their_score_without_what_subjects_differ_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: dict[str, Any] = {}
+
+    def catch(points: Any, spreads: Any, tracks: Any, *rest: Any) -> Figure:
+        drawn.update(points=points, tracks=tracks)
+        return Figure()
+
+    monkeypatch.setattr("qsense.plots.audit.plot_audit", catch)
+    subjects = {0: 0.2, 2: 0.6}
+    there = [
+        arm(tmp_path, "learned", "gamma", lambda _, fold: subjects[fold] + 0.1, sensor={"_target_": POWERS[0]}),
+        arm(tmp_path, "learned", "gamma_norm", lambda _, fold: subjects[fold]),  # its γ is another one
+        arm(tmp_path, "fixed", "γ 0.4", lambda _, fold: subjects[fold], (0.4, 0.0)),
+    ]
+    write_audit(compare(there), tmp_path / "out")
+    assert drawn["points"] == [(0.4, 0.0, pytest.approx(40))]
+    assert [track.score for track in drawn["tracks"]] == [pytest.approx(50)] * 4
+    assert {tuple(track.gamma) for track in drawn["tracks"]} == {(0.4, 0.38, 0.3)}

@@ -28,7 +28,7 @@ class Track:
         order: which of the learned quantizers it is, 0, 1, …
         gamma: γ, from the start to the last epoch.
         mu: μ likewise; zeros where there is none.
-        score: what the run scored, in the unit of the map.
+        score: what the run scored, in the unit of the map, with the difference between subjects taken out.
     """
 
     order: int
@@ -92,7 +92,7 @@ def plot_audit(
     """Draw the grid as a map of γ and μ, or as a curve over γ where it has one μ, and every quantizer's seeds beside.
 
     A learned run is a line from its start (a ring) to its end (a dot): on the map where γ and μ went, on the curve at
-    the height of what it scored. Those that learn no γ stand on the right alone.
+    the height of what it scored. Other curves stand on the right alone.
 
     Args:
         points: (γ, μ, mean score) of each fixed curve.

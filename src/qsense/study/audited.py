@@ -29,6 +29,7 @@ WORDS = {
     "short": "worse than the grid's best",
     "open": "a single seed cannot tell",
 }
+POWERS = ("qsense.quant.sensor.gamma.Gamma", "qsense.quant.sensor.gamma_per_condition.GammaPerCondition")
 FILES = ("audit.md", "audit.csv", "audit.json", "audit.png", "gradients.png")
 
 
@@ -352,6 +353,16 @@ def _loss_curve(slopes: Tangents) -> LossCurve:
     )
 
 
+def _fold_shift(audited: Audited) -> dict[int, float]:
+    """What takes the difference between subjects out of a single run's score, by its fold: the grid's mean over all
+    folds − that over this fold."""
+    scores = [(fold, score) for arm in audited.fixed for (_, fold), score in arm.scores.items()]
+    whole = np.mean([score for _, score in scores])
+    folds = {fold for arm in audited.arms for _, fold in arm.runs}
+    here = {one: [score for fold, score in scores if fold == one] for one in folds}
+    return {fold: float(whole - np.mean(found)) if found else 0.0 for fold, found in here.items()}
+
+
 def _picture(audited: Audited) -> Figure:
     from qsense.plots.audit import Bar, Track, plot_audit
 
@@ -359,12 +370,15 @@ def _picture(audited: Audited) -> Figure:
     points = [(*arm.place, scale * float(np.mean(seed_means(arm.scores)))) for arm in audited.fixed if arm.place]
     spreads = [scale * float(np.std(seed_means(arm.scores))) for arm in audited.fixed]
     learned = [arm for arm in audited.arms if arm.kind == "learned"]
+    shift = _fold_shift(audited)
     tracks = []
     for order, arm in enumerate(learned):
         for (seed, fold), path in sorted(arm.trajectories.items()):
+            if arm.runs[seed, fold].settings.get("quant.sensor._target_") not in POWERS:
+                continue  # another curve's γ is no place on this grid
             for name in (name for name in path if name.rpartition("_")[0] == "gamma"):
                 mu = path.get(f"mu_{name.rpartition('_')[2]}", [0.0] * len(path[name]))
-                tracks.append(Track(order, path[name], mu, scale * arm.scores[seed, fold]))
+                tracks.append(Track(order, path[name], mu, scale * (arm.scores[seed, fold] + shift[fold])))
     best = next(arm for arm in audited.fixed if arm.name == next(iter(audited.verdicts.values())).best)
     bars = [
         Bar(arm.name, arm.kind, [scale * mean for mean in seed_means(arm.scores)])
