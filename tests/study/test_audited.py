@@ -117,7 +117,7 @@ def test_files_hold_the_findings_and_are_the_same_each_time(tmp_path: Path) -> N
     assert (noise["cosine"], noise["right"], noise["ratio"]) == pytest.approx((-1, 0, -1))
     text = (tmp_path / "one" / "audit.md").read_text()
     assert "![gradients](gradients.png)" in text
-    assert "| ste      |  +1.00 |     2 of 2 |  2.00 |" in text
+    assert "| ste      |  +1.00 |     2 of 2 | +2.00 |" in text
 
     write_audit(found, tmp_path / "one")  # without gradients: their old picture goes
     assert not (tmp_path / "one" / "gradients.png").exists()

@@ -215,7 +215,13 @@ def _slopes(audited: Audited) -> list[str]:
     found = ["## Gradients", "", text, ""]
     for step in first.steps:
         rows = [
-            [a.estimator, f"{a.cosine:+.2f}", f"{a.right} of {a.sure}", f"{a.ratio:.2f}", f"{100 * a.batches:.0f} %"]
+            [
+                a.estimator,
+                "–" if np.isnan(a.cosine) else f"{a.cosine:+.2f}",
+                f"{a.right} of {a.sure}",
+                "–" if np.isnan(a.ratio) else f"{a.ratio:+.2f}",
+                f"{100 * a.batches:.0f} %",
+            ]
             for a in agreements(audited.slopes, step)
         ]
         headings = [f"step {step:g}", "cosine", "right sign", "ratio", "same sign in single batches"]
