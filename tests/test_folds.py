@@ -122,3 +122,9 @@ def test_the_mean_over_folds_has_the_names_of_a_runs_own_figures() -> None:
         "folds/test/f1": 0.5, "folds/learned/gamma_0": 0.375, "folds/cost/macs": 8.0,
     }  # fmt: skip
     assert folds.mean("folds/", []) == {}
+
+
+def test_it_does_not_wait_for_runs_that_nobody_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folds, "train_folds", lambda *arguments: 0)
+    with pytest.raises(RuntimeError, match="says that all is finished, and"):
+        folds.complete([], [tmp_path / "run"], None)

@@ -108,8 +108,11 @@ def complete(overrides: Sequence[str], folders: Sequence[Path], logger: RunWandb
     while waiting := [folder for folder in folders if not runs.finished(folder)]:
         if any(map(free, waiting)):
             code = train_folds(overrides, folders, logger)
-            if code and not all(map(runs.finished, waiting)):
+            left = [folder for folder in waiting if not runs.finished(folder)]
+            if code and left:
                 return code
+            if len(left) == len(waiting) and all(map(free, left)):  # or this would go on for ever
+                raise RuntimeError(f"qsense.train says that all is finished, and {left[0]} is not: it trained others")
         else:
             if not told:
                 log.warning("%d of %d runs are left to other processes: waiting for them", len(waiting), len(folders))
