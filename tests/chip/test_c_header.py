@@ -49,10 +49,13 @@ def test_floats_in_the_sensors_unit(tmp_path: Path) -> None:
     _, converter = EVERY["gamma per axis, values"]
     cuts = converter.thresholds.ravel()
     x = np.concatenate([np.random.default_rng(0).uniform(-3, 3, 1000), cuts, np.nextafter(cuts, -np.inf)])
-    x.tofile(tmp_path / "x")
-    assert run(build(converter, tmp_path), "v.hex", "x", "codes").returncode == 0
-    codes = np.fromfile(tmp_path / "codes", dtype=np.uint32).reshape(len(x), 3)
-    assert np.array_equal(codes, (x[:, None, None] >= converter.thresholds).sum(-1))
+    np.tile(x, 3).tofile(tmp_path / "x")
+    program = build(converter, tmp_path)
+    assert run(program, "v.hex", "x", "codes", str(len(x))).returncode == 0
+    codes = np.fromfile(tmp_path / "codes", dtype=np.uint32).reshape(3, len(x))  # one code per double, in its own row
+    assert np.array_equal(codes, (x[:, None] >= converter.thresholds[:, None]).sum(-1))
+    assert run(program, "v.hex", "x", "codes", "10").stdout.endswith("FAIL: more doubles than rows\n")
+    assert run(program, "v.hex", "x", "codes", "0").returncode == 2
 
 
 @needs_gcc
@@ -107,6 +110,11 @@ def test_the_encode_path_has_no_floating_point_and_the_head_says_where_it_comes_
     assert "#ifndef ADC_UNDER_TEST_H\n#define ADC_UNDER_TEST_H" in text
 
 
-def test_comments_cannot_be_broken() -> None:
+@needs_gcc
+def test_comments_cannot_be_broken(tmp_path: Path) -> None:
+    """By the data set's name, channels or units: they are words of whoever described the data."""
     text = c_header.header(convert(Gamma(RAW, 2), "x", {}), a_run(dataset="a */ b"))
     assert "a * / b" in text
+    signal = Signal(2, -1.0, 1.0, "m/*s*/", names=("a/*b", "c*/d"), native_bits=8)
+    converter = convert(Gamma(signal, 2, per_channel=True), "x", {})
+    assert run(build(converter, tmp_path), "v.hex").returncode == 0  # /* within a comment would be a warning

@@ -77,6 +77,12 @@ def test_registers() -> None:
     assert off.endswith("ALL_THRESHOLD_3 0x1000\n")
     assert "13 bits per register" in off
     assert "# 0x1000: comparator off" in off
+    for names in (("β", "γ"), ("acc-x", "acc x")):
+        signal = Signal(2, -1.0, 1.0, "g", names=names)
+        text = registers.as_text(convert(Gamma(signal, 2, per_channel=True), "x", {}), a_run())
+        found = [line.split()[0] for line in text.splitlines() if not line.startswith("#")]
+        assert len(set(found)) == 6
+        assert found[0].startswith("R0_")
 
 
 def test_vectors_are_every_count_and_have_a_checksum() -> None:

@@ -22,8 +22,9 @@ def header(converter: Converter, origin: Origin) -> str:
     clamp = ""
     if native.bits not in (8, 16, 32):
         clamp = indent(f"\nif (sample > {native.codes - 1}u) sample = {native.codes - 1}u;", "    ")
-    meaning = f"{native.low:g} to {native.high:g} {converter.unit}"
-    rows = ", ".join(f"{r} = {row}" for r, row in enumerate(converter.rows))
+    meaning = f"{native.low:g} to {native.high:g} {_said(converter.unit)}"
+    unit = _said(converter.unit) or "the sensor's unit"
+    rows = ", ".join(f"{r} = {_said(row)}" for r, row in enumerate(converter.rows))
     return f"""\
 /* {converter.bits}-bit converter behind a sensor of {native.bits} bits.
 {_comment(origin.lines())}
@@ -31,7 +32,7 @@ def header(converter: Converter, origin: Origin) -> str:
  * Samples are offset binary: count {native.black} to {native.white} means {meaning}.
  * Rows: {rows}.
  * A threshold of {native.codes} is reached by no sample, one of 0 by each.
- * Define {macro}_TABLES before including for thresholds and levels in {converter.unit or "the sensor's unit"}.
+ * Define {macro}_TABLES before including for thresholds and levels in {unit}.
  */
 #ifndef {macro}_H
 #define {macro}_H
@@ -65,18 +66,18 @@ static inline {name}_code {name}_encode(unsigned row, {name}_sample sample)
 #ifdef {macro}_TABLES
 #include <math.h>
 
-/* The same thresholds in {converter.unit or "the sensor's unit"}. */
+/* The same thresholds in {unit}. */
 static const double {name}_thresholds_unit[{macro}_ROWS][{macro}_THRESHOLDS] = {{
 {_table(converter.thresholds.tolist(), converter.rows, _double)}
 }};
 
-/* What each code means in {converter.unit or "the sensor's unit"}. */
-static const double {name}_levels_unit[{macro}_ROWS][1 << {macro}_BITS] = {{
+/* What each code means in {unit}. */
+static const double {name}_levels_unit[{macro}_ROWS][{macro}_THRESHOLDS + 1] = {{
 {_table(converter.levels.tolist(), converter.rows, _double)}
 }};
 
 /* What the network sees for each code. */
-static const float {name}_levels_network[1 << {macro}_BITS] = {{
+static const float {name}_levels_network[{macro}_THRESHOLDS + 1] = {{
 {_lines([_double(float(value)) + "f" for value in converter.values], "    ")}
 }};
 #endif
@@ -88,8 +89,9 @@ static const float {name}_levels_network[1 << {macro}_BITS] = {{
 def program(converter: Converter) -> str:
     """`<name>_test.c`: checks `<name>.h` against the vector file; exits with 0 if every code is as expected.
 
-    Given two more arguments, a file of doubles and one to write, it also compares each double with the thresholds in
-    the sensor's unit, and writes its code in each row as unsigned 32-bit integers.
+    Given three more arguments, a file of doubles, one to write, and how many doubles belong to each row, it also
+    compares each double with its row's thresholds in the sensor's unit, and writes its code as an unsigned 32-bit
+    integer.
     """
     name, macro = converter.name, converter.name.upper()
     return (
@@ -98,6 +100,7 @@ def program(converter: Converter) -> str:
             /* Checks NAME.h: cc -std=c99 -o test NAME_test.c && ./test NAME_vectors.hex */
             #define MACRO_TABLES
             #include <stdio.h>
+            #include <stdlib.h>
             #include "NAME.h"
 
             static int check_vectors(const char *path)
@@ -123,19 +126,20 @@ def program(converter: Converter) -> str:
                 return wrong || !vectors;
             }
 
-            static int encode_doubles(const char *from, const char *to)
+            static int encode_doubles(const char *from, const char *to, unsigned long per_row)
             {
                 double x;
+                unsigned long index = 0;
                 FILE *in = fopen(from, "rb"), *out = fopen(to, "wb");
                 if (in == NULL || out == NULL) { perror(in == NULL ? from : to); return 1; }
                 while (fread(&x, sizeof x, 1, in) == 1) {
-                    unsigned row, step;
-                    for (row = 0; row < MACRO_ROWS; row++) {
-                        uint32_t code = 0;
-                        for (step = 1u << (MACRO_BITS - 1); step != 0; step >>= 1)
-                            if (x >= NAME_thresholds_unit[row][code + step - 1]) code += step;
-                        if (fwrite(&code, sizeof code, 1, out) != 1) { perror(to); return 1; }
-                    }
+                    unsigned long row = index++ / per_row;
+                    uint32_t code = 0;
+                    unsigned step;
+                    if (row >= MACRO_ROWS) { printf("FAIL: more doubles than rows\\n"); return 1; }
+                    for (step = 1u << (MACRO_BITS - 1); step != 0; step >>= 1)
+                        if (x >= NAME_thresholds_unit[row][code + step - 1]) code += step;
+                    if (fwrite(&code, sizeof code, 1, out) != 1) { perror(to); return 1; }
                 }
                 fclose(in);
                 return fclose(out) != 0;
@@ -143,12 +147,13 @@ def program(converter: Converter) -> str:
 
             int main(int argc, char **argv)
             {
-                if (argc != 2 && argc != 4) {
-                    fprintf(stderr, "usage: %s VECTORS [DOUBLES CODES]\\n", argv[0]);
+                unsigned long per_row = argc == 5 ? strtoul(argv[4], NULL, 10) : 1;
+                if ((argc != 2 && argc != 5) || per_row == 0) {
+                    fprintf(stderr, "usage: %s VECTORS [DOUBLES CODES PER_ROW]\\n", argv[0]);
                     return 2;
                 }
                 if (check_vectors(argv[1])) return 1;
-                return argc == 4 ? encode_doubles(argv[2], argv[3]) : 0;
+                return argc == 5 ? encode_doubles(argv[2], argv[3], per_row) : 0;
             }
             """
         )
@@ -175,7 +180,16 @@ def _double(value: float) -> str:
 
 
 def _comment(lines: Iterable[str]) -> str:
-    return "\n".join(f" * {line.replace('*/', '* /')}" for line in lines)
+    return "\n".join(f" * {_said(line)}" for line in lines)
+
+
+def _said(text: str) -> str:
+    """Text that neither begins nor ends a comment.
+
+    >>> _said("a/*b*/")
+    'a/ *b* /'
+    """
+    return text.replace("*/", "* /").replace("/*", "/ *")
 
 
 def _table(rows: Sequence[Sequence[float]], names: Sequence[str], form: str | object) -> str:
@@ -184,7 +198,7 @@ def _table(rows: Sequence[Sequence[float]], names: Sequence[str], form: str | ob
     assert callable(write)
     blocks = []
     for row, name in zip(rows, names, strict=True):
-        blocks.append(f"    {{ /* {name} */\n{_lines([write(value) for value in row], '        ')}\n    }}")
+        blocks.append(f"    {{ /* {_said(name)} */\n{_lines([write(value) for value in row], '        ')}\n    }}")
     return ",\n".join(blocks)
 
 

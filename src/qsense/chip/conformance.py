@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch.nn.utils.rnn import pad_sequence
 
 from qsense.chip import vectors as conformance_vectors
 from qsense.chip.converter import Converter, Counts, Floats
@@ -99,33 +100,35 @@ def random_values(converter: Converter, row: int, count: int) -> npt.NDArray[np.
 
 
 def _by_torch(converter: Converter, sensor: SensorQuantizer, given: Vectors) -> Check:
-    codes = np.empty_like(given.code)
-    for r in range(len(converter.rows)):
-        mine = given.row == r
-        counts = given.count[mine]
-        native = sensor.signal.native_bits is not None
-        x = torch.from_numpy(counts if native else converter.sample(r, counts))
-        codes[mine] = _encode(sensor, converter.source[r], x)
+    native = sensor.signal.native_bits is not None
+    counts = [given.count[given.row == r] for r in range(len(converter.rows))]
+    x = [each if native else converter.sample(r, each) for r, each in enumerate(counts)]
     every = "every native count" if converter.listed else "native counts"
-    return compared(f"PyTorch, {every}", codes, given.code)
+    return compared(f"PyTorch, {every}", np.concatenate(_encode(converter, sensor, x)), _by_row(given))
 
 
 def _floats_by_torch(converter: Converter, sensor: SensorQuantizer, floats: int) -> list[Check]:
-    found, expected = [], []
-    for r in range(len(converter.rows)):
-        x = random_values(converter, r, floats)
-        found.append(_encode(sensor, converter.source[r], torch.from_numpy(x)))
-        expected.append(_count(converter.seen[r], x.astype(np.float64)))
+    x = [random_values(converter, r, floats) for r in range(len(converter.rows))]
+    expected = [_count(converter.seen[r], each.astype(np.float64)) for r, each in enumerate(x)]
+    found = _encode(converter, sensor, x)
     return [compared("PyTorch, floats", np.concatenate(found), np.concatenate(expected))]
 
 
-def _encode(sensor: SensorQuantizer, row: int, x: torch.Tensor) -> Counts:
-    """Codes of samples [n] in one of the quantizer's rows."""
-    if sensor.per_channel:
-        codes = sensor.encode(x[:, None].repeat(1, sensor.rows))[:, row]
-    else:
-        codes = sensor.encode(x, condition=[row] * len(x) if sensor.rows > 1 else None)
-    return codes.long().numpy()
+def _encode(converter: Converter, sensor: SensorQuantizer, x: Sequence[Codes]) -> list[Counts]:
+    """The quantizer's codes of each row's samples [n], one array per row."""
+    samples = [torch.from_numpy(each) for each in x]
+    if sensor.per_channel:  # rows are channels: one call converts each sample in its own row alone
+        codes = sensor.encode(pad_sequence(samples)).T
+        return [row[: len(each)].long().numpy() for row, each in zip(codes, samples, strict=True)]
+    return [
+        sensor.encode(each, condition=[row] * len(each) if sensor.rows > 1 else None).long().numpy()
+        for row, each in zip(converter.source, samples, strict=True)
+    ]
+
+
+def _by_row(given: Vectors) -> Counts:
+    """The vectors' codes, row after row."""
+    return given.code[np.argsort(given.row, kind="stable")]
 
 
 def _count(thresholds: Floats, x: Floats) -> Counts:
@@ -143,18 +146,17 @@ def _by_c(folder: Path, converter: Converter, floats: int) -> list[Check]:
         if done.returncode:
             return [Check("C", False, f"does not compile: {done.stderr.strip()[:500]}")]
         doubles, codes = Path(scratch) / "doubles", Path(scratch) / "codes"
-        x = np.concatenate(
-            [
-                converter.in_unit(r, random_values(converter, r, floats).astype(np.float64))
-                for r in range(len(converter.rows))
-            ]
-        )
-        x.tofile(doubles)
-        done = _run([str(program), str(folder / f"{name}_vectors.hex"), str(doubles), str(codes)], folder)
+        x = [
+            converter.in_unit(r, random_values(converter, r, floats).astype(np.float64))
+            for r in range(len(converter.rows))
+        ]
+        np.concatenate(x).tofile(doubles)
+        given = str(folder / f"{name}_vectors.hex")
+        done = _run([str(program), given, str(doubles), str(codes), str(floats)], folder)
         if done.returncode:
             return [Check("C", False, (done.stdout + done.stderr).strip()[:500])]
-        found = np.fromfile(codes, dtype=np.uint32).reshape(len(x), -1).astype(np.int64)
-    expected = np.stack([_count(row, x) for row in converter.thresholds], axis=1)
+        found = np.fromfile(codes, dtype=np.uint32).astype(np.int64)
+    expected = np.concatenate([_count(row, each) for row, each in zip(converter.thresholds, x, strict=True)])
     every = "every native count" if converter.listed else "native counts"
     return [
         Check(f"C, {every}", True, done.stdout.strip().removeprefix("PASS: ")),
@@ -182,14 +184,11 @@ def _by_onnx(folder: Path, converter: Converter, given: Vectors, floats: int) ->
     if find_spec("onnxruntime") is None:
         return [Check("ONNX", None, "onnxruntime is not installed (pip install 'qsense[export]')")]
     rows = len(converter.rows)
-    by_row = [given.row == r for r in range(rows)]
-    codes = np.empty_like(given.code)
-    run = session(folder / "sensor_counts.onnx")
-    for r, mine in enumerate(by_row):
-        counts = np.repeat(given.count[mine][:, None], rows, axis=1)
-        codes[mine] = run(counts)[0][:, r]
+    counts = [torch.from_numpy(given.count[given.row == r]) for r in range(rows)]
+    codes = session(folder / "sensor_counts.onnx")(pad_sequence(counts).numpy())[0].astype(np.int64)
+    own = np.concatenate([codes[: len(each), r] for r, each in enumerate(counts)])
     every = "every native count" if converter.listed else "native counts"
-    found = [compared(f"ONNX, {every}", codes, given.code)]
+    found = [compared(f"ONNX, {every}", own, _by_row(given))]
     x = np.stack([random_values(converter, r, floats) for r in range(rows)], axis=1)
     values = session(folder / "sensor_values.onnx")(x)[0].astype(np.int64)
     expected = np.stack([_count(converter.seen[r], x[:, r].astype(np.float64)) for r in range(rows)], axis=1)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from qsense.chip.converter import Converter
 from qsense.chip.origin import Origin, identifier
 
 
 def as_text(converter: Converter, origin: Origin) -> str:
-    """`<ROW>_THRESHOLD_<code> 0x…` in native counts, for programmable comparators.
+    """`<ROW>_THRESHOLD_<code> 0x…` in native counts, for programmable comparators; `R<row>_<ROW>_…` where rows would
+    share a name ("β" and "γ", "acc-x" and "acc x").
 
     A register is one bit wider than a sample where some threshold is reached by no sample: that bit alone switches a
     comparator off.
@@ -22,7 +25,17 @@ def as_text(converter: Converter, origin: Origin) -> str:
         *([f"0x{native.codes:X}: comparator off, no sample reaches this threshold"] if off else []),
     ]
     text = "".join(f"# {line}\n" for line in lines)
-    for name, counts in zip(converter.rows, converter.counts.tolist(), strict=True):
+    for name, counts in zip(_names(converter.rows), converter.counts.tolist(), strict=True):
         for k, count in enumerate(counts, 1):
-            text += f"{identifier(name).upper()}_THRESHOLD_{k} 0x{count:0{-(-width // 4)}X}\n"
+            text += f"{name}_THRESHOLD_{k} 0x{count:0{-(-width // 4)}X}\n"
     return text
+
+
+def _names(rows: Sequence[str]) -> list[str]:
+    """A register prefix for each row, no two alike.
+
+    >>> _names(["x", "y"]), _names(["acc x", "acc-x"])
+    (['X', 'Y'], ['R0_ACC_X', 'R1_ACC_X'])
+    """
+    names = [identifier(row).upper() for row in rows]
+    return names if len(set(names)) == len(names) else [f"R{r}_{name}" for r, name in enumerate(names)]
