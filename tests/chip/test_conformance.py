@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,22 @@ def test_another_quantizer_fails_everywhere(tmp_path: Path) -> None:
     assert found["C"].detail.startswith("FAIL: 12288 vectors, ")
     assert found["Verilog"].passed is False
     assert "FAIL: 12288 vectors, " in found["Verilog"].detail
+
+
+@pytest.mark.skipif(find_spec("onnxscript") is None or find_spec("onnxruntime") is None, reason="no ONNX installed")
+def test_another_quantizer_fails_in_onnx(tmp_path: Path) -> None:
+    from qsense.chip import onnx_model
+
+    sensor = Gamma(ACCELEROMETER, 2, gamma=0.6)
+    converter = convert(sensor, "x", STATISTICS)
+    other = convert(Gamma(ACCELEROMETER, 2, gamma=0.4), "x", STATISTICS)
+    (tmp_path / "x_vectors.hex").write_text(vectors.as_text(converter, a_run()), encoding="utf-8")
+    for written, passed in ((converter, True), (other, False)):
+        (tmp_path / "sensor_counts.onnx").write_bytes(onnx_model.sensor_by_counts(written))
+        (tmp_path / "sensor_values.onnx").write_bytes(onnx_model.sensor_by_values(written))
+        found = {each.what: each.passed for each in check(tmp_path, converter, sensor, floats=1000)}
+        assert found["ONNX, every native count"] is passed
+        assert found["ONNX, floats"] is passed
 
 
 @BOTH

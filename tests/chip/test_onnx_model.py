@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests.chip.converters import ACCELEROMETER, RAW, STATISTICS, apart, converters
+from tests.chip.converters import ACCELEROMETER, RAW, STATISTICS, Half, apart, converters
 from torch import Tensor, nn
 
 from qsense.chip import onnx_model
@@ -76,6 +76,27 @@ def test_the_quantizer_alone(name: str, tmp_path: Path) -> None:
     edges = np.concatenate([edges, np.nextafter(edges, np.float32(-np.inf))])
     codes = session(in_file(onnx_model.sensor_by_values(converter), tmp_path))(edges)[0]
     assert np.array_equal(codes, (edges.astype(np.float64)[..., None] >= converter.seen).sum(-1))
+
+
+def test_native_counts_of_eight_bits_and_a_threshold_that_none_reaches(tmp_path: Path) -> None:
+    """256 is no uint8: there it would be 0, which every sample reaches."""
+    signal = Signal(3, 0.0, 1.0, "full scale", native_bits=8)
+    sensor = Half(signal, 2)
+    x = torch.arange(192, dtype=torch.uint8).view(1, 3, 8, 8) + 64
+    assert convert(sensor, "x", {}).counts.max() == 256
+    task = ClassificationTask(nn.Flatten(), sensor, tuple("abc"), (0.5,) * 3, (0.25,) * 3).eval()
+    converter = convert(sensor, "x", {})
+    codes = session(in_file(onnx_model.network(task, converter, x), tmp_path))(x.numpy())[0]
+    assert np.array_equal(codes, sensor.encode(x).numpy())
+    assert codes.max() == 2
+
+
+def test_integers_of_a_sensor_without_native_codes_are_values() -> None:
+    sensor = Gamma(Signal(1, 0.0, 10.0, "counts"), 2)
+    task = ClassificationTask(nn.Flatten(), sensor, tuple("abc"), (0.5,), (0.25,))
+    x = torch.arange(11).view(1, 1, 1, 11)
+    code, _ = onnx_model.comparators(task, convert(sensor, "x", {}), x)(x)
+    assert torch.equal(code, sensor.encode(x))
 
 
 class Data:

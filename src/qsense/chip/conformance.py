@@ -283,6 +283,7 @@ def session(file: Path) -> Callable[..., list[Codes]]:
     import onnxruntime
 
     kinds = {"tensor(int32)": np.int32, "tensor(int64)": np.int64, "tensor(float)": np.float32}
+    kinds |= {"tensor(uint8)": np.uint8, "tensor(int16)": np.int16, "tensor(uint16)": np.uint16}
     loaded = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
 
     def run(*inputs: Codes) -> list[Codes]:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from qsense.chip.converter import Converter
 from qsense.models.detector import Detector
+from qsense.quant.sensor.codes import are_codes
 from qsense.quant.sensor.search import round_up, search_tree
 from qsense.tasks.base import Task
 
@@ -23,7 +24,8 @@ class Comparators(nn.Module):
     A NaN gets code 0.
 
     Args:
-        thresholds: [rows, 2^bits − 1], in the type of the samples.
+        thresholds: [rows, 2^bits − 1]: float32 for values, int64 for native counts, one of which ("never") may be too
+            large for the samples' own type.
         values: what each code stands for, float32 [2^bits].
         dim: the dimension of x that the rows lie along, 1 or −1; None: one row, or one for each sample of a batch.
     """
@@ -47,6 +49,7 @@ class Comparators(nn.Module):
             x: samples.
             row: of each sample of the batch, int64 [B], where rows are conditions.
         """
+        x = x if x.is_floating_point() else x.long()
         start = self.row if row is None else row.view(-1, *[1] * (x.dim() - 1))
         place = start + torch.zeros_like(x, dtype=torch.int64)
         for depth in range(self.bits):
@@ -95,7 +98,7 @@ def exported_part(task: Task) -> tuple[str, nn.Module]:
 def sensor_by_counts(converter: Converter) -> bytes:
     """The quantizer alone, native counts [n, rows] → codes and values [n, rows]; a column per row."""
     kind = torch.int32 if converter.native.bits < 31 else torch.int64
-    sensor = Comparators(torch.from_numpy(converter.counts).to(kind), torch.from_numpy(converter.values), dim=-1)
+    sensor = Comparators(torch.from_numpy(converter.counts), torch.from_numpy(converter.values), dim=-1)
     x = torch.zeros(2, len(converter.rows), dtype=kind)
     return _model(sensor, (x,), ["counts"], ["codes", "values"])
 
@@ -131,11 +134,11 @@ def network(task: Task, converter: Converter | None, x: Tensor) -> bytes:
 
 def comparators(task: Task, converter: Converter, x: Tensor) -> Comparators:
     """The task's quantizer for samples like x: native counts, or values."""
-    native = not x.is_floating_point()
+    native = are_codes(x, task.sensor.signal)
     own = sorted(set(converter.source))
     first = [converter.source.index(row) for row in own]
     thresholds = torch.from_numpy((converter.counts if native else converter.seen)[first])
-    thresholds = thresholds.to(x.dtype) if native else round_up(thresholds)
+    thresholds = thresholds if native else round_up(thresholds)
     dim = (1 if x.dim() == 4 else -1) if task.sensor.per_channel and len(own) > 1 else None
     return Comparators(thresholds, torch.from_numpy(converter.values), dim)
 
