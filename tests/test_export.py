@@ -84,8 +84,9 @@ def test_settings(run: Path, export: Export, tmp_path: Path) -> None:
     content = json.loads((out / "adc.json").read_text())
     assert content["name"] == "my_adc"
     assert (content["native"]["bits"], content["native"]["low"], content["native"]["high"]) == (10, -8.0, 8.0)
-    export("--format", "registers", "--out", out, "--native-bits", "10", run)  # the same, as options
+    export("--format", "registers,json", "--out", out, "--native-bits", "10", "--full-scale", "-8,8", run)  # as options
     assert (out / "registers.txt").is_file()
+    assert json.loads((out / "adc.json").read_text())["native"]["low"] == -8.0
 
 
 @pytest.mark.slow
@@ -132,6 +133,8 @@ def test_mistakes_are_answered(command: Command, tmp_path: Path) -> None:
             "'pdf' is no format: there are json, csv, c, verilog, registers, vectors, onnx, da",
         ),
         (["nowhere", "name=2x"], "'2x' is no name: use a–z, 0–9 and _, beginning with a letter"),
+        (["nowhere", "name=reg"], "'reg' is a keyword of C or Verilog: choose another name"),
+        (["nowhere", "--full-scale", "-8,-9"], "'-8,-9' must be LOW,HIGH, the lower one first"),
         (["nowhere", "full_scale=2"], "'2' must be LOW,HIGH: two numbers"),
         (["nowhere", "full_scale=2,1"], "'2,1' must be LOW,HIGH, the lower one first"),
         (["nowhere", "full_scale_volts=0"], "'0' must be a voltage above 0"),

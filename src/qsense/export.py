@@ -2,7 +2,10 @@
 
 python -m qsense.export RUN                                 everything, into RUN/export
 python -m qsense.export RUN format=c,verilog out=adc full_scale_volts=3.3
-python -m qsense.export RUN --check                         and compare all forms on every native count
+python -m qsense.export RUN --check                         and compare what was written
+
+The check goes over every native count, beyond 16 native bits over those around every threshold and 4 096 at random, in C,
+Verilog, ONNX and PyTorch; over a million floats per row in all but Verilog, which knows none.
 """
 
 from __future__ import annotations
@@ -27,6 +30,22 @@ if TYPE_CHECKING:
 FORMATS = ("json", "csv", "c", "verilog", "registers", "vectors", "onnx", "datasheet")
 CHECKED = ("c", "verilog", "vectors", "onnx")  # what --check needs
 REPORT = "conformance.txt"
+# IEEE 1364-2001, annex B, a few of SystemVerilog, and C99, 6.4.1
+KEYWORDS = frozenset(
+    """
+    always and assign automatic begin buf bufif0 bufif1 case casex casez cell cmos config deassign default defparam
+    design disable edge else end endcase endconfig endfunction endgenerate endmodule endprimitive endspecify endtable
+    endtask event for force forever fork function generate genvar highz0 highz1 if ifnone incdir include initial inout
+    input instance integer join large liblist library localparam macromodule medium module nand negedge nmos nor
+    noshowcancelled not notif0 notif1 or output parameter pmos posedge primitive pull0 pull1 pulldown pullup
+    pulsestyle_ondetect pulsestyle_onevent rcmos real realtime reg release repeat rnmos rpmos rtran rtranif0 rtranif1
+    scalared showcancelled signed small specify specparam strong0 strong1 supply0 supply1 table task time tran tranif0
+    tranif1 tri tri0 tri1 triand trior trireg unsigned use vectored wait wand weak0 weak1 while wire wor xnor xor
+    bit byte class enum final interface int logic longint package program property shortint string struct type union
+    auto break char const continue do double extern float goto inline long register restrict return short sizeof static
+    switch typedef void volatile
+    """.split()
+)
 
 
 @dataclass(frozen=True)
@@ -192,7 +211,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--full-scale", type=pair, metavar="LOW,HIGH",
         help="what its lowest and highest count mean, in the sensor's unit (default: the data set's stated range, else "
-        "what the data reaches)",
+        "what the data reaches, or the quantizer's own range where data is not normalised)",
     )  # fmt: skip
     parser.add_argument(
         "--full-scale-volts", type=voltage, metavar="VOLTS",
@@ -201,19 +220,30 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--root", help="where the data lies now, if not where the run found it (ONNX needs an example)")
     parser.add_argument(
         "--check", action="store_true",
-        help="compare C, Verilog, ONNX and PyTorch on every native count and 10^6 floats; exit with 1 if they differ",
+        help="compare C, Verilog, ONNX and PyTorch on every native count (beyond 16 native bits: those around every "
+        "threshold and 4096 at random), all but Verilog also on 10^6 floats per row; exit with 1 if they differ",
     )  # fmt: skip
     return parser
 
 
-def as_option(word: str) -> str:
-    """A setting as `qsense.train` takes it, as the option that it is; other words stay.
+def as_options(given: Sequence[str]) -> list[str]:
+    """Settings as `qsense.train` takes them, as the options that they are; other words stay.
 
-    >>> as_option("native_bits=10"), as_option("runs/a=b"), as_option("--check")
-    ('--native-bits=10', 'runs/a=b', '--check')
+    A full scale is joined to its option: argparse would take a negative end for an option of its own.
+
+    >>> as_options(["native_bits=10", "runs/a=b", "--check", "--full-scale", "-8,8"])
+    ['--native-bits=10', 'runs/a=b', '--check', '--full-scale=-8,8']
     """
-    name, _, value = word.partition("=")
-    return f"--{name.replace('_', '-')}={value}" if re.fullmatch(r"[a-z_]+", name) and "=" in word else word
+    words: list[str] = []
+    for word in given:
+        name, equals, value = word.partition("=")
+        if words and words[-1] == "--full-scale":
+            words[-1] += f"={word}"
+        elif equals and re.fullmatch(r"[a-z_]+", name):
+            words.append(f"--{name.replace('_', '-')}={value}")
+        else:
+            words.append(word)
+    return words
 
 
 def chosen(text: str) -> tuple[str, ...]:
@@ -229,6 +259,8 @@ def symbol(text: str) -> str:
     """A name that C and Verilog take."""
     if not re.fullmatch(r"[a-z][a-z0-9_]*", text):
         raise argparse.ArgumentTypeError(f"'{text}' is no name: use a–z, 0–9 and _, beginning with a letter")
+    if text in KEYWORDS:
+        raise argparse.ArgumentTypeError(f"'{text}' is a keyword of C or Verilog: choose another name")
     return text
 
 
@@ -257,11 +289,7 @@ def voltage(text: str) -> float:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Export, and say what was written; with --check, exit with 1 where two forms differ."""
     given = sys.argv[1:] if arguments is None else arguments
-    # name=value, as qsense.train takes settings, is --name=value
-    words = [
-        f"--{w.replace('_', '-', w.partition('=')[0].count('_'))}" if re.match(r"[a-z_]+=", w) else w for w in given
-    ]
-    options = parser().parse_args(words)
+    options = parser().parse_args(as_options(given))
     if options.check:
         options.format = tuple(dict.fromkeys((*options.format, *CHECKED)))
     out = options.out or options.run / "export"

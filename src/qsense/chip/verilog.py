@@ -42,12 +42,9 @@ def module(converter: Converter, origin: Origin) -> str:
 
 def _comparators(converter: Converter) -> str:
     width = converter.native.bits + 1  # a threshold that no sample reaches needs one bit more
-    literals = [
-        f"        {width}'h{count:0{-(-width // 4)}x}{{}} // {name}, code {k}"
-        for name, counts in zip(converter.rows, converter.counts.tolist(), strict=True)
-        for k, count in enumerate(counts, 1)
-    ][::-1]  # a concatenation begins with its highest bits
-    table = "\n".join(line.format("," if i < len(literals) - 1 else "") for i, line in enumerate(literals))
+    rows = range(len(converter.rows))
+    tables = "".join(_table(converter, r, width) for r in rows)
+    own = "".join(f"ROW == {r} ? ROW_{r} : " for r in rows[:-1]) + f"ROW_{rows[-1]}"
     return f"""\
 // One comparator per threshold; the code is how many of them the sample reaches.
 module {converter.name} #(
@@ -58,16 +55,14 @@ module {converter.name} #(
 );
     localparam COUNT = {converter.counts.shape[1]};  // thresholds of a row
     localparam WIDTH = {width};
-    localparam [WIDTH*COUNT*{len(converter.rows)}-1:0] THRESHOLDS = {{
-{table}
-    }};
+{tables}    localparam [WIDTH*COUNT-1:0] THRESHOLDS = {own};
     wire [COUNT-1:0] reached;
     integer k;
 
     genvar g;
     generate
         for (g = 0; g < COUNT; g = g + 1) begin : comparator
-            assign reached[g] = {{1'b0, sample}} >= THRESHOLDS[(ROW*COUNT + g)*WIDTH +: WIDTH];
+            assign reached[g] = {{1'b0, sample}} >= THRESHOLDS[g*WIDTH +: WIDTH];
         end
     endgenerate
 
@@ -78,6 +73,16 @@ module {converter.name} #(
     end
 endmodule
 """
+
+
+def _table(converter: Converter, row: int, width: int) -> str:
+    """A row's thresholds as a constant of its own: no longer than the 65 536 bits that every tool allows a vector."""
+    literals = [
+        f"        {width}'h{count:0{-(-width // 4)}x}{{}} // {converter.rows[row]}, code {k}"
+        for k, count in enumerate(converter.counts[row].tolist(), 1)
+    ][::-1]  # a concatenation begins with its highest bits
+    lines = "\n".join(line.format("," if i < len(literals) - 1 else "") for i, line in enumerate(literals))
+    return f"    localparam [WIDTH*COUNT-1:0] ROW_{row} = {{\n{lines}\n    }};\n"
 
 
 def _lut(converter: Converter) -> str:
