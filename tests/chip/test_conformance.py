@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +15,9 @@ from tests.chip.converters import ACCELEROMETER, STATISTICS, a_run, converters
 from qsense.chip import c_header, conformance, vectors, verilog
 from qsense.chip.conformance import Check, check, random_values
 from qsense.chip.converter import Converter, convert
+from qsense.quant.sensor.base import SensorQuantizer
 from qsense.quant.sensor.gamma import Gamma
+from qsense.quant.sensor.linear import Linear
 
 EVERY = converters()
 BOTH = pytest.mark.skipif(
@@ -46,6 +50,10 @@ def test_every_kind_of_converter_agrees(name: str, tmp_path: Path, monkeypatch: 
     }  # fmt: skip
     counts = len(converter.rows) * converter.native.codes
     assert str(found[0]) == f"PyTorch, every native count: passed: {counts:,} codes, 0 differences"
+    if sensor.signal.native_bits is None:
+        trained = found.pop(1)
+        assert trained.what == "PyTorch, every native count as float32, normalised as in training"
+        assert f"{counts:,} codes, 0 differences" in trained.detail
     assert str(found[1]) == f"PyTorch, floats: passed: {5000 * len(converter.rows):,} codes, 0 differences"
     assert str(found[-1]) == "ONNX: not checked: was not written"
 
@@ -108,6 +116,28 @@ def test_a_missing_tool_is_not_a_passed_check(tmp_path: Path, monkeypatch: pytes
         "Verilog: not checked: Icarus Verilog is not installed (Debian: apt-get install iverilog)",
         "ONNX: not checked: onnxruntime is not installed (pip install 'qsense[export]')",
     ]
+
+
+def test_ties_of_training_are_told_from_differences(tmp_path: Path) -> None:
+    """Linear at floor over exactly the native range: codes begin at counts, and float32 puts some of them below."""
+    sensor = Linear(ACCELEROMETER, 8, rounding="floor")
+    ends: dict[str, Any] = {"low": [-1.9, -2.3, -1.7], "high": [1.9, 2.3, 1.7]}
+    what = "PyTorch, every native count as float32, normalised as in training"
+
+    def verdict(converter: Converter, sensor: SensorQuantizer) -> Check:
+        (tmp_path / "x_vectors.hex").write_text(vectors.as_text(converter, a_run()), encoding="utf-8")
+        return {each.what: each for each in check(tmp_path, converter, sensor, floats=100)}[what]
+
+    tied = verdict(convert(sensor, "x", ends, (-1.9, 1.9)), sensor)
+    assert tied.passed
+    assert re.fullmatch(r"12,288 codes, 0 differences, [1-9]\d* other codes at ties", tied.detail)
+    other = verdict(convert(sensor, "x", STATISTICS, (-1.9, 1.9)), Linear(ACCELEROMETER, 8, rounding="round"))
+    assert other.passed is False
+    sensor = Gamma(ACCELEROMETER, 2, mu=0.5)
+    converter = convert(sensor, "x", {}, (-3.0, 3.0))  # not normalised
+    (tmp_path / "x_vectors.hex").write_text(vectors.as_text(converter, a_run()), encoding="utf-8")
+    said = str(check(tmp_path, converter, sensor, floats=100)[1])
+    assert said == "PyTorch, every native count as float32: passed: 4,096 codes, 0 differences"
 
 
 def test_random_values_crowd_around_thresholds() -> None:

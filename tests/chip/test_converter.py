@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from fractions import Fraction
 from typing import Any
 
@@ -177,6 +178,19 @@ def test_what_nobody_states_is_assumed_and_said() -> None:
     assert "assumed: full scale -4 to 4 g, the data set's stated range" in native.assumed
     assert convert(sensor, "x", STATISTICS, (-8.0, 8.0), 16).native.assumed == ""
     assert convert(Linear(RAW, 2), "x", {}).native.assumed == ""
+    assert "-1 to 1 g, the quantizer's own range" in convert(sensor, "x", {}).native.assumed
+
+
+def test_values_that_are_not_normalised_are_not_cut_off() -> None:
+    """The curve goes on beyond the quantizer's range: 1.9 has code 3 in training, and has it here."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        sensor = Gamma(Signal(1, -1.0, 1.0, "g"), 2, mu=0.9)
+    converter = convert(sensor, "x", {}, (-2.0, 2.0))
+    x = torch.linspace(-2, 2, 4096, dtype=torch.float64)
+    assert np.array_equal(converter.lut()[0], sensor.encode(x).numpy())
+    assert sensor.encode(torch.tensor([1.9])).item() == converter.lut()[0, -100] == 3
+    assert convert(sensor, "x", {"low": [-1.0], "high": [1.0]}, (-2.0, 2.0)).lut().max() == 2  # normalised ones are
 
 
 def test_options_that_contradict_the_sensor() -> None:

@@ -1,7 +1,8 @@
 """Do all forms of a converter agree? Every native count, and a million floating-point numbers per row.
 
 The reference is the run's own quantizer: its thresholds in float64, counted in NumPy. A form whose tool is missing is
-reported as not checked.
+reported as not checked. Where the sensor delivers values, native counts also go the way of training, float32 throughout:
+there a count that is a decision level may fall to its other side, and such ties are counted apart.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from qsense.chip import vectors as conformance_vectors
 from qsense.chip.converter import Converter, Counts, Floats
 from qsense.chip.onnx_model import exported_part, outputs
 from qsense.chip.vectors import Vectors
+from qsense.data.har import normalise_
 from qsense.data.module import ExperimentData
 from qsense.quant.sensor.base import SensorQuantizer
 from qsense.tasks.base import Task
@@ -33,6 +35,7 @@ STRICT = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-Wconversion"
 PATIENCE = 600  # seconds for one command
 FEW = 4  # test examples that a network is evaluated on in float64
 TOLERANCE = 1e-5  # of a network's outputs
+ROUNDINGS = 8  # last bits of float32 that a value may be off by after normalisation: four operations, and margin
 
 Codes = npt.NDArray[np.generic]
 
@@ -77,7 +80,10 @@ def check(folder: Path, converter: Converter, sensor: SensorQuantizer, floats: i
     """
     name, folder = converter.name, folder.resolve()
     given = conformance_vectors.read((folder / f"{name}_vectors.hex").read_text(encoding="utf-8"))
-    found = [_by_torch(converter, sensor, given), *_floats_by_torch(converter, sensor, floats)]
+    found = [_by_torch(converter, sensor, given)]
+    if sensor.signal.native_bits is None:
+        found.append(_as_trained(converter, sensor, given))
+    found += _floats_by_torch(converter, sensor, floats)
     absent = "was not written"
     found += _by_c(folder, converter, floats) if (folder / f"{name}.h").is_file() else [Check("C", None, absent)]
     found.append(_by_verilog(folder, name) if (folder / f"{name}.v").is_file() else Check("Verilog", None, absent))
@@ -105,6 +111,33 @@ def _by_torch(converter: Converter, sensor: SensorQuantizer, given: Vectors) -> 
     x = [each if native else converter.sample(r, each) for r, each in enumerate(counts)]
     every = "every native count" if converter.listed else "native counts"
     return compared(f"PyTorch, {every}", np.concatenate(_encode(converter, sensor, x)), _by_row(given))
+
+
+def _as_trained(converter: Converter, sensor: SensorQuantizer, given: Vectors) -> Check:
+    """Counts as float32 values, by training's own normalisation where there is one, to the quantizer's codes.
+
+    A code may differ where the count's value lies within float32's rounding of a threshold, and nowhere else.
+    """
+    native = converter.native
+    x, least, most = [], [], []
+    for r, (low, high) in enumerate(converter.limits):
+        exact = native.low + given.count[given.row == r] * ((native.high - native.low) / native.span)
+        value = exact.astype(np.float32)
+        rounding = ROUNDINGS * np.spacing(np.maximum(np.abs(value), np.float32(max(abs(low), abs(high)))))
+        if converter.cut:
+            exact = exact.clip(low, high)
+            value = normalise_(value[:, None], np.array([low], np.float32), np.array([high], np.float32))[:, 0]
+        x.append(value)
+        least.append(_count(converter.thresholds[r], exact - rounding))
+        most.append(_count(converter.thresholds[r], exact + rounding))
+    codes, expected = np.concatenate(_encode(converter, sensor, x)), _by_row(given)
+    other = codes != expected
+    ties = other & (np.concatenate(least) <= codes) & (codes <= np.concatenate(most))
+    every = "every native count" if converter.listed else "native counts"
+    detail = f"{codes.size:,} codes, {int((other & ~ties).sum()):,} differences"
+    how = ", normalised as in training" if converter.cut else ""
+    detail += f", {int(ties.sum()):,} other codes at ties" if ties.any() else ""
+    return Check(f"PyTorch, {every} as float32{how}", not (other & ~ties).any(), detail)
 
 
 def _floats_by_torch(converter: Converter, sensor: SensorQuantizer, floats: int) -> list[Check]:

@@ -1,8 +1,11 @@
 """A sensor's converter as plain numbers, from which every other form is written: integer thresholds in native counts.
 
 A sensor of n native bits delivers counts 0 … 2^n − 1, offset binary: `black` means the bottom of its full scale and
-`white` the top. What a run's quantizer decides on values thus becomes, without any rounding, a comparison of integers:
-code k begins at the smallest count whose value reaches threshold k.
+`white` the top. What a run's quantizer decides on values thus becomes a comparison of integers: code k begins at the
+smallest count whose value, computed in float64, reaches threshold k.
+
+Training does the same with a sensor that delivers codes. Values it normalises in float32, so that a count which is itself
+a decision level may fall to either side of it there; `conformance.py` counts these ties.
 """
 
 from __future__ import annotations
@@ -74,6 +77,8 @@ class Converter:
         rows: the rows' names, R of them.
         source: for each row, the quantizer's own row of thresholds.
         limits: the range that the quantizer covers, (low, high) of each row in `unit`.
+        cut: whether samples beyond `limits` mean its ends: native codes, and data that was normalised; other values
+            reach the quantizer as they are.
         native: the sensor's own ADC.
         low: bottom of the range as the quantizer sees it.
         high: top of it.
@@ -95,6 +100,7 @@ class Converter:
     rows: tuple[str, ...]
     source: tuple[int, ...]
     limits: tuple[tuple[float, float], ...]
+    cut: bool
     native: Native
     low: float
     high: float
@@ -122,7 +128,7 @@ class Converter:
 
     def sample(self, row: int, counts: Counts) -> Floats:
         """What the quantizer sees when the sensor delivers native counts."""
-        return _seen(counts, self.native, self.limits[row], (self.low, self.high))
+        return _seen(counts, self.native, self.limits[row], (self.low, self.high), self.cut)
 
     def in_unit(self, row: int, x: Floats) -> Floats:
         """Values that the quantizer sees, in the sensor's own unit."""
@@ -158,7 +164,8 @@ def convert(
     ends = [domain] * signal.channels
     if statistics.get("low") is not None:
         ends = list(zip(statistics["low"], statistics["high"], strict=True))
-    native = native_adc(signal, ends, full_scale, native_bits, stated)
+    cut = signal.native_bits is not None or statistics.get("low") is not None
+    native = native_adc(signal, ends, full_scale, native_bits, stated, statistics.get("low") is not None)
     channels = signal.names or tuple(f"channel_{c}" for c in range(signal.channels))
     names, source, limits = _rows(sensor, channels, ends)
     with torch.no_grad():
@@ -177,13 +184,14 @@ def convert(
         rows=names,
         source=tuple(source),
         limits=tuple(limits),
+        cut=cut,
         native=native,
         low=domain[0],
         high=domain[1],
         seen=seen,
         thresholds=thresholds,
         positions=native.black + (thresholds - native.low) / (native.high - native.low) * native.span,
-        counts=np.stack([_smallest(row, native, end, domain) for row, end in zip(seen, limits, strict=True)]),
+        counts=np.stack([_smallest(row, native, end, domain, cut) for row, end in zip(seen, limits, strict=True)]),
         values=values,
         levels=np.stack([_physical(levels, domain, end) for end in limits]),
         learned=sensor.trajectory(),
@@ -196,8 +204,17 @@ def native_adc(
     full_scale: Sequence[float] | None,
     native_bits: int | None,
     stated: Sequence[float] | None,
+    normalised: bool,
 ) -> Native:
     """The sensor's own ADC: what its signal states, else what the options do, else a guess that says that it is one.
+
+    Args:
+        signal: what the quantizer sees.
+        ends: (low, high) of each channel's data where it was normalised, else of the quantizer's range.
+        full_scale: as in `convert`, as are `native_bits` and `stated`.
+        native_bits: see there.
+        stated: see there.
+        normalised: whether `ends` are those of the data.
 
     Raises:
         ValueError: options that contradict what the sensor delivers, or are impossible.
@@ -227,6 +244,8 @@ def native_adc(
     if full_scale is None:
         low, high = stated or (min(low for low, _ in ends), max(high for _, high in ends))
         whose = "the data set's stated range" if stated else "what the data reaches"
+        if not stated and not normalised:
+            whose = "the quantizer's own range"
         guesses.append(f"full scale {low:g} to {high:g} {signal.unit}, {whose} (full_scale=low,high)")
     else:
         low, high = full_scale
@@ -253,8 +272,8 @@ def _physical(x: Floats, domain: tuple[float, float], ends: tuple[float, float])
     return ends[0] + (x - domain[0]) / (domain[1] - domain[0]) * (ends[1] - ends[0])
 
 
-def _seen(counts: Counts, native: Native, ends: tuple[float, float], domain: tuple[float, float]) -> Floats:
-    """What the quantizer sees when the sensor delivers native counts, cut off at the ends of its range, float64.
+def _seen(counts: Counts, native: Native, ends: tuple[float, float], domain: tuple[float, float], cut: bool) -> Floats:
+    """What the quantizer sees when the sensor delivers native counts, float64; with `cut` no more than its range.
 
     One division, of exact integers where the sensor's full scale is the quantizer's range: a count that is a decision
     level comes out equal to it (see `quant.sensor.codes.units`).
@@ -267,20 +286,24 @@ def _seen(counts: Counts, native: Native, ends: tuple[float, float], domain: tup
         share = (native.low - low) * native.span + (native.high - native.low) * count
         whole = (high - low) * native.span
     if domain[0] < 0:
-        unit = np.clip((2 * share - whole) / whole, -1.0, 1.0)
+        unit = (2 * share - whole) / whole
+        unit = np.clip(unit, -1.0, 1.0) if cut else unit
         x = domain[0] / 2 + domain[1] / 2 + (domain[1] - domain[0]) / 2 * unit
     else:
-        x = domain[0] + (domain[1] - domain[0]) * np.clip(share / whole, 0.0, 1.0)
+        unit = np.clip(share / whole, 0.0, 1.0) if cut else share / whole
+        x = domain[0] + (domain[1] - domain[0]) * unit
     return snap(torch.from_numpy(x)).numpy()
 
 
-def _smallest(thresholds: Floats, native: Native, ends: tuple[float, float], domain: tuple[float, float]) -> Counts:
+def _smallest(
+    thresholds: Floats, native: Native, ends: tuple[float, float], domain: tuple[float, float], cut: bool
+) -> Counts:
     """Smallest native count that reaches each threshold, found by bisection: values never fall as counts rise."""
     low = np.zeros(len(thresholds), dtype=np.int64)
     high = np.full(len(thresholds), native.codes, dtype=np.int64)
     for _ in range(native.bits + 1):
         middle = (low + high) // 2
-        reached = _seen(np.minimum(middle, native.codes - 1), native, ends, domain) >= thresholds
+        reached = _seen(np.minimum(middle, native.codes - 1), native, ends, domain, cut) >= thresholds
         reached |= middle == native.codes  # nothing is left to try
         low, high = np.where(reached, low, np.minimum(middle + 1, high)), np.where(reached, middle, high)
     return high

@@ -287,11 +287,18 @@ class WindowDataset(Dataset[Windows]):
         x = np.ascontiguousarray(x)
         if self.low is None or self.high is None:
             return x
-        x -= self.low
-        x *= 2 / (self.high - self.low)
-        x -= 1
-        np.clip(x, -1, 1, out=x)
-        return x
+        return normalise_(x, self.low, self.high)
+
+
+def normalise_(
+    x: npt.NDArray[np.float32], low: npt.NDArray[np.float32], high: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32]:
+    """Samples [..., axes] so that `low` [axes] becomes −1 and `high` 1, cut off there; in float32, and in place."""
+    x -= low
+    x *= 2 / (high - low)
+    x -= 1
+    np.clip(x, -1, 1, out=x)
+    return x
 
 
 def _as_it_is(batch: Any) -> Any:
