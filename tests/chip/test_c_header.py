@@ -97,6 +97,17 @@ def test_a_wrong_threshold_is_found(tmp_path: Path) -> None:
     assert "not a vector: 0_zz_1" in run(tmp_path / "again", "bad.hex").stdout
 
 
+@needs_gcc
+def test_a_wrong_entry_of_the_look_up_table_is_found(tmp_path: Path) -> None:
+    _, converter = EVERY["gamma per condition, raw"]
+    build(converter, tmp_path)
+    header = tmp_path / "adc_under_test.h"
+    head, lut = header.read_text().split("ADC_UNDER_TEST_LUT\n", 1)
+    header.write_text(f"{head}ADC_UNDER_TEST_LUT\n{lut.replace('7, 7,', '7, 6,', 1)}")
+    subprocess.run(["gcc", "-o", str(tmp_path / "again"), str(tmp_path / "adc_under_test_test.c")], check=True)
+    assert run(tmp_path / "again", "v.hex").stdout == "FAIL: 512 vectors, 1 differences\n"
+
+
 def test_the_encode_path_has_no_floating_point_and_the_head_says_where_it_comes_from() -> None:
     _, converter = EVERY["gamma per axis, values"]
     text = c_header.header(converter, a_run())

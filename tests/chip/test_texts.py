@@ -10,13 +10,16 @@ import re
 
 import numpy as np
 import pytest
-from tests.chip.converters import a_run, converters
+import torch
+from tests.chip.converters import RAW, a_run, converters
 
 from qsense.chip import registers, tables, vectors
 from qsense.chip.converter import convert
 from qsense.chip.datasheet import datasheet
+from qsense.chip.findings import findings
 from qsense.chip.origin import identifier
 from qsense.quant.sensor.gamma import Gamma
+from qsense.quant.sensor.quantile import Quantile
 from qsense.signal import Signal
 
 EVERY = converters()
@@ -40,6 +43,20 @@ def test_json_holds_everything() -> None:
     assert content["simulated"] is False
     assert content["findings"]["comparator_accuracy_bits"] > 0
     assert "volts" not in json.loads(tables.as_json(converter, a_run()))["rows"][0]
+
+
+def test_json_holds_the_code_of_every_count() -> None:
+    for name in ("gamma, 8 bits, values", "log, raw"):
+        _, converter = EVERY[name]
+        content = json.loads(tables.as_json(converter, a_run()))
+        digits = content["lut_digits"]
+        for row, codes in zip(content["rows"], converter.lut().tolist(), strict=True):
+            lut = row["lut"]
+            assert [int(lut[i : i + digits], 16) for i in range(0, len(lut), digits)] == codes
+    wide = convert(Gamma(Signal(1, 0.0, 1.0, "V", native_bits=24), 4, gamma=0.3), "x", {})
+    content = json.loads(tables.as_json(wide, a_run()))
+    assert "lut_digits" not in content
+    assert "lut" not in content["rows"][0]
 
 
 def test_json_of_a_threshold_that_nothing_reaches() -> None:
@@ -146,6 +163,30 @@ def test_a_datasheet_says_what_to_mind() -> None:
     assert "Every code has native counts of its own" in sheet("log, raw")
     assert "counts 64, 1000" in sheet("linear, black and white")
     assert "255 thresholds in each of 3 rows: see thresholds.csv" in sheet("gamma, 8 bits, values")
+
+
+def test_a_datasheet_says_what_the_data_did_for_the_curve() -> None:
+    assert "12 bits, learned for SBHAR" in sheet("gamma per axis, values")
+    assert "12 bits, used for SBHAR" in sheet("log, raw")
+    sensor = Quantile(RAW, 2)
+    sensor.fit(torch.arange(4096)[:, None].repeat(1, 4))
+    assert "12 bits, fitted to SBHAR" in datasheet(convert(sensor, "x", {}), sensor, a_run())
+
+
+def test_gaps_below_a_native_step() -> None:
+    """γ = 0.2 on 12 bits: thresholds closer than counts, the first a millionth of full scale."""
+    sensor = Gamma(RAW, 4, gamma=0.2)
+    converter = convert(sensor, "x", {})
+    page = datasheet(converter, sensor, a_run())
+    found = findings(converter)
+    assert found.gap is not None
+    assert found.accuracy is not None
+    assert found.gap < 1
+    assert f"{found.gap:.4g} native steps; {found.apart} between different counts" in page
+    assert f"{found.accuracy:.1f} bits of the analog signal; behind the native ADC, 12" in page
+    assert f"<td>{converter.thresholds[0, 0]:.4g}".replace("-", "−") in page
+    assert "<td>code 1<td>0.0000" not in page
+    assert "between different counts" not in sheet("log, raw")
 
 
 def test_simulated_data_is_labelled() -> None:

@@ -12,7 +12,8 @@ from qsense.chip.origin import Origin
 
 def header(converter: Converter, origin: Origin) -> str:
     """`<name>.h`: thresholds in native counts and `<name>_encode`; with `<NAME>_TABLES` defined, also floating-point
-    tables of thresholds and levels in the sensor's unit, which encoding does not need.
+    tables of thresholds and levels in the sensor's unit, which encoding does not need; with `<NAME>_LUT` defined, also
+    the code of every native count (up to 16 native bits).
 
     Types are the smallest that hold their numbers.
     """
@@ -24,6 +25,9 @@ def header(converter: Converter, origin: Origin) -> str:
         clamp = indent(f"\nif (sample > {native.codes - 1}u) sample = {native.codes - 1}u;", "    ")
     meaning = f"{native.low:g} to {native.high:g} {_said(converter.unit)}"
     unit = _said(converter.unit) or "the sensor's unit"
+    lut, lut_hint = "", ""
+    if converter.listed:
+        lut, lut_hint = _lut(converter, code), f"\n * Define {macro}_LUT before including for the code of every sample."
     rows = ", ".join(f"{r} = {_said(row)}" for r, row in enumerate(converter.rows))
     return f"""\
 /* {converter.bits}-bit converter behind a sensor of {native.bits} bits.
@@ -32,7 +36,7 @@ def header(converter: Converter, origin: Origin) -> str:
  * Samples are offset binary: count {native.black} to {native.white} means {meaning}.
  * Rows: {rows}.
  * A threshold of {native.codes} is reached by no sample, one of 0 by each.
- * Define {macro}_TABLES before including for thresholds and levels in {unit}.
+ * Define {macro}_TABLES before including for thresholds and levels in {unit}.{lut_hint}
  */
 #ifndef {macro}_H
 #define {macro}_H
@@ -81,7 +85,19 @@ static const float {name}_levels_network[{macro}_THRESHOLDS + 1] = {{
 {_lines([_double(float(value)) + "f" for value in converter.values], "    ")}
 }};
 #endif
+{lut}
+#endif
+"""
 
+
+def _lut(converter: Converter, code: str) -> str:
+    name, macro = converter.name, converter.name.upper()
+    return f"""
+#ifdef {macro}_LUT
+/* The code of every sample. */
+static const {code} {name}_lut[{macro}_ROWS][{converter.native.codes}] = {{
+{_table(converter.lut().tolist(), converter.rows, "{}", 32)}
+}};
 #endif
 """
 
@@ -99,6 +115,7 @@ def program(converter: Converter) -> str:
             """\
             /* Checks NAME.h: cc -std=c99 -o test NAME_test.c && ./test NAME_vectors.hex */
             #define MACRO_TABLES
+            #define MACRO_LUT
             #include <stdio.h>
             #include <stdlib.h>
             #include "NAME.h"
@@ -120,7 +137,7 @@ def program(converter: Converter) -> str:
                     }
                     vectors++;
                     if (NAME_encode(row, (NAME_sample)sample) != code) wrong++;
-                }
+            LOOKED_UP                }
                 fclose(file);
                 printf("%s: %lu vectors, %lu differences\\n", wrong || !vectors ? "FAIL" : "PASS", vectors, wrong);
                 return wrong || !vectors;
@@ -157,6 +174,7 @@ def program(converter: Converter) -> str:
             }
             """
         )
+        .replace("LOOKED_UP", "        else if (NAME_lut[row][sample] != code) wrong++;\n" if converter.listed else "")
         .replace("NAME", name)
         .replace("MACRO", macro)
     )
@@ -192,17 +210,17 @@ def _said(text: str) -> str:
     return text.replace("*/", "* /").replace("/*", "/ *")
 
 
-def _table(rows: Sequence[Sequence[float]], names: Sequence[str], form: str | object) -> str:
+def _table(rows: Sequence[Sequence[float]], names: Sequence[str], form: str | object, across: int = 8) -> str:
     """Initialisers, one block per row under its name."""
     write = form.format if isinstance(form, str) else form
     assert callable(write)
     blocks = []
     for row, name in zip(rows, names, strict=True):
-        blocks.append(f"    {{ /* {_said(name)} */\n{_lines([write(value) for value in row], '        ')}\n    }}")
+        blocks.append(f"    {{ /* {_said(name)} */\n{_lines([write(value) for value in row], '        ', across)}\n    }}")
     return ",\n".join(blocks)
 
 
-def _lines(numbers: Sequence[str], margin: str) -> str:
-    """Numbers in lines of at most eight."""
-    lines = [", ".join(numbers[i : i + 8]) for i in range(0, len(numbers), 8)]
+def _lines(numbers: Sequence[str], margin: str, across: int = 8) -> str:
+    """Numbers in lines of at most `across`."""
+    lines = [", ".join(numbers[i : i + across]) for i in range(0, len(numbers), across)]
     return ",\n".join(margin + line for line in lines)

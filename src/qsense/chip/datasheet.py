@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from matplotlib import rc_context
 
-from qsense.chip.converter import Converter
+from qsense.chip.converter import Converter, Native
 from qsense.chip.findings import Findings, findings
 from qsense.chip.origin import Origin
 from qsense.chip.tables import volts
@@ -83,7 +83,7 @@ def datasheet(
 <style>{STYLE}</style>
 <header>
 <div><h1>{escape(converter.name)}</h1>
-<p>{escape(subtitle)}, learned for {escape(origin.dataset)} {tag}</p></div>
+<p>{escape(subtitle)}, {_origin(converter, sensor)} {escape(origin.dataset)} {tag}</p></div>
 <div class="score"><b>{score}</b>{escape(metric_name(result["monitor"]))}<br>{fold}</div>
 </header>
 {picture(converter, sensor)}
@@ -98,9 +98,16 @@ def datasheet(
 <ul>{"".join(f"<li>{escape(remark)}</li>" for remark in [*remarks, *_assumptions(converter)])}</ul>
 <footer>{"<br>".join(escape(line) for line in origin.lines())}<br>
 Code k begins at the smallest native count that reaches threshold k; counts are offset binary. Comparator accuracy:
-log2(full scale / smallest distance of two neighbouring thresholds), in bits.</footer>
+log2(full scale / smallest distance of two neighbouring thresholds), in bits, of comparators on the analog signal.</footer>
 </html>
 """
+
+
+def _origin(converter: Converter, sensor: SensorQuantizer) -> str:
+    """What the data did for the curve."""
+    if converter.learned:
+        return "learned for"
+    return "fitted to" if sensor.wants_samples else "used for"
 
 
 def picture(converter: Converter, sensor: SensorQuantizer) -> str:
@@ -136,10 +143,10 @@ def _facts(converter: Converter, found: Findings, full_scale_volts: float | None
     facts = [
         ("resolution", f"{converter.bits} bits, {converter.counts.shape[1]} comparators per row"),
         ("native ADC", f"{native.bits} bits, {_signed(native.low, 'g')} to {_signed(native.high, 'g')} {unit}"),
-        ("native step", f"{(native.high - native.low) / native.span:.4g} {unit}"),
+        ("native step", f"{_step(converter):.4g} {unit}"),
         ("channels", f"{len(converter.channels)}: {_some(converter.channels)}"),
-        ("smallest gap", "–" if found.gap is None else f"{found.gap:.4g} native steps"),
-        ("comparator accuracy", "–" if found.accuracy is None else f"{found.accuracy:.1f} bits"),
+        ("smallest gap", "–" if found.gap is None else f"{found.gap:.4g} native steps{_apart(found)}"),
+        ("comparator accuracy", "–" if found.accuracy is None else f"{found.accuracy:.1f} bits{_enough(native, found)}"),
     ]
     if (native.black, native.white) != (0, native.codes - 1):
         facts.insert(2, ("black, white", f"counts {native.black}, {native.white}"))
@@ -147,6 +154,20 @@ def _facts(converter: Converter, found: Findings, full_scale_volts: float | None
         step = full_scale_volts / (native.codes - 1)
         facts.insert(3, ("full scale", f"{full_scale_volts:g} V, {1000 * step:.4g} mV per step"))
     return facts
+
+
+def _apart(found: Findings) -> str:
+    """Where thresholds share a count, how far those lie apart that do not."""
+    if found.gap is None or found.gap >= 1 or found.apart is None:
+        return ""
+    return f"; {found.apart} between different counts"
+
+
+def _enough(native: Native, found: Findings) -> str:
+    """Behind the native ADC comparators compare counts, which have no more bits than it."""
+    if found.accuracy is None or found.accuracy <= native.bits:
+        return ""
+    return f" of the analog signal; behind the native ADC, {native.bits}"
 
 
 def _cost(origin: Origin) -> list[tuple[str, str]]:
@@ -206,7 +227,10 @@ def _cell(converter: Converter, r: int, k: int, full_scale_volts: float | None) 
         return [f'<span class="none">{"never" if count else "always"}</span>', "", *voltage]
     if full_scale_volts is not None:
         voltage = [f"{volts(converter.positions[r, k], native.bits, full_scale_volts):.4f}"]
-    return [_signed(converter.thresholds[r, k], _digits(converter)), str(count), *voltage]
+    value = float(converter.thresholds[r, k])
+    # of a scale that begins at zero: decimals for native steps would leave nothing of it
+    small = native.low == 0 and 0 < value < _step(converter)
+    return [_signed(value, ".4g" if small else _digits(converter)), str(count), *voltage]
 
 
 def _rows(
@@ -238,8 +262,12 @@ def _rows(
 
 def _digits(converter: Converter) -> str:
     """Decimals that tell native steps apart, as a format."""
-    step = (converter.native.high - converter.native.low) / converter.native.span
-    return f".{max(0, math.ceil(-math.log10(step)) + 1)}f"
+    return f".{max(0, math.ceil(-math.log10(_step(converter))) + 1)}f"
+
+
+def _step(converter: Converter) -> float:
+    """A native step in the sensor's unit."""
+    return (converter.native.high - converter.native.low) / converter.native.span
 
 
 def _assumptions(converter: Converter) -> list[str]:

@@ -20,7 +20,10 @@ class RowFindings:
         name: the row's.
         gap: smallest distance of two neighbouring thresholds within the range, in native steps; None where there are
             not two.
-        accuracy: bits of linear accuracy that the comparators need, log2(full scale / gap); None without a gap.
+        apart: the same among thresholds whose native counts differ, in whole counts: what is left of the gap behind the
+            native ADC.
+        accuracy: bits of linear accuracy that comparators on the analog signal need, log2(full scale / gap); None
+            without a gap. On counts of the native ADC they never need more than its own bits.
         collapsed: codes whose two thresholds lie within one native step, so that no count has them.
         beyond: codes that no count has because their threshold, or the next one, is outside the range.
         outside: thresholds that no count reaches, or that each does, by the code they begin.
@@ -28,6 +31,7 @@ class RowFindings:
 
     name: str
     gap: float | None
+    apart: int | None
     accuracy: float | None
     collapsed: tuple[int, ...]
     beyond: tuple[int, ...]
@@ -48,6 +52,11 @@ class Findings:
     def gap(self) -> float | None:
         """The smallest gap of all rows, in native steps."""
         return min((row.gap for row in self.rows if row.gap is not None), default=None)
+
+    @property
+    def apart(self) -> int | None:
+        """The smallest distance of different counts in any row."""
+        return min((row.apart for row in self.rows if row.apart is not None), default=None)
 
     @property
     def accuracy(self) -> float | None:
@@ -72,11 +81,13 @@ class Findings:
         """Ready for JSON."""
         return {
             "smallest_gap_native_steps": self.gap,
+            "smallest_gap_of_different_counts": self.apart,
             "comparator_accuracy_bits": self.accuracy,
             "rows": [
                 {
                     "name": row.name,
                     "smallest_gap_native_steps": row.gap,
+                    "smallest_gap_of_different_counts": row.apart,
                     "comparator_accuracy_bits": row.accuracy,
                     "codes_collapsed": list(row.collapsed),
                     "codes_unreachable": list(row.beyond),
@@ -102,6 +113,7 @@ def _row(converter: Converter, r: int) -> RowFindings:
     within = (counts > 0) & (counts < converter.native.codes)
     positions = converter.positions[r][within]
     gap = float(np.diff(positions).min()) if len(positions) > 1 else None
+    different = np.unique(counts[within])
     starts = np.concatenate([[0], counts])
     stops = np.concatenate([counts, [converter.native.codes]])
     absent = np.flatnonzero(starts >= stops)
@@ -110,6 +122,7 @@ def _row(converter: Converter, r: int) -> RowFindings:
     return RowFindings(
         name=converter.rows[r],
         gap=gap,
+        apart=int(np.diff(different).min()) if len(different) > 1 else None,
         accuracy=math.log2(converter.native.span / gap) if gap else None,
         collapsed=tuple(int(code) for code in absent if inside[code]),
         beyond=tuple(int(code) for code in absent if not inside[code]),

@@ -24,7 +24,10 @@ def volts(position: float, native_bits: int, full_scale_volts: float) -> float:
 
 
 def as_json(converter: Converter, origin: Origin, full_scale_volts: float | None = None) -> str:
-    """Everything but the look-up table, as JSON; null where a threshold is at infinity, or no native count reaches it.
+    """Everything as JSON; null where a threshold is at infinity, or no native count reaches it.
+
+    Up to 16 native bits a row's `lut` is the code of every native count in order, `lut_digits` hexadecimal digits each:
+    a string, which stays on one line.
 
     Args:
         converter: the converter.
@@ -33,6 +36,8 @@ def as_json(converter: Converter, origin: Origin, full_scale_volts: float | None
     """
     native = converter.native
     rows = []
+    digits = -(-converter.bits // 4)
+    lut = converter.lut().tolist() if converter.listed else []
     for r, name in enumerate(converter.rows):
         row: dict[str, Any] = {
             "name": name,
@@ -44,6 +49,8 @@ def as_json(converter: Converter, origin: Origin, full_scale_volts: float | None
         }
         if full_scale_volts is not None:
             row["volts"] = _finite([volts(p, native.bits, full_scale_volts) for p in converter.positions[r]])
+        if converter.listed:
+            row["lut"] = "".join(f"{code:0{digits}x}" for code in lut[r])
         rows.append(row)
     content = {
         "schema": 1,
@@ -65,6 +72,7 @@ def as_json(converter: Converter, origin: Origin, full_scale_volts: float | None
             "assumed": native.assumed or None,
             "volts": full_scale_volts,
         },
+        **({"lut_digits": digits} if converter.listed else {}),
         "rows": rows,
         "network_sees": {
             "low": converter.low,
