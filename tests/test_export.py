@@ -93,7 +93,8 @@ def test_settings(run: Path, export: Export, tmp_path: Path) -> None:
 @pytest.mark.skipif(find_spec("onnxscript") is None or find_spec("onnxruntime") is None, reason="no ONNX installed")
 def test_check_compares_all_forms(run: Path, export: Export) -> None:
     said = export(run, "format=c", "--check")
-    expected = ["PyTorch, every native count", "PyTorch, floats", "ONNX, every native count", "ONNX, floats"]
+    expected = ["PyTorch, every native count", "PyTorch, every native count as float32, normalised as in training"]
+    expected += ["PyTorch, floats", "ONNX, every native count", "ONNX, floats"]
     expected += ["ONNX, codes of a test batch", "ONNX, logits of a test batch"]
     expected += ["C, every native count", "C, floats in the sensor's unit"] if shutil.which("gcc") else []
     expected += ["Verilog"] if shutil.which("iverilog") else []

@@ -4,8 +4,8 @@ python -m qsense.export RUN                                 everything, into RUN
 python -m qsense.export RUN format=c,verilog out=adc full_scale_volts=3.3
 python -m qsense.export RUN --check                         and compare what was written
 
-The check goes over every native count, beyond 16 native bits over those around every threshold and 4 096 at random, in C,
-Verilog, ONNX and PyTorch; over a million floats per row in all but Verilog, which knows none.
+The check goes over every native count, beyond 16 native bits over those around every threshold and 4 096 at random, in
+C, Verilog, ONNX and PyTorch; over a million floats per row in all but Verilog, which knows none.
 """
 
 from __future__ import annotations
@@ -31,21 +31,19 @@ FORMATS = ("json", "csv", "c", "verilog", "registers", "vectors", "onnx", "datas
 CHECKED = ("c", "verilog", "vectors", "onnx")  # what --check needs
 REPORT = "conformance.txt"
 # IEEE 1364-2001, annex B, a few of SystemVerilog, and C99, 6.4.1
-KEYWORDS = frozenset(
-    """
-    always and assign automatic begin buf bufif0 bufif1 case casex casez cell cmos config deassign default defparam
-    design disable edge else end endcase endconfig endfunction endgenerate endmodule endprimitive endspecify endtable
-    endtask event for force forever fork function generate genvar highz0 highz1 if ifnone incdir include initial inout
-    input instance integer join large liblist library localparam macromodule medium module nand negedge nmos nor
-    noshowcancelled not notif0 notif1 or output parameter pmos posedge primitive pull0 pull1 pulldown pullup
-    pulsestyle_ondetect pulsestyle_onevent rcmos real realtime reg release repeat rnmos rpmos rtran rtranif0 rtranif1
-    scalared showcancelled signed small specify specparam strong0 strong1 supply0 supply1 table task time tran tranif0
-    tranif1 tri tri0 tri1 triand trior trireg unsigned use vectored wait wand weak0 weak1 while wire wor xnor xor
-    bit byte class enum final interface int logic longint package program property shortint string struct type union
-    auto break char const continue do double extern float goto inline long register restrict return short sizeof static
-    switch typedef void volatile
-    """.split()
-)
+KEYWORDS = """
+always and assign automatic begin buf bufif0 bufif1 case casex casez cell cmos config deassign default defparam
+design disable edge else end endcase endconfig endfunction endgenerate endmodule endprimitive endspecify endtable
+endtask event for force forever fork function generate genvar highz0 highz1 if ifnone incdir include initial inout
+input instance integer join large liblist library localparam macromodule medium module nand negedge nmos nor
+noshowcancelled not notif0 notif1 or output parameter pmos posedge primitive pull0 pull1 pulldown pullup
+pulsestyle_ondetect pulsestyle_onevent rcmos real realtime reg release repeat rnmos rpmos rtran rtranif0 rtranif1
+scalared showcancelled signed small specify specparam strong0 strong1 supply0 supply1 table task time tran tranif0
+tranif1 tri tri0 tri1 triand trior trireg unsigned use vectored wait wand weak0 weak1 while wire wor xnor xor
+bit byte class enum final interface int logic longint package program property shortint string struct type union
+auto break char const continue do double extern float goto inline long register restrict return short sizeof static
+switch typedef void volatile
+"""
 
 
 @dataclass(frozen=True)
@@ -259,7 +257,7 @@ def symbol(text: str) -> str:
     """A name that C and Verilog take."""
     if not re.fullmatch(r"[a-z][a-z0-9_]*", text):
         raise argparse.ArgumentTypeError(f"'{text}' is no name: use a–z, 0–9 and _, beginning with a letter")
-    if text in KEYWORDS:
+    if text in KEYWORDS.split():
         raise argparse.ArgumentTypeError(f"'{text}' is a keyword of C or Verilog: choose another name")
     return text
 

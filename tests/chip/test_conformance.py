@@ -133,10 +133,10 @@ def test_ties_of_training_are_told_from_differences(tmp_path: Path) -> None:
     assert re.fullmatch(r"12,288 codes, 0 differences, [1-9]\d* other codes at ties", tied.detail)
     other = verdict(convert(sensor, "x", STATISTICS, (-1.9, 1.9)), Linear(ACCELEROMETER, 8, rounding="round"))
     assert other.passed is False
-    sensor = Gamma(ACCELEROMETER, 2, mu=0.5)
-    converter = convert(sensor, "x", {}, (-3.0, 3.0))  # not normalised
+    plain = Gamma(ACCELEROMETER, 2, mu=0.5)
+    converter = convert(plain, "x", {}, (-3.0, 3.0))  # not normalised
     (tmp_path / "x_vectors.hex").write_text(vectors.as_text(converter, a_run()), encoding="utf-8")
-    said = str(check(tmp_path, converter, sensor, floats=100)[1])
+    said = str(check(tmp_path, converter, plain, floats=100)[1])
     assert said == "PyTorch, every native count as float32: passed: 4,096 codes, 0 differences"
 
 

@@ -11,7 +11,7 @@ import torch
 from tests.chip.converters import ACCELEROMETER, RAW, STATISTICS, Half, apart, converters
 from torch import Tensor, nn
 
-from qsense.chip import onnx_model
+from qsense.chip import conformance, onnx_model
 from qsense.chip.conformance import check_network, session, wide
 from qsense.chip.converter import convert
 from qsense.chip.onnx_model import Comparators
@@ -158,9 +158,9 @@ def test_a_frozen_network_with_and_without_a_quantized_sensor(tmp_path: Path) ->
     signal = Signal(3, 0.0, 1.0, "full scale")
     for sensor in (Gamma(signal, 4, gamma=0.5), Identity(signal)):
         said = agree(frozen(sensor, 3), Batch(x), {}, tmp_path)
-        assert len(said) == (2 if sensor.bits else 1)
-        assert "logits of the quantized network in float64: passed: 4 test examples" in said[-1]
-        assert "of 8 examples within 1e-05 (PyTorch against itself" in said[-1]
+        assert len(said) == (3 if sensor.bits else 2)
+        assert "logits of the quantized network in float64: passed: 4 test examples" in said[-2]
+        assert "in float32: passed: 8 of 8 examples within 1.0e-05; PyTorch against itself 8, and at most 6" in said[-1]
 
 
 def test_a_damaged_network_is_found(tmp_path: Path) -> None:
@@ -177,8 +177,24 @@ def test_a_damaged_network_is_found(tmp_path: Path) -> None:
     weight.CopyFrom(numpy_helper.from_array(array, weight.name))
     onnx.save(model, file)
     assert wide(file)(x.numpy())[0].dtype == np.float64
-    (check,) = check_network(file, task, Data(Batch(x)))  # type: ignore[arg-type]
+    check, _ = check_network(file, task, Data(Batch(x)))  # type: ignore[arg-type]
     assert check.passed is False
+
+
+def test_a_network_that_only_float32_gets_wrong_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All examples of a runtime that is off, where PyTorch agrees with itself."""
+    task = frozen(Identity(Signal(3, 0.0, 1.0, "full scale")), 3)
+    x = torch.rand(16, 3, 12, 12)
+    file = in_file(onnx_model.network(task, None, x[:1]), tmp_path)
+    monkeypatch.setattr(
+        conformance,
+        "session",
+        lambda file: lambda *fed: [np.add(y, 1e-3, dtype=np.float32) for y in session(file)(*fed)],
+    )
+    in_double, in_single = check_network(file, task, Data(Batch(x)))  # type: ignore[arg-type]
+    assert in_double.passed
+    assert in_single.passed is False
+    assert "in float32: FAILED: 0 of 16 examples within 1.0e-05; PyTorch against itself 1" in str(in_single)
 
 
 class Boxes(Detector):

@@ -97,9 +97,9 @@ def test_registers() -> None:
     for names in (("β", "γ"), ("acc-x", "acc x")):
         signal = Signal(2, -1.0, 1.0, "g", names=names)
         text = registers.as_text(convert(Gamma(signal, 2, per_channel=True), "x", {}), a_run())
-        found = [line.split()[0] for line in text.splitlines() if not line.startswith("#")]
-        assert len(set(found)) == 6
-        assert found[0].startswith("R0_")
+        registered = [line.split()[0] for line in text.splitlines() if not line.startswith("#")]
+        assert len(set(registered)) == 6
+        assert registered[0].startswith("R0_")
 
 
 def test_vectors_are_every_count_and_have_a_checksum() -> None:

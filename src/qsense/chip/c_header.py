@@ -216,7 +216,9 @@ def _table(rows: Sequence[Sequence[float]], names: Sequence[str], form: str | ob
     assert callable(write)
     blocks = []
     for row, name in zip(rows, names, strict=True):
-        blocks.append(f"    {{ /* {_said(name)} */\n{_lines([write(value) for value in row], '        ', across)}\n    }}")
+        blocks.append(
+            f"    {{ /* {_said(name)} */\n{_lines([write(value) for value in row], '        ', across)}\n    }}"
+        )
     return ",\n".join(blocks)
 
 

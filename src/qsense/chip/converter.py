@@ -4,8 +4,8 @@ A sensor of n native bits delivers counts 0 … 2^n − 1, offset binary: `black
 `white` the top. What a run's quantizer decides on values thus becomes a comparison of integers: code k begins at the
 smallest count whose value, computed in float64, reaches threshold k.
 
-Training does the same with a sensor that delivers codes. Values it normalises in float32, so that a count which is itself
-a decision level may fall to either side of it there; `conformance.py` counts these ties.
+Training does the same with a sensor that delivers codes. Values it normalises in float32, so that a count which is
+itself a decision level may fall to either side of it there; `conformance.py` counts these ties.
 """
 
 from __future__ import annotations

@@ -98,7 +98,8 @@ def datasheet(
 <ul>{"".join(f"<li>{escape(remark)}</li>" for remark in [*remarks, *_assumptions(converter)])}</ul>
 <footer>{"<br>".join(escape(line) for line in origin.lines())}<br>
 Code k begins at the smallest native count that reaches threshold k; counts are offset binary. Comparator accuracy:
-log2(full scale / smallest distance of two neighbouring thresholds), in bits, of comparators on the analog signal.</footer>
+log2(full scale / smallest distance of two neighbouring thresholds), in bits, of comparators on the analog signal.
+</footer>
 </html>
 """
 
@@ -146,7 +147,10 @@ def _facts(converter: Converter, found: Findings, full_scale_volts: float | None
         ("native step", f"{_step(converter):.4g} {unit}"),
         ("channels", f"{len(converter.channels)}: {_some(converter.channels)}"),
         ("smallest gap", "–" if found.gap is None else f"{found.gap:.4g} native steps{_apart(found)}"),
-        ("comparator accuracy", "–" if found.accuracy is None else f"{found.accuracy:.1f} bits{_enough(native, found)}"),
+        (
+            "comparator accuracy",
+            "–" if found.accuracy is None else f"{found.accuracy:.1f} bits{_enough(native, found)}",
+        ),
     ]
     if (native.black, native.white) != (0, native.codes - 1):
         facts.insert(2, ("black, white", f"counts {native.black}, {native.white}"))
