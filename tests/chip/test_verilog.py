@@ -11,6 +11,7 @@ from tests.chip.converters import RAW, a_run, converters
 
 from qsense.chip import vectors, verilog
 from qsense.chip.converter import Converter, convert
+from qsense.quant.sensor.gamma import Gamma
 from qsense.quant.sensor.linear import Linear
 from qsense.signal import Signal
 
@@ -72,6 +73,21 @@ def test_comparators_or_a_table_alone(tmp_path: Path) -> None:
         assert one in verilog.bench(converter)
         assert other not in verilog.bench(converter)
         assert simulate(tmp_path).startswith("PASS")
+
+
+@needs_icarus
+def test_many_rows_and_one_that_is_not_there(tmp_path: Path) -> None:
+    """21 rows of 255 thresholds: in one vector they would be longer than the 65 536 bits that every tool allows."""
+    signal = Signal(21, -1.0, 1.0, "g", native_bits=20)
+    converter = convert(Gamma(signal, 8, gamma=0.6, per_channel=True), "many", {})
+    (tmp_path / "many.v").write_text(verilog.module(converter, a_run()), encoding="utf-8")
+    (tmp_path / "many_tb.v").write_text(
+        "`timescale 1ns / 1ps\nmodule tb; wire [7:0] last, none;\n"
+        "many #(.ROW(20)) a (.sample(20'hfffff), .code(last)); many #(.ROW(21)) b (.sample(20'hfffff), .code(none));\n"
+        'initial begin #1 $display("%0d %b", last, none); $finish; end endmodule\n'
+    )
+    assert "WIDTH*COUNT*" not in verilog.module(converter, a_run())
+    assert simulate(tmp_path, "many") == "255 xxxxxxxx\n"
 
 
 def test_neither() -> None:

@@ -44,7 +44,7 @@ def _comparators(converter: Converter) -> str:
     width = converter.native.bits + 1  # a threshold that no sample reaches needs one bit more
     rows = range(len(converter.rows))
     tables = "".join(_table(converter, r, width) for r in rows)
-    own = "".join(f"ROW == {r} ? ROW_{r} : " for r in rows[:-1]) + f"ROW_{rows[-1]}"
+    own = "".join(f"\n        ROW == {r} ? ROW_{r} :" for r in rows)
     return f"""\
 // One comparator per threshold; the code is how many of them the sample reaches.
 module {converter.name} #(
@@ -55,7 +55,8 @@ module {converter.name} #(
 );
     localparam COUNT = {converter.counts.shape[1]};  // thresholds of a row
     localparam WIDTH = {width};
-{tables}    localparam [WIDTH*COUNT-1:0] THRESHOLDS = {own};
+{tables}    localparam [WIDTH*COUNT-1:0] THRESHOLDS ={own}
+        {{(WIDTH*COUNT){{1'bx}}}};  // no such row
     wire [COUNT-1:0] reached;
     integer k;
 
