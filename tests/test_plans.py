@@ -22,7 +22,7 @@ def test_while_it_runs_and_no_longer(tmp_path: Path) -> None:
             assert sorted(not_begun(tmp_path)) == ["sbhar-x", "sbhar-y", "sbhar-z"]
         assert not_begun(tmp_path) == ["sbhar-x", "sbhar-y"]
     assert not_begun(tmp_path) == []
-    assert not list((tmp_path / FOLDER).iterdir())
+    assert not (tmp_path / FOLDER).exists()
 
 
 def test_one_that_was_killed_is_no_longer_waited_for(tmp_path: Path) -> None:

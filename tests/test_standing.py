@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hydra.core.utils import JobReturn, JobStatus
 
-from hydra_plugins.qsense_sweeper import ResumableSweeper
+from hydra_plugins.qsense_sweeper import conclude
 from qsense import runs
 from qsense.claims import claim
 from qsense.config import ConfigError
@@ -72,5 +72,5 @@ def test_a_launcher_knows_of_a_lost_run_before_its_heartbeat_is_silent(tmp_path:
     lost.return_value = RuntimeError("its node failed")
     jobs: dict[tuple[str, ...], Path] = {("seed=0",): tmp_path / "run"}
     with pytest.raises(ConfigError, match=r"1 of 1 runs did not finish(.|\n)*killed.*its node failed"):
-        ResumableSweeper().summarise(jobs, [lost], "")
-    ResumableSweeper().summarise(jobs, [], "")  # left to another sweep
+        conclude(jobs, [lost], "")
+    conclude(jobs, [], "")  # left to another sweep

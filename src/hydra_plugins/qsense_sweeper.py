@@ -73,7 +73,7 @@ class ResumableSweeper(BasicSweeper):
             for parent in {folder.parent for folder in folders.values()}:
                 said.enter_context(announced(parent, [f.name for f in folders.values() if f.parent == parent]))
             returns, stopped = self.launch_all(waiting)
-        self.summarise(folders, returns, stopped)
+        conclude(folders, returns, stopped)
         return returns
 
     def launch_all(self, waiting: dict[Job, Path]) -> tuple[list[JobReturn], str]:
@@ -183,36 +183,37 @@ class ResumableSweeper(BasicSweeper):
             returns += self.launcher.launch([job], initial_job_idx=number)
         return returns
 
-    def summarise(self, folders: dict[Job, Path], returns: Iterable[JobReturn], stopped: str) -> None:
-        """Print the table over the sweep's finished runs, then what became of the others.
 
-        Args:
-            folders: of all runs.
-            returns: what the launcher gave back.
-            stopped: why it gave up, if it did.
-        """
-        from qsense.report import print_report, summarise
+def conclude(folders: dict[Job, Path], returns: Iterable[JobReturn], stopped: str) -> None:
+    """Print the table over the sweep's finished runs, then what became of the others.
 
-        begun = [folder for folder in folders.values() if (folder / runs.CONFIG).is_file()]
-        if begun:
-            print_report(summarise(begun))
-        said = {frozenset(each.overrides or ()): _error(each) for each in returns if each.status != JobStatus.COMPLETED}
-        every = []
-        for job, folder in folders.items():
-            each, reason = standing(folder), said.get(frozenset(job))
-            if reason is not None and each.state not in (FINISHED, FAILED):
-                # Refused on its machine, it has no folder; lost, its launcher knows before its heartbeat is silent.
-                state = {TO_DO: FAILED, RUNNING: KILLED}.get(each.state, each.state)
-                each = replace(each, state=state, reason=reason)
-            every.append(each)
-        elsewhere = sum(each.state == RUNNING for each in every)
-        if elsewhere:
-            log.warning("%d of %d runs are being trained by other processes", elsewhere, len(every))
-        lost = [each for each in every if each.state not in (FINISHED, RUNNING)]
-        if lost:
-            lines = [f"{len(lost)} of {len(every)} runs did not finish; the same command goes on with them:"]
-            lines += [f"the launcher gave up: {stopped}"] * bool(stopped)
-            raise ConfigError("\n".join([*lines, failures(lost)]))
+    Args:
+        folders: of all runs.
+        returns: what the launcher gave back.
+        stopped: why it gave up, if it did.
+    """
+    from qsense.report import print_report, summarise
+
+    begun = [folder for folder in folders.values() if (folder / runs.CONFIG).is_file()]
+    if begun:
+        print_report(summarise(begun))
+    said = {frozenset(each.overrides or ()): _error(each) for each in returns if each.status != JobStatus.COMPLETED}
+    every = []
+    for job, folder in folders.items():
+        each, reason = standing(folder), said.get(frozenset(job))
+        if reason is not None and each.state not in (FINISHED, FAILED):
+            # Refused on its machine, it has no folder; lost, its launcher knows before its heartbeat is silent.
+            state = {TO_DO: FAILED, RUNNING: KILLED}.get(each.state, each.state)
+            each = replace(each, state=state, reason=reason)
+        every.append(each)
+    elsewhere = sum(each.state == RUNNING for each in every)
+    if elsewhere:
+        log.warning("%d of %d runs are being trained by other processes", elsewhere, len(every))
+    lost = [each for each in every if each.state not in (FINISHED, RUNNING)]
+    if lost:
+        lines = [f"{len(lost)} of {len(every)} runs did not finish; the same command goes on with them:"]
+        lines += [f"the launcher gave up: {stopped}"] * bool(stopped)
+        raise ConfigError("\n".join([*lines, failures(lost)]))
 
 
 def _science(job: Job) -> Job:

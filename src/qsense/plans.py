@@ -32,6 +32,8 @@ def announced(folder: Path, names: Sequence[str]) -> Iterator[None]:
         runs.write_json(plan / PLAN, list(names))
         yield
     shutil.rmtree(plan, ignore_errors=True)
+    with suppress(OSError):  # not empty: another sweep's is there
+        plan.parent.rmdir()
 
 
 def not_begun(folder: Path) -> list[str]:
