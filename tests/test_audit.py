@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -102,10 +103,11 @@ def test_beside_a_quantized_network_the_grid_has_the_same() -> None:
         (["mus=2"], "mus=2: centres of fixed curves, numbers from -1 to 1"),
         (["gradients=many"], "gradients=many: a number of examples, 0 for no comparison of gradients"),
         (["dry_run=maybe"], "dry_run=maybe: dry_run must be true or false"),
+        (["gamas=0.1"], "unknown key gamas (did you mean gammas?); an audit's own keys are gammas, mus"),
     ],
 )
 def test_arguments_of_its_own_are_checked(arguments: list[str], message: str) -> None:
-    with pytest.raises(ConfigError, match=message.replace(".", r"\.")):
+    with pytest.raises(ConfigError, match=re.escape(message)):
         options(arguments)
 
 

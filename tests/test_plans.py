@@ -6,6 +6,7 @@ import os
 import time
 from pathlib import Path
 
+import pytest
 from tests.study_folders import make_run
 
 from qsense.claims import LONG_SILENCE_S, _write
@@ -48,3 +49,9 @@ def test_the_progress_of_a_study_knows_them(tmp_path: Path) -> None:
     with announced(tmp_path, names):
         parts = progress(summarise([tmp_path]))
     assert [(part.dataset, part.finished, part.missing) for part in parts] == [("SBHAR", 4, 4), ("wear", 0, 1)]
+
+
+def test_a_sweep_that_is_refused_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="refused"), announced(tmp_path, ["sbhar-x"]):
+        raise ValueError("refused")
+    assert not (tmp_path / FOLDER).exists()

@@ -5,11 +5,12 @@ python -m qsense.audit data=sbhar bits=2 quant=gamma gammas=0.2,0.3,0.4,0.6,1 mu
 
 from __future__ import annotations
 
+import difflib
 import logging
 import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ import yaml
 
 from qsense import cli, folds, runs, static
 from qsense.checks import signal_of_data
-from qsense.config import ConfigError, config_folder
+from qsense.config import Config, ConfigError, config_folder
 from qsense.standing import duration, overview, seconds_left, standing
 from qsense.study.arms import Arm, Job, Kind, arms, science
 from qsense.sweep_files import key_of
@@ -100,8 +101,11 @@ def options(arguments: Sequence[str]) -> Options:
             raise ConfigError(f"{argument}: an audit takes key=value; its own keys are {', '.join(OWN)}")
         if key in OWN:
             given[key] = value
-        else:
-            overrides.append(argument)
+            continue
+        close = difflib.get_close_matches(key, OWN, n=1)
+        if close and key not in [each.name for each in fields(Config)]:
+            raise ConfigError(f"unknown key {key} (did you mean {close[0]}?); an audit's own keys are {', '.join(OWN)}")
+        overrides.append(argument)
     gammas = _numbers(given, "gammas", "exponents of fixed curves, positive numbers as in gammas=0.2,0.4,0.7", 0.0)
     mus = _numbers(given, "mus", "centres of fixed curves, numbers from -1 to 1 as in mus=-0.1,0,0.1", -1.0, 1.0)
     examples = given.get("gradients", str(WINDOWS))
@@ -287,7 +291,8 @@ def audit(arguments: Sequence[str]) -> int:
     sound = train(groups)
     found = collect(groups)
 
-    from qsense.study.audited import compare, lines, with_slopes, write_audit
+    from qsense.study.audit_files import write_audit
+    from qsense.study.audited import compare, lines, with_slopes
 
     audited = compare(found)
     if asked.gradients:
@@ -302,13 +307,7 @@ def audit(arguments: Sequence[str]) -> int:
 
 def main() -> None:
     """The command line."""
-    if {"-h", "--help"} & set(sys.argv[1:]):
-        print(USAGE)
-        return
-    logging.basicConfig(format="[%(asctime)s][%(name)s] %(message)s")
-    codes: list[int] = []
-    cli.run(lambda: codes.append(audit(sys.argv[1:])))
-    sys.exit(codes[0])
+    cli.command(USAGE, audit)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -35,6 +36,17 @@ def run(application: Callable[[], object]) -> None:
         sys.exit(f"error: {error}")
     finally:
         del os.environ[RAISE]
+
+
+def command(usage: str, work: Callable[[list[str]], int]) -> None:
+    """Run a command that takes key=value arguments but is no application of Hydra's, and exit with its code."""
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        print(usage)
+        return
+    logging.basicConfig(format="[%(asctime)s][%(name)s] %(message)s")
+    codes: list[int] = []
+    run(lambda: codes.append(work(sys.argv[1:])))
+    sys.exit(codes[0])
 
 
 def explain(error: CompactHydraException) -> str:

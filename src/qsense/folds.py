@@ -203,13 +203,7 @@ def mean(prefix: str, results: Sequence[dict[str, Any]]) -> dict[str, float]:
 
 def main() -> None:
     """The command line."""
-    if {"-h", "--help"} & set(sys.argv[1:]):
-        print(USAGE)
-        return
-    logging.basicConfig(format="[%(asctime)s][%(name)s] %(message)s")
-    codes: list[int] = []
-    cli.run(lambda: codes.append(grid_point(sys.argv[1:])))
-    sys.exit(codes[0])
+    cli.command(USAGE, grid_point)
 
 
 if __name__ == "__main__":

@@ -28,12 +28,14 @@ def announced(folder: Path, names: Sequence[str]) -> Iterator[None]:
         if not alive(old):  # of a sweep that was killed
             shutil.rmtree(old, ignore_errors=True)
     plan = folder / FOLDER / uuid.uuid4().hex
-    with claim(plan):
-        runs.write_json(plan / PLAN, list(names))
-        yield
-    shutil.rmtree(plan, ignore_errors=True)
-    with suppress(OSError):  # not empty: another sweep's is there
-        plan.parent.rmdir()
+    try:
+        with claim(plan):
+            runs.write_json(plan / PLAN, list(names))
+            yield
+    finally:
+        shutil.rmtree(plan, ignore_errors=True)
+        with suppress(OSError):  # not empty: another sweep's is there
+            plan.parent.rmdir()
 
 
 def not_begun(folder: Path) -> list[str]:

@@ -14,7 +14,8 @@ from matplotlib.figure import Figure
 from tests.study_folders import make_run
 
 from qsense.study.arms import Arm
-from qsense.study.audited import POWERS, Audited, compare, lines, with_slopes, write_audit
+from qsense.study.audit_files import POWERS, write_audit
+from qsense.study.audited import Audited, compare, lines, with_slopes
 from qsense.study.run import ReportError, read_run
 from qsense.study.tangents import Tangents
 
