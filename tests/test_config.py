@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -159,6 +160,32 @@ def test_identity_is_the_science_alone(composed: Compose) -> None:
     different += ["task.lr=0.1", "trainer.max_epochs=1", "data.window=60"]
     assert len({run_id(composed(override)) for override in different} | {base}) == len(different) + 1
     assert run_id(composed("quant=none", "bits=2")) == run_id(composed("quant=none", "bits=5"))
+
+
+def test_moving_a_class_changes_no_identity(composed: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    base = run_id(composed())
+    assert run_id(composed("quant.sensor._target_=qsense.another.room.Gamma")) == base
+    (tmp_path / "reexporting.py").write_text("from qsense.quant.sensor.gamma import Gamma\n")
+    (tmp_path / "mine.py").write_text("class Gamma:\n    def __init__(self, signal, bits): ...\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert run_id(composed("quant.sensor._target_=reexporting.Gamma")) == base
+    assert run_id(composed("quant.sensor._target_=mine.Gamma")) != base, "a user's own class of the same name"
+
+
+def test_qsenses_parts_have_different_names() -> None:
+    """Or two of them would be one in an identity."""
+    named: dict[str, str] = {}
+    for file in config_folder().rglob("*.yaml"):
+        for target in re.findall(r"_target_: (qsense\.\S+)", file.read_text(encoding="utf-8")):
+            assert named.setdefault(target.rpartition(".")[2], target) == target
+
+
+def test_the_batch_over_all_devices_counts(composed: Compose) -> None:
+    one = run_id(composed("data.batch_size=100"))
+    two = [run_id(composed("data.batch_size=100", more)) for more in ("trainer.devices=2", "+trainer.num_nodes=2")]
+    assert two == [run_id(composed("data.batch_size=200"))] * 2
+    assert one not in two
+    assert run_id(composed("data.batch_size=50", "trainer.devices=[0,1]")) == one
 
 
 def test_identity_does_not_depend_on_spelling(composed: Compose) -> None:

@@ -14,6 +14,7 @@ ALLOWED = {
     "static": set(),
     "seeding": set(),
     "runs": set(),
+    "settings": set(),
     "claims": set(),
     "loggers": set(),
     "__init__": set(),

@@ -40,7 +40,7 @@ def test_mean_over_folds_then_mean_and_std_over_seeds(tmp_path: Path) -> None:
     make_cell(tmp_path, by_seed(0.4, 0.5, 0.6))
     summary = summarise([tmp_path])
     ((row, dataset), cell) = next(iter(summary.cells.items()))
-    assert (row, dataset) == (Row("gamma", 2, "har", "deepconvlstm"), "SBHAR")
+    assert (row, dataset) == (Row("gamma", 2, None, "har", "deepconvlstm"), "SBHAR")
     assert cell.seed_means == pytest.approx({0: 0.4, 1: 0.5, 2: 0.6})
     assert cell.mean == pytest.approx(0.5)
     assert cell.std == pytest.approx((0.02 / 3) ** 0.5)  # ddof 0: √((0.1² + 0² + 0.1²)/3)
@@ -186,8 +186,8 @@ def test_a_grid_over_gamma_is_one_report(tmp_path: Path) -> None:
     assert labels(summarise([tmp_path])) == [
         "linear 2 bit",
         "gamma 2 bit · quant.sensor.gamma=0.3",
-        "gamma 2 bit · quant.sensor.gamma=1.0",
-        "gamma 2 bit · quant.sensor.gamma=10.0",
+        "gamma 2 bit · quant.sensor.gamma=1",
+        "gamma 2 bit · quant.sensor.gamma=10",
     ]
 
 

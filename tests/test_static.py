@@ -107,7 +107,7 @@ def test_a_class_with_open_arguments_is_left_to_instantiate(tmp_path: Path, monk
         "def function(c, d=2): ...\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
-    static.find.cache_clear()
+    static._find.cache_clear()
     assert static.arguments("openpart.Open") is None
     assert {k: v.required for k, v in (static.arguments("openpart.Closed") or {}).items()} == {"a": True, "b": False}
     assert list(static.arguments("openpart.inner.function") or {}) == ["c", "d"]

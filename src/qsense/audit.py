@@ -19,6 +19,7 @@ import yaml
 from qsense import cli, folds, runs, static
 from qsense.checks import signal_of_data
 from qsense.config import Config, ConfigError, config_folder
+from qsense.settings import part_name
 from qsense.standing import duration, overview, seconds_left, standing
 from qsense.study.arms import Arm, Job, Kind, arms, science
 from qsense.sweep_files import key_of
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 GAMMAS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
 MUS = (-0.1, 0.0, 0.1)  # in unit coordinates
 WINDOWS = 2000
-POWER = "qsense.quant.sensor.gamma.Gamma"
+POWER = "Gamma"
 OWN = ("gammas", "mus", "baselines", "gradients", "out", "dry_run")
 
 log = logging.getLogger(__name__)
@@ -199,7 +200,7 @@ def _power_option(config: DictConfig) -> str:
     """The option of `quant` whose fixed curves are the grid: with the same quantizer of the network, if any."""
     if config.quant.network is None:
         return "gamma"
-    if config.quant.sensor._target_ == POWER:
+    if part_name(config.quant.sensor._target_) == POWER:
         return str(config.hydra.runtime.choices.quant)
     raise ConfigError(
         f"{config.hydra.runtime.choices.quant} quantizes the network, too, and there is no fixed γ curve beside that "

@@ -14,8 +14,9 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from qsense import runs, static
-from qsense.config import Config, ConfigError, bits_of, config_folder
+from qsense.config import Config, ConfigError, config_folder
 from qsense.data.recordings import DataError, signal_of
+from qsense.settings import bits_of, count_devices
 from qsense.signal import Signal
 
 
@@ -57,11 +58,8 @@ def check_one_process(config: DictConfig) -> None:
 
 def _one_device(devices: Any, accelerator: str) -> bool:
     """Whether Lightning takes this for a single device: 1, "1", [3], "3," or, on a CPU, "auto"."""
-    if isinstance(devices, str) and "," in devices:
-        devices = [index for index in devices.split(",") if index.strip()]
-    if OmegaConf.is_list(devices) or isinstance(devices, list):
-        return len(devices) == 1
-    return str(devices) == "1" or (str(devices) == "auto" and accelerator == "cpu")
+    count = count_devices(OmegaConf.to_container(devices) if OmegaConf.is_list(devices) else devices)
+    return count == 1 or (str(devices) == "auto" and accelerator == "cpu")
 
 
 def _check_root(config: DictConfig) -> None:

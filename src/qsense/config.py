@@ -18,7 +18,9 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from qsense.data.cache import fingerprint
-from qsense.runs import GROUPS, NOT_SCIENCE, SCHEMA
+from qsense.runs import SCHEMA
+from qsense.settings import GROUPS, NOT_DECISIVE, bits_of, count_devices, decisive, processes
+from qsense.static import definition
 
 REPEATED = re.compile(r"\$\{(seed|fold)\b")
 LOOK_S = 10.0  # for how long at least files are taken to be the same
@@ -72,38 +74,44 @@ def config_folder() -> Path:
     return packaged if packaged.is_dir() else package.parents[1] / "conf"
 
 
-def science(config: DictConfig) -> dict[str, Any]:
-    """The resolved part of a configuration that decides a run's numbers: no paths, devices, loggers or launchers.
-
-    `bits` is left out because it acts through the quantizer alone: `quant=none` is one run at any number of bits.
-    """
-
-    def strip(node: Any, dropped: set[str]) -> Any:
-        if isinstance(node, dict):
-            return {key: strip(value, dropped) for key, value in node.items() if key not in dropped}
-        if isinstance(node, float) and node.is_integer():
-            return int(node)  # 1 and 1.0 are one number, whoever spells it
-        return node
-
-    plain = {key: OmegaConf.to_container(config[key], resolve=True) for key in GROUPS if config[key] is not None}
-    kept = {key: strip(value, NOT_SCIENCE.get(key, set())) for key, value in plain.items()}
-    # Where weights start from counts by name, as it is the file or run that matters and not its folder.
-    if kept.get("model", {}).get("weights"):
-        kept["model"]["weights"] = Path(kept["model"]["weights"]).name
-    if config.init_from:
-        kept["init_from"] = Path(config.init_from).name
-    others = set(config.callback or {}) - NOT_SCIENCE["callback"]
-    if others:  # one that stops early or averages weights makes another experiment
-        kept["callback"] = {name: OmegaConf.to_container(config.callback[name], resolve=True) for name in others}
-    return {"seed": config.seed, "fold": config.fold, **kept}
-
-
 def identity(config: DictConfig) -> dict[str, Any]:
-    """All that makes a run the one it is: its scientific configuration, its data's bytes, and how qsense uses them.
+    """All that makes a run the one it is: what decides its numbers, its data's bytes, and how qsense uses them.
 
-    The code's revision is recorded and not part of it; `runs.SCHEMA` is raised where a change moves results.
+    Parts count by stable names (`settings.part_name`) and not by the modules they lie in. The code's revision is
+    recorded and not part of it; `runs.SCHEMA` is raised where a change moves results.
     """
-    return {"schema": SCHEMA, "fingerprint": data_fingerprint(config), **science(config)}
+    plain = {group: _plain(config[group]) for group in GROUPS if config[group] is not None}
+    # The platform's own callbacks only show; they name folders, which are not known before a run has begun.
+    others = [name for name in config.callback or {} if name not in NOT_DECISIVE["callback"]]
+    plain["callback"] = {name: _plain(config.callback[name]) for name in others}
+    plain |= {"init_from": config.init_from, "processes": count_processes(config)}
+    return {
+        "schema": SCHEMA,
+        "fingerprint": data_fingerprint(config),
+        "seed": config.seed,
+        "fold": config.fold,
+        **decisive(plain),
+    }
+
+
+def _plain(node: Any) -> Any:
+    """Resolved, and parts by the modules that define them, whichever module hands them on."""
+    if OmegaConf.is_config(node):
+        node = OmegaConf.to_container(node, resolve=True)
+    if isinstance(node, dict):
+        return {key: definition(value) if key == "_target_" else _plain(value) for key, value in node.items()}
+    return [_plain(value) for value in node] if isinstance(node, list) else node
+
+
+def count_processes(config: DictConfig) -> int:
+    """How many processes share a step's batch; asks torch only where that depends on this machine's GPUs."""
+    trainer = OmegaConf.to_container(config.trainer, resolve=True) or {}
+    assert isinstance(trainer, dict)
+    if count_devices(trainer.get("devices")) is None and trainer.get("accelerator") != "cpu":
+        from torch import accelerator
+
+        trainer["devices"] = accelerator.device_count() or 1
+    return processes({"trainer": trainer})
 
 
 def run_id(config: DictConfig) -> str:
@@ -184,12 +192,6 @@ def _readable(config: DictConfig, taken: dict[str, Any]) -> list[str]:
     sensor, network = bits_of(config)
     bits = [f"{sensor}bit"] * bool(sensor) + [f"net{network}bit"] * bool(network)
     return [str(taken["data"]), str(taken["quant"]), *bits]
-
-
-def bits_of(config: DictConfig) -> tuple[int | None, int | None]:
-    """Bits of the sensor and of the network; None where it is not quantized."""
-    sensor, network = (node if OmegaConf.is_dict(node) else {} for node in (config.quant.sensor, config.quant.network))
-    return sensor.get("bits"), network.get("bits")
 
 
 OmegaConf.register_new_resolver("run_name", run_name, replace=True)

@@ -10,6 +10,7 @@ from typing import Any
 from qsense import runs
 from qsense.config import ConfigError
 from qsense.rebuild import rebuild
+from qsense.study.run import quantizer_name
 
 
 def evaluate(run: Path, root: str | None = None, accelerator: str = "cpu") -> dict[str, Any]:
@@ -40,8 +41,8 @@ def main() -> None:
         now = evaluate(options.run, options.root, options.accelerator)
     except (FileNotFoundError, ValueError, ConfigError) as error:
         sys.exit(f"error: {error}")
-    bits = f" · {then['bits']} bits" if then["bits"] else ""
-    print(f"{then['dataset']} · {then['quant']}{bits} · fold {then['fold']} · seed {then['seed']}")
+    name = quantizer_name(then["quant"], then["bits"], then["network_bits"])
+    print(f"{then['dataset']} · {name} · fold {then['fold']} · seed {then['seed']}")
     print(f"{'metric':<20}{'recorded':>14}{'now':>14}")
     for name, value in then["metrics"].items():
         print(f"{name:<20}{value:>14.6f}{now['metrics'][name]:>14.6f}")

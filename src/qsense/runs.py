@@ -23,19 +23,8 @@ CONFIG = "config.yaml"
 RECORD = "run.json"
 FAILURE = "failed.txt"
 CHECKPOINT = Path("checkpoints") / "last.ckpt"
-SCHEMA = 2  # of a run: raise it where the same configuration on the same data gives other numbers than before
+SCHEMA = 3  # of a run: raise it where the same configuration on the same data gives other numbers than before
 PACKAGES = ("qsense", "torch", "lightning", "hydra-core", "omegaconf", "torchmetrics", "numpy")
-
-# The parts of a configuration that decide a run's numbers.
-GROUPS = ("quant", "data", "model", "task", "trainer")
-# Where a run happens and what it shows, not what it computes: changing these gives the same run.
-NOT_SCIENCE = {
-    "trainer": {"_target_", "accelerator", "devices", "num_nodes", "strategy", "num_sanity_val_steps", "profiler",
-                "log_every_n_steps", "enable_progress_bar", "enable_model_summary", "enable_checkpointing"},
-    "data": {"cache", "num_workers", "root", "download", "url", "sha256"},
-    "callback": {"checkpoint", "trajectory", "figures", "adc", "progress", "cost", "network_figures",
-                 "detection_figures"},
-}  # fmt: skip
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -69,38 +69,53 @@ def _parse(file: Path) -> ast.Module:
     return ast.parse(file.read_text(encoding="utf-8"))
 
 
-@cache
 def find(target: str) -> Signature | None:
-    """The definition behind a `_target_`, following re-exports in `__init__.py`; None where the source cannot tell."""
+    """The definition behind a `_target_`, following re-exports; None where the source cannot tell."""
+    found = _find(target)
+    return None if found is None else found[0]
+
+
+def definition(target: str) -> str:
+    """The path of the module that defines a `_target_`, with its name, whichever module hands it on.
+
+    >>> definition("lightning.Trainer")
+    'lightning.pytorch.trainer.trainer.Trainer'
+    """
+    found = _find(target)
+    return target if found is None else found[1]
+
+
+@cache
+def _find(target: str) -> tuple[Signature, str] | None:
     top, *rest = target.split(".")
     spec = importlib.util.find_spec(top)
     if spec is None or not rest:
         return None
     locations = list(spec.submodule_search_locations or [])
-    if not locations:
-        return None
+    if not locations:  # a single file
+        return _definition(Path(spec.origin or ""), rest, target)
     place = Path(locations[0])
     for depth, part in enumerate(rest):
         if (place / part).is_dir():
             place = place / part
         elif (place / f"{part}.py").is_file():
-            return _definition(place / f"{part}.py", rest[depth + 1 :])
+            return _definition(place / f"{part}.py", rest[depth + 1 :], target)
         else:
-            return _definition(place / "__init__.py", rest[depth:])
+            return _definition(place / "__init__.py", rest[depth:], target)
     return None
 
 
-def _definition(file: Path, names: list[str]) -> Signature | None:
-    if len(names) != 1 or not file.is_file():
+def _definition(file: Path, names: list[str], target: str) -> tuple[Signature, str] | None:
+    if len(names) != 1 or not file.is_file() or file.suffix != ".py":
         return None
     (name,) = names
     for node in _parse(file).body:
         if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name:
-            return node
+            return node, target
         if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             for alias in node.names:
                 if (alias.asname or alias.name) == name:
-                    return find(f"{node.module}.{alias.name}")
+                    return _find(f"{node.module}.{alias.name}")
     return None
 
 

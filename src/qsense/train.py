@@ -22,9 +22,10 @@ from omegaconf import DictConfig, OmegaConf
 from qsense import cli, runs
 from qsense.checks import check
 from qsense.claims import ClaimedError, claim
-from qsense.config import ConfigError, bits_of, choices, config_folder, data_fingerprint, run_id
+from qsense.config import ConfigError, choices, config_folder, count_processes, data_fingerprint, run_id
 from qsense.data.recordings import DataError
 from qsense.preflight import preflight
+from qsense.settings import bits_of
 from qsense.standing import standing
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def result_of(
         "run": run_id(config),
         **choices(hydra_config),
         "dataset": data.dataset.name,
-        "bits": sensor_bits or network_bits,
+        "bits": sensor_bits,
         "network_bits": network_bits,
         "seed": config.seed,
         "fold": config.fold,
@@ -177,7 +178,7 @@ def resolved(config: DictConfig, hydra_config: Any) -> DictConfig:
     dataset = plain["data"]["dataset"]
     if "root" in dataset:  # absolute, so that the run can be evaluated from any folder
         dataset["root"] = str(Path(dataset["root"]).absolute())
-    return OmegaConf.create({**plain, "choices": choices(hydra_config)})
+    return OmegaConf.create({**plain, "choices": choices(hydra_config), "processes": count_processes(config)})
 
 
 def headline(result: dict[str, Any]) -> float:

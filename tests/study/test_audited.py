@@ -144,7 +144,13 @@ def test_runs_stand_on_the_curve_at_their_score_without_what_subjects_differ_in(
     monkeypatch.setattr("qsense.plots.audit.plot_audit", catch)
     subjects = {0: 0.2, 2: 0.6}
     there = [
-        arm(tmp_path, "learned", "gamma", lambda _, fold: subjects[fold] + 0.1, sensor={"_target_": POWERS[0]}),
+        arm(
+            tmp_path,
+            "learned",
+            "gamma",
+            lambda _, fold: subjects[fold] + 0.1,
+            sensor={"_target_": f"qsense.a.room.{POWERS[0]}"},
+        ),
         arm(tmp_path, "learned", "gamma_norm", lambda _, fold: subjects[fold]),  # its γ is another one
         arm(tmp_path, "fixed", "γ 0.4", lambda _, fold: subjects[fold], (0.4, 0.0)),
     ]

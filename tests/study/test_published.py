@@ -105,7 +105,7 @@ def test_a_start_value_left_to_the_signal_is_the_papers(tmp_path: Path, composed
 
 
 def test_a_run_without_its_configuration_is_on_no_protocol(tmp_path: Path) -> None:
-    run = Run(tmp_path, "finished", "", "har", "sbhar", "gamma", "deepconvlstm", "SBHAR", 2, 0, 0)
+    run = Run(tmp_path, "finished", "", "har", "sbhar", "gamma", "deepconvlstm", "SBHAR", 2, None, 0, 0)
     assert differences(run, figures()[0]) == [f"the run's configuration is lost: {tmp_path}"]
 
 
@@ -217,7 +217,7 @@ def test_sizes_and_learned_gammas(tmp_path: Path, composed: Compose) -> None:
     found = with_paper(summarise([tmp_path / "runs"])).findings
     assert found == {
         "The papers also state": [
-            "resnet18, fat 4 bit: 6.10 MB (paper 6.1), 34.7 GBOPs (paper 33.9)",
+            "resnet18, fat network 4 bit: 6.10 MB (paper 6.1), 34.7 GBOPs (paper 33.9)",
             "gamma 6 bit, PASCAL RAW: learned γ 0.351 (paper 0.338)",
         ]
     }

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from qsense.plots.audit import LossCurve
     from qsense.study.tangents import Tangents
 
-POWERS = ("qsense.quant.sensor.gamma.Gamma", "qsense.quant.sensor.gamma_per_condition.GammaPerCondition")
+POWERS = ("Gamma", "GammaPerCondition")
 FILES = ("audit.md", "audit.csv", "audit.json", "audit.png", "gradients.png")
 
 

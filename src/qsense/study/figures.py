@@ -67,10 +67,10 @@ def draw(name: str, found: Sequence[Run], out: Path) -> list[Path]:
 
 def _spread(fitting: Sequence[Run]) -> list[Run]:
     """As many as are drawn, of as many kinds as possible: repeats of a kind (seed, fold) come last."""
-    seen: dict[tuple[str, str, int | None, str], int] = {}
+    seen: dict[tuple[str, str, int | None, int | None, str], int] = {}
     ranked = []
     for run in fitting:
-        kind = (run.dataset, run.quant, run.bits, run.model)
+        kind = (run.dataset, run.quant, run.bits, run.network_bits, run.model)
         seen[kind] = seen.get(kind, 0) + 1
         ranked.append((seen[kind], run))
     return [run for _, run in sorted(ranked, key=lambda pair: (pair[0], str(pair[1].folder)))[:MOST_DRAWN]]

@@ -87,30 +87,34 @@ def _cell_text(text: str) -> str:
 def _latex(summary: Summary) -> str:
     """A booktabs table; marks as superscripts, what they mean in the comment above; the paper's figure below ours."""
     columns = costs(summary)
-    by_bits = any(row.bits is not None for row in summary.rows)
+    bits = {
+        heading: [getattr(row, key) for row in summary.rows]
+        for heading, key in (("Bits", "bits"), ("Network bits", "network_bits"))
+        if any(getattr(row, key) is not None for row in summary.rows)
+    }
     lines = [
         f"% {title(summary)}",
         *(f"% {line}" for line in legend(summary) if line[0] in INCOMPLETE + INCOMPARABLE),
         "% \\usepackage{booktabs}",
-        "\\begin{tabular}{l" + "c" * (by_bits + len(summary.datasets) + len(columns)) + "}",
+        "\\begin{tabular}{l" + "c" * (len(bits) + len(summary.datasets) + len(columns)) + "}",
         "\\toprule",
-        " & ".join(["Quantizer", *["Bits"] * by_bits, *map(_tex, (*summary.datasets, *columns))]) + " \\\\",
+        " & ".join(["Quantizer", *bits, *map(_tex, (*summary.datasets, *columns))]) + " \\\\",
         "\\midrule",
     ]
     before: Row | None = None
-    for row in summary.rows:
-        if before is not None and before.bits != row.bits:
+    for place, row in enumerate(summary.rows):
+        if before is not None and before.shown_bits != row.shown_bits:
             lines.append("\\midrule")
         before = row
-        name = _without_bits(summary, row)
+        name = _name_with(summary, row, row.quant)
         cells = [_latex_cell(summary, row, dataset) for dataset in summary.datasets]
         cells += [column[row].replace("–", "--") for column in columns.values()]
-        bits = ["--" if row.bits is None else str(row.bits)] * by_bits
-        lines.append(" & ".join([_tex(name), *bits, *cells]) + " \\\\")
+        numbers = ["--" if column[place] is None else str(column[place]) for column in bits.values()]
+        lines.append(" & ".join([_tex(name), *numbers, *cells]) + " \\\\")
         papers = [summary.published.get((row, dataset)) for dataset in summary.datasets]
         if any(papers):
             small = ["" if beside is None else f"\\small paper {beside.published.mean:.2f}" for beside in papers]
-            lines.append(" & ".join(["", *[""] * by_bits, *small, *[""] * len(columns)]) + " \\\\")
+            lines.append(" & ".join(["", *[""] * len(bits), *small, *[""] * len(columns)]) + " \\\\")
     return "\n".join([*lines, "\\bottomrule", "\\end{tabular}", ""])
 
 
@@ -122,8 +126,9 @@ def _latex_cell(summary: Summary, row: Row, dataset: str) -> str:
     return "$" + score(summary, cell, " \\pm ") + (f"^{{{power}}}" if power else "") + "$"
 
 
-def _without_bits(summary: Summary, row: Row) -> str:
-    return summary.label(row).replace(row.name, row.quant, 1) if row.quant else summary.label(row)
+def _name_with(summary: Summary, row: Row, quantizer: str) -> str:
+    """A row's label with another name of its quantizer, as where its bits stand in a column or on an axis."""
+    return summary.label(row).replace(row.name, quantizer, 1) if row.quant else summary.label(row)
 
 
 def _tex(text: str) -> str:
@@ -155,6 +160,7 @@ def _cells_csv(every: Sequence[Summary]) -> str:
                 yield {
                     "quant": row.quant,
                     "bits": row.bits,
+                    "network_bits": row.network_bits,
                     "settings": ", ".join(f"{key}={value}" for key, value in row.settings),
                     "task": row.task,
                     "model": row.model,
@@ -173,7 +179,7 @@ def _cells_csv(every: Sequence[Summary]) -> str:
                     **(paper if summary.published else {}),
                 }
 
-    return pd.DataFrame(lines()).astype({"bits": "Int64"}).to_csv(index=False)
+    return pd.DataFrame(lines()).astype({"bits": "Int64", "network_bits": "Int64"}).to_csv(index=False)
 
 
 def _runs_csv(summary: Summary) -> str:
@@ -189,6 +195,7 @@ def _runs_csv(summary: Summary) -> str:
                 "task": run.task,
                 "quant": run.quant,
                 "bits": run.bits,
+                "network_bits": run.network_bits,
                 "model": run.model,
                 "dataset": run.dataset,
                 "seed": run.seed,
@@ -201,7 +208,7 @@ def _runs_csv(summary: Summary) -> str:
             }
             for run in summary.runs
         )
-        .astype({"bits": "Int64"})
+        .astype({"bits": "Int64", "network_bits": "Int64"})
         .to_csv(index=False)
     )
 
@@ -212,7 +219,7 @@ def scores_png(summary: Summary, path: Path, heading: str = "") -> None:
     from qsense.plots.style import save
 
     # What all quantizers have in common, as against a baseline on other images (sRGB), the baselines' names say.
-    settings = [set(row.settings) for row in summary.rows if row.bits is not None]
+    settings = [set(row.settings) for row in summary.rows if row.shown_bits is not None]
     common = set.intersection(*settings) if settings else set()
 
     models = {row.model for row in summary.rows}
@@ -220,13 +227,13 @@ def scores_png(summary: Summary, path: Path, heading: str = "") -> None:
     def points() -> Iterator[Score]:
         scale = 100 if summary.percent else 1
         for (row, dataset), cell in summary.cells.items():
-            own = tuple(setting for setting in row.settings if row.bits is None or setting not in common)
-            name = _without_bits(summary, replace(row, settings=own))
+            own = tuple(setting for setting in row.settings if row.shown_bits is None or setting not in common)
+            name = _name_with(summary, replace(row, settings=own), row.line.name)
             panel = dataset
             if len(models) > 1:  # a panel for each keeps the lines few
                 panel, name = f"{dataset}, {row.model}", name.replace(f" · model={row.model}", "", 1)
             std = None if cell.std is None else scale * cell.std
-            yield Score(panel, name, row.bits, scale * cell.mean, std, cell.complete and cell.comparable)
+            yield Score(panel, name, row.shown_bits, scale * cell.mean, std, cell.complete and cell.comparable)
 
     save(plot_scores(list(points()), axis(summary), heading), path)
 
@@ -239,10 +246,10 @@ def _tradeoff_png(summary: Summary, cost: Axis, path: Path) -> None:
         scale = 100 if summary.percent else 1
         for (row, dataset), cell in summary.cells.items():
             if cell.cost.get(cost.key, 0) > 0:
-                bits = "" if row.bits is None else f"{row.bits} bit"
+                bits = "" if row.shown_bits is None else f"{row.shown_bits} bit"
                 std = None if cell.std is None else scale * cell.std
                 at = cell.cost[cost.key] / cost.unit
-                name = _without_bits(summary, row)
+                name = _name_with(summary, row, row.line.name)
                 yield Point(dataset, name, bits, at, scale * cell.mean, std, cell.complete, cell.comparable)
 
     save(plot_tradeoff(list(points()), axis(summary), cost.label, less=lower_is_better(summary.metric)), path)

@@ -16,7 +16,7 @@ from qsense import runs
 from qsense.study.run import Run, folders, read_run
 
 INDEX = ".qsense-index.json"
-SCHEMA = 2  # of the index; one of another is read anew
+SCHEMA = 3  # of the index; one of another is read anew
 SETTLED = ("finished", "failed")  # other runs are looked at each time
 WATCHED = (runs.CONFIG, runs.RESULT, runs.FAILURE, runs.RECORD)
 Stamp = list[list[int] | None]  # of each watched file: when it changed, and its size

@@ -131,7 +131,7 @@ def contents(every: Sequence[Summary]) -> dict[str, Any]:
             {
                 "status": run.status,
                 "dataset": name,
-                "quant": f"{run.quant}{'' if run.bits is None else f' {run.bits} bit'}",
+                "quant": run.quantizer,
                 "seed": run.seed,
                 "fold": run.fold,
                 "reason": run.reason,
@@ -147,8 +147,8 @@ def contents(every: Sequence[Summary]) -> dict[str, Any]:
 def _row(summary: Summary, row: Row) -> dict[str, Any]:
     """A row's name, and the same without its bits, which names its line in a plot over bits."""
     label = summary.short_label(row)
-    line = label.replace(row.name, row.quant, 1) if row.quant else label.replace(row.name, "", 1).removeprefix(" · ")
-    return {"label": label, "line": line or "all", "quant": row.quant, "bits": row.bits, "model": row.model}
+    line = label.replace(row.name, row.line.name, 1).removeprefix(" · ")
+    return {"label": label, "line": line or "all", "quant": row.quant, "bits": row.shown_bits, "model": row.model}
 
 
 def _classes(counted: Sequence[Run]) -> dict[str, dict[str, list[str]]]:

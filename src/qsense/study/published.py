@@ -38,7 +38,7 @@ class Published:
 
     Args:
         source: which paper and table.
-        metric, dataset, quant, bits: which of our cells it belongs to.
+        metric, dataset, quant, bits, network_bits: which of our cells it belongs to.
         mean, std: in the paper's unit, percent; std None where the paper gives none.
         experiment: whose YAML is the paper's protocol.
         model: which network; None where the experiment says it.
@@ -55,6 +55,7 @@ class Published:
     std: float | None
     experiment: str
     model: str | None = None
+    network_bits: int | None = None
     quantizer: Mapping[str, str] = field(default_factory=dict)
     folds: int = 0
     seeds: int = 0
@@ -124,7 +125,8 @@ def _fat() -> Iterator[Published]:
                     metric=metric,
                     dataset=dataset,
                     quant="fat" if fat else "none",
-                    bits=int(row["w_bits"]) if fat else None,
+                    bits=None,
+                    network_bits=int(row["w_bits"]) if fat else None,
                     mean=float(row[column]),
                     std=None,
                     experiment=experiment,
@@ -233,7 +235,8 @@ def against_paper(metric: str, cells: Mapping[Place, Cell], runs: Mapping[Place,
         candidates = [
             _beside(cell, runs[place], figure)
             for figure in figures()
-            if (figure.metric, figure.dataset, figure.quant, figure.bits) == (metric, dataset, row.quant, row.bits)
+            if (figure.metric, figure.dataset, figure.quant, figure.bits, figure.network_bits)
+            == (metric, dataset, row.quant, row.bits, row.network_bits)
             and figure.model in (None, row.model)
         ]
         if candidates:
@@ -276,7 +279,7 @@ def costs_and_gammas(runs: Mapping[Place, Sequence[Run]]) -> list[str]:
     gammas = {int(row["bits"]): row["gamma"] for row in _table("gamma_quant_learned_gamma_pascalraw_fasterrcnn")}
     for (row, dataset), several in runs.items():
         run = several[0]
-        size = sizes.get((run.model, run.quant, str(run.bits or 32)))
+        size = sizes.get((run.model, run.quant, str(run.network_bits or 32)))
         if dataset == "ImageNet" and size is not None and "size_mb" in run.cost:
             lines[
                 f"{run.model}, {row.name}: {rounded(run.cost['size_mb'])} MB (paper {size['size_mb']}), "

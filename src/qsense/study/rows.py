@@ -6,11 +6,11 @@ import difflib
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from qsense.study.run import OWN_KEYS, ReportError, Run, varying
+from qsense.study.run import OWN_KEYS, ReportError, Run, quantizer_name, varying
 
 PAPER_ORDER = ("none", "linear", "log", "gamma", "gamma_per_axis")  # others follow by name
 
@@ -24,6 +24,7 @@ class Row:
 
     quant: str
     bits: int | None
+    network_bits: int | None
     task: str
     model: str
     settings: tuple[tuple[str, str], ...] = ()
@@ -33,15 +34,27 @@ class Row:
         """No quantizer first, then from many bits to few, quantizers in the papers' order."""
         known = PAPER_ORDER.index(self.quant) if self.quant in PAPER_ORDER else len(PAPER_ORDER)
         settings = tuple((key, _natural(value)) for key, value in self.settings)
-        return self.task, self.model, self.bits is not None, -(self.bits or 0), known, self.quant, settings
+        bits = (self.shown_bits is not None, -(self.shown_bits or 0), -(self.network_bits or 0))
+        return self.task, self.model, *bits, known, self.quant, settings
 
     @property
     def name(self) -> str:
         """The quantizer with its bits: "gamma 2 bit"; empty where rows are not told apart by them."""
-        return " ".join(text for text in (self.quant, "" if self.bits is None else f"{self.bits} bit") if text)
+        return quantizer_name(self.quant, self.bits, self.network_bits)
+
+    @property
+    def shown_bits(self) -> int | None:
+        """The number of bits that an axis shows: the sensor's, else the network's."""
+        return self.network_bits if self.bits is None else self.bits
+
+    @property
+    def line(self) -> Row:
+        """The same without the bits that an axis shows: the rows of one line in a picture have it in common."""
+        return replace(self, bits=None, network_bits=None if self.bits is None else self.network_bits)
 
 
 Place = tuple[Row, str]  # a row and a data set
+Kind = tuple[str, int | None, int | None, str, str]  # quantizer, its bits, the network's, task, model
 
 
 def _natural(text: str) -> tuple[Any, ...]:
@@ -60,10 +73,10 @@ def rows_of(scored: Sequence[Run]) -> dict[Path, Row]:
     task's own keys: in those of the same kind), so that rows can be told apart by their names. Runs that have lost
     their configuration are a row of their own beside others.
     """
-    groups: dict[tuple[str, int | None, str, str], list[Run]] = defaultdict(list)
+    groups: dict[Kind, list[Run]] = defaultdict(list)
     for run in scored:
-        groups[run.quant, run.bits, run.task, run.model].append(run)
-    own: dict[tuple[str, int | None, str, str], set[str]] = {}
+        groups[run.quant, run.bits, run.network_bits, run.task, run.model].append(run)
+    own: dict[Kind, set[str]] = {}
     said: set[tuple[str, str]] = set()  # (key, the kind of rows that name it)
     for name, group in groups.items():
         datasets = {run.dataset for run in group}
@@ -104,11 +117,12 @@ def rows_by(scored: Sequence[Run], keys: Sequence[str]) -> dict[Path, Row]:
         rows[run.folder] = Row(
             run.quant if "quant" in keys else "",
             run.bits if "bits" in keys else None,
+            run.network_bits if "network_bits" in keys else None,
             run.task if "task" in keys else "",
             run.model if "model" in keys else "",
             tuple((key, text) for key, text in texts if text is not None),
         )
-    return {folder: row for folder, row in rows.items() if row != Row("", None, "", "")}
+    return {folder: row for folder, row in rows.items() if row != Row("", None, None, "", "")}
 
 
 def full_keys(found: Iterable[Run], keys: Sequence[str]) -> list[str]:
@@ -139,7 +153,8 @@ def pairs(rows: Iterable[Row], one: str, other: str) -> list[tuple[Row, Row]]:
     alone."""
 
     def rest(row: Row) -> tuple[Any, ...]:
-        return row.bits, row.task, row.model, tuple(item for item in row.settings if not item[0].startswith("quant."))
+        settings = tuple(item for item in row.settings if not item[0].startswith("quant."))
+        return row.bits, row.network_bits, row.task, row.model, settings
 
     rows = list(rows)
     return [

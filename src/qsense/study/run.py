@@ -13,6 +13,7 @@ import yaml
 
 from qsense import runs
 from qsense.claims import alive
+from qsense.settings import bits_of, decisive
 
 COST = ("macs", "bops", "size_mb")  # of the network
 SENSING = ("kbit_s", "radio_uj_s", "adc_uj_s", "flash_uj_s", "uj_s", "link_share")  # of the sensor
@@ -32,7 +33,8 @@ class Run:
         reason: why it is not finished, in a few words; empty for a finished run.
         task, data, quant, model: which option of each group was taken.
         dataset: the data set's name in tables (the group's option where the run is not finished).
-        bits: of the sensor's ADC, else of the network; None without either.
+        bits: of the sensor's ADC; None where it is not quantized.
+        network_bits: of the network; None where it is not quantized.
         seed, fold: what the run's randomness depends on.
         num_folds: folds of its data set; 0 where the run is not finished.
         monitor: the metric that its task reports.
@@ -58,6 +60,7 @@ class Run:
     model: str
     dataset: str
     bits: int | None
+    network_bits: int | None
     seed: int
     fold: int
     num_folds: int = 0
@@ -73,6 +76,11 @@ class Run:
     fingerprint: str | None = None
 
     @property
+    def quantizer(self) -> str:
+        """The quantizer with its bits, as tables name it."""
+        return quantizer_name(self.quant, self.bits, self.network_bits)
+
+    @property
     def log(self) -> Path:
         """What tells most about why it did not finish: the damaged result, the traceback, a log, else the folder."""
         for name in (runs.RESULT, runs.FAILURE):
@@ -81,14 +89,25 @@ class Run:
         return next(iter(sorted(self.folder.glob("*.log"))), self.folder)
 
     def key(self, name: str) -> str | None:
-        """The value of a setting, or of quant, bits, model, task or data, as text; None without it."""
+        """The value of a setting, or of one of `OWN_KEYS`, as text; None without it."""
         if name in OWN_KEYS:
             value = getattr(self, name)
             return None if value is None else str(value)
         return self.settings.get(name)
 
 
-OWN_KEYS = ("quant", "bits", "model", "task", "data")
+def quantizer_name(quant: str, bits: int | None, network_bits: int | None) -> str:
+    """A quantizer with the bits of the sensor and of the network by their own names.
+
+    >>> quantizer_name("gamma", 2, None), quantizer_name("fat", None, 4), quantizer_name("gamma_fat", 2, 4)
+    ('gamma 2 bit', 'fat network 4 bit', 'gamma_fat 2 bit + network 4 bit')
+    """
+    sensor = "" if bits is None else f"{bits} bit"
+    network = "" if network_bits is None else f"network {network_bits} bit"
+    return " ".join(text for text in (quant, " + ".join(text for text in (sensor, network) if text)) if text)
+
+
+OWN_KEYS = ("quant", "bits", "network_bits", "model", "task", "data")
 
 
 def folders(path: Path) -> Iterator[Path]:
@@ -114,6 +133,7 @@ def read_run(folder: Path) -> Run:
     except (OSError, ValueError, yaml.YAMLError):
         config = {}
     choices = config.get("choices") or {}
+    bits, network_bits = bits_of(config)
     task, data, quant, model = (str(choices.get(group) or "?") for group in ("task", "data", "quant", "model"))
     run = Run(
         folder=folder,
@@ -124,7 +144,8 @@ def read_run(folder: Path) -> Run:
         quant=quant,
         model=model,
         dataset=data,
-        bits=config.get("bits") if quant != "none" else None,
+        bits=bits,
+        network_bits=network_bits,
         seed=config.get("seed", -1),
         fold=config.get("fold", -1),
         settings=settings(config),
@@ -148,7 +169,9 @@ def _finished(run: Run) -> Run:
             status="finished",
             reason="",
             dataset=result["dataset"],
-            bits=result["bits"],
+            # Up to schema 2, `bits` was the network's where only that was quantized: the configuration knows.
+            bits=run.bits if run.settings else result["bits"],
+            network_bits=run.network_bits if run.settings else result.get("network_bits"),
             seed=int(result["seed"]),
             fold=int(result["fold"]),
             num_folds=int(result["num_folds"]),
@@ -191,20 +214,16 @@ def settings(config: Mapping[str, Any]) -> dict[str, str]:
     """The dotted keys that decide a run's numbers, but for bits, seed and fold, with their values as text."""
     flat: dict[str, str] = {}
 
-    def walk(path: str, node: Any, dropped: set[str]) -> None:
+    def walk(path: str, node: Any) -> None:
         if isinstance(node, Mapping):
             for key, value in node.items():
-                if key not in dropped:
-                    walk(f"{path}.{key}", value, dropped)
+                walk(f"{path}.{key}" if path else str(key), value)
         else:
             flat[path] = node if isinstance(node, str) else json.dumps(node, default=str)
 
-    for group in runs.GROUPS:
-        if config.get(group) is not None:
-            walk(group, config[group], runs.NOT_SCIENCE.get(group, set()))
-    flat.pop("quant.sensor.bits", None)  # the row says it
-    if config.get("init_from"):
-        flat["init_from"] = Path(str(config["init_from"])).name
+    walk("", decisive(config))
+    for key in ("quant.sensor.bits", "quant.network.bits"):
+        flat.pop(key, None)  # the row says it
     return flat
 
 

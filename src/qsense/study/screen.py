@@ -102,7 +102,7 @@ def sections(summary: Summary) -> dict[str, list[str]]:
 
 
 def _unfinished(run: Run) -> str:
-    where = f"{run.quant} {run.bits} bit, {run.dataset}, seed {run.seed}, fold {run.fold}"
+    where = f"{run.quantizer}, {run.dataset}, seed {run.seed}, fold {run.fold}"
     return f"{run.status}: {where}{': ' * bool(run.reason)}{run.reason}\n  {run.log}"
 
 

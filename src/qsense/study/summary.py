@@ -245,7 +245,7 @@ def _averaged(kept: Sequence[Run], rows: Mapping[Path, Row], alike: Mapping[Path
             settings[rows[run.folder], run.dataset].add(alike[run.folder])
     texts = set()
     for several in settings.values():
-        for name in ("quant", "bits", "task", "model"):
+        for name in ("quant", "bits", "network_bits", "task", "model"):
             values = {str(getattr(row, name)) for row in several}
             if len(values) > 1:
                 texts.add(f"{name} ({some(sorted(values))})")

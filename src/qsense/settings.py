@@ -1,0 +1,113 @@
+"""Which part of a run's configuration decides its numbers: for its identity, and for what a report tells runs apart by.
+
+Open it when a new key of the configuration does, or does not, move results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+# The parts of a configuration that decide a run's numbers.
+GROUPS = ("quant", "data", "model", "task", "trainer")
+# Where a run happens and what it shows, not what it computes: changing these gives the same run.
+NOT_DECISIVE = {
+    "trainer": {"_target_", "accelerator", "devices", "num_nodes", "strategy", "num_sanity_val_steps", "profiler",
+                "log_every_n_steps", "enable_progress_bar", "enable_model_summary", "enable_checkpointing"},
+    "data": {"cache", "num_workers", "root", "download", "url", "sha256"},
+    "callback": {"checkpoint", "trajectory", "figures", "adc", "progress", "cost", "network_figures",
+                 "detection_figures"},
+}  # fmt: skip
+
+
+def decisive(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a resolved configuration that decides a run's numbers, but for seed and fold.
+
+    Parts are named by `part_name`, not by where their code lies. The root's `bits` is left out because it acts through
+    the quantizer alone: `quant=none` is one run at any number of bits. Batch sizes are per process, and what moves the
+    numbers is the batch of one optimiser step: `data.batch_size` counts over all processes.
+    """
+    kept = {
+        group: _named(config[group], NOT_DECISIVE.get(group, set()))
+        for group in GROUPS
+        if config.get(group) is not None
+    }
+    data, model = kept.get("data", {}), kept.get("model", {})
+    if isinstance(data.get("batch_size"), int):
+        data["batch_size"] *= processes(config)
+    # Where weights start from counts by name, as it is the file or run that matters and not its folder.
+    if model.get("weights"):
+        model["weights"] = Path(str(model["weights"])).name
+    if config.get("init_from"):
+        kept["init_from"] = Path(str(config["init_from"])).name
+    callbacks = config.get("callback") or {}
+    others = {name: _named(callbacks[name], set()) for name in callbacks if name not in NOT_DECISIVE["callback"]}
+    if others:  # one that stops early or averages weights makes another experiment
+        kept["callback"] = others
+    return kept
+
+
+def processes(config: Mapping[str, Any]) -> int:
+    """Over how many processes a step's batch is spread: devices × nodes.
+
+    A run records it as `processes`, since only its own machine knows what `devices=auto` meant there.
+
+    >>> processes({"trainer": {"devices": 2, "num_nodes": 3}}), processes({"trainer": {"devices": [0, 5]}})
+    (6, 2)
+    >>> processes({"trainer": {"devices": "auto"}, "processes": 4}), processes({})
+    (4, 1)
+    """
+    if "processes" in config:
+        return int(config["processes"])
+    trainer = config.get("trainer") or {}
+    return (count_devices(trainer.get("devices")) or 1) * int(trainer.get("num_nodes") or 1)
+
+
+def count_devices(devices: Any) -> int | None:
+    """How many devices Lightning's `devices` names; None where that depends on the machine ("auto", -1).
+
+    >>> [count_devices(devices) for devices in (2, "3", [0, 1], "0,1", "3,", "auto", -1, None)]
+    [2, 3, 2, 2, 1, None, None, None]
+    """
+    if isinstance(devices, str) and "," in devices:
+        devices = [index for index in devices.split(",") if index.strip()]
+    if isinstance(devices, list | tuple):
+        return len(devices)
+    text = str(devices)
+    return int(text) if text.isdigit() else None
+
+
+def bits_of(config: Mapping[str, Any]) -> tuple[int | None, int | None]:
+    """Bits of the sensor and of the network, by the quantizers' own settings; None where one is not quantized.
+
+    >>> bits_of({"bits": 4, "quant": {"sensor": {"bits": 3}, "network": None}})
+    (3, None)
+    """
+    quant = config.get("quant") or {}
+    parts = (quant.get("sensor"), quant.get("network"))
+    sensor, network = (None if part is None or isinstance(part, str) else part.get("bits") for part in parts)
+    return sensor, network
+
+
+def part_name(target: str) -> str:
+    """A part's stable name: its class's for qsense's own, wherever that lies; for anybody else's the full path.
+
+    >>> part_name("qsense.quant.sensor.gamma.Gamma"), part_name("mine.adc.Gamma")
+    ('Gamma', 'mine.adc.Gamma')
+    """
+    return target.rpartition(".")[2] if target.startswith("qsense.") else target
+
+
+def _named(node: Any, dropped: set[str]) -> Any:
+    """Without the dropped keys, parts by their stable names, and 1.0 as 1: one number, whoever spells it."""
+    if isinstance(node, Mapping):
+        kept = {key: _named(value, dropped) for key, value in node.items() if key not in dropped}
+        if isinstance(kept.get("_target_"), str):
+            kept["_target_"] = part_name(kept["_target_"])
+        return kept
+    if isinstance(node, list | tuple):
+        return [_named(value, dropped) for value in node]
+    if isinstance(node, float) and node.is_integer():
+        return int(node)
+    return node
