@@ -46,8 +46,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from qsense.models.resnet_cifar import ResNetCIFAR
-from qsense.quant.network.base import NetworkQuantizer
 from qsense.quant.network.freeze import freeze
+from qsense.quant.network.quantizer import NetworkQuantizer
 
 FAT = partial(NetworkQuantizer, transform="fat")
 

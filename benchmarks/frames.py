@@ -27,14 +27,14 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from qsense.data.detection import FramePart
-from qsense.data.frames import Frame, FrameDataset, Part
-from qsense.data.plane_cache import Codes, convert, stamp
-from qsense.data.raw_files import CameraConversion, read_mosaic
+from qsense.data.frames.dataset import Frame, FrameDataset, Part
+from qsense.data.frames.module import FramePart
+from qsense.data.frames.plane_cache import Codes, convert, stamp
+from qsense.data.frames.raw_files import CameraConversion, read_mosaic
 from qsense.signal import Signal
 
 SIZE = (4012, 6034)
-DNG = Path(__file__).parents[1] / "tests" / "data" / "dng.py"
+DNG = Path(__file__).parents[1] / "tests" / "data" / "frames" / "dng.py"
 
 
 class Files(FrameDataset):

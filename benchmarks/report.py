@@ -19,7 +19,7 @@ import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from qsense.config import config_folder
+from qsense.experiment.schema import config_folder
 from qsense.study.index import INDEX
 from qsense.study.page import study_page
 from qsense.study.summary import summarise, table

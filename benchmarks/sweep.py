@@ -22,8 +22,8 @@ from pathlib import Path
 from hydra.core.global_hydra import GlobalHydra
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from qsense.folds import plan
-from qsense.standing import seconds_left, standing
+from qsense.commands.folds import plan
+from qsense.runs.status import seconds_left, standing
 
 TOP = Path(__file__).parents[1]
 SMALL = ["data.dataset.subjects=4", "data.dataset.minutes=4", "model.filters=8", "model.hidden=16", "fold=0"]

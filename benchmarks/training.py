@@ -27,9 +27,9 @@ from hydra.utils import instantiate
 from lightning import LightningDataModule
 from omegaconf import DictConfig, open_dict, read_write
 
-from qsense.build import build
-from qsense.callbacks.reseed import Reseed
-from qsense.config import config_folder
+from qsense.experiment.build import build
+from qsense.experiment.schema import config_folder
+from qsense.experiment.seeding import Reseed
 from qsense.tasks.base import Task
 
 Seconds = tuple[float, float]

@@ -15,7 +15,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict
 
-from qsense.config import config_folder
+from qsense.experiment.schema import config_folder
 
 # One thread: results do not depend on the machine's cores, and parallel tests do not fight for them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

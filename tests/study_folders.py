@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from qsense.config import config_folder
+from qsense.experiment.schema import config_folder
 from qsense.metrics.sensing import SensingModel
 
 FOLDS = 4

@@ -1,4 +1,4 @@
-"""Imports run one way: signal ← quant, data, models, metrics ← tasks, plots ← callbacks ← entry points."""
+"""Imports run one way, from each tier of rooms to those before it."""
 
 from __future__ import annotations
 
@@ -8,70 +8,53 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "qsense"
-LEAVES = {"quant", "data", "models", "metrics"}
-ALLOWED = {
-    "signal": set(),
-    "static": set(),
-    "seeding": set(),
-    "runs": set(),
-    "settings": set(),
-    "claims": set(),
-    "loggers": set(),
-    "__init__": set(),
-    **{leaf: {"signal"} for leaf in LEAVES},
-    "tasks": {"signal", *LEAVES},
-    "plots": {"signal", *LEAVES},
-    "callbacks": {"signal", "runs", "seeding", "loggers", "tasks", "plots", *LEAVES},
-}
-ENTRY_POINTS = {"config", "checks", "cli", "build", "rebuild", "train", "evaluate", "freeze", "report", "study"}
-ENTRY_POINTS |= {"scenes", "visibility", "sweep_files", "sweep", "folds", "sync", "standing", "plans", "preflight"}
-ENTRY_POINTS |= {"chip", "export", "audit"}
+TIERS = (
+    {"signal", "runs"},
+    {"quant", "data", "models", "metrics"},
+    {"tasks", "plots"},
+    {"callbacks"},
+    {"experiment"},
+    {"study", "chip"},
+    {"train"},
+    {"commands", "__init__", "__main__"},
+)
 ONLY_IN = {
-    "hydra": {"config", "checks", "cli", "train", "build", "rebuild", "scenes", "folds"},
-    "omegaconf": {"config", "checks", "cli", "train", "build", "rebuild", "folds", "audit"},
-    "wandb": {"loggers"},
+    "hydra": {"experiment", "train", "commands"},
+    "omegaconf": {"experiment", "train", "commands"},
+    "wandb": {"runs"},
 }
 
 
-def imports(file: Path) -> set[str]:
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    relative = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level]
-    assert not relative, f"{file}: a relative import hides where it leads"
-    found = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-    return found | {
-        f"{node.module}.{alias.name}"
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and node.module
-        for alias in node.names
-    }
+def imports(text: str) -> set[str]:
+    """Whole names of all that a module imports, wherever in it."""
+    nodes = list(ast.walk(ast.parse(text)))
+    assert not any(node.level for node in nodes if isinstance(node, ast.ImportFrom)), (
+        "relative imports hide where they lead"
+    )
+    plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    return plain | {f"{node.module}.{a.name}" for node in nodes if isinstance(node, ast.ImportFrom) for a in node.names}
 
 
-def room(file: Path) -> str:
-    return file.relative_to(SOURCE).with_suffix("").parts[0]
-
-
-def violations(here: str, names: set[str]) -> list[str]:
-    """Which of a module's imports break the rule; a room that the rule does not know may not import any other."""
-    found = []
-    for name in names:
-        top, *rest = name.split(".")
-        if top == "qsense" and rest and here not in ENTRY_POINTS and rest[0] not in {here, *ALLOWED.get(here, set())}:
-            found.append(f"{here} must not import {name}")
-        if top in ONLY_IN and here not in ONLY_IN[top]:
-            found.append(f"{top} stays out of {here}")
-    return found
+def violations(room: str, names: set[str]) -> list[str]:
+    """Which of a module's imports break the rule; every room stands in a tier."""
+    (tier,) = (number for number, rooms in enumerate(TIERS) if room in rooms)
+    allowed = {room}.union(*TIERS[:tier])
+    rooms = {name: name.split(".")[1] for name in names if name.startswith("qsense.")}
+    wrong = [name for name, other in rooms.items() if other not in allowed and other in set().union(*TIERS)]
+    return wrong + [name for name in names if room not in ONLY_IN.get(name.partition(".")[0], {room})]
 
 
 @pytest.mark.parametrize("file", sorted(SOURCE.rglob("*.py")), ids=lambda f: str(f.relative_to(SOURCE)))
 def test_imports_run_one_way(file: Path) -> None:
-    assert violations(room(file), imports(file)) == []
+    room = file.relative_to(SOURCE).with_suffix("").parts[0]
+    assert violations(room, imports(file.read_text(encoding="utf-8"))) == []
 
 
-def test_the_rule_sees_violations(tmp_path: Path) -> None:
-    file = tmp_path / "bad.py"
-    file.write_text("from qsense.tasks.har import HARTask\nimport hydra.utils\nfrom qsense import plots\n")
-    assert len(violations("data", imports(file))) == 3
-    assert len(violations("a_new_room", imports(file))) == 3
-    file.write_text("from . import har\n")
-    with pytest.raises(AssertionError, match="relative"):
-        imports(file)
+def test_the_rule_sees_violations() -> None:
+    bad = imports("from qsense.tasks.har import HARTask\nimport hydra.utils\nfrom qsense import plots\nimport wandb\n")
+    assert len(violations("data", bad)) == 4
+    assert violations("commands", bad) == ["wandb"]
+    with pytest.raises(AssertionError, match="relative import"):
+        imports("from . import har\n")
+    with pytest.raises(ValueError, match="unpack"):
+        violations("a_room_in_no_tier", bad)

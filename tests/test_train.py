@@ -21,8 +21,10 @@ import yaml
 from omegaconf import DictConfig
 from PIL import Image
 
-from qsense.checks import check
-from qsense.config import ConfigError, config_folder, run_id
+from qsense.experiment.checks import check
+from qsense.experiment.errors import ConfigError
+from qsense.experiment.identity import run_id
+from qsense.experiment.schema import config_folder
 from qsense.train import train
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ def metrics(run: Path) -> dict[str, Any]:
 @pytest.fixture
 def fake_pascal_raw(tmp_path: Path) -> Path:
     """Two photographs of noise, of the camera's own size, in PASCAL RAW's layout: one to train on, one to test."""
-    write_dng = runpy.run_path(str(Path(__file__).parent / "data" / "dng.py"))["write_dng"]
+    write_dng = runpy.run_path(str(Path(__file__).parent / "data" / "frames" / "dng.py"))["write_dng"]
     folder = tmp_path / "pascal_raw"
     for part in ("original/raw", "annotations", "trainval"):
         (folder / part).mkdir(parents=True)
@@ -190,19 +192,19 @@ def test_without_axes_a_sweep_takes_the_data_sets_folds_and_three_seeds(command:
 def test_evaluate_reproduces_exactly_and_says_when_it_cannot(command: Command, tmp_path: Path) -> None:
     assert command("qsense.train", *BRIEF, "bits=2").code == 0
     run = only_run(tmp_path)
-    done = command("qsense.evaluate", str(run))
+    done = command("qsense", "evaluate", str(run))
     assert done.code == 0, done.err
     assert "reproduced exactly" in done.out
     result = metrics(run)
     result["metrics"]["f1_sample"] += 1e-9
     (run / "metrics.json").write_text(json.dumps(result))
-    done = command("qsense.evaluate", str(run))
+    done = command("qsense", "evaluate", str(run))
     assert done.code == 1
     assert "not reproduced exactly" in done.err
 
 
 def test_evaluate_names_what_is_missing(command: Command, tmp_path: Path) -> None:
-    done = command("qsense.evaluate", str(tmp_path))
+    done = command("qsense", "evaluate", str(tmp_path))
     assert done.code == 1
     assert "holds no metrics.json" in done.err
     assert not done.heavy
@@ -296,7 +298,7 @@ def test_a_frozen_run_gives_the_same_results(command: Command, tmp_path: Path) -
     options = ["task=classification", "quant=fat", "bits=3", "trainer=smoke", "logger=none", "callback={}"]
     assert command("qsense.train", *options).code == 0
     run = only_run(tmp_path)
-    done = command("qsense.freeze", str(run))
+    done = command("qsense", "freeze", str(run))
     assert done.code == 0, done.err
     assert "identical results" in done.out
     state = torch.load(run / "frozen.pt", weights_only=True)
@@ -306,7 +308,7 @@ def test_a_frozen_run_gives_the_same_results(command: Command, tmp_path: Path) -
 
 def test_nothing_to_freeze_is_said(command: Command, tmp_path: Path) -> None:
     assert command("qsense.train", "trainer=smoke", "logger=none", "callback={}", *SMALL[3:5]).code == 0
-    done = command("qsense.freeze", str(only_run(tmp_path)))
+    done = command("qsense", "freeze", str(only_run(tmp_path)))
     assert done.code == 1
     assert "is not quantized" in done.err
 

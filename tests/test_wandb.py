@@ -231,7 +231,7 @@ def test_what_was_logged_offline_is_uploaded_later_once(start: Start, server: Se
     train = ["python", "-m", "qsense.train", *SMALL, "logger=wandb", "callback.figures=null"]
     done(start(*train, "quant=gamma", "bits=2", WANDB_MODE="offline"))
     assert server.runs == {}
-    sync = ["python", "-m", "qsense.sync"]
+    sync = ["python", "-m", "qsense", "sync"]
     assert "to upload: runs/synthetic_imu-gamma-2bit" in done(start(*sync, "--dry-run"))
     assert server.runs == {}
     assert "1 uploaded, 0 uploaded before, 0 still running" in done(start(*sync))

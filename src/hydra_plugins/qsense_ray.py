@@ -16,7 +16,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from qsense.config import ConfigError
+from qsense.experiment.errors import ConfigError
 
 log = logging.getLogger(__name__)
 

@@ -17,23 +17,14 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import DictConfig, open_dict, read_write
 
-from qsense import runs
-from qsense.checks import check, check_one_process
-from qsense.config import ConfigError, namer
-from qsense.plans import announced
-from qsense.preflight import preflight
-from qsense.standing import (
-    FAILED,
-    FINISHED,
-    KILLED,
-    RUNNING,
-    TO_DO,
-    duration,
-    failures,
-    overview,
-    seconds_left,
-    standing,
-)
+from qsense.experiment.checks import check, check_one_process
+from qsense.experiment.errors import ConfigError
+from qsense.experiment.identity import namer
+from qsense.experiment.preflight import preflight
+from qsense.runs import folder as run_folder
+from qsense.runs.announcements import announced
+from qsense.runs.status import FAILED, FINISHED, KILLED, RUNNING, TO_DO, failures, overview, seconds_left, standing
+from qsense.runs.words import duration
 
 log = logging.getLogger(__name__)
 Job = tuple[str, ...]
@@ -62,7 +53,7 @@ class ResumableSweeper(BasicSweeper):
                 without a result (after all others ran).
         """
         folders = self.plan(arguments)
-        waiting = {job: folder for job, folder in folders.items() if not runs.finished(folder)}
+        waiting = {job: folder for job, folder in folders.items() if not run_folder.finished(folder)}
         self.tell(folders)
         if self.dry_run:
             return []
@@ -192,9 +183,9 @@ def conclude(folders: dict[Job, Path], returns: Iterable[JobReturn], stopped: st
         returns: what the launcher gave back.
         stopped: why it gave up, if it did.
     """
-    from qsense.report import print_report, summarise
+    from qsense.commands.report import print_report, summarise
 
-    begun = [folder for folder in folders.values() if (folder / runs.CONFIG).is_file()]
+    begun = [folder for folder in folders.values() if (folder / run_folder.CONFIG).is_file()]
     if begun:
         print_report(summarise(begun))
     said = {frozenset(each.overrides or ()): _error(each) for each in returns if each.status != JobStatus.COMPLETED}

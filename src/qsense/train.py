@@ -19,14 +19,17 @@ from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from qsense import cli, runs
-from qsense.checks import check
-from qsense.claims import ClaimedError, claim
-from qsense.config import ConfigError, choices, config_folder, count_processes, data_fingerprint, run_id
-from qsense.data.recordings import DataError
-from qsense.preflight import preflight
-from qsense.settings import bits_of
-from qsense.standing import standing
+from qsense.data.errors import DataError
+from qsense.experiment import errors
+from qsense.experiment.checks import check
+from qsense.experiment.errors import ConfigError
+from qsense.experiment.identity import choices, count_processes, data_fingerprint, run_id
+from qsense.experiment.preflight import preflight
+from qsense.experiment.schema import config_folder
+from qsense.runs import folder as run_folder
+from qsense.runs.lock import ClaimedError, claim
+from qsense.runs.settings import bits_of
+from qsense.runs.status import standing
 
 if TYPE_CHECKING:
     from lightning import Trainer
@@ -48,24 +51,24 @@ def train(config: DictConfig) -> float:
     first = os.environ.get("LOCAL_RANK", "0") == "0"
     try:
         check(config)
-        if runs.finished(folder):
+        if run_folder.finished(folder):
             log.info("already finished: %s (delete the folder to train it again)", folder)
-            return headline(runs.result(folder))
+            return headline(run_folder.result(folder))
         if config.run.dry_run:
-            runs.discard(folder)
+            run_folder.discard(folder)
             log.info("%s: %s", standing(folder).state, folder)
             return math.nan
         if config.run.preflight and hydra_config.mode == RunMode.RUN and first:
             preflight(hydra_config.overrides.task, hydra_config)
     except ConfigError:
-        runs.discard(folder)
+        run_folder.discard(folder)
         raise
     if not first:
         return headline(fit_and_test(config, hydra_config, folder))
     try:
         with claim(folder) as still_ours:
-            if runs.finished(folder):  # by another process, between the look above and the claim
-                return headline(runs.result(folder))
+            if run_folder.finished(folder):  # by another process, between the look above and the claim
+                return headline(run_folder.result(folder))
             return record(config, hydra_config, folder, still_ours)
     except ClaimedError:
         log.warning("%s is being trained by another process: left to it", folder)
@@ -75,22 +78,22 @@ def train(config: DictConfig) -> float:
 def record(config: DictConfig, hydra_config: Any, folder: Path, still_ours: Callable[[], bool]) -> float:
     """Train one run and record how it ended: finished, failed or interrupted, unless another process took it over."""
     overrides = list(hydra_config.overrides.task)
-    runs.start(folder, OmegaConf.to_yaml(resolved(config, hydra_config)), overrides, data_fingerprint(config))
+    run_folder.start(folder, OmegaConf.to_yaml(resolved(config, hydra_config)), overrides, data_fingerprint(config))
     try:
         result = fit_and_test(config, hydra_config, folder)
     except (DataError, FileNotFoundError) as error:
-        runs.fail(folder)
+        run_folder.fail(folder)
         raise ConfigError(str(error)) from error
     except Exception:
-        runs.fail(folder)
+        run_folder.fail(folder)
         raise
     except (KeyboardInterrupt, SystemExit) as stop:
         if still_ours():
-            runs.interrupt(folder)
+            run_folder.interrupt(folder)
         log.warning("interrupted: the same command resumes %s", folder)
         # Lightning answers SIGTERM with an exit that looks like success, and a batch system would believe it.
         raise SystemExit(getattr(stop, "code", None) or 128 + signal.SIGTERM) from stop
-    runs.finish(folder, result)
+    run_folder.finish(folder, result)
     log.info("%s %.4f · %s", result["monitor"], headline(result), folder)
     return headline(result)
 
@@ -99,9 +102,9 @@ def fit_and_test(config: DictConfig, hydra_config: Any, folder: Path) -> dict[st
     """Train and test with whatever trainer, callbacks and loggers were configured; resume where a checkpoint stands."""
     from lightning.pytorch.callbacks import ProgressBar
 
-    from qsense.build import build
-    from qsense.callbacks.reseed import Reseed
-    from qsense.loggers import close, log_result
+    from qsense.experiment.build import build
+    from qsense.experiment.seeding import Reseed
+    from qsense.runs.loggers import close, log_result
 
     data, task = build(config)
     data.prepare_data()  # now, so that unusable data is answered before loggers and trainer start
@@ -120,13 +123,13 @@ def fit_and_test(config: DictConfig, hydra_config: Any, folder: Path) -> dict[st
         parameters = OmegaConf.to_container(resolved(config, hydra_config))
         assert isinstance(parameters, dict)
         for logger in loggers:
-            logger.log_hyperparams({**parameters, "git_revision": runs.git_revision()})
-        checkpoint = runs.sound_checkpoint(folder)
+            logger.log_hyperparams({**parameters, "git_revision": run_folder.git_revision()})
+        checkpoint = run_folder.sound_checkpoint(folder)
         if checkpoint:
             log.info("resuming from %s", checkpoint)
         trainer.fit(task, datamodule=data, ckpt_path=checkpoint, weights_only=True)
-        if not runs.checkpoint(folder):  # nothing was trained, or there is no checkpoint callback
-            trainer.save_checkpoint(folder / runs.CHECKPOINT)
+        if not run_folder.checkpoint(folder):  # nothing was trained, or there is no checkpoint callback
+            trainer.save_checkpoint(folder / run_folder.CHECKPOINT)
         trainer.test(task, datamodule=data, verbose=False)
         result = result_of(config, hydra_config, task, data, trainer)
         log_result(loggers, result)
@@ -145,7 +148,7 @@ def result_of(
 
     sensor_bits, network_bits = bits_of(config)
     return {
-        "schema": runs.SCHEMA,
+        "schema": run_folder.SCHEMA,
         "run": run_id(config),
         **choices(hydra_config),
         "dataset": data.dataset.name,
@@ -191,7 +194,7 @@ application = hydra.main(version_base="1.3", config_path=str(config_folder()), c
 
 def main() -> None:
     """The command line."""
-    cli.run(application)
+    errors.run(application)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ import torch
 from torch import nn
 
 from qsense.callbacks.figures import curve_of, grid_of
-from qsense.callbacks.reseed import Reseed
 from qsense.callbacks.trajectory import Trajectory
+from qsense.experiment.seeding import Reseed
 from qsense.quant.sensor.base import SensorQuantizer
 from qsense.quant.sensor.gamma import Gamma
 from qsense.quant.sensor.identity import Identity

@@ -14,13 +14,13 @@ from rich.console import Console
 from torch import nn
 
 from qsense.callbacks.cost import MOST_ROWS, CostTable, as_table, cost_of
-from qsense.data.har import HARDataModule
-from qsense.data.images import ImageDataModule
-from qsense.data.synthetic_imu import SyntheticIMU
+from qsense.data.images.module import ImageDataModule
+from qsense.data.series.module import HARDataModule
+from qsense.data.series.synthetic_imu import SyntheticIMU
 from qsense.metrics.cost import Cost, LayerCost
 from qsense.models.deepconvlstm import DeepConvLSTM
 from qsense.models.resnet_cifar import ResNetCIFAR
-from qsense.quant.network.base import NetworkQuantizer
+from qsense.quant.network.quantizer import NetworkQuantizer
 from qsense.quant.sensor.base import SensorQuantizer
 from qsense.quant.sensor.gamma import Gamma
 from qsense.quant.sensor.identity import Identity
@@ -78,7 +78,7 @@ def test_the_first_layer_multiplies_the_sensors_codes(activities: HARDataModule)
 @pytest.fixture
 def digits() -> ImageDataModule:
     pytest.importorskip("sklearn")
-    from qsense.data.digits import Digits
+    from qsense.data.images.digits import Digits
 
     data = ImageDataModule(Digits(), batch_size=16)
     data.setup("fit")

@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from qsense.callbacks import detection_figures
 from qsense.callbacks.detection_figures import DetectionFigures, chosen, light_of, sample_of, through, title_of
 from qsense.callbacks.network_figures import NetworkFigures
-from qsense.data.detection import DetectionDataModule
-from qsense.data.frames import Frame, Part
-from qsense.data.synthetic_raw import SyntheticRaw
+from qsense.data.frames.dataset import Frame, Part
+from qsense.data.frames.module import DetectionDataModule
+from qsense.data.frames.synthetic_raw import SyntheticRaw
 from qsense.quant.sensor.base import SensorQuantizer
 from qsense.quant.sensor.gamma import Gamma
 from qsense.quant.sensor.gamma_per_condition import GammaPerCondition

@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from qsense.callbacks.network_figures import NetworkFigures, accuracy, chosen
-from qsense.data.images import ImageDataModule
+from qsense.data.images.module import ImageDataModule
 from qsense.models.resnet_cifar import ResNetCIFAR
-from qsense.quant.network.base import NetworkQuantizer
 from qsense.quant.network.inspection import views
+from qsense.quant.network.quantizer import NetworkQuantizer
 from qsense.quant.sensor.identity import Identity
 from qsense.tasks.classification import ClassificationTask
 
@@ -24,7 +24,7 @@ FAT = partial(NetworkQuantizer, transform="fat")
 @pytest.fixture(scope="module")
 def digits() -> ImageDataModule:
     pytest.importorskip("sklearn")
-    from qsense.data.digits import Digits
+    from qsense.data.images.digits import Digits
 
     data = ImageDataModule(Digits(), batch_size=16)
     data.setup("fit")

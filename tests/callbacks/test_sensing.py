@@ -12,11 +12,11 @@ import yaml
 
 from qsense.callbacks.cost import CostTable
 from qsense.callbacks.sensing import as_lines, sensing_of
-from qsense.config import config_folder
-from qsense.data.detection import DetectionDataModule
-from qsense.data.har import HARDataModule
-from qsense.data.synthetic_imu import SyntheticIMU
-from qsense.data.synthetic_raw import SyntheticRaw
+from qsense.data.frames.module import DetectionDataModule
+from qsense.data.frames.synthetic_raw import SyntheticRaw
+from qsense.data.series.module import HARDataModule
+from qsense.data.series.synthetic_imu import SyntheticIMU
+from qsense.experiment.schema import config_folder
 from qsense.metrics.sensing import SensingModel
 from qsense.models.deepconvlstm import DeepConvLSTM
 from qsense.quant.sensor.base import SensorQuantizer

@@ -12,7 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.chip.converters import ACCELEROMETER, BY_CONDITION, RAW, STATISTICS, Half, converters
-from tests.quant.test_sensor_contract import CODED, CODES, build
+from tests.quant.sensor.test_contract import CODED, CODES, build
 
 from qsense.chip.converter import Converter, convert
 from qsense.chip.findings import findings

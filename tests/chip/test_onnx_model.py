@@ -17,8 +17,8 @@ from qsense.chip.converter import convert
 from qsense.chip.onnx_model import Comparators
 from qsense.models.deepconvlstm import DeepConvLSTM
 from qsense.models.detector import Detector, Sizes
-from qsense.quant.network.base import NetworkQuantizer
 from qsense.quant.network.freeze import freeze
+from qsense.quant.network.quantizer import NetworkQuantizer
 from qsense.quant.sensor.gamma import Gamma
 from qsense.quant.sensor.gamma_per_condition import GammaPerCondition
 from qsense.quant.sensor.identity import Identity

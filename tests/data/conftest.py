@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from qsense.data.recordings import ActivityDataset, Recording
+from qsense.data.series.dataset import ActivityDataset, Recording
 
 Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
@@ -179,5 +179,5 @@ def bundle_writer() -> Callable[..., Path]:
 @pytest.fixture
 def write_dng() -> Callable[..., Path]:
     """See `dng.py`: a module beside this one, which is no package."""
-    writer: Callable[..., Path] = runpy.run_path(str(Path(__file__).with_name("dng.py")))["write_dng"]
+    writer: Callable[..., Path] = runpy.run_path(str(Path(__file__).parent / "frames" / "dng.py"))["write_dng"]
     return writer

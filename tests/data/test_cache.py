@@ -19,8 +19,8 @@ import pytest
 
 from qsense.data import cache
 from qsense.data.cache import cached, file_digest, fingerprint
-from qsense.data.csv_har import CSVActivityDataset
-from qsense.data.recordings import DataError
+from qsense.data.errors import DataError
+from qsense.data.series.csv_har import CSVActivityDataset
 
 
 class Builder:

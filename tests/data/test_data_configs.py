@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 import yaml
 
-from qsense.data.csv_har import CSVActivityDataset
-from qsense.data.hangtime import HangTime
-from qsense.data.recordings import ActivityDataset, DataMissingError
-from qsense.data.rwhar import RWHAR
-from qsense.data.sbhar import SBHAR
-from qsense.data.wear import WEAR
-from qsense.data.wetlab import Wetlab
+from qsense.data.errors import DataMissingError
+from qsense.data.series.csv_har import CSVActivityDataset
+from qsense.data.series.dataset import ActivityDataset
+from qsense.data.series.hangtime import HangTime
+from qsense.data.series.rwhar import RWHAR
+from qsense.data.series.sbhar import SBHAR
+from qsense.data.series.wear import WEAR
+from qsense.data.series.wetlab import Wetlab
 
 FOLDER = Path(__file__).parents[2] / "conf" / "data"
 FILES = sorted(file for file in FOLDER.glob("*.yaml") if "HARDataModule" in file.read_text())

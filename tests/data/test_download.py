@@ -14,7 +14,7 @@ import pytest
 
 from qsense.data import download as module
 from qsense.data.download import download, extract
-from qsense.data.recordings import DataError, DataMissingError
+from qsense.data.errors import DataError, DataMissingError
 
 CONTENT = bytes(range(256)) * 40
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

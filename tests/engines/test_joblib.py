@@ -23,11 +23,11 @@ from tests.engines.sweeps import (
     worker_of,
 )
 
-from qsense.config import config_folder
+from qsense.experiment.schema import config_folder
 
 THREADS = """
 import hydra
-import qsense.config
+import qsense.experiment.identity
 from pathlib import Path
 
 @hydra.main(version_base="1.3", config_path={folder!r}, config_name="train")

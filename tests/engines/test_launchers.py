@@ -9,8 +9,8 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.qsense_ray import RayClusterLauncher
-from qsense.checks import check_one_process
-from qsense.config import ConfigError
+from qsense.experiment.checks import check_one_process
+from qsense.experiment.errors import ConfigError
 
 if TYPE_CHECKING:
     from tests.conftest import Command

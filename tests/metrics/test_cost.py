@@ -15,7 +15,7 @@ from torchvision import models
 from qsense.metrics.cost import FULL, Cost, Count, LayerBits, count, price
 from qsense.models.deepconvlstm import DeepConvLSTM
 from qsense.models.resnet_cifar import ResNetCIFAR
-from qsense.quant.network.base import NetworkQuantizer
+from qsense.quant.network.quantizer import NetworkQuantizer
 
 FAT = partial(NetworkQuantizer, transform="fat")
 

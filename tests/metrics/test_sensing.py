@@ -10,8 +10,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qsense.config import config_folder
-from qsense.data.wear import WEAR
+from qsense.data.series.wear import WEAR
+from qsense.experiment.schema import config_folder
 from qsense.metrics.sensing import SensingModel, conversion_energy, data_rate, flash_energy
 
 CONSTANTS: dict[str, Any] = yaml.safe_load((config_folder() / "sensing" / "ble.yaml").read_text())

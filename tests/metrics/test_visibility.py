@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from qsense.data.synthetic_raw import SyntheticRaw
+from qsense.data.frames.synthetic_raw import SyntheticRaw
 from qsense.metrics.visibility import detectability, visible_share
 
 

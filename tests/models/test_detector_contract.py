@@ -14,8 +14,8 @@ from torch import Tensor
 from torchvision.ops import box_iou
 
 from qsense.models.detector import Detector
-from qsense.quant.network.base import NetworkQuantizer
 from qsense.quant.network.freeze import freeze, load_frozen
+from qsense.quant.network.quantizer import NetworkQuantizer
 
 Make = Callable[..., Detector]
 Scenes = Callable[..., tuple[Tensor, list[dict[str, Tensor]]]]

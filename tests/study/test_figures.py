@@ -10,7 +10,7 @@ import pytest
 import yaml
 from tests.study_folders import by_seed, make_cell, make_run
 
-from qsense.report import main
+from qsense.commands.report import main
 from qsense.study.figures import FIGURES, MOST_DRAWN, draw
 from qsense.study.index import gather
 from qsense.study.run import ReportError

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from tests.study_folders import by_seed, make_cell, make_run, running
 
-from qsense import runs
-from qsense.claims import LONG_SILENCE_S
+from qsense.runs import folder as run_folder
+from qsense.runs.lock import LONG_SILENCE_S
 from qsense.study import index
 from qsense.study.index import INDEX, gather
 from qsense.study.run import ReportError, read_run
@@ -115,7 +115,7 @@ def test_a_folder_that_may_only_be_read(tmp_path: Path, monkeypatch: pytest.Monk
     def refuse(path: Path, text: str) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(runs, "write_atomically", refuse)
+    monkeypatch.setattr(run_folder, "write_atomically", refuse)
     assert len(gather([tmp_path])) == 1
 
 

@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from tests.study_folders import make_run
 
-from qsense.report import main
+from qsense.commands.report import main
 from qsense.study.files import write_report
 from qsense.study.published import Published, differences, figures, protocol
 from qsense.study.run import Run, read_run

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tests.study_folders import make_cell, make_run
 
-from qsense.report import main
+from qsense.commands.report import main
 from qsense.study.run import ReportError
 from qsense.study.significance import bootstrap, compare, holm, lines, wilcoxon
 from qsense.study.summary import summarise

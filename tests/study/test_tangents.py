@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from qsense.data.har import Windows
+from qsense.data.series.module import Windows
 from qsense.quant.sensor.gamma import Gamma
 from qsense.quant.sensor.linear import Linear
 from qsense.signal import Signal

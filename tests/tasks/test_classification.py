@@ -13,10 +13,10 @@ import torch
 from lightning import Trainer, seed_everything
 from torch import Tensor, nn
 
-from qsense.data.digits import Digits
-from qsense.data.images import ImageDataModule, Images
+from qsense.data.images.digits import Digits
+from qsense.data.images.module import ImageDataModule, Images
 from qsense.models.resnet_cifar import ResNetCIFAR
-from qsense.quant.network.base import NetworkQuantizer
+from qsense.quant.network.quantizer import NetworkQuantizer
 from qsense.quant.sensor.base import SensorQuantizer
 from qsense.quant.sensor.gamma import Gamma
 from qsense.quant.sensor.identity import Identity
@@ -232,7 +232,7 @@ def test_the_digits_are_learned_in_seconds() -> None:
     ("depth", "file", "top1"), [(20, "resnet20-12fca82f.th", 0.9164), (56, "resnet56-4bfd9763.th", 0.9272)]
 )
 def test_published_weights_score_on_real_images_what_they_should(depth: int, file: str, top1: float) -> None:
-    from qsense.data.cifar10 import CIFAR10
+    from qsense.data.images.cifar10 import CIFAR10
 
     root = Path(os.environ.get("QSENSE_DATA", "nowhere"))
     if not (root / "cifar10").is_dir() or not (root / "weights" / file).is_file():

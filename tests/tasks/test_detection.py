@@ -12,8 +12,8 @@ from lightning import Trainer
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from qsense.data.frame_batch import FrameBatch
-from qsense.data.frames import Frame
+from qsense.data.frames.batch import FrameBatch
+from qsense.data.frames.dataset import Frame
 from qsense.quant.sensor.base import SensorQuantizer
 from qsense.quant.sensor.gamma import Gamma
 from qsense.quant.sensor.identity import Identity

@@ -8,7 +8,7 @@ import pytest
 from lightning import Trainer
 from omegaconf import DictConfig
 
-from qsense.build import build
+from qsense.experiment.build import build
 
 EIGHT = (
     *("task=detection", "quant=gamma", "bits=8", "quant.sensor.gamma=0.4", "task.lr=1e-3", "task.warmup=20"),

@@ -8,9 +8,9 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from qsense.loggers import log_adc
 from qsense.quant.sensor.base import SensorQuantizer
-from qsense.runs import write_json
+from qsense.runs.folder import write_json
+from qsense.runs.loggers import log_adc
 from qsense.tasks.base import Task
 
 

@@ -20,7 +20,7 @@ from qsense.data.module import ExperimentData
 from qsense.metrics.cost import FULL, Cost, LayerBits, LayerCost, count, price
 from qsense.metrics.sensing import SensingModel
 from qsense.quant.network.layers import layers
-from qsense.runs import write_atomically
+from qsense.runs.folder import write_atomically
 from qsense.tasks.base import Task
 
 MOST_ROWS = 12  # on the screen; more layers than that are shown in groups

@@ -11,9 +11,8 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from matplotlib.figure import Figure
 
-from qsense.data.detection import DetectionDataModule
-from qsense.data.frame_batch import FrameBatch
-from qsense.loggers import log_figure
+from qsense.data.frames.batch import FrameBatch
+from qsense.data.frames.module import DetectionDataModule
 from qsense.plots.predictions import Sight, plot_predictions
 from qsense.plots.scene import plot_scene
 from qsense.plots.style import save
@@ -21,6 +20,7 @@ from qsense.plots.transfer import plot_transfer
 from qsense.quant.sensor.base import SensorQuantizer
 from qsense.quant.sensor.fixed import GAMMAS, fixed_curves
 from qsense.quant.sensor.identity import Identity
+from qsense.runs.loggers import log_figure
 from qsense.tasks.detection import DetectionTask
 
 log = logging.getLogger(__name__)

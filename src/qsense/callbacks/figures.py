@@ -13,11 +13,11 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from matplotlib.figure import Figure
 
 from qsense.callbacks.trajectory import Trajectory
-from qsense.loggers import log_figure
 from qsense.plots.confusion import plot_confusion
 from qsense.plots.style import save
 from qsense.plots.trajectory import plot_trajectory
 from qsense.plots.transfer import plot_transfer
+from qsense.runs.loggers import log_figure
 from qsense.tasks.base import Task
 
 log = logging.getLogger(__name__)

@@ -11,13 +11,13 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from matplotlib.figure import Figure
 
 from qsense.data.module import ExperimentData
-from qsense.loggers import log_figure
 from qsense.plots.bands import plot_bands
 from qsense.plots.frequency import plot_frequency
 from qsense.plots.shifted import plot_shifted
 from qsense.plots.style import save
 from qsense.plots.weights import plot_weights
 from qsense.quant.network.inspection import WeightView, band_scaled, views
+from qsense.runs.loggers import log_figure
 from qsense.tasks.base import Task
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from qsense.runs import write_atomically
+from qsense.runs.folder import write_atomically
 from qsense.tasks.base import Task
 
 

@@ -26,8 +26,8 @@ from qsense.chip import vectors as conformance_vectors
 from qsense.chip.converter import Converter, Counts, Floats
 from qsense.chip.onnx_model import exported_part, outputs
 from qsense.chip.vectors import Vectors
-from qsense.data.har import normalise_
 from qsense.data.module import ExperimentData
+from qsense.data.series.module import normalise_
 from qsense.quant.sensor.base import SensorQuantizer
 from qsense.tasks.base import Task
 

@@ -19,7 +19,7 @@ from qsense.chip.tables import volts
 from qsense.plots.converter import plot_converter
 from qsense.plots.style import PARAMETERS
 from qsense.quant.sensor.base import SensorQuantizer
-from qsense.study.words import metric_name, percent, rounded
+from qsense.runs.words import metric_name, percent, rounded
 
 MOST_DOWN, MOST_ACROSS = 15, 6  # thresholds and rows that a page has room for; more are in thresholds.csv
 MOST_LEARNED = 3  # parameters of a row; more are in adc.json

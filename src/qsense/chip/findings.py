@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from qsense.chip.converter import Converter
-from qsense.study.words import many
+from qsense.runs.words import many
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from qsense import __version__, runs
+from qsense import __version__
+from qsense.runs import folder as run_folder
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,8 @@ def origin(run: Path) -> Origin:
         FileNotFoundError: the run is not finished.
         ValueError: its result is damaged.
     """
-    result = runs.result(run)
-    record = run / runs.RECORD
+    result = run_folder.result(run)
+    record = run / run_folder.RECORD
     return Origin(
         run.resolve().name, result, json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
     )

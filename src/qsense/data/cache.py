@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from qsense.data.recordings import DataError
+from qsense.data.errors import DataError
 
 log = logging.getLogger(__name__)
 

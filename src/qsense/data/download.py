@@ -18,7 +18,7 @@ from filelock import FileLock
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from qsense.data.cache import file_digest
-from qsense.data.recordings import DataError, DataMissingError
+from qsense.data.errors import DataError, DataMissingError
 
 log = logging.getLogger(__name__)
 

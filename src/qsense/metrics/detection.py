@@ -159,7 +159,7 @@ def _no_garbage_collection() -> Iterator[None]:
 
 
 class Truth(Protocol):
-    """What is known of a frame (see `qsense.data.frames.Frame`)."""
+    """What is known of a frame (see `qsense.data.frames.dataset.Frame`)."""
 
     @property
     def id(self) -> int:

@@ -1,1 +1,1 @@
-"""A study: what the folders of many runs say together. One idea per file; `qsense.report` is its command line."""
+"""A study: what the folders of many runs say together. One idea per file; `commands/report.py` is its command line."""

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from qsense import runs
+from qsense.experiment.overrides import key_of
+from qsense.runs import folder as run_folder
 from qsense.study.run import Run, read_run
-from qsense.sweep_files import key_of
 
 Job = tuple[str, ...]
 Kind = Literal["learned", "fixed", "baseline"]
@@ -89,7 +89,7 @@ def point_name(gamma: float, mu: float) -> str:
 
 
 def _finished(folders: Iterable[Path]) -> dict[tuple[int, int], Run]:
-    found = [read_run(folder) for folder in folders if runs.finished(folder)]
+    found = [read_run(folder) for folder in folders if run_folder.finished(folder)]
     return {(run.seed, run.fold): run for run in found if run.status == "finished"}
 
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from qsense import runs
+from qsense.runs import folder as run_folder
+from qsense.runs.words import metric_name
 from qsense.study.arms import moved
 from qsense.study.audited import Audited, lines
 from qsense.study.verdict import CRITERION, seed_means
-from qsense.study.words import metric_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,9 +37,9 @@ def write_audit(audited: Audited, out: Path) -> list[Path]:
     from qsense.plots.style import save
 
     pictures = ["![scores](audit.png)", *(["![gradients](gradients.png)"] if audited.slopes else [])]
-    runs.write_atomically(out / "audit.md", "\n".join([*lines(audited), *pictures, ""]))
-    runs.write_atomically(out / "audit.csv", _csv(audited))
-    runs.write_json(out / "audit.json", _json(audited))
+    run_folder.write_atomically(out / "audit.md", "\n".join([*lines(audited), *pictures, ""]))
+    run_folder.write_atomically(out / "audit.csv", _csv(audited))
+    run_folder.write_json(out / "audit.json", _json(audited))
     save(_picture(audited), out / "audit.png")
     if audited.slopes:
         save(plot_tangents([_loss_curve(each) for each in audited.slopes], audited.title), out / "gradients.png")

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from qsense.runs.words import metric_name, percent
 from qsense.study.arms import Arm, moved
 from qsense.study.run import ReportError, Run
 from qsense.study.verdict import CRITERION, Verdict, against, seed_means
-from qsense.study.words import metric_name, percent
 
 if TYPE_CHECKING:
     from qsense.study.tangents import Tangents

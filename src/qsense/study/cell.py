@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from qsense.study.words import many
+from qsense.runs.words import many
 
 
 @dataclass(frozen=True)

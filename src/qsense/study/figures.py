@@ -14,7 +14,7 @@ from qsense.study.summary import table
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from qsense.rebuild import Rebuilt
+    from qsense.experiment.load import Rebuilt
 
 MOST_DRAWN = 12  # runs that are rebuilt for a figure; each takes seconds
 
@@ -77,9 +77,9 @@ def _spread(fitting: Sequence[Run]) -> list[Run]:
 
 
 def _draw_run(of_run: Callable[[Rebuilt], Figure | None], run: Run, path: Path) -> Path:
-    from qsense.config import ConfigError
+    from qsense.experiment.errors import ConfigError
+    from qsense.experiment.load import rebuild
     from qsense.plots.style import save
-    from qsense.rebuild import rebuild
 
     try:
         rebuilt = rebuild(run.folder)
@@ -111,7 +111,7 @@ def _trained(rebuilt: Rebuilt) -> Rebuilt:
 def _transfer(rebuilt: Rebuilt) -> Figure | None:
     """The curve as it began and as it was learned, over the data: windows of a series, or a raw histogram."""
     from qsense.callbacks import detection_figures, figures
-    from qsense.data.detection import DetectionDataModule
+    from qsense.data.frames.module import DetectionDataModule
     from qsense.tasks.detection import DetectionTask
 
     task, data = rebuilt.task, rebuilt.data
@@ -130,7 +130,7 @@ def _transfer(rebuilt: Rebuilt) -> Figure | None:
 
 def _scene(rebuilt: Rebuilt) -> Figure | None:
     from qsense.callbacks.detection_figures import DetectionFigures
-    from qsense.data.detection import DetectionDataModule
+    from qsense.data.frames.module import DetectionDataModule
     from qsense.tasks.detection import DetectionTask
 
     task, data = _trained(rebuilt).task, rebuilt.data

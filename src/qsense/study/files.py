@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from qsense.runs import write_atomically
+from qsense.runs.folder import write_atomically
+from qsense.runs.words import lower_is_better
 from qsense.study.costs import Axis, axes
 from qsense.study.rows import Row
 from qsense.study.run import varying
 from qsense.study.screen import INCOMPARABLE, INCOMPLETE, axis, costs, legend, marks, score, sections, texts, title
 from qsense.study.summary import Summary
-from qsense.study.words import lower_is_better
 
 
 def write_report(summary: Summary, out: Path, others: Sequence[Summary] = ()) -> list[Path]:

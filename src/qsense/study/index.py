@@ -12,13 +12,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from qsense import runs
+from qsense.runs import folder as run_folder
 from qsense.study.run import Run, folders, read_run
 
 INDEX = ".qsense-index.json"
 SCHEMA = 3  # of the index; one of another is read anew
 SETTLED = ("finished", "failed")  # other runs are looked at each time
-WATCHED = (runs.CONFIG, runs.RESULT, runs.FAILURE, runs.RECORD)
+WATCHED = (run_folder.CONFIG, run_folder.RESULT, run_folder.FAILURE, run_folder.RECORD)
 Stamp = list[list[int] | None]  # of each watched file: when it changed, and its size
 
 
@@ -93,4 +93,4 @@ def _save(file: Path, entries: Mapping[str, tuple[Stamp, Run]]) -> None:
         content[name] = {"stamp": stamp, "run": {**fields, "settings": place}}
     text = json.dumps({"schema": SCHEMA, "settings": [json.loads(one) for one in places], "runs": content})
     with suppress(OSError):  # a folder that may only be read has no index, and is read in full each time
-        runs.write_atomically(file, text)
+        run_folder.write_atomically(file, text)

@@ -12,7 +12,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from qsense.runs import write_atomically
+from qsense.runs.folder import write_atomically
+from qsense.runs.words import duration, lower_is_better, metric_name, percent
 from qsense.study import published
 from qsense.study.costs import axes, columns, explained
 from qsense.study.progress import dataset_names, progress
@@ -20,7 +21,6 @@ from qsense.study.rows import Row
 from qsense.study.run import Run
 from qsense.study.screen import sections
 from qsense.study.summary import Summary
-from qsense.study.words import duration, lower_is_better, metric_name, percent
 
 ASSETS = files("qsense") / "study" / "assets"
 SCRIPTS = ("numbers.js", "charts.js", "page.js")

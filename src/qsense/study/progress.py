@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from qsense.plans import not_begun
+from qsense.runs.announcements import not_begun
 from qsense.study.run import Run
 from qsense.study.summary import Summary
 

@@ -16,10 +16,10 @@ from typing import Any
 
 import yaml
 
+from qsense.runs.words import rounded, some
 from qsense.study.cell import Cell
 from qsense.study.rows import Place
 from qsense.study.run import Run, settings
-from qsense.study.words import rounded, some
 
 HAR_SEEDS = 3
 MODELS = {
@@ -142,7 +142,7 @@ def _fat() -> Iterator[Published]:
 def protocol(experiment: str, quant: str) -> Mapping[str, str]:
     """The settings that a paper's experiment pins, of a quantizer with its defaults, and of a trainer that trains in
     full. Values that depend on the user's folders are left out."""
-    from qsense.config import config_folder  # here: it brings Hydra
+    from qsense.experiment.schema import config_folder  # here: it brings Hydra
 
     conf = config_folder()
     parts = [

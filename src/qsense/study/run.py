@@ -11,9 +11,9 @@ from typing import Any
 
 import yaml
 
-from qsense import runs
-from qsense.claims import alive
-from qsense.settings import bits_of, decisive
+from qsense.runs import folder as run_folder
+from qsense.runs.lock import alive
+from qsense.runs.settings import bits_of, decisive
 
 COST = ("macs", "bops", "size_mb")  # of the network
 SENSING = ("kbit_s", "radio_uj_s", "adc_uj_s", "flash_uj_s", "uj_s", "link_share")  # of the sensor
@@ -83,7 +83,7 @@ class Run:
     @property
     def log(self) -> Path:
         """What tells most about why it did not finish: the damaged result, the traceback, a log, else the folder."""
-        for name in (runs.RESULT, runs.FAILURE):
+        for name in (run_folder.RESULT, run_folder.FAILURE):
             if (self.folder / name).is_file():
                 return self.folder / name
         return next(iter(sorted(self.folder.glob("*.log"))), self.folder)
@@ -120,7 +120,7 @@ def folders(path: Path) -> Iterator[Path]:
         raise ReportError(f"{path} is not a folder: give run folders, or folders of them")
     for folder, below, files in os.walk(path):
         below[:] = sorted(name for name in below if not name.startswith("."))
-        if runs.CONFIG in files or runs.RESULT in files:
+        if run_folder.CONFIG in files or run_folder.RESULT in files:
             below.clear()  # a run's own folders hold no runs
             yield Path(folder)
 
@@ -128,7 +128,7 @@ def folders(path: Path) -> Iterator[Path]:
 def read_run(folder: Path) -> Run:
     """Read a run's folder, in whatever state it was left; never raises for what is inside."""
     try:
-        config = yaml.load((folder / runs.CONFIG).read_text(encoding="utf-8"), _Loader)
+        config = yaml.load((folder / run_folder.CONFIG).read_text(encoding="utf-8"), _Loader)
         config = config if isinstance(config, dict) else {}
     except (OSError, ValueError, yaml.YAMLError):
         config = {}
@@ -150,11 +150,11 @@ def read_run(folder: Path) -> Run:
         fold=config.get("fold", -1),
         settings=settings(config),
     )
-    if (folder / runs.RESULT).is_file():
+    if (folder / run_folder.RESULT).is_file():
         return _finished(run)
-    if (folder / runs.FAILURE).is_file():
-        return replace(run, status="failed", reason=runs.failure(folder))
-    if runs.status(folder) == "running":
+    if (folder / run_folder.FAILURE).is_file():
+        return replace(run, status="failed", reason=run_folder.failure(folder))
+    if run_folder.status(folder) == "running":
         if alive(folder):
             return replace(run, status="running", reason="")
         return replace(run, reason="killed, or its machine failed: it says that it is running, and is not")
@@ -163,7 +163,7 @@ def read_run(folder: Path) -> Run:
 
 def _finished(run: Run) -> Run:
     try:
-        result = runs.result(run.folder)
+        result = run_folder.result(run.folder)
         return replace(
             run,
             status="finished",
@@ -184,16 +184,16 @@ def _finished(run: Run) -> Run:
             learned=result.get("quantizer") or {},
             cost=_cost(result),
             constants=(result.get("sensing") or {}).get("constants", {}),
-            seconds=runs.seconds(run.folder),
+            seconds=run_folder.seconds(run.folder),
             task=str(result["task"]),
             data=str(result["data"]),
             quant=str(result["quant"]),
             model=str(result["model"]),
-            written=(run.folder / runs.RESULT).stat().st_mtime,
-            fingerprint=runs.fingerprint(run.folder),
+            written=(run.folder / run_folder.RESULT).stat().st_mtime,
+            fingerprint=run_folder.fingerprint(run.folder),
         )
     except (AttributeError, KeyError, OSError, TypeError, ValueError) as error:
-        reason = f"{runs.RESULT} cannot be read ({type(error).__name__}: {error})"
+        reason = f"{run_folder.RESULT} cannot be read ({type(error).__name__}: {error})"
         return replace(run, status="failed", reason=reason)
 
 

@@ -10,13 +10,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from qsense.runs.words import metric_name, rounded, some
 from qsense.study import published
 from qsense.study.cell import Cell
 from qsense.study.costs import columns, explained
 from qsense.study.rows import Row
 from qsense.study.run import Run
 from qsense.study.summary import Summary
-from qsense.study.words import metric_name, rounded, some
 
 MOST_LISTED = 20  # lines of a list on the screen; the files have all
 INCOMPLETE, INCOMPARABLE, OTHER_PROTOCOL = "*", "†", "‡"

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from qsense import runs
+from qsense.runs import folder as run_folder
+from qsense.runs.words import percent, some
 from qsense.study.cell import Cell
 from qsense.study.costs import common
 from qsense.study.index import gather
 from qsense.study.published import Beside, against_paper, costs_and_gammas
 from qsense.study.rows import Place, Row, full_keys, rows_by, rows_of
 from qsense.study.run import ReportError, Run, varying
-from qsense.study.words import percent, some
 
 MOST_NOTES = 5  # the notes stay a paragraph
 
@@ -119,7 +119,9 @@ def summarise(paths: Iterable[Path], metric: str | None = None, by: Sequence[str
     found = gather(paths)
     if not found:
         where = ", ".join(map(str, paths))
-        raise ReportError(f"no runs in {where}: neither {runs.CONFIG} nor {runs.RESULT} in any folder there")
+        raise ReportError(
+            f"no runs in {where}: neither {run_folder.CONFIG} nor {run_folder.RESULT} in any folder there"
+        )
     return table(found, metric, by)
 
 
@@ -287,7 +289,7 @@ def _inconsistencies(summary: Summary, kept: Sequence[Run]) -> list[str]:
             notes.append(f"Runs of {dataset} used {len(versions)} versions of its files (SHA-256 {some(versions)}).")
         if differing:
             number = f"{len(differing)} setting{'s' * (len(differing) > 1)}"
-            notes.append(f"Rows of {dataset} also differ in {number}, see runs.csv: {some(differing)}.")
+            notes.append(f"Rows of {dataset} also differ in {number}, see run_folder.csv: {some(differing)}.")
     return notes
 
 

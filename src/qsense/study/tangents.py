@@ -21,7 +21,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from qsense import static
+from qsense.experiment import signatures
 
 if TYPE_CHECKING:
     from qsense.tasks.base import Task
@@ -140,7 +140,7 @@ def estimators(sensor: nn.Module) -> tuple[str, ...]:
     >>> estimators(Gamma(Signal(channels=1, low=-1.0, high=1.0, unit="g"), bits=2))[:2]
     ('ste', 'noise')
     """
-    known = static.arguments(f"{type(sensor).__module__}.{type(sensor).__qualname__}") or {}
+    known = signatures.arguments(f"{type(sensor).__module__}.{type(sensor).__qualname__}") or {}
     return known["surrogate"].choices if "surrogate" in known else ()
 
 
@@ -271,7 +271,7 @@ def of_run(run: Path, examples: int) -> list[Tangents]:
     Raises:
         FileNotFoundError, ConfigError, ValueError: the run cannot be rebuilt, or there are no slopes to compare.
     """
-    from qsense.rebuild import rebuild
+    from qsense.experiment.load import rebuild
 
     again = rebuild(run)
     state: dict[str, Tensor] = torch.load(again.checkpoint, map_location="cpu", weights_only=True)["state_dict"]

@@ -9,7 +9,7 @@ from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
 from qsense.data.module import ExperimentData
-from qsense.quant.network.base import NetworkQuantizer
+from qsense.quant.network.quantizer import NetworkQuantizer
 from qsense.quant.sensor.base import SensorQuantizer
 
 

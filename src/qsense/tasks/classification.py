@@ -13,8 +13,8 @@ from torch.nn.functional import cross_entropy
 from torchmetrics import MeanMetric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionMatrix
 
-from qsense.data.images import Images
-from qsense.quant.network.base import NetworkQuantizer
+from qsense.data.images.module import Images
+from qsense.quant.network.quantizer import NetworkQuantizer
 from qsense.quant.sensor.base import SensorQuantizer
 from qsense.tasks.base import Task
 

@@ -11,10 +11,10 @@ import torch
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 
-from qsense.data.bayer import to_rgb
-from qsense.data.frame_batch import FrameBatch
+from qsense.data.frames.batch import FrameBatch
+from qsense.data.frames.bayer import to_rgb
 from qsense.metrics.detection import DetectionScore
-from qsense.quant.network.base import NetworkQuantizer
+from qsense.quant.network.quantizer import NetworkQuantizer
 from qsense.quant.sensor.base import SensorQuantizer
 from qsense.tasks.base import Task
 

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from qsense.models.deepconvlstm import DeepConvLSTM
 from qsense.quant.network.activations import ActivationQuantizer
-from qsense.quant.network.base import NetworkQuantizer
 from qsense.quant.network.layers import layers, quantizers
+from qsense.quant.network.quantizer import NetworkQuantizer
 from qsense.quant.network.weights import AbsMaxWeight, LearnedWeight
 
 FAT = partial(NetworkQuantizer, transform="fat")

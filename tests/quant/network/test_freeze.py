@@ -10,9 +10,9 @@ import torchvision
 from torch import Tensor, nn
 
 from qsense.models.deepconvlstm import DeepConvLSTM
-from qsense.quant.network.base import NetworkQuantizer
 from qsense.quant.network.freeze import freeze, load_frozen, packed_state, stored_bytes
 from qsense.quant.network.layers import layers
+from qsense.quant.network.quantizer import NetworkQuantizer
 
 FAT = partial(NetworkQuantizer, transform="fat")
 LogWeights = partial(NetworkQuantizer, levels="log")

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from qsense.quant.network.base import NetworkQuantizer
 from qsense.quant.network.freeze import freeze
 from qsense.quant.network.inspection import band_scaled, original, views
+from qsense.quant.network.quantizer import NetworkQuantizer
 
 FAT = partial(NetworkQuantizer, transform="fat")
 LogWeights = partial(NetworkQuantizer, levels="log")

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from qsense.quant.network.base import NetworkQuantizer
+from qsense.quant.network.quantizer import NetworkQuantizer
 from qsense.quant.network.transfer import load_weights
 
 FAT = partial(NetworkQuantizer, transform="fat")

@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from qsense.quant.network.base import NetworkQuantizer
 from qsense.quant.network.layers import quantizers
 from qsense.quant.network.levels import Levels, make_levels
+from qsense.quant.network.quantizer import NetworkQuantizer
 from qsense.quant.network.weights import AbsMaxWeight, LearnedWeight
 
 FAT = partial(NetworkQuantizer, transform="fat")

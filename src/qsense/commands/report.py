@@ -1,0 +1,136 @@
+"""What many runs say together: tables on the screen and in files, a page to look through, the papers' figures.
+
+qsense report runs
+qsense report runs --against paper --compare gamma linear --html page
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+
+from qsense.study.files import write_report
+from qsense.study.index import gather
+from qsense.study.run import ReportError
+from qsense.study.screen import print_report
+from qsense.study.summary import Summary, summarise, table, with_paper
+
+__all__ = ["ReportError", "main", "print_report", "summarise", "write_report"]
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line's arguments."""
+    parser = argparse.ArgumentParser(
+        prog="qsense report",
+        description="Tables over many runs: screen, Markdown, CSV, LaTeX, pictures; and a page to look through them.",
+    )
+    parser.add_argument(
+        "runs", nargs="*", type=Path, metavar="RUNS", help="run folders, or folders of them (default: ./runs)"
+    )
+    parser.add_argument(
+        "--metric", nargs="+", help="which metrics (default: the one that the runs' task monitors, f1_sample in HAR)"
+    )
+    parser.add_argument(
+        "--by", nargs="+", default=(), metavar="KEY",
+        help="what makes a row: quant, bits, model, task, data, or any key of the configuration, such as "
+        "quant.sensor.gamma or its end (default: quantizer, bits, and whatever else differs)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--against", choices=["paper"], help="the papers' figures beside ours, with the difference in std"
+    )
+    parser.add_argument(
+        "--compare", nargs=2, metavar=("QUANT", "QUANT"),
+        help="do two quantizers differ? Wilcoxon's signed-rank test and the bootstrap, paired over folds",
+    )  # fmt: skip
+    parser.add_argument("--strict", action="store_true", help="exit with 1 if a cell or a run is incomplete")
+    parser.add_argument("--out", type=Path, default=Path("report"), help="folder for the files (default: ./report)")
+    parser.add_argument("--html", type=Path, metavar="OUT", help="write OUT/index.html instead, a page of its own")
+    parser.add_argument("--figure", metavar="NAME", help="draw a paper's figure instead: gamma_quant/4; list: which")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print and write the report; 0 if a run is finished (with --strict: if all are), else 1."""
+    options = parser().parse_args(arguments)
+    paths = options.runs or [Path("runs")]
+    console = Console()
+    try:
+        if options.figure:
+            return figure(options.figure, paths, options.out, console)
+        every = tables(paths, options.metric or [None], options.by, options.against is not None, options.compare)
+    except ReportError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    summary, *others = every
+    print_report(summary, console, others)
+    out: Path = options.html or options.out
+    try:
+        written = [page(every, out)] if options.html else write_report(summary, out, others)
+    except OSError as error:
+        reason = "it is a file" if out.is_file() else error.strerror or error
+        option = "--html" if options.html else "--out"
+        print(f"error: no report can be written to {out} ({reason}): give a folder, {option} FOLDER", file=sys.stderr)
+        return 1
+    names = ", ".join(file.name for file in written)
+    console.print(f"\nWritten to {out}{os.sep}: {names}", markup=False, highlight=False, soft_wrap=True)
+    if options.strict and not all(each.complete for each in every):
+        print("error: --strict: not complete, see Missing and Not finished above", file=sys.stderr)
+        return 1
+    return 0 if summary.cells else 1
+
+
+def tables(
+    paths: Sequence[Path],
+    metrics: Sequence[str | None],
+    by: Sequence[str] = (),
+    paper: bool = False,
+    pair: Sequence[str] | None = None,
+) -> list[Summary]:
+    """One summary per metric over the same runs, with what else was asked for.
+
+    Raises:
+        ReportError: as `summarise`, or as `compare` where two quantizers cannot be compared.
+    """
+    first = summarise(paths, metrics[0], by)
+    every = [first, *(table(first.runs, metric, by) for metric in metrics[1:])]
+    if paper:
+        every = [with_paper(each) for each in every]
+    if pair:
+        from qsense.study.significance import compare, lines
+
+        one, other = pair
+        found = {
+            f"{one} against {other}, {each.metric}": lines(compare(each, one, other), each.percent) for each in every
+        }
+        every[0] = replace(every[0], findings={**every[0].findings, **found})
+    return every
+
+
+def page(every: Sequence[Summary], out: Path) -> Path:
+    """Write the study page."""
+    from qsense.study.page import write_page
+
+    return write_page(every, out)
+
+
+def figure(name: str, paths: Sequence[Path], out: Path, console: Console) -> int:
+    """Draw a figure of the papers from finished runs, or list those that can be drawn."""
+    from qsense.study.figures import FIGURES, draw
+
+    if name == "list":
+        for each in FIGURES.values():
+            console.print(f"{each.name:16}  {each.shows}", markup=False, highlight=False, soft_wrap=True)
+        return 0
+    for file in draw(name, gather(paths), out):
+        console.print(f"Written: {file}", markup=False, highlight=False, soft_wrap=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,174 @@
+"""Raw scenes through linear, log and γ at several bits, as contact sheets: `qsense scenes FILE …`
+
+qsense scenes photo.dng mosaic.raw --width 768 --height 512
+qsense scenes --data synthetic_raw --frame 0 1 2 --bits 4
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qsense.signal import BAYER, Signal
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from qsense.data.frames.plane_cache import Codes
+
+HEADLESS = ".raw"
+SHORT_SIDE = 400  # pixels of a plane that are shown
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """A raw image.
+
+    Args:
+        name: of its sheet, and of the file.
+        codes: native codes [planes, h, w].
+        signal: what its sensor delivers.
+    """
+
+    name: str
+    codes: Codes
+    signal: Signal
+
+
+def raw_signal(channels: int, black: int, white: int, pattern: str | None = None) -> Signal:
+    """A raw sensor whose range is the counts from black to white."""
+    bits = white.bit_length()
+    return Signal(channels, 0.0, 1.0, "share of full scale", native_bits=bits, black=black, white=white, bayer=pattern)
+
+
+def from_file(file: Path, options: argparse.Namespace) -> Scene:
+    """A camera's raw file, or a headless mosaic.
+
+    Raises:
+        DataError: a file that cannot be read.
+        ValueError: a headless file without its size, or impossible levels.
+    """
+    from qsense.data.frames.bayer import pack
+    from qsense.data.frames.raw_files import read_headless, read_mosaic, shrunk
+
+    if file.suffix.lower() == HEADLESS:
+        if options.width is None or options.height is None:
+            raise ValueError(f"{file} states no size: give --width and --height, in samples of the mosaic")
+        mosaic: npt.NDArray[Any] = read_headless(file, options.height, options.width, options.bytes)
+        pattern, black = options.pattern, 0
+        white = (1 << max(int(mosaic.max()), 1).bit_length()) - 1  # all that this many bits can hold
+    else:
+        camera = read_mosaic(file)
+        mosaic, pattern, black, white = camera.codes, camera.pattern, min(camera.black), camera.white
+    black = black if options.black is None else options.black
+    white = white if options.white is None else options.white
+    return Scene(file.stem, shrunk(pack(mosaic, pattern), SHORT_SIDE), raw_signal(4, black, white, pattern))
+
+
+def from_data(options: argparse.Namespace) -> Iterator[Scene]:
+    """Test frames of a data set.
+
+    Raises:
+        ConfigError: no such data set, or one without raw frames.
+        DataError: frames that cannot be read.
+        ValueError: a frame that is not there.
+    """
+    from hydra import compose, initialize_config_dir
+    from hydra.utils import instantiate
+
+    from qsense.data.frames.raw_files import shrunk
+    from qsense.experiment.errors import ConfigError
+    from qsense.experiment.schema import config_folder
+
+    with initialize_config_dir(str(config_folder()), version_base="1.3"):
+        config = compose("train", overrides=["task=detection", f"data={options.data}"])
+    if options.root is not None:
+        if "root" not in config.data.dataset:
+            raise ValueError(f"--root: {config.data.dataset._target_} is computed and reads no folder")
+        config.data.dataset.root = options.root
+    data = instantiate(config.data, _partial_=True, _convert_="all")(fold=0, seed=0)
+    if data.gives != "frames":
+        raise ConfigError(f"--data {options.data}: it gives {data.gives}, and scenes are raw frames")
+    data.dataset.check()
+    data.prepare_data()
+    frames = data.dataset.frames("test")
+    for index in options.frame:
+        if not 0 <= index < len(frames):
+            raise ValueError(f"--frame {index}: {options.data} has test frames 0 to {len(frames) - 1}")
+        yield Scene(f"{options.data}-{index}", shrunk(data.dataset.codes(frames[index]), SHORT_SIDE), data.signal)
+
+
+def draw(scene: Scene, bits: Sequence[int], gammas: Sequence[float], out: Path) -> Path:
+    """Write `<out>/<name>.png` and return where that is.
+
+    Raises:
+        ValueError: bits or exponents that quantizers refuse.
+    """
+    import numpy as np
+    import torch
+
+    from qsense.plots.scene import plot_scene
+    from qsense.plots.style import save
+    from qsense.quant.sensor.fixed import fixed_curves
+    from qsense.quant.sensor.identity import Identity
+
+    codes = torch.from_numpy(scene.codes.astype(np.int32))[None]
+    with torch.no_grad():
+        light = Identity(scene.signal)(codes)[0].numpy()
+        rows = [fixed_curves(scene.signal, resolution, gammas) for resolution in bits]
+        seen = [[sensor(codes)[0].numpy() for sensor in row.values()] for row in rows]
+    signal = scene.signal
+    title = f"{scene.name}: {signal.bayer or 'RGB'}, black {signal.black}, white {signal.top}"
+    file = out / f"{scene.name}.png"
+    save(plot_scene(light, seen, bits, list(rows[0]), title), file)
+    return file
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """One contact sheet per scene."""
+    parser = argparse.ArgumentParser(
+        prog="qsense scenes",
+        description="Draw raw scenes through linear, log and γ at several bits: one contact sheet (PNG) each. Every "
+        "level is shown as the light it means, without white balance.",
+    )
+    parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="camera raw files, or headless .raw ones")
+    parser.add_argument("--data", help="a data set of raw frames, by its name in conf/data")
+    parser.add_argument("--frame", type=int, nargs="+", default=[0], help="which of its test frames (default: 0)")
+    parser.add_argument("--root", help="folder of the data set, if not where its configuration says")
+    parser.add_argument("--bits", type=int, nargs="+", default=[2, 4, 6, 8], help="resolutions (default: 2 4 6 8)")
+    parser.add_argument("--gammas", type=float, nargs="+", default=[0.6, 0.35, 0.2], help="(default: 0.6 0.35 0.2)")
+    parser.add_argument("--out", type=Path, default=Path("scenes"), help="folder for the sheets (default: ./scenes)")
+    parser.add_argument("--black", type=int, help="count that means no light (default: what the file states, else 0)")
+    parser.add_argument("--white", type=int, help="count that means full scale (default: what the file states)")
+    headless = parser.add_argument_group("headless .raw files: numbers alone, row by row, lowest byte first")
+    headless.add_argument("--width", type=int, help="samples per row of the mosaic")
+    headless.add_argument("--height", type=int, help="rows of the mosaic")
+    headless.add_argument("--pattern", choices=BAYER, default="RGGB", help="colours of its top left cell (RGGB)")
+    headless.add_argument("--bytes", type=int, choices=(1, 2, 3, 4), default=2, help="of each number (default: 2)")
+    options = parser.parse_args(arguments)
+    if not options.files and options.data is None:
+        parser.error("name a raw file, or a data set with --data")
+
+    from hydra.errors import CompactHydraException
+
+    from qsense.data.errors import DataError
+    from qsense.experiment.errors import explain
+
+    try:
+        for file in options.files:
+            print(draw(from_file(file, options), options.bits, options.gammas, options.out))
+        for scene in from_data(options) if options.data is not None else ():
+            print(draw(scene, options.bits, options.gammas, options.out))
+    except CompactHydraException as error:
+        message = explain(error)
+        sys.exit(message if message.startswith("error: ") else f"error: {message}")
+    except (DataError, OSError, ValueError) as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Raw frames with boxes to detect: data sets, their conversion, and the data module that batches them."""

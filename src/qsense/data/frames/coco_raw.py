@@ -1,0 +1,316 @@
+"""CocoRaw: any photographs with COCO annotations, as simulated raw frames or as they are."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, UnidentifiedImageError
+
+from qsense.data.cache import digest, file_digest
+from qsense.data.errors import DataError, DataMissingError
+from qsense.data.frames.coco import Annotations, Picture, chosen_classes, read_annotations, read_pictures
+from qsense.data.frames.dataset import PLANES, Frame, FrameDataset, Part
+from qsense.data.frames.inverse_isp import mean_camera, mosaic_planes, random_camera, sense, unprocess
+from qsense.data.frames.nearest import resize, target_size
+from qsense.data.frames.plane_cache import PlaneCache, Planes, convert, stamp
+from qsense.signal import Signal
+
+Codes = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
+
+VERSION = 1  # of the conversion: raise it with every change of what comes out
+PATTERN = "RGGB"
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """How photographs become raw frames.
+
+    Args:
+        image: "raw" or "srgb"; for the latter, the others are without effect.
+        native_bits: of the sensor's ADC.
+        iso: how noisy it is (`noise_levels`).
+        exposure: what the light is multiplied by.
+        camera: "random", one for each image, or "mean", one for all.
+        seed: of cameras and noise.
+    """
+
+    image: Literal["raw", "srgb"]
+    native_bits: int
+    iso: float
+    exposure: float
+    camera: Literal["random", "mean"]
+    seed: int
+
+    def codes(self, photo: npt.NDArray[np.uint8], identity: int) -> Codes:
+        """Native codes [C, h, w] of a photograph [H, W, 3]; what is random depends on (seed, identity) alone."""
+        if self.image == "srgb":
+            return np.ascontiguousarray(photo.transpose(2, 0, 1))
+        rng = np.random.default_rng([self.seed, identity])
+        taken_by = random_camera(rng) if self.camera == "random" else mean_camera()
+        light = mosaic_planes(unprocess(photo, taken_by), PATTERN) * np.float32(self.exposure)
+        return sense(np.minimum(light, 1), self.iso, self.native_bits, rng)
+
+
+@dataclass(frozen=True)
+class Make:
+    """Converts one of some pictures: what other processes are sent.
+
+    Args:
+        files: image files.
+        ids: their COCO ids.
+        sizes: width and height that the annotations state.
+        sensor: what to make of them.
+        short_side: largest length of the converted frame's shorter side.
+    """
+
+    files: tuple[Path, ...]
+    ids: tuple[int, ...]
+    sizes: tuple[tuple[int, int], ...]
+    sensor: Sensor
+    short_side: int
+
+    def __call__(self, index: int) -> Planes:
+        photo = read_photo(self.files[index], self.sizes[index])
+        codes = self.sensor.codes(photo, self.ids[index])
+        return Planes(smaller(codes, self.short_side), {"simulated": self.sensor.image == "raw", "pattern": PATTERN})
+
+
+class CocoRaw(FrameDataset):
+    """Photographs annotated in COCO's format, turned into **simulated** raw frames by an inverse ISP (`inverse_isp`).
+
+    With `image="srgb"` they stay as they are, 8 bits of three colours: the usual camera as the baseline.
+
+    The camera and the noise of an image depend on (seed, COCO's image id) alone. Raw frames have half the size of their
+    photographs, like the planes of any Bayer sensor. Images without objects of the chosen classes stay, as negatives.
+
+    Args:
+        root: folder that the other paths are relative to.
+        annotations: file of annotations ("instances").
+        images: folder of the image files.
+        classes: names of the categories to detect, in index order; None: all of them, in the order of their ids.
+        image: "raw" or "srgb".
+        native_bits: of the simulated sensor, 8 … 16.
+        iso: how noisy it is: 100 is clean, 12 800 very noisy.
+        exposure: what the light is multiplied by: 0.1 takes the photograph a bit more than three stops darker.
+        camera: "random", one for each image, or "mean", one for all.
+        test: share of the images to test on, in (0, 1); "same" trains and tests on all of them, to see whether a
+            network can learn them at all.
+        test_annotations: file of annotations to test on; `test` is then not used.
+        test_images: folder of their image files; None: `images`.
+        name: the data set's name in tables.
+        seed: of cameras and noise; independent of the training's seed.
+
+    Raises:
+        ValueError: an argument out of its range.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        annotations: str = "instances.json",
+        images: str = "images",
+        classes: Sequence[str] | None = None,
+        image: Literal["raw", "srgb"] = "raw",
+        native_bits: int = 12,
+        iso: float = 400.0,
+        exposure: float = 1.0,
+        camera: Literal["random", "mean"] = "random",
+        test: float | Literal["same"] = 0.2,
+        test_annotations: str | None = None,
+        test_images: str | None = None,
+        name: str = "COCO",
+        seed: int = 0,
+    ) -> None:
+        for key, value, allowed in (("image", image, ("raw", "srgb")), ("camera", camera, ("random", "mean"))):
+            if value not in allowed:
+                raise ValueError(f"{key}={value!r} must be {' or '.join(allowed)}")
+        if not 8 <= native_bits <= 16:
+            raise ValueError(f"native_bits={native_bits} must be from 8 to 16")
+        if not 25 <= iso <= 102400:
+            raise ValueError(f"iso={iso} must be from 25 to 102400")
+        if not 0 < exposure <= 16:
+            raise ValueError(f"exposure={exposure} must be above 0 and at most 16: a factor on the light")
+        if test != "same" and not (isinstance(test, float) and 0 < test < 1):
+            raise ValueError(f"test={test!r} must be a share in (0, 1), or same: train and test on all images")
+        if classes is not None and (not classes or len(set(classes)) < len(classes)):
+            raise ValueError(f"classes={list(classes)} must be different names, or null for all categories")
+        if seed < 0:
+            raise ValueError(f"seed={seed} must be 0 or more")
+        self.root = Path(root).expanduser()
+        self.annotations = self.root / annotations
+        self.images = self.root / images
+        self.chosen = None if classes is None else tuple(classes)
+        self.sensor = Sensor(image, native_bits, float(iso), float(exposure), camera, seed)
+        self.test = test
+        self.test_annotations = None if test_annotations is None else self.root / test_annotations
+        self.test_images = self.images if test_images is None else self.root / test_images
+        self.simulated = image == "raw"
+        self.name = f"{name} (simulated raw)" if self.simulated else f"{name} (sRGB)"
+        self._cache: PlaneCache | None = None
+
+    @cached_property
+    def classes(self) -> tuple[str, ...]:  # type: ignore[override]
+        """Names of the categories to detect, in index order."""
+        return chosen_classes(self._read[0], self.chosen)
+
+    @property
+    def signal(self) -> Signal:
+        """See the base class."""
+        if self.sensor.image == "srgb":
+            return Signal(3, 0.0, 1.0, "full scale", names=("red", "green", "blue"), native_bits=8)
+        bits = self.sensor.native_bits
+        return Signal(4, 0.0, 1.0, "full scale", names=PLANES, native_bits=bits, bayer=PATTERN)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Everything but the files that frames and their split depend on, ready for JSON."""
+        return {
+            "dataset": "coco_raw",
+            "version": VERSION,
+            **asdict(self.sensor),
+            "classes": self.chosen,
+            "test": "stated" if self.test_annotations is not None else self.test,
+        }
+
+    def check(self) -> None:
+        """See the base class; reads the annotations and looks for every image file, not into them."""
+        for folder in {self.images, self.test_images}:
+            if not folder.is_dir():
+                raise DataMissingError(
+                    f"{self.name} is not in {folder.absolute()}: there is no such folder. Point at one with image "
+                    "files and COCO annotations with data.dataset.root=… (and .images, .annotations)"
+                )
+        _ = self._pictures
+
+    def prepare(self, cache: Path, short_side: int) -> None:
+        """See the base class."""
+        pictures = self._pictures
+        make = Make(
+            tuple(picture.file for picture in pictures),
+            tuple(picture.id for picture in pictures),
+            tuple((picture.width, picture.height) for picture in pictures),
+            self.sensor,
+            short_side,
+        )
+        settings = {key: value for key, value in self.settings.items() if key not in ("classes", "test")}
+        key = f"coco_raw-{digest(settings, str(self.root.resolve()), short_side)[:16]}"
+        stamps = {self._key(picture): f"{picture.id}, {stamp(picture.file)}" for picture in pictures}
+        self._cache = convert(cache, key, stamps, make, f"Converting {self.name}")
+
+    def sources(self) -> tuple[Path, ...]:
+        """See the base class."""
+        files = [self.annotations] if self.test_annotations is None else [self.annotations, self.test_annotations]
+        return (*files, *(picture.file for picture in self._pictures))
+
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) of the settings, the annotations and every image file."""
+        return digest(self.settings, [(file.name, file_digest(file)) for file in self.sources()])
+
+    def frames(self, part: Part) -> list[Frame]:
+        """See the base class; a frame's id is its place among all pictures."""
+        return [self._frame(index) for index in self._parts[part]]
+
+    def codes(self, frame: Frame) -> Codes:
+        """See the base class; converted anew where `prepare` was not called."""
+        picture = self._pictures[frame.id]
+        if self._cache is not None:
+            return self._cache[self._key(picture)]
+        return self.sensor.codes(read_photo(picture.file, (picture.width, picture.height)), picture.id)
+
+    @cached_property
+    def _read(self) -> list[Annotations]:
+        """The annotations, and those of the test part where they are stated."""
+        files = [self.annotations] if self.test_annotations is None else [self.annotations, self.test_annotations]
+        return [read_annotations(file) for file in files]
+
+    @cached_property
+    def _pictures(self) -> list[Picture]:
+        """All pictures; those of a stated test part come last."""
+        pictures = []
+        for found, folder in zip(self._read, (self.images, self.test_images), strict=False):
+            chosen_classes(found, self.classes)
+            pictures += read_pictures(found, folder, self.classes)
+        first = {picture.file for picture in pictures[: len(self._read[0].images)]}
+        for picture in pictures[len(first) :]:
+            if picture.file in first:
+                raise DataError(
+                    f"{picture.file} is listed in {self.annotations} and in {self.test_annotations}: nothing may be in "
+                    "both parts"
+                )
+        return pictures
+
+    @cached_property
+    def _parts(self) -> dict[Part, list[int]]:
+        """Places of each part's pictures."""
+        if self.test == "same" and self.test_annotations is None:
+            everything = list(range(len(self._pictures)))
+            return {"train": everything, "test": everything}
+        first = len(self._read[0].images)
+        if self.test_annotations is not None:
+            return {"train": list(range(first)), "test": list(range(first, len(self._pictures)))}
+        if first < 2:
+            raise DataError(f"{self.annotations} lists {first} images: at least 2 are needed to test on some of them")
+        assert isinstance(self.test, float)
+        count = min(max(round(self.test * first), 1), first - 1)
+        # By COCO's ids, so that the split does not depend on the order in the file.
+        by_id = sorted(range(first), key=lambda index: self._pictures[index].id)
+        tested = {by_id[i] for i in np.random.default_rng(0).permutation(first)[:count]}
+        return {"train": [i for i in range(first) if i not in tested], "test": [i for i in range(first) if i in tested]}
+
+    def _frame(self, index: int) -> Frame:
+        picture = self._pictures[index]
+        odd = self.sensor.image == "raw"  # an odd last row or column is completed to a cell
+        return Frame(
+            id=index,
+            name=picture.file.name,
+            height=picture.height + (picture.height % 2 if odd else 0),
+            width=picture.width + (picture.width % 2 if odd else 0),
+            boxes=picture.boxes,
+            labels=picture.labels,
+            crowd=picture.crowd,
+            area=picture.area,
+        )
+
+    def _key(self, picture: Picture) -> str:
+        """A picture's name in the cache."""
+        return str(picture.file.relative_to(self.root)) if picture.file.is_relative_to(self.root) else str(picture.file)
+
+
+def read_photo(file: Path, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """Decode a photograph, uint8 [H, W, 3]; as it is stored, whatever its metadata say of its orientation.
+
+    Args:
+        file: JPEG, PNG or whatever else Pillow reads.
+        size: width and height that it must have.
+
+    Raises:
+        DataError: it cannot be read, or has another size.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about metadata
+            with Image.open(file) as image:
+                photo = np.asarray(image.convert("RGB"))
+    except (OSError, SyntaxError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise DataError(f"{file} cannot be read as an image ({error}): fetch it again") from error
+    if photo.shape[1::-1] != size:
+        raise DataError(
+            f"{file} has {photo.shape[1]} × {photo.shape[0]} pixels, but its annotations say {size[0]} × {size[1]}: "
+            "the two do not belong together"
+        )
+    return photo
+
+
+def smaller(codes: Codes, short_side: int) -> Codes:
+    """Codes [C, h, w] whose shorter side is at most `short_side`, by nearest neighbour; never larger than they were."""
+    height, width = codes.shape[-2:]
+    if min(height, width) <= short_side:
+        return codes
+    return resize(codes, target_size(height, width, short_side, longest=max(height, width)))

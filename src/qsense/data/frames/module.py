@@ -1,0 +1,336 @@
+"""Annotated raw frames as Lightning batches: read codes, resize and mirror them on the device, pad them to one size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from qsense.data.batches import Batches, EvaluationBatches, Shuffled
+from qsense.data.errors import DataError
+from qsense.data.frames.batch import FrameBatch
+from qsense.data.frames.dataset import Frame, FrameDataset
+from qsense.data.frames.nearest import resize, target_size
+from qsense.data.module import ExperimentData
+from qsense.data.splitting import stratified
+
+STRIDE = 32  # what the sides of a batch are multiples of: the detectors' coarsest feature map but for pooling
+STORED = 800  # short side at which frames are stored where no size is asked for
+
+# Few torch operations know unsigned integers; the bits are moved about as signed ones.
+SIGNED = {torch.uint16: torch.int16, torch.uint32: torch.int32}
+
+
+class DetectionDataModule(ExperimentData):
+    """Training, validation and test batches of `FrameBatch`.
+
+    Frames are native integer codes all the way, int32 once they are on the device. There they are resized by nearest
+    neighbour, which commutes with quantizing, each training frame to a short side drawn from `train_sizes`; mirrored at
+    random, if asked; and padded at the right and at the bottom with 0 to one size of multiples of 32.
+
+    The test part is the data set's own. Validation frames are a share of the training part that depends on the data
+    alone: the same for runs of all seeds. The order of training frames depends on (seed, fold, epoch) alone, sizes and
+    mirroring on torch's seed.
+
+    Args:
+        dataset: which frames.
+        batch_size: frames per batch; the last batch of an epoch may be smaller.
+        validation: share of the training part to hold out, in [0, 1); 0 trains on all of it and validates on nothing.
+        train_sizes: short sides to draw from for each training frame, in pixels of the planes; None leaves frames as
+            they are stored.
+        test_size: short side of validation and test frames; None likewise.
+        longest: the long side of a resized frame is at most this.
+        flip: training frames are mirrored left to right at random.
+        cache: folder for converted frames, which are stored at the largest size that is asked for (at a short side of
+            at most 800 where none is) and never enlarged.
+        num_workers: loader processes; 0 is fastest as long as memory holds the converted frames.
+        fold: 0, the only one.
+        seed: shuffles the training frames.
+
+    Attributes:
+        signal: the raw image sensor: planes or colours, native bits.
+        num_classes: classes of objects.
+        object_classes: the same: what detectors are built from.
+        class_names: their names, in index order.
+        num_folds: 1.
+        mean: what the detector's weights expect to be subtracted from red, green, blue, on the scale of [0, 1].
+        std: what they expect to be divided by.
+        simulated: whether the frames were computed and not taken.
+        statistics: how many frames and boxes there are in each part, ready for JSON; after `setup()`.
+
+    Raises:
+        ValueError: an argument out of its range; the allowed ones are named.
+        DataError: in `prepare_data()` or `setup()`, frames or annotations that cannot be used, or a part without any.
+    """
+
+    gives = "frames"
+    dataset: FrameDataset
+
+    def __init__(
+        self,
+        dataset: FrameDataset,
+        batch_size: int = 16,
+        validation: float = 0.0,
+        train_sizes: Sequence[int] | None = None,
+        test_size: int | None = None,
+        longest: int = 1333,
+        flip: bool = False,
+        cache: str = "~/.cache/qsense",
+        num_workers: int = 0,
+        fold: int = 0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        for name, value, least in (("batch_size", batch_size, 1), ("num_workers", num_workers, 0), ("seed", seed, 0)):
+            if value < least:
+                raise ValueError(f"{name}={value} must be at least {least}")
+        if not 0 <= validation < 1:
+            raise ValueError(f"validation={validation} must be in [0, 1): a share of the training frames")
+        sizes = list(train_sizes or ()) + [size for size in (test_size,) if size is not None]
+        if train_sizes is not None and not train_sizes:
+            raise ValueError("train_sizes=[] offers no size: list short sides, or null leaves frames as they are")
+        for size in sizes:
+            if not STRIDE <= size <= longest:
+                raise ValueError(
+                    f"train_sizes={train_sizes}, test_size={test_size}, longest={longest}: a short side of {size} "
+                    f"pixels is not in {STRIDE} … longest"
+                )
+        if not 0 <= fold < dataset.num_folds:
+            raise ValueError(f"fold={fold} is out of range: {dataset.name} has a fixed test part, so fold=0 alone")
+        self.dataset = dataset
+        self.batch_size = batch_size
+        self.validation = validation
+        self.train_sizes = train_sizes
+        self.test_size = test_size
+        self.longest = longest
+        self.flip = flip
+        self.cache = Path(cache).expanduser()
+        self.num_workers = num_workers
+        self.fold = fold
+        self.seed = seed
+        self.short_side = max(sizes, default=STORED)
+        self.num_folds = dataset.num_folds
+        self.signal = dataset.signal
+        self.class_names = dataset.classes
+        self.num_classes = self.object_classes = len(dataset.classes)
+        self.mean = dataset.mean
+        self.std = dataset.std
+        self.simulated = dataset.simulated
+        self._parts: dict[str, FramePart] = {}
+
+    def prepare_data(self) -> None:
+        """Convert the frames (once per machine)."""
+        self.dataset.prepare(self.cache, self.short_side)
+
+    def setup(self, stage: str | None = None) -> None:
+        """Open the converted frames, read the annotations and hold out the validation frames."""
+        if self._parts:
+            return
+        self.prepare_data()
+        train, test = self.dataset.frames("train"), self.dataset.frames("test")
+        for name, part in (("train", train), ("test", test)):
+            if not len(part):
+                raise DataError(f"{self.dataset.name}: there is no frame in its {name} part")
+        # Of each condition a share, so that a few frames taken at night are not missed.
+        held_out = stratified(np.array([frame.condition for frame in train]), self.validation)
+        self._parts = {
+            "train": FramePart(self.dataset, [frame for frame, out in zip(train, held_out, strict=True) if not out]),
+            "validation": FramePart(self.dataset, [frame for frame, out in zip(train, held_out, strict=True) if out]),
+            "test": FramePart(self.dataset, test),
+        }
+        signal = self.signal
+        self.statistics: dict[str, Any] = {
+            "dataset": self.dataset.name,
+            "simulated": self.simulated,
+            "fold": self.fold,
+            "normalise": "range",  # (codes − black) / (white − black)
+            "native_bits": signal.native_bits,
+            "black": signal.black,
+            "white": signal.top,
+            "mean": list(self.mean),
+            "std": list(self.std),
+        }
+        for name, frames in ((name, part.frames) for name, part in self._parts.items()):
+            labels = np.concatenate([np.zeros(0, dtype=np.int64), *(frame.labels for frame in frames)])
+            self.statistics |= {
+                f"{name}_frames": len(frames),
+                f"{name}_frames_without_boxes": sum(not len(frame.labels) for frame in frames),
+                f"{name}_boxes_per_class": np.bincount(labels, minlength=self.num_classes).tolist(),
+            }
+
+    def train_dataloader(self) -> DataLoader[FrameBatch]:
+        """Training frames in an order that depends on (seed, fold, epoch); Lightning sets the epoch."""
+        part = self._part("train")
+        return self._loader(part, Shuffled(len(part), self.seed, self.fold))
+
+    def val_dataloader(self) -> DataLoader[FrameBatch] | list[DataLoader[FrameBatch]]:
+        """The validation frames, in their order; no loader where none are held out."""
+        part = self._part("validation")
+        return self._loader(part, range(len(part))) if len(part) else []
+
+    def test_dataloader(self) -> DataLoader[FrameBatch]:
+        """The test frames, in their order."""
+        part = self._part("test")
+        return self._loader(part, range(len(part)))
+
+    def transfer_batch_to_device(self, batch: FrameBatch, device: torch.device, dataloader_idx: int) -> FrameBatch:
+        """Send the codes to the device; from page-locked memory nothing waits for them."""
+        return batch.to(device, non_blocking=True)
+
+    def on_after_batch_transfer(self, batch: FrameBatch, dataloader_idx: int) -> FrameBatch:
+        """Resize a batch, mirror some training frames, pad: codes int32, on the batch's device."""
+        if self.trainer is not None and self.trainer.training:
+            return self.augmented(batch)
+        return arranged(batch, self._sizes(batch, [self.test_size] * len(batch)), [False] * len(batch))
+
+    def augmented(self, batch: FrameBatch) -> FrameBatch:
+        """A training batch: each frame at a size of its own, mirrored or not."""
+        sides: list[int | None] = [None] * len(batch)
+        if self.train_sizes is not None:
+            sides = [self.train_sizes[i] for i in torch.randint(len(self.train_sizes), (len(batch),)).tolist()]
+        mirrored = (torch.rand(len(batch)) < 0.5).tolist() if self.flip else [False] * len(batch)
+        return arranged(batch, self._sizes(batch, sides), mirrored)
+
+    def example(self) -> Tensor:
+        """See the base class."""
+        batch = self._part("test").__getitems__([0])
+        codes: Tensor = self.on_after_batch_transfer(batch, 0).x
+        return codes
+
+    def training_sample(self, count: int = 100_000) -> npt.NDArray[np.float32]:
+        """Up to `count` pixels [pixels, channels] in [0, 1] of frames spread over the training part."""
+        black, white = self.signal.black, self.signal.top
+        values = np.clip((self.sensor_sample(count).double().numpy() - black) / (white - black), 0, 1)
+        return values.astype(np.float32)
+
+    def sensor_sample(self, count: int = 1_000_000) -> Tensor:
+        """Up to `count` pixels [pixels, channels] of frames spread over the training part, as native codes, int64."""
+        part = self._part("train")
+        frames = np.linspace(0, len(part) - 1, min(len(part), 50)).astype(np.int64)
+        each = max(1, count // len(frames))
+        pixels = []
+        for index in frames:
+            codes = self.dataset.codes(part.frames[index])
+            flat = codes.reshape(len(codes), -1)
+            chosen = flat[:, np.linspace(0, flat.shape[1] - 1, min(each, flat.shape[1])).astype(np.int64)]
+            pixels.append(chosen.T.astype(np.int64))
+        return torch.from_numpy(np.concatenate(pixels))
+
+    def _sizes(self, batch: FrameBatch, sides: Sequence[int | None]) -> list[tuple[int, int]]:
+        """Height and width that each frame will have."""
+        return [
+            size if side is None else target_size(*size, side, self.longest)
+            for size, side in zip(batch.sizes, sides, strict=True)
+        ]
+
+    def _part(self, name: str) -> FramePart:
+        if not self._parts:
+            raise RuntimeError("call setup() before asking for batches")
+        return self._parts[name]
+
+    def _loader(self, part: FramePart, order: Sampler[int] | range) -> DataLoader[FrameBatch]:
+        kind = Batches if isinstance(order, Shuffled) else EvaluationBatches
+        return DataLoader(
+            part,
+            batch_sampler=kind(order, self.batch_size, drop_last=False),
+            collate_fn=_as_it_is,
+            num_workers=self.num_workers,
+            pin_memory=self.trainer is not None and self.trainer.strategy.root_device.type == "cuda",
+            generator=torch.Generator().manual_seed(self.seed),  # else each epoch would draw from the global generator
+            persistent_workers=self.num_workers > 0,
+        )
+
+
+class FramePart(Dataset[FrameBatch]):
+    """Some of a data set's frames; a whole batch is read at once.
+
+    Args:
+        dataset: knows their codes.
+        frames: those that belong to this part.
+    """
+
+    def __init__(self, dataset: FrameDataset, frames: Sequence[Frame]) -> None:
+        self.dataset, self.frames = dataset, frames
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __getitem__(self, index: int) -> FrameBatch:
+        return self.__getitems__([index])
+
+    def __getitems__(self, indices: Sequence[int] | npt.NDArray[np.int64]) -> FrameBatch:
+        """The batch of these frames, as codes of the sensor's own type, padded to multiples of 32."""
+        frames = [self.frames[index] for index in indices]
+        codes = [self.dataset.codes(frame) for frame in frames]
+        sizes = [(array.shape[-2], array.shape[-1]) for array in codes]
+        x = np.zeros((len(codes), len(codes[0]), *padded(sizes)), dtype=codes[0].dtype)
+        for row, array, (height, width) in zip(x, codes, sizes, strict=True):
+            row[:, :height, :width] = array
+        return FrameBatch(torch.from_numpy(x), sizes, frames)
+
+
+def padded(sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """Height and width of what holds frames of these sizes: the largest, rounded up to multiples of 32.
+
+    >>> padded([(64, 33), (65, 32)])
+    (96, 64)
+    """
+    height, width = (-(-max(side) // STRIDE) * STRIDE for side in zip(*sizes, strict=True))
+    return height, width
+
+
+def arranged(batch: FrameBatch, sizes: Sequence[tuple[int, int]], mirrored: Sequence[bool]) -> FrameBatch:
+    """The frames at other sizes, some of them mirrored left to right with their annotations, as int32 codes.
+
+    Where nothing changes, the codes are converted and nothing else; where all frames change alike, all at once.
+
+    Args:
+        batch: padded, codes of any integer type.
+        sizes: height and width that each frame shall have.
+        mirrored: which frames to mirror.
+    """
+    x = batch.x.view(SIGNED.get(batch.x.dtype, batch.x.dtype))
+    height, width = padded(sizes)
+    new = list(sizes)
+    if new != batch.sizes or (height, width) != x.shape[-2:]:
+        resized = x.new_zeros(*x.shape[:2], height, width)
+        if len(set(new)) == len(set(batch.sizes)) == 1:
+            _copy(x, batch.sizes[0], resized, new[0])
+        else:
+            for row in range(len(batch)):
+                _copy(x[row], batch.sizes[row], resized[row], new[row])
+        x = resized
+    codes = x.view(batch.x.dtype).to(torch.int32, copy=True)
+    for row, wanted in enumerate(mirrored):
+        if wanted:
+            shown = codes[row, :, : new[row][0], : new[row][1]]
+            shown.copy_(shown.flip(-1))
+    frames = [mirror(f) if wanted else f for f, wanted in zip(batch.frames, mirrored, strict=True)]
+    return FrameBatch(codes, new, frames)
+
+
+def _copy(source: Tensor, old: tuple[int, int], target: Tensor, new: tuple[int, int]) -> None:
+    target[..., : new[0], : new[1]] = resize(source[..., : old[0], : old[1]], new)
+
+
+def mirror(frame: Frame) -> Frame:
+    """A frame's annotations, mirrored left to right.
+
+    >>> none, one = np.zeros(1, dtype=bool), np.ones(1, dtype=np.float32)
+    >>> frame = Frame(0, "a", 10, 20, np.float32([[1, 2, 5, 8]]), np.zeros(1, dtype=np.int64), none, one)
+    >>> mirror(frame).boxes.tolist()
+    [[15.0, 2.0, 19.0, 8.0]]
+    """
+    left, top, right, bottom = frame.boxes.T
+    return replace(frame, boxes=np.stack([frame.width - right, top, frame.width - left, bottom], axis=1))
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch

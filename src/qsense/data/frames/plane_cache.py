@@ -1,0 +1,365 @@
+"""Frames converted once and memory-mapped ever after: several processes, resumable, verified when opened."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import logging
+import math
+import multiprocessing
+import os
+import shutil
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+import numpy.typing as npt
+from filelock import FileLock, Timeout
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from qsense.data.errors import DataError
+
+log = logging.getLogger(__name__)
+
+Codes = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
+MANIFEST = "manifest.jsonl"
+CHEAP = 256 << 20  # bytes: caches up to this size are read and compared with their checksums when opened
+MOST_NAMED = 20  # bad files in one message
+FEW = 8  # frames that are converted faster than other processes start
+
+
+@dataclass(frozen=True, eq=False)
+class Planes:
+    """What a conversion makes of one frame.
+
+    Args:
+        codes: native codes [C, h, w], uint8, uint16 or uint32.
+        facts: what is worth knowing about the frame, for the manifest: black and white level, pattern, …; plain JSON.
+    """
+
+    codes: Codes
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+Make = Callable[[int], Planes]
+
+
+@dataclass(frozen=True)
+class Record:
+    """A line of the manifest: one converted frame.
+
+    Args:
+        name: the frame's.
+        stamp: what it was made from.
+        shape: [C, h, w].
+        dtype: of its codes, in NumPy's words.
+        size: bytes of its file.
+        crc32: of its codes.
+        facts: see `Planes`.
+    """
+
+    name: str
+    stamp: str
+    shape: tuple[int, ...]
+    dtype: str
+    size: int
+    crc32: int
+    facts: dict[str, Any]
+
+
+class PlaneCache:
+    """Converted frames by name, each memory-mapped when it is asked for: processes side by side share one copy.
+
+    Args:
+        folder: where they are.
+        records: the manifest.
+
+    Raises:
+        DataError: when a frame is asked for, its file is no longer there.
+    """
+
+    def __init__(self, folder: Path, records: Mapping[str, Record]) -> None:
+        self.folder = folder
+        self.records = records
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, name: str) -> Codes:
+        file, record = _file(self.folder, name), self.records[name]
+        dtype = np.dtype(record.dtype)
+        header = record.size - math.prod(record.shape) * dtype.itemsize
+        try:  # np.load would read the header once more, which takes as long as reading a small frame
+            codes: Codes = np.memmap(file, dtype, "r", header, record.shape)
+        except (OSError, ValueError) as error:
+            raise DataError(f"{file} cannot be read ({error}): start again, and it is converted anew") from error
+        return codes
+
+    def facts(self, name: str) -> dict[str, Any]:
+        """What was noted about a frame while it was converted."""
+        return self.records[name].facts
+
+
+def stamp(file: Path) -> str:
+    """What a conversion of this file depends on: its size and time, because hashing a hundred gigabytes takes an hour.
+
+    Raises:
+        DataError: there is no such file.
+    """
+    try:
+        facts = file.stat()
+    except OSError as error:
+        raise DataError(f"{file} cannot be read: {error.strerror}") from error
+    return f"{facts.st_size} bytes, {facts.st_mtime_ns} ns"
+
+
+def convert(
+    cache: Path, key: str, stamps: Mapping[str, str], make: Make, description: str, processes: int | None = None
+) -> PlaneCache:
+    """Open the converted frames of `key`; first convert those that are missing, damaged, or made from something else.
+
+    Each frame is a file of its own, which appears complete or not at all and is then noted in the manifest. So a
+    conversion that is killed goes on where it stood, and a bad source loses nothing but its own frame. Of two processes
+    that convert the same, the second waits for the first.
+
+    Args:
+        cache: the folder for everything prepared.
+        key: name of this conversion: the data set and a digest of all settings that change its result.
+        stamps: the frames' names in order, each with what it is made from (`stamp` of its source file): a frame whose
+            stamp has changed is converted anew.
+        make: makes frame i of `stamps`. It is sent to other processes, so it must be picklable: a function of a module,
+            a `functools.partial` of one or an object of a dataclass. It raises DataError for a bad source.
+        description: what the progress bar says.
+        processes: how many at once; None: one per processor that this process may use.
+
+    Raises:
+        DataError: frames that cannot be converted, all named in one message (the first twenty, if there are more), the
+            others are kept; or the cache has no room or cannot be written.
+    """
+    folder = cache / key
+    with _usable(folder):
+        records = _intact(folder, stamps)
+    if len(records) < len(stamps):
+        with _usable(folder), _alone(folder):
+            records = _intact(folder, stamps)  # another process may have done it meanwhile
+            if len(records) < len(stamps):
+                _convert_missing(folder, stamps, records, make, description, processes)
+    return PlaneCache(folder, {name: records[name] for name in stamps})
+
+
+def _file(folder: Path, name: str) -> Path:
+    return folder / f"{quote(name, safe='')}.npy"
+
+
+def _intact(folder: Path, stamps: Mapping[str, str]) -> dict[str, Record]:
+    """The manifest's records of frames that are there, complete, and made from what their stamp says."""
+    records = {name: record for name, record in _manifest(folder).items() if stamps.get(name) == record.stamp}
+    for name, record in list(records.items()):
+        with contextlib.suppress(OSError):
+            if _file(folder, name).stat().st_size == record.size:
+                continue
+        del records[name]
+        log.warning("%s is incomplete or missing and is converted again.", _file(folder, name))
+    if sum(record.size for record in records.values()) <= CHEAP:
+        for name, record in list(records.items()):
+            if not _undamaged(_file(folder, name), record):
+                del records[name]
+                log.warning("%s is damaged and is converted again.", _file(folder, name))
+    return records
+
+
+def _undamaged(file: Path, record: Record) -> bool:
+    try:
+        codes = np.load(file, mmap_mode="r")
+    except (OSError, ValueError, EOFError):
+        return False
+    facts = (codes.shape, codes.dtype.str, zlib.crc32(codes.data))
+    return facts == (record.shape, record.dtype, record.crc32)
+
+
+def _manifest(folder: Path) -> dict[str, Record]:
+    """All records, the latest of each name; a line that broke off counts as never written."""
+    try:
+        lines = (folder / MANIFEST).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return {}
+    found = {}
+    for line in lines:
+        with contextlib.suppress(ValueError, TypeError, KeyError):
+            facts = json.loads(line)
+            found[facts["name"]] = Record(**{**facts, "shape": tuple(facts["shape"])})
+    return found
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder.with_name(f"{folder.name}.lock"))
+    try:
+        lock.acquire(timeout=0.1)
+    except Timeout:
+        log.warning("Another process converts into %s: waiting for it.", folder)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
+def _usable(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        remedy = "make it writable"
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            remedy = "what is converted so far is kept, and the same command goes on from there: make room"
+        raise DataError(
+            f"the cache {folder} cannot be used ({error.strerror or error}): {remedy}, or choose another with "
+            f"data.cache=FOLDER or QSENSE_CACHE=FOLDER"
+        ) from error
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    """What a process needs to convert any frame of the cache."""
+
+    folder: Path
+    names: tuple[str, ...]
+    stamps: tuple[str, ...]
+    make: Make
+
+    def __call__(self, index: int) -> Record | str:
+        """Convert one frame: its record, or what is wrong with its source."""
+        try:
+            made = self.make(index)
+        except DataError as error:
+            return str(error)
+        codes, name = np.ascontiguousarray(made.codes), self.names[index]
+        file = _file(self.folder, name)
+        part = file.with_name(f".{os.getpid()}-{file.name}.part")
+        with part.open("wb") as target:
+            np.save(target, codes)
+        part.replace(file)
+        checksum = zlib.crc32(codes.data)
+        size = file.stat().st_size
+        return Record(name, self.stamps[index], codes.shape, codes.dtype.str, size, checksum, dict(made.facts))
+
+
+def _convert_missing(
+    folder: Path,
+    stamps: Mapping[str, str],
+    records: dict[str, Record],
+    make: Make,
+    description: str,
+    processes: int | None,
+) -> None:
+    """Convert what `records` lack; add it to them and, frame by frame, to the manifest."""
+    for leftover in folder.glob(".*.part"):
+        leftover.unlink(missing_ok=True)
+    missing = [index for index, name in enumerate(stamps) if name not in records]
+    job = _Job(folder, tuple(stamps), tuple(stamps.values()), make)
+    bad: dict[int, str] = {}
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with _journal(folder, stamps) as note, Progress(*columns, TimeRemainingColumn()) as progress:
+        task = progress.add_task(description, total=len(missing))
+        room_is_known = False
+        for index, result in _results(job, missing, processes):
+            progress.advance(task)
+            if isinstance(result, str):
+                bad[index] = result
+                continue
+            records[result.name] = result
+            note(result)
+            if not room_is_known:
+                _expect_room(folder, result.size, len(missing) - 1 - len(bad))
+                room_is_known = True
+    if bad:
+        raise DataError(_complaint(folder, bad, len(stamps)))
+
+
+def _expect_room(folder: Path, size: int, frames: int) -> None:
+    """Say how much the other frames will take, and refuse at once what cannot fit."""
+    needed, free = frames * size, shutil.disk_usage(folder).free
+    if needed > CHEAP:
+        log.warning("Converting takes about %.1f GB in %s (%.1f GB are free).", needed / 1e9, folder, free / 1e9)
+    if needed > free:
+        raise DataError(
+            f"{frames} frames take about {needed / 1e9:.1f} GB more in {folder}, and {free / 1e9:.1f} GB are free: "
+            f"make room, or choose another place with data.cache=FOLDER or QSENSE_CACHE=FOLDER"
+        )
+
+
+@contextlib.contextmanager
+def _journal(folder: Path, stamps: Mapping[str, str]) -> Iterator[Callable[[Record], None]]:
+    """Add records to the manifest, each at once; first its broken and outdated lines are dropped."""
+    kept = [record for record in _manifest(folder).values() if stamps.get(record.name, record.stamp) == record.stamp]
+    fresh = folder / f".{MANIFEST}.part"
+    with fresh.open("w", encoding="utf-8") as file:
+
+        def note(record: Record) -> None:
+            file.write(json.dumps(asdict(record)) + "\n")
+            file.flush()
+
+        for record in kept:
+            note(record)
+        fresh.replace(folder / MANIFEST)  # the open file keeps its place
+        yield note
+
+
+def _results(job: _Job, missing: list[int], processes: int | None) -> Iterator[tuple[int, Record | str]]:
+    """(index, result) of every missing frame, as they are done."""
+    count = min(processes or available_processors(), -(-len(missing) // FEW))
+    if count <= 1:
+        yield from ((index, job(index)) for index in missing)
+        return
+    # Spawned, not forked: threads of torch or of the progress bar would not survive a fork.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(count, context, _take_over, (job,))
+    try:
+        futures = {pool.submit(_convert_one, index): index for index in missing}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+    except BrokenProcessPool as error:
+        raise DataError(
+            f"a process that converted frames into {job.folder} ended unexpectedly, maybe for want of memory: what is "
+            f"converted so far is kept, and the same command goes on from there"
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def available_processors() -> int:
+    """Processors that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on every system
+        return os.cpu_count() or 1
+
+
+_job: _Job | None = None  # of a process that converts
+
+
+def _take_over(job: _Job) -> None:
+    global _job
+    _job = job
+
+
+def _convert_one(index: int) -> Record | str:
+    assert _job is not None
+    return _job(index)
+
+
+def _complaint(folder: Path, bad: Mapping[int, str], frames: int) -> str:
+    named = [bad[index] for index in sorted(bad)]
+    more = f"\n  … and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
+    lines = "".join(f"\n  {text}" for text in named[:MOST_NAMED])
+    return f"{len(bad)} of {frames} frames cannot be converted (the others are kept in {folder}):{lines}{more}"

@@ -1,0 +1,239 @@
+"""RAOD (ROD): driving scenes by day and by night from a sensor of 24 bits."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, UnidentifiedImageError
+
+from qsense.data.cache import digest
+from qsense.data.errors import DataError, DataMissingError
+from qsense.data.frames.bayer import pack
+from qsense.data.frames.dataset import PLANES, Frame, FrameDataset, Part
+from qsense.data.frames.labelme import read_labelme
+from qsense.data.frames.plane_cache import Codes, PlaneCache, Planes, convert, stamp
+from qsense.data.frames.raw_files import read_headless, shrunk
+from qsense.data.splitting import read_split, refuse_overlap
+from qsense.signal import Signal
+
+PATTERN = "RGGB"
+CONDITIONS = ("day", "night")
+PICTURES = (".png", ".jpg", ".jpeg")
+VERSION = 1  # raise it whenever the same files would be converted differently
+
+
+class RAOD(FrameDataset):
+    """Frames of 2880 × 1856 samples, RGGB, 24 bits, with pedestrians, cyclists, cars, trucks and trams (Xu et al.,
+    CVPR 2023). A frame's condition is what its name begins with: `day-` or `night-`.
+
+    Layout, as its authors prescribe: `<root>/raws/00Train/day-00001.raw`, … and `<root>/anno/00Train/day-00001.json`, …
+    The published test frames have no annotations, so the validation part (assumed in a folder `01Valid`) is tested on.
+    Other divisions are folders of other names, or lists of names without extension.
+
+    Args:
+        root: folder that holds `raws` and `anno`.
+        train: the training part: a folder in `raws` and `anno`, or a list `<root>/<name>.txt` of frames in any folder.
+        test: the test part, likewise.
+        image: "planes" of the mosaic, or "srgb": PNG or JPEG pictures of the same names, anywhere in `<root>/srgb`.
+        skip: annotated classes to leave out, beside the five.
+
+    Raises:
+        ValueError: an image of another kind.
+    """
+
+    url = "https://github.com/huawei-noah/noah-research/tree/master/RAOD"
+    name = "RAOD"
+    classes = ("Pedestrian", "Cyclist", "Car", "Truck", "Tram")
+    size = (1856, 2880)  # rows and columns of samples
+
+    def __init__(
+        self,
+        root: str,
+        train: str = "00Train",
+        test: str = "01Valid",
+        image: Literal["planes", "srgb"] = "planes",
+        skip: Sequence[str] = ("Tricycle",),
+    ) -> None:
+        if image not in ("planes", "srgb"):
+            raise ValueError(f"image={image!r} must be planes or srgb")
+        self.root = Path(root).expanduser()
+        self.parts: dict[Part, str] = {"train": train, "test": test}
+        self.image = image
+        self.skip = tuple(skip)
+        self._cache: PlaneCache | None = None
+
+    @property
+    def signal(self) -> Signal:
+        """See the base class."""
+        if self.image == "planes":
+            return Signal(4, 0.0, 1.0, "full scale", None, PLANES, native_bits=24, bayer=PATTERN, conditions=CONDITIONS)
+        colours = ("red", "green", "blue")
+        return Signal(3, 0.0, 1.0, "full scale", None, colours, native_bits=8, conditions=CONDITIONS)
+
+    def check(self) -> None:
+        """See the base class."""
+        folders = ["raws", "anno", *(["srgb"] if self.image == "srgb" else [])]
+        parts = [name if name.endswith(".txt") else f"raws/{name}" for name in self.parts.values()]
+        for name in (*folders, *parts):
+            if not (self.root / name).exists():
+                raise DataMissingError(
+                    f"RAOD is not in {self.root.absolute()}: {self.root / name} is missing. Get it by hand as "
+                    f"{self.url} says, arrange it as raws/00Train/*.raw, anno/00Train/*.json, …, and point at it with "
+                    f"data.dataset.root=… or QSENSE_DATA; parts of other names: data.dataset.train=…, "
+                    f"data.dataset.test=…"
+                )
+        self._sources()
+
+    def prepare(self, cache: Path, short_side: int) -> None:
+        """See the base class."""
+        self.check()
+        sources = self._sources()
+        self._cache = convert(
+            cache,
+            f"raod-{self.image}-{short_side}-{digest(VERSION, self.image, self.size, short_side)[:16]}",
+            {name: stamp(file) for name, file in sources.items()},
+            Conversion(tuple(sources.values()), self.size, self.image, short_side),
+            self.name,
+        )
+
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) over annotations, parts, and names and sizes of raw files (too many bytes to read)."""
+        sizes = {name: file.stat().st_size for name, file in self._sources().items()}
+        texts = {name: zlib.crc32(file.read_bytes()) for name, file in self._annotations.items() if name in sizes}
+        return digest(VERSION, self.classes, self.skip, self.image, self._split, sizes, texts)
+
+    def frames(self, part: Part) -> list[Frame]:
+        """See the base class."""
+        first = 0 if part == "train" else len(self._split["train"])
+        return [self._frame(first + number, name) for number, name in enumerate(self._split[part])]
+
+    def codes(self, frame: Frame) -> Codes:
+        """See the base class."""
+        if self._cache is None:
+            raise RuntimeError("call prepare() before asking for codes")
+        return self._cache[frame.name]
+
+    def _frame(self, number: int, name: str) -> Frame:
+        file = self._annotations.get(name)
+        if file is None:
+            raise DataError(
+                f"{self.root / 'anno'} has no {name}.json: a frame without objects needs one, too, with an empty list "
+                f"'shapes'"
+            )
+        boxes, labels = read_labelme(file.read_bytes(), str(file), self.classes, self.skip, self.size)
+        area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+        nobody = np.zeros(len(labels), dtype=bool)
+        return Frame(number, name, *self.size, boxes, labels, nobody, area, _condition(self._raws[name]))
+
+    @cached_property
+    def _raws(self) -> dict[str, Path]:
+        return _by_name(self.root / "raws", (".raw",))
+
+    @cached_property
+    def _annotations(self) -> dict[str, Path]:
+        return _by_name(self.root / "anno", (".json",))
+
+    @cached_property
+    def _split(self) -> dict[Part, list[str]]:
+        """Names of the frames of both parts, each in a fixed order."""
+        split = {part: self._members(name) for part, name in self.parts.items()}
+        refuse_overlap(split["train"], split["test"], self.parts["test"], self.parts["train"])
+        return split
+
+    def _members(self, part: str) -> list[str]:
+        if part.endswith(".txt"):
+            file = self.root / part
+            names = read_split(file.read_text(encoding="utf-8", errors="replace"), str(file))
+            missing = [name for name in names if name not in self._raws]
+            if missing:
+                raise DataError(
+                    f"{self.root / 'raws'} lacks {len(missing)} of the {len(names)} frames that {file} lists, first "
+                    f"{missing[0]}.raw: fetch them, or take them off the list"
+                )
+            return names
+        folder = self.root / "raws" / part
+        names = [name for name, file in self._raws.items() if folder in file.parents]
+        if not names:
+            raise DataError(f"{folder} holds no raw file (*.raw)")
+        return names
+
+    def _sources(self) -> dict[str, Path]:
+        """What each frame of both parts is converted from."""
+        names = [name for names in self._split.values() for name in names]
+        if self.image == "planes":
+            return {name: self._raws[name] for name in names}
+        pictures = _by_name(self.root / "srgb", PICTURES)
+        missing = [name for name in names if name not in pictures]
+        if missing:
+            raise DataError(
+                f"{self.root / 'srgb'} lacks the pictures of {len(missing)} of {len(names)} frames, first {missing[0]} "
+                f"({', '.join(PICTURES)})"
+            )
+        return {name: pictures[name] for name in names}
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """Makes frame i of a plane cache from raw file or picture i (see `plane_cache.convert`).
+
+    Args:
+        files: the sources.
+        size: rows and columns of a raw file.
+        image: "planes" or "srgb".
+        short_side: larger frames are made smaller, by nearest neighbour, until their shorter side is this long.
+    """
+
+    files: tuple[Path, ...]
+    size: tuple[int, int]
+    image: str
+    short_side: int
+
+    def __call__(self, index: int) -> Planes:
+        file = self.files[index]
+        if self.image == "planes":
+            mosaic: npt.NDArray[Any] = read_headless(file, *self.size, sample=3)
+            return Planes(shrunk(pack(mosaic, PATTERN), self.short_side), {"pattern": PATTERN})
+        return Planes(shrunk(read_picture(file), self.short_side))
+
+
+def read_picture(file: Path) -> Codes:
+    """A PNG or JPEG as uint8 [3, H, W].
+
+    Raises:
+        DataError: unreadable; the file is named.
+    """
+    try:
+        with Image.open(file) as picture:
+            colours = np.asarray(picture.convert("RGB"))
+    except (OSError, SyntaxError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise DataError(f"{file} cannot be decoded ({error}): it is damaged or no picture") from error
+    codes: npt.NDArray[np.uint8] = np.ascontiguousarray(colours.transpose(2, 0, 1))
+    return codes
+
+
+def _by_name(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
+    """All files of these kinds below a folder by name without suffix, sorted.
+
+    Raises:
+        DataError: two files of one name.
+    """
+    found: dict[str, Path] = {}
+    for file in sorted(path for path in folder.rglob("*") if path.suffix.lower() in suffixes):
+        if file.stem in found:
+            raise DataError(f"{file} and {found[file.stem]} have the same name: a frame is known by it, so remove one")
+        found[file.stem] = file
+    return found
+
+
+def _condition(file: Path) -> int:
+    name = file.name.partition("-")[0].lower()
+    if name not in CONDITIONS:
+        raise DataError(f"{file}: the name must begin with {' or '.join(f'{each}-' for each in CONDITIONS)}")
+    return CONDITIONS.index(name)

@@ -1,0 +1,235 @@
+"""Camera raw files and headless mosaics: decoded to integer codes, with the levels and the pattern that they state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import rawpy
+
+from qsense.data.errors import DataError
+from qsense.data.frames.bayer import even, offsets, pack
+from qsense.data.frames.nearest import resize, target_size
+from qsense.data.frames.plane_cache import Codes, Planes
+from qsense.signal import BAYER
+
+Image = Literal["planes", "demosaicked", "srgb"]
+BITS: dict[str, int] = {"demosaicked": 16, "srgb": 8}  # of what LibRaw computes; planes have those of the sensor
+
+
+@dataclass(frozen=True, eq=False)
+class Mosaic:
+    """What a camera stored.
+
+    Args:
+        codes: raw counts of the visible area, uint16 [H, W], both even.
+        pattern: colours of its top left cell, row by row.
+        black: levels of red, green 1, green 2 and blue, in counts.
+        white: level at which the sensor saturates, in counts.
+        gains: the camera's white balance: what red, green 1, green 2 and blue are multiplied by; None if not stated.
+    """
+
+    codes: npt.NDArray[np.uint16]
+    pattern: str
+    black: tuple[int, int, int, int]
+    white: int
+    gains: tuple[float, float, float, float] | None
+
+
+def read_mosaic(file: Path) -> Mosaic:
+    """The mosaic of a camera raw file that LibRaw knows (NEF, DNG, KDC, …), of any of the four Bayer patterns.
+
+    Raises:
+        DataError: unreadable, truncated, of an unknown kind, or no Bayer mosaic; the file is named.
+    """
+    with _opened(file) as raw:
+        if raw.raw_type != rawpy.RawType.Flat or raw.raw_pattern is None or raw.raw_pattern.shape != (2, 2):
+            raise DataError(f"{file} is no Bayer mosaic: its sensor or its kind of raw file is not supported")
+        top, left = raw.sizes.top_margin, raw.sizes.left_margin
+        cell = np.array([[raw.raw_color(top + row, left + column) for column in (0, 1)] for row in (0, 1)])
+        names = raw.color_desc.decode("ascii", errors="replace")
+        pattern = "".join(names[index] for index in cell.ravel())
+        if pattern not in BAYER:
+            raise DataError(f"{file} has the colours {pattern}, which is no Bayer pattern ({', '.join(BAYER)})")
+        colours = [int(cell[place]) for place in offsets(pattern)]
+        black = [int(raw.black_level_per_channel[colour]) for colour in colours]
+        codes = even(raw.raw_image_visible).copy()  # LibRaw's own memory is freed when the file is closed
+        white = int(raw.white_level)
+        balance = raw.camera_whitebalance
+    red, green, blue = (float(balance[names.index(colour)]) for colour in "RGB")
+    gains = (red / green, 1.0, 1.0, blue / green) if min(red, green, blue) > 0 else None
+    return Mosaic(codes, pattern, (black[0], black[1], black[2], black[3]), white, gains)
+
+
+def read_headless(file: Path, height: int, width: int, sample: Literal[1, 2, 3, 4] = 2) -> Codes:
+    """A mosaic stored as numbers alone, row by row, lowest byte first: [height, width].
+
+    Args:
+        file: its path.
+        height: rows.
+        width: columns.
+        sample: bytes of each number.
+
+    Returns:
+        uint8, uint16, or uint32 for three and four bytes.
+
+    Raises:
+        DataError: unreadable, or another number of bytes than height · width · sample.
+    """
+    try:
+        content = np.fromfile(file, dtype=np.uint8)
+    except OSError as error:
+        raise DataError(f"{file} cannot be read: {error.strerror}") from error
+    expected = height * width * sample
+    if content.size != expected:
+        raise DataError(
+            f"{file} has {content.size} bytes, but {expected} are expected: {height} rows of {width} samples of "
+            f"{sample} bytes. Is it truncated, or of another sensor?"
+        )
+    if sample != 3:
+        numbers: Codes = content.view(f"<u{sample}")
+        return numbers.reshape(height, width)
+    wide = np.zeros((height * width, 4), dtype=np.uint8)  # no arithmetic: uint8 · 256 would overflow
+    wide[:, :3] = content.reshape(-1, 3)
+    joined: npt.NDArray[np.uint32] = wide.view("<u4")
+    return joined.reshape(height, width)
+
+
+def demosaicked(file: Path, bits: int, subtract_black: bool = False, white_balance: bool = False) -> Codes:
+    """LibRaw's interpolation without tone curve, colour matrix or automatic brightness: uint16 [3, H, W].
+
+    Args:
+        file: camera raw file.
+        bits: of the sensor; the count 2^bits − 1 becomes 65535.
+        subtract_black: take the camera's black level off first.
+        white_balance: multiply by the camera's white balance.
+
+    Raises:
+        DataError: as `read_mosaic`.
+    """
+    options: dict[str, Any] = {} if subtract_black else {"user_black": 0}
+    options |= {"use_camera_wb": True} if white_balance else {"user_wb": [1.0, 1.0, 1.0, 1.0]}
+    with _opened(file) as raw:
+        image = raw.postprocess(
+            gamma=(1, 1),
+            output_bps=16,
+            output_color=rawpy.ColorSpace.raw,
+            no_auto_bright=True,
+            adjust_maximum_thr=0,  # else the image's own maximum would set the scale
+            user_sat=(1 << bits) - 1,
+            user_flip=0,
+            **options,
+        )
+    return _planar(image)
+
+
+def srgb(file: Path) -> Codes:
+    """What rawpy's default image processing makes of a raw file: uint8 [3, H, W], not turned upright.
+
+    Raises:
+        DataError: as `read_mosaic`.
+    """
+    with _opened(file) as raw:
+        image = raw.postprocess(user_flip=0)  # annotations are in the sensor's orientation
+    return _planar(image)
+
+
+def _planar(image: npt.NDArray[Any]) -> Codes:
+    codes: Codes = np.ascontiguousarray(image.transpose(2, 0, 1))
+    return codes
+
+
+def corrected(planes: Codes, bits: int, black: Sequence[int] | None, gains: Sequence[float] | None) -> Codes:
+    """Counts with the black level taken off and the white balance applied, each if given, within 0 … 2^bits − 1.
+
+    A value below black becomes 0 and one beyond the range its end: no curve is asked for a power of less than nothing.
+
+    Args:
+        planes: uint16 [C, h, w].
+        bits: of the sensor.
+        black: level of each plane.
+        gains: factor of each plane.
+
+    >>> corrected(np.array([[[50, 4000]]], dtype=np.uint16), 12, black=[100], gains=[1.5]).tolist()
+    [[[0, 4095]]]
+    """
+    if black is None and gains is None:
+        return planes
+    levels = np.reshape(black if black is not None else [0], (-1, 1, 1))
+    factors = np.reshape(gains if gains is not None else [1.0], (-1, 1, 1))
+    values = (planes.astype(np.int64) - levels) * factors
+    found: Codes = np.clip(np.rint(values), 0, (1 << bits) - 1).astype(planes.dtype)
+    return found
+
+
+@dataclass(frozen=True)
+class CameraConversion:
+    """Makes frame i of a plane cache from camera raw file i (see `plane_cache.convert`).
+
+    Args:
+        files: the raw files.
+        size: height and width that every file's visible area must have.
+        image: "planes" of the mosaic, "demosaicked" linear colours, or "srgb" of rawpy's default processing.
+        bits: of the sensor.
+        short_side: larger frames are made smaller, by nearest neighbour, until their shorter side is this long.
+        subtract_black: take the camera's black level off; without effect on srgb, which has it taken off.
+        white_balance: apply the camera's white balance; likewise.
+    """
+
+    files: tuple[Path, ...]
+    size: tuple[int, int]
+    image: Image
+    bits: int
+    short_side: int
+    subtract_black: bool
+    white_balance: bool
+
+    def __call__(self, index: int) -> Planes:
+        file = self.files[index]
+        mosaic = read_mosaic(file)
+        if mosaic.codes.shape != self.size:
+            seen, expected = (" × ".join(map(str, size)) for size in (mosaic.codes.shape, self.size))
+            raise DataError(f"{file} has {seen} samples, but {expected} are expected: is it of another camera?")
+        if (largest := int(mosaic.codes.max())) >= 1 << self.bits:
+            raise DataError(f"{file} has the count {largest}, which is more than {self.bits} bits can hold")
+        if self.white_balance and mosaic.gains is None:
+            raise DataError(f"{file} states no white balance: set data.dataset.white_balance=false")
+        if self.image == "srgb":
+            codes = shrunk(srgb(file), self.short_side)
+        elif self.image == "demosaicked":
+            codes = shrunk(demosaicked(file, self.bits, self.subtract_black, self.white_balance), self.short_side)
+        else:
+            codes = corrected(
+                shrunk(pack(mosaic.codes, mosaic.pattern), self.short_side),
+                self.bits,
+                mosaic.black if self.subtract_black else None,
+                mosaic.gains if self.white_balance else None,
+            )
+        facts = {"pattern": mosaic.pattern, "black": mosaic.black, "white": mosaic.white, "gains": mosaic.gains}
+        return Planes(codes, facts)
+
+
+def shrunk(planes: Codes, short_side: int) -> Codes:
+    """Planes [C, h, w] at a shorter side of `short_side`, by nearest neighbour; smaller ones as they are."""
+    height, width = planes.shape[-2:]
+    if min(height, width) <= short_side:
+        return planes
+    return resize(planes, target_size(height, width, short_side, longest=max(height, width)))
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[rawpy.RawPy]:
+    """A raw file while it is decoded; what LibRaw complains of names the file."""
+    try:
+        with rawpy.imread(str(file)) as raw:
+            yield raw
+    except (rawpy.LibRawError, rawpy.NotSupportedError) as error:
+        reason = error.args[0].decode() if error.args and isinstance(error.args[0], bytes) else str(error)
+        raise DataError(
+            f"{file} cannot be decoded ({reason}): it is missing, truncated, damaged or no raw file of a known camera"
+        ) from error

@@ -1,0 +1,1 @@
+"""Images to classify: data sets, and the data module that batches them."""

@@ -1,0 +1,60 @@
+"""ImageNet (ILSVRC 2012) as most people keep it: one folder per class in train and in val."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qsense.data.errors import DataError, DataMissingError
+from qsense.data.images.dataset import IMAGENET_MEAN, IMAGENET_STD
+from qsense.data.images.folder import ImageFolder
+
+CLASSES = 1000
+
+
+class ImageNet(ImageFolder):
+    """1.28 million photographs in 1 000 classes; its 50 000 validation images are what is tested on, as everywhere.
+
+    `<root>/train/<wnid>/*.JPEG` and `<root>/val/<wnid>/*.JPEG`. The class index is the place of the WordNet number
+    among the sorted folders, as in all published weights. With fewer class folders, `name` says so.
+
+    Args:
+        root: folder that holds `train` and `val`.
+        size: height and width of what the network sees, in pixels.
+        resize: length to which the shorter side is scaled before the centre is taken, in pixels; at least `size`.
+        smallest_crop: least share of an image's area to train on, in (0, 1].
+
+    Raises:
+        ValueError: an argument out of its range.
+    """
+
+    def __init__(self, root: str, size: int = 224, resize: int = 256, smallest_crop: float = 0.08) -> None:
+        super().__init__(
+            root=root,
+            name="ImageNet",
+            channels=3,
+            size=size,
+            resize=resize,
+            smallest_crop=smallest_crop,
+            mean=IMAGENET_MEAN,
+            std=IMAGENET_STD,
+        )
+
+    def check(self) -> None:
+        """See the base class."""
+        for part in ("train", "val"):
+            if not (self.root / part).is_dir():
+                raise DataMissingError(
+                    f"ImageNet is not in {self.root.absolute()}: {self.root / part} is missing. Its terms forbid "
+                    f"fetching it for you: get it from https://image-net.org, unpack it as {part}/<wnid>/*.JPEG, and "
+                    f"point at it with data.dataset.root=… or QSENSE_DATA"
+                )
+        for name in self.classes:
+            if not (len(name) == 9 and name[0] == "n" and name[1:].isdigit()):
+                raise DataError(
+                    f"{self.root / 'train' / name} is not a class of ImageNet, whose folders are n01440764, …"
+                )
+        if len(self.classes) != CLASSES:
+            self.name = f"ImageNet ({len(self.classes)} of {CLASSES} classes)"
+
+    def _test_folder(self) -> Path | None:
+        return self.root / "val"  # what some keep in `test` has no labels

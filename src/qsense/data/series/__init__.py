@@ -1,0 +1,1 @@
+"""Recordings of wearable sensors: data sets, and the data module that windows them."""

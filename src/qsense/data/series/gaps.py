@@ -1,0 +1,52 @@
+"""Short gaps in a recording are bridged, long ones refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from qsense.data.errors import DataError
+
+
+def fill_gaps(
+    x: npt.NDArray[np.float64], axes: tuple[str, ...], rate_hz: float, source: str, first_row: int = 1
+) -> int:
+    """Fill runs of NaN of up to one second linearly, in place; a run at either end repeats its only neighbour.
+
+    Args:
+        x: samples [time, axes]; changed in place.
+        axes: names of the axes, for messages.
+        rate_hz: samples per second.
+        source: subject and file, for messages.
+        first_row: row of the file that holds the first sample, counted from 1.
+
+    Returns:
+        Number of samples with at least one axis filled.
+
+    Raises:
+        DataError: a run longer than one second, or infinite values; row and axis are named.
+
+    >>> x = np.array([[0.0], [np.nan], [np.nan], [3.0]])
+    >>> fill_gaps(x, ("x",), 50.0, "a test"), x[:, 0].tolist()
+    (2, [0.0, 1.0, 2.0, 3.0])
+    """
+    if not np.isfinite(x).all():
+        infinite = np.argwhere(np.isinf(x))
+        if len(infinite):
+            row, axis = infinite[0]
+            raise DataError(f"{source}, row {first_row + row}: {axes[axis]} is infinite")
+    missing = np.isnan(x)
+    samples = np.arange(len(x))
+    for axis in np.flatnonzero(missing.any(axis=0)):
+        gap = missing[:, axis]
+        edges = np.flatnonzero(np.diff(np.concatenate(([False], gap, [False])).astype(np.int8)))
+        starts, ends = edges[0::2], edges[1::2]
+        too_long = np.flatnonzero(ends - starts > rate_hz)
+        if len(too_long):
+            start, end = starts[too_long[0]], ends[too_long[0]]
+            raise DataError(
+                f"{source}, rows {first_row + start} to {first_row + end - 1}: {axes[axis]} has no value for "
+                f"{(end - start) / rate_hz:.2f} s; only gaps of up to 1 s are filled; cut longer ones out"
+            )
+        x[gap, axis] = np.interp(samples[gap], samples[~gap], x[~gap, axis])
+    return int(missing.any(axis=1).sum())

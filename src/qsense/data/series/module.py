@@ -1,0 +1,306 @@
+"""Windows of activity recordings as Lightning batches: leave one subject out, normalise, gather by index."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from qsense.data.batches import Batches, EvaluationBatches, Shuffled
+from qsense.data.cache import Arrays
+from qsense.data.errors import DataError
+from qsense.data.module import ExperimentData
+from qsense.data.series.dataset import ActivityDataset, signal_of
+from qsense.data.series.prepared import prepared
+from qsense.data.series.windows import WindowIndex, index_windows
+
+log = logging.getLogger(__name__)
+
+
+class Windows(NamedTuple):
+    """One batch.
+
+    Args:
+        x: normalised samples, float32 [B, window, axes].
+        y: class of each window's last sample, int64 [B].
+        covered: classes of the samples that the window's prediction speaks for, int64 [B, window + stride],
+            padded with −1.
+    """
+
+    x: Tensor
+    y: Tensor
+    covered: Tensor
+
+
+class HARDataModule(ExperimentData):
+    """Leave-one-subject-out folds of an activity data set as batches of `Windows` (γ-Quant, section 4).
+
+    Windows are laid over each recording by itself and carry the class of their last sample, NULL included. Fold f holds
+    out subject f, for validation and test alike; all other subjects train.
+
+    Normalisation is min–max to [−1, 1] per axis, over `dataset` (as the paper; it leaks the held-out subject's
+    extremes), over the fold's `train` subjects (beyond them clamped), over the sensor's own full-scale `range`
+    (clamped), or `none`.
+
+    Args:
+        dataset: which recordings.
+        window: samples per window.
+        stride: samples from one window's start to the next.
+        normalise: dataset, train, range or none.
+        batch_size: windows per batch; the last batch of an epoch may be smaller.
+        cache: folder for prepared arrays; ~ is the home folder.
+        num_workers: loader processes; 0 is fastest, as gathering a batch takes microseconds.
+        fold: the subject to hold out, 0 … num_folds − 1.
+        seed: shuffles the training windows, together with fold and epoch alone.
+
+    Attributes:
+        signal: what the network sees: axes, range after normalisation, unit, rate.
+        num_classes: classes of the data set, K, the same in every fold.
+        class_names: their names, in index order.
+        num_folds: subjects.
+        class_weights: n/(K·n_c) over the training windows, 0 for a class without any; float32 [K]; after `setup()`.
+        statistics: what was normalised by, counted and filled, ready for JSON; after `setup()`.
+
+    Raises:
+        ValueError: an argument out of its range; the allowed ones are named.
+        DataError: normalise="range" on a data set of unknown range; in `setup()`, a subject without any window.
+    """
+
+    gives = "series"
+
+    def __init__(
+        self,
+        dataset: ActivityDataset,
+        window: int = 50,
+        stride: int = 25,
+        normalise: Literal["dataset", "train", "range", "none"] = "dataset",
+        batch_size: int = 100,
+        cache: str = "~/.cache/qsense",
+        num_workers: int = 0,
+        fold: int = 0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        for name, value, least in (
+            ("window", window, 1),
+            ("stride", stride, 1),
+            ("batch_size", batch_size, 1),
+            ("num_workers", num_workers, 0),
+            ("seed", seed, 0),
+        ):
+            if value < least:
+                raise ValueError(f"{name}={value} must be at least {least}")
+        if stride > window:
+            raise ValueError(f"stride={stride} must not exceed window={window}: samples in between would be skipped")
+        if not 0 <= fold < dataset.num_folds:
+            raise ValueError(
+                f"fold={fold} is out of range: {dataset.name} has folds 0 … {dataset.num_folds - 1}, one per subject"
+            )
+        self.dataset: ActivityDataset = dataset
+        self.window = window
+        self.stride = stride
+        self.normalise = normalise
+        self.batch_size = batch_size
+        self.cache = Path(cache).expanduser()
+        self.num_workers = num_workers
+        self.fold = fold
+        self.seed = seed
+        self.signal = signal_of(dataset, normalise)
+        self.class_names = dataset.classes
+        self.num_classes = len(dataset.classes)
+        self.num_folds = dataset.num_folds
+        self._train: WindowDataset | None = None
+        self._held_out: WindowDataset | None = None
+
+    def prepare_data(self) -> None:
+        """Read, check and cache the recordings (once per machine)."""
+        prepared(self.dataset, self.cache)
+
+    def setup(self, stage: str | None = None) -> None:
+        """Lay the windows, split them by subject and compute statistics and class weights."""
+        if self._train is not None:
+            return
+        arrays = prepared(self.dataset, self.cache)
+        index = index_windows(arrays["bounds"], self.window, self.stride)
+        subject = arrays["subject"][index.recording]
+        self._refuse_empty_subjects(subject)
+        held_out = subject == self.fold
+        low, high = self._extremes(arrays)
+        self._train = WindowDataset(arrays, index, ~held_out, self.window, self.stride, low, high)
+        self._held_out = WindowDataset(arrays, index, held_out, self.window, self.stride, low, high)
+        counts = np.bincount(self._train.y, minlength=self.num_classes)
+        self.class_weights = self._weights(counts)
+        lengths = np.diff(arrays["bounds"])
+        self.statistics: dict[str, Any] = {
+            "dataset": self.dataset.name,
+            "fold": self.fold,
+            "normalise": self.normalise,
+            "low": None if low is None else low.tolist(),
+            "high": None if high is None else high.tolist(),
+            "window": self.window,
+            "stride": self.stride,
+            "recordings": len(lengths),
+            "recordings_too_short": int((lengths < self.window).sum()),
+            "samples": int(lengths.sum()),
+            "samples_filled": int(arrays["filled"].sum()),
+            "train_windows": len(self._train),
+            "held_out_windows": len(self._held_out),
+            "train_windows_per_class": counts.tolist(),
+            "held_out_windows_per_class": np.bincount(self._held_out.y, minlength=self.num_classes).tolist(),
+        }
+
+    def train_dataloader(self) -> DataLoader[Windows]:
+        """Training windows in an order that depends on (seed, fold, epoch); Lightning sets the epoch."""
+        dataset = self._ready(self._train)
+        return self._loader(dataset, Shuffled(len(dataset), self.seed, self.fold))
+
+    def val_dataloader(self) -> DataLoader[Windows]:
+        """The held-out subject's windows, in order of time."""
+        dataset = self._ready(self._held_out)
+        return self._loader(dataset, range(len(dataset)))
+
+    def test_dataloader(self) -> DataLoader[Windows]:
+        """The same as `val_dataloader()`: leave-one-subject-out has no third part, and the last epoch is reported."""
+        return self.val_dataloader()
+
+    def training_sample(self, count: int = 100_000) -> npt.NDArray[np.float32]:
+        """Up to `count` normalised samples [count, axes], spread evenly over the training windows, for histograms."""
+        return self._ready(self._train).sample(count)
+
+    def _ready(self, dataset: WindowDataset | None) -> WindowDataset:
+        if dataset is None:
+            raise RuntimeError("call setup() before asking for batches")
+        return dataset
+
+    def _loader(self, dataset: WindowDataset, order: Sampler[int] | range) -> DataLoader[Windows]:
+        kind = Batches if isinstance(order, Shuffled) else EvaluationBatches
+        return DataLoader(
+            dataset,
+            batch_sampler=kind(order, self.batch_size, drop_last=False),
+            collate_fn=_as_it_is,
+            num_workers=self.num_workers,
+            generator=torch.Generator().manual_seed(self.seed),  # else each epoch would draw from the global generator
+            persistent_workers=self.num_workers > 0,
+        )
+
+    def _extremes(self, arrays: Arrays) -> tuple[npt.NDArray[np.float32] | None, npt.NDArray[np.float32] | None]:
+        """Per axis, the values that become −1 and 1; None without normalisation."""
+        if self.normalise == "none":
+            return None, None
+        if self.normalise == "range":
+            assert self.dataset.range is not None  # signal_of() refused it
+            axes = len(self.dataset.axes)
+            low, high = (np.full(axes, end, dtype=np.float32) for end in self.dataset.range)
+            reached = max(-arrays["low"].min(), arrays["high"].max()) / np.abs(self.dataset.range).max()
+            if reached > 1.25:
+                log.warning(
+                    "%s reaches %.3g times its range of %g to %g %s: is the range stated in another unit?",
+                    self.dataset.name,
+                    reached,
+                    low[0],
+                    high[0],
+                    self.dataset.unit,
+                )
+            return low, high
+        # The paper's minimum and maximum are those of the whole data set; `train` leaves the held-out subject out.
+        use = arrays["subject"] != self.fold if self.normalise == "train" else slice(None)
+        low, high = arrays["low"][use].min(axis=0), arrays["high"][use].max(axis=0)
+        for axis in np.flatnonzero(~(low < high)):
+            raise DataError(
+                f"{self.dataset.name}: axis {self.dataset.axes[axis]} is {low[axis]:g} throughout: cannot be normalised"
+            )
+        return low, high
+
+    def _refuse_empty_subjects(self, subject: npt.NDArray[np.int64]) -> None:
+        empty = np.flatnonzero(np.bincount(subject, minlength=self.num_folds) == 0)
+        if len(empty):
+            raise DataError(
+                f"{self.dataset.name}: no recording of subject {empty[0]} is as long as one window of {self.window} "
+                f"samples; choose a smaller data.window"
+            )
+
+    def _weights(self, counts: npt.NDArray[np.int64]) -> Tensor:
+        absent = [self.class_names[index] for index in np.flatnonzero(counts == 0)]
+        if absent:
+            log.warning(
+                "%s, fold %d: no training window shows %s; its weight in the loss is 0.",
+                self.dataset.name,
+                self.fold,
+                ", ".join(absent),
+            )
+        weights = np.where(counts > 0, counts.sum() / (self.num_classes * np.maximum(counts, 1)), 0.0)
+        return torch.from_numpy(weights.astype(np.float32))
+
+
+class WindowDataset(Dataset[Windows]):
+    """Windows of some subjects; a whole batch is gathered by one index operation per array."""
+
+    def __init__(
+        self,
+        arrays: Arrays,
+        index: WindowIndex,
+        use: npt.NDArray[np.bool_],
+        window: int,
+        stride: int,
+        low: npt.NDArray[np.float32] | None,
+        high: npt.NDArray[np.float32] | None,
+    ) -> None:
+        self.samples = np.asarray(arrays["x"])  # plain views of the mapped files, cheaper to index
+        self.labels = np.asarray(arrays["y"])
+        self.start = index.start[use]
+        self.covered = index.covered[use]
+        self.recording = index.recording[use]
+        self.y: npt.NDArray[np.int64] = self.labels[self.start + window - 1]
+        self.window = np.arange(window)
+        self.span = np.arange(window + stride)
+        self.low, self.high = low, high
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    def __getitem__(self, index: int) -> Windows:
+        x, y, covered = self.__getitems__([index])
+        return Windows(x[0], y[0], covered[0])
+
+    def __getitems__(self, indices: Sequence[int] | npt.NDArray[np.int64]) -> Windows:
+        """The batch of these windows."""
+        chosen = np.asarray(indices)
+        start = self.start[chosen, None]
+        x = self._normalised(self.samples[start + self.window])
+        labels = self.labels.take(start + self.span, mode="clip")
+        covered = np.where(self.span < self.covered[chosen, None], labels, -1)
+        return Windows(torch.from_numpy(x), torch.from_numpy(self.y[chosen]), torch.from_numpy(covered))
+
+    def sample(self, count: int) -> npt.NDArray[np.float32]:
+        """Up to `count` normalised samples [count, axes], evenly spread over the windows."""
+        every = max(1, -(-len(self) * len(self.window) // count))
+        flat = (self.start[:, None] + self.window).ravel()[::every]
+        return self._normalised(self.samples[flat])
+
+    def _normalised(self, x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        x = np.ascontiguousarray(x)
+        if self.low is None or self.high is None:
+            return x
+        return normalise_(x, self.low, self.high)
+
+
+def normalise_(
+    x: npt.NDArray[np.float32], low: npt.NDArray[np.float32], high: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32]:
+    """Samples [..., axes] so that `low` [axes] becomes −1 and `high` 1, cut off there; in float32, and in place."""
+    x -= low
+    x *= 2 / (high - low)
+    x -= 1
+    np.clip(x, -1, 1, out=x)
+    return x
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch

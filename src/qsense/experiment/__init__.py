@@ -1,0 +1,1 @@
+"""From a command line to objects: schema, checks, identity, building, loading, sweeping."""

@@ -1,0 +1,89 @@
+"""From a resolved configuration to a data module and a task: the same for training, evaluation and export."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra.utils import instantiate
+from lightning import seed_everything
+from omegaconf import DictConfig
+
+from qsense.data.module import ExperimentData
+from qsense.experiment.errors import ConfigError
+from qsense.experiment.seeding import derive
+from qsense.quant.network.transfer import load_weights
+from qsense.runs import folder as run_folder
+from qsense.tasks.base import Task
+
+log = logging.getLogger(__name__)
+
+
+def build(config: DictConfig) -> tuple[ExperimentData, Task]:
+    """Build an experiment's four objects; the network's initial weights depend on (seed, fold) alone.
+
+    Raises:
+        ConfigError: a part refused its arguments; its message says why.
+    """
+    quieten()
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    seed_everything(derive(config.seed, config.fold), verbose=False)
+    try:
+        # Built objects are handed to partials: as arguments of `instantiate` they would be copied into configurations.
+        data: ExperimentData = _partial(config.data)(fold=config.fold, seed=config.seed)
+        sensor = _partial(config.quant.sensor)(signal=data.signal)
+        make_task = _partial(config.task)
+        network = _partial(config.model)(**_facts(data, make_task.func.network_facts))
+        network_quantizer = instantiate(config.quant.network, _convert_="all")
+        if network_quantizer is not None:
+            network_quantizer.apply(network)
+        facts = _facts(data, make_task.func.task_facts)
+        task: Task = make_task(network=network, sensor=sensor, network_quantizer=network_quantizer, **facts)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    if config.init_from:
+        start_from(task, Path(config.init_from))
+    return data, task
+
+
+def _facts(data: ExperimentData, names: Iterable[str]) -> dict[str, Any]:
+    """What a part is told about the data: facts of its signal or of the data module itself."""
+    return {name: getattr(data.signal if hasattr(data.signal, name) else data, name) for name in names}
+
+
+def start_from(task: Task, run: Path) -> None:
+    """Take over a finished run's weights and clipping ranges, whatever quantized its network and at however many bits.
+
+    Raises:
+        ConfigError: not one of its tensors fits.
+    """
+    state = torch.load(run / run_folder.CHECKPOINT, map_location="cpu", weights_only=True)["state_dict"]
+    try:
+        log.info("init_from=%s: %s", run, load_weights(task.network, state, prefix="network."))
+    except ValueError as error:
+        raise ConfigError(f"init_from={run}: {error}") from error
+
+
+def _partial(node: DictConfig) -> Any:
+    return instantiate(node, _partial_=True, _convert_="all")
+
+
+def quieten() -> None:
+    """Leave the screen to the progress bar: no banners, no advice on loader processes (a batch takes microseconds).
+
+    Importing Lightning sets its loggers' levels, so call this afterwards.
+    """
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", ".*does not have many workers.*")
+    warnings.filterwarnings("ignore", ".*exists and is not empty.*")
+    warnings.filterwarnings("ignore", ".*Total length of .* across ranks is zero.*")  # nothing is held out
+    warnings.filterwarnings("ignore", ".*recommended to use .self.log.*sync_dist=True.*")  # the scores synchronise
+    warnings.filterwarnings("ignore", ".*callbacks used to create the checkpoint need to be provided.*")
+    warnings.filterwarnings("ignore", ".*`srun` command is available.*")  # a cluster's launcher starts our jobs
+    warnings.filterwarnings("ignore", ".*LeafSpec.*is deprecated.*")

@@ -1,0 +1,249 @@
+"""Every check of a configuration that can be made before torch is imported."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from dataclasses import fields
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from qsense.data.errors import DataError
+from qsense.data.series.dataset import signal_of
+from qsense.experiment import signatures
+from qsense.experiment.errors import ConfigError
+from qsense.experiment.schema import Config, config_folder
+from qsense.runs import folder as run_folder
+from qsense.runs.settings import bits_of, count_devices
+from qsense.signal import Signal
+
+
+def check(config: DictConfig) -> None:
+    """Refuse a configuration that cannot run, in about a second and before torch is imported.
+
+    Raises:
+        ConfigError: what is wrong, where, and what is allowed.
+    """
+    _check_root(config)
+    _check_shape(config)
+    _check_kind(config)
+    _check_model(config)
+    for path, part in _parts(config):
+        _check_arguments(path, part)
+    _check_sensing(config)
+    _check_data(config)
+
+
+def check_one_process(config: DictConfig) -> None:
+    """Refuse several devices for each run of a sweep.
+
+    Lightning starts the processes of the other devices with this process's own command line: they sweep, too, and wait
+    for each other for ever once they are out of step, as after a failed run.
+
+    Raises:
+        ConfigError: a run takes more than one device, or may.
+    """
+    trainer = config.trainer
+    devices, nodes = trainer.get("devices", "auto"), trainer.get("num_nodes", 1)
+    if nodes == 1 and _one_device(devices, trainer.get("accelerator", "auto")):
+        return
+    raise ConfigError(
+        f"trainer.devices={devices}, trainer.num_nodes={nodes}: no launcher can start several processes for each "
+        "run of a sweep. Set trainer.devices=1 and let runs go side by side (hydra/launcher=workers on this machine, "
+        "slurm or ray on a cluster), or start each run by a command of its own, without -m"
+    )
+
+
+def _one_device(devices: Any, accelerator: str) -> bool:
+    """Whether Lightning takes this for a single device: 1, "1", [3], "3," or, on a CPU, "auto"."""
+    count = count_devices(OmegaConf.to_container(devices) if OmegaConf.is_list(devices) else devices)
+    return count == 1 or (str(devices) == "auto" and accelerator == "cpu")
+
+
+def _check_root(config: DictConfig) -> None:
+    allowed = [f.name for f in fields(Config)]
+    for key in config:
+        if key not in allowed and key != "hydra":
+            raise ConfigError(
+                f"unknown key '{key!s}'{_close(str(key), allowed)}; the root keys are {', '.join(allowed)}"
+            )
+    for key, low, high, what in (
+        ("bits", 1, 16, "a whole number from 1 to 16: the sensor's ADC has 2^bits levels"),
+        ("network_bits", 1, 16, "a whole number from 1 to 16: bits of weights and activations"),
+        ("seed", 0, 2**32 - 1, "a whole number from 0 to 4294967295"),
+        ("fold", 0, None, "a whole number from 0 to the data set's number of folds − 1"),
+    ):
+        value = config[key]
+        if not isinstance(value, int) or isinstance(value, bool) or value < low or (high is not None and value > high):
+            raise ConfigError(f"{key}={value}: {key} must be {what}")
+    if config.rounding not in ("round", "floor"):
+        raise ConfigError(f"rounding={config.rounding}: rounding must be round (half up) or floor")
+    if config.threads is not None and config.threads < 1:
+        raise ConfigError(f"threads={config.threads}: threads must be at least 1, or null for as many as torch takes")
+    if config.init_from and run_folder.checkpoint(Path(config.init_from)) is None:
+        file = Path(config.init_from) / run_folder.CHECKPOINT
+        raise ConfigError(f"init_from={config.init_from}: there is no {file}; name the folder of a trained run")
+
+
+def _check_shape(config: DictConfig) -> None:
+    """Is every entry in its place: two slots in `quant`, parts with a `_target_` in `callback` and `logger`?"""
+    for key in config.quant:
+        if key not in ("sensor", "network"):
+            raise ConfigError(
+                f"unknown key quant.{key}{_close(str(key), ['sensor', 'network'])}; quant has sensor, network"
+            )
+    for path, node in (
+        ("quant.sensor", config.quant.sensor),
+        ("quant.network", config.quant.network),
+        *((f"callback.{name}", node) for name, node in (config.callback or {}).items()),
+        *((f"logger.{name}", node) for name, node in (config.logger or {}).items()),
+    ):
+        if node is not None and not (OmegaConf.is_dict(node) and "_target_" in node):
+            raise ConfigError(f"{path} has no _target_: it is no part; name one of its group, or set it to null")
+    if config.quant.sensor is None:
+        raise ConfigError("quant.sensor=null: a sensor that is not quantized is an Identity, as in quant=none")
+
+
+def _parts(node: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every part (a mapping with `_target_`) of a configuration with its dotted path, outer parts first."""
+    if isinstance(node, DictConfig):
+        plain = {key: _resolved(node, str(key), path) for key in node if key != "hydra"}
+        yield from _parts(plain, path)
+    elif isinstance(node, dict):
+        if "_target_" in node:
+            yield path, node
+        for key, value in node.items():
+            yield from _parts(value, f"{path}.{key}" if path else str(key))
+
+
+def _resolved(node: DictConfig, key: str, path: str) -> Any:
+    value = node[key]
+    if OmegaConf.is_config(value):
+        return OmegaConf.to_container(value, resolve=True)
+    return value
+
+
+def _check_arguments(path: str, part: dict[str, Any]) -> None:
+    target = part["_target_"]
+    known = signatures.arguments(target)
+    if known is None:  # a class whose source does not tell; instantiate will
+        return
+    name = target.rpartition(".")[2]
+    for key, value in part.items():
+        if key.startswith("_"):
+            continue
+        if key not in known:
+            raise ConfigError(
+                f"unknown argument {path}.{key}{_close(key, list(known))}; {name} takes {', '.join(known)}"
+            )
+        if value == "???":
+            raise ConfigError(f"{path}.{key} is missing: set {path}.{key}=…  ({known[key]})")
+        if not known[key].accepts(value):
+            raise ConfigError(f"{path}.{key}={value!r} is not allowed: {name} takes {key}: {known[key]}")
+
+
+def _check_kind(config: DictConfig) -> None:
+    """Does the task work on this kind of data?"""
+    takes, gives = (
+        signatures.constant(config.task._target_, "takes"),
+        signatures.constant(config.data._target_, "gives"),
+    )
+    if None in (takes, gives) or takes == gives:
+        return
+    fitting = []
+    for file in sorted((config_folder() / "data").glob("*.yaml")):
+        target = yaml.safe_load(file.read_text(encoding="utf-8"))["data"]["_target_"]
+        if signatures.constant(target, "gives") == takes:
+            fitting.append(file.stem)
+    raise ConfigError(
+        f"data {config.data._target_.rpartition('.')[2]} does not fit task {config.task._target_.rpartition('.')[2]}: "
+        f"it gives {gives}, and the task takes {takes}. Data that fit: {', '.join(fitting)}"
+    )
+
+
+def _check_model(config: DictConfig) -> None:
+    facts = signatures.constant(config.task._target_, "network_facts")
+    if facts is None or _misfit(config.model._target_, facts) is None:
+        return
+    fitting = []
+    for file in sorted((config_folder() / "model").glob("*.yaml")):
+        target = _target(file)
+        if target and _misfit(target, facts) is None:
+            fitting.append(file.stem)
+    raise ConfigError(
+        f"model {config.model._target_} does not fit task {config.task._target_.rpartition('.')[2]}: "
+        f"{_misfit(config.model._target_, facts)}. Models that fit: {', '.join(fitting)}"
+    )
+
+
+def _target(file: Path) -> str:
+    """The `_target_` of a part's YAML, or of the one beside it that it changes some values of."""
+    content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    others = [name for name in content.get("defaults", ()) if isinstance(name, str) and name != "_self_"]
+    return str(content.get("_target_") or (_target(file.with_name(f"{others[0]}.yaml")) if others else ""))
+
+
+def _misfit(target: str, facts: tuple[str, ...]) -> str | None:
+    """Why a network cannot be built from a task's facts, or None where it can (or the source does not tell)."""
+    known = signatures.arguments(target)
+    if known is None:
+        top = target.partition(".")[0]
+        return None if find_spec(top) else f"there is no package '{top}'"
+    refused = [fact for fact in facts if fact not in known]
+    return f"it is built from {', '.join(facts)} but takes no {', '.join(refused)}" if refused else None
+
+
+def _check_sensing(config: DictConfig) -> None:
+    """Are the constants of the sensing model possible ones?"""
+    if config.sensing is None:
+        return
+    try:
+        instantiate(config.sensing, _partial_=True)()  # a partial, as below
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+
+
+def _check_data(config: DictConfig) -> None:
+    """Is the data there, has it that fold, and does the quantizer know its range? Reads no samples."""
+    try:
+        dataset = _dataset(config)
+        dataset.check()
+        if not config.fold < dataset.num_folds:
+            raise ConfigError(
+                f"fold={config.fold}: {dataset.name} has {dataset.num_folds} folds, 0 to {dataset.num_folds - 1}"
+            )
+        signal = signal_of_data(config)
+    except (DataError, FileNotFoundError, ValueError) as error:
+        raise ConfigError(str(error)) from error
+    if bits_of(config)[0] and signal.low is None:
+        raise ConfigError(
+            f"{config.quant.sensor._target_.rpartition('.')[2]} needs the signal's range, and {dataset.name} states "
+            f"none: set data.dataset.range=[low,high] in {signal.unit}, or data.normalise=dataset to use the data's own"
+        )
+
+
+def signal_of_data(config: DictConfig) -> Signal:
+    """What the sensor of a configuration delivers, known without reading its data.
+
+    Raises:
+        DataError: the normalisation needs a range that nobody has stated.
+        ValueError: an argument that the data set refuses.
+    """
+    dataset = _dataset(config)
+    found: Signal = signal_of(dataset, config.data.normalise) if "normalise" in config.data else dataset.signal
+    return found
+
+
+def _dataset(config: DictConfig) -> Any:
+    # As a partial, so that a refused argument is raised as it is and not wrapped by Hydra.
+    return instantiate(config.data.dataset, _partial_=True, _convert_="all")()
+
+
+def _close(word: str, known: list[str]) -> str:
+    match = difflib.get_close_matches(word, known, n=1)
+    return f" (did you mean {match[0]}?)" if match else ""

@@ -1,0 +1,78 @@
+"""Hydra's command line with errors that name what is allowed."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import os
+import sys
+from collections.abc import Callable
+
+from hydra.errors import CompactHydraException, MissingConfigException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from qsense.experiment.schema import config_folder
+
+# What brings the launchers of other packages, on which those of conf/hydra/launcher rest.
+EXTRAS = {"joblib": "parallel", "submitit_slurm": "slurm"}
+RAISE = "HYDRA_FULL_ERROR"  # with it, Hydra hands its exceptions on instead of printing them
+
+
+class ConfigError(CompactHydraException):
+    """A configuration that cannot run; shown as its message alone, without a traceback."""
+
+
+def run(application: Callable[[], object]) -> None:
+    """Run a Hydra application; what is wrong with its configuration is said in a few lines, and the exit code is 1.
+
+    With HYDRA_FULL_ERROR=1 in the environment, everything is left to Hydra.
+    """
+    if os.environ.get(RAISE):
+        application()
+        return
+    os.environ[RAISE] = "1"
+    try:
+        application()
+    except CompactHydraException as error:
+        sys.exit(explain(error))
+    except OmegaConfBaseException as error:
+        sys.exit(f"error: {error}")
+    finally:
+        del os.environ[RAISE]
+
+
+def command(usage: str, work: Callable[[list[str]], int]) -> None:
+    """Run a command that takes key=value arguments but is no application of Hydra's, and exit with its code."""
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        print(usage)
+        return
+    logging.basicConfig(format="[%(asctime)s][%(name)s] %(message)s")
+    codes: list[int] = []
+    run(lambda: codes.append(work(sys.argv[1:])))
+    sys.exit(codes[0])
+
+
+def explain(error: CompactHydraException) -> str:
+    """The error's message, with the names that would have been allowed."""
+    cause = error.__cause__
+    lines = [str(error)]
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
+        group, _, name = error.missing_cfg_file.rpartition("/")
+        if group == "hydra/launcher" and name in EXTRAS:
+            return f"error: this launcher needs packages that are not installed: pip install 'qsense[{EXTRAS[name]}]'"
+        # Ours, and what Hydra and its plugins bring (launchers).
+        options = list({file.stem for file in (config_folder() / group).glob("*.yaml")} | set(error.options or ()))
+        lines = [f"there is no {group}={name}", *_allowed(name, options)]
+    elif isinstance(cause, OmegaConfBaseException) and cause.key is not None:
+        lines = [str(cause.msg or cause).splitlines()[0], f"where: {cause.full_key}"]
+        parent = cause.parent_node
+        known = [str(key) for key in parent.keys()] if isinstance(parent, DictConfig) else []  # noqa: SIM118 – may be null
+        if known and cause.key not in known:
+            lines = [f"unknown key {cause.full_key}", *_allowed(str(cause.key), known)]
+    return "\n".join(["error: " + lines[0], *lines[1:]])
+
+
+def _allowed(word: str, names: list[str]) -> list[str]:
+    close = difflib.get_close_matches(word, names, n=1)
+    return [f"did you mean {name}?" for name in close] + [f"allowed: {', '.join(sorted(names))}"]

@@ -1,0 +1,11 @@
+"""Overrides of a command line, `key=value`, taken apart."""
+
+from __future__ import annotations
+
+
+def key_of(override: str) -> str:
+    """
+    >>> key_of("++trainer.max_epochs=3")
+    'trainer.max_epochs'
+    """
+    return override.partition("=")[0].lstrip("+~")

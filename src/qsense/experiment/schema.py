@@ -1,0 +1,53 @@
+"""The root schema of every configuration, and where its YAML files are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+
+
+@dataclass
+class Caution:
+    """What to do before training: `run.dry_run` only tells, `run.preflight` first tries one batch."""
+
+    dry_run: bool = False
+    preflight: bool = False
+
+
+@dataclass
+class Config:
+    """The root of every configuration; a key that is not here is a mistake.
+
+    `bits`, `rounding`, `seed` and `fold` are checked by `checks.py`, whose messages name the allowed range.
+    """
+
+    bits: Any = 4
+    network_bits: Any = 4
+    rounding: Any = "round"
+    seed: Any = 0
+    fold: Any = 0
+    runs: str = "runs"
+    init_from: str | None = None
+    threads: int | None = None
+    run: Caution = field(default_factory=Caution)
+    quant: Any = None
+    data: Any = None
+    model: Any = None
+    task: Any = None
+    trainer: Any = None
+    sensing: Any = None
+    callback: dict[str, Any] | None = field(default_factory=dict)
+    logger: dict[str, Any] | None = field(default_factory=dict)
+
+
+ConfigStore.instance().store(name="schema", node=Config)
+
+
+def config_folder() -> Path:
+    """The folder of YAML files: inside the installed package, or at the top of a checkout."""
+    package = Path(__file__).parents[1]
+    packaged = package / "conf"
+    return packaged if packaged.is_dir() else package.parents[1] / "conf"

@@ -1,0 +1,184 @@
+"""Read a part's `__init__` from its source, so that a wrong argument is answered before torch is imported."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+SIMPLE_TYPES: dict[str, tuple[type, ...]] = {
+    "int": (int,),
+    "float": (float, int),
+    "bool": (bool,),
+    "str": (str,),
+    "None": (type(None),),
+    "Path": (str,),
+}
+Signature = ast.ClassDef | ast.FunctionDef
+WITHOUT_ARGUMENTS = ("ABC", "object", "Generic", "Protocol")  # bases that have no `__init__` of their own
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One argument of a part: its annotation as written, and whether it has a default."""
+
+    annotation: ast.expr | None
+    required: bool
+
+    def accepts(self, value: Any) -> bool:
+        """Whether a plain YAML value fits the annotation; annotations beyond plain types accept everything."""
+        return self.annotation is None or _accepts(self.annotation, value)
+
+    @property
+    def choices(self) -> tuple[Any, ...]:
+        """The values that a `Literal[…]` allows; none for other annotations.
+
+        >>> arguments("qsense.quant.sensor.linear.Linear")["rounding"].choices
+        ('round', 'floor')
+        """
+        match self.annotation:
+            case ast.Subscript(value=ast.Name(id="Literal"), slice=choices):
+                allowed = ast.literal_eval(choices)
+                return allowed if isinstance(allowed, tuple) else (allowed,)
+        return ()
+
+    def __str__(self) -> str:
+        return "anything" if self.annotation is None else ast.unparse(self.annotation).replace("Literal", "one of ")
+
+
+def _accepts(annotation: ast.expr, value: Any) -> bool:
+    match annotation:
+        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+            return _accepts(left, value) or _accepts(right, value)
+        case ast.Subscript(value=ast.Name(id="Literal"), slice=choices):
+            allowed = ast.literal_eval(choices)
+            return value in (allowed if isinstance(allowed, tuple) else (allowed,))
+        case ast.Constant(value=None):
+            return value is None
+        case ast.Name(id=name) if name in SIMPLE_TYPES:
+            if isinstance(value, bool) and name in ("int", "float"):
+                return False
+            return isinstance(value, SIMPLE_TYPES[name])
+    return True
+
+
+@cache
+def _parse(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
+def find(target: str) -> Signature | None:
+    """The definition behind a `_target_`, following re-exports; None where the source cannot tell."""
+    found = _find(target)
+    return None if found is None else found[0]
+
+
+def definition(target: str) -> str:
+    """The path of the module that defines a `_target_`, with its name, whichever module hands it on.
+
+    >>> definition("lightning.Trainer")
+    'lightning.pytorch.trainer.trainer.Trainer'
+    """
+    found = _find(target)
+    return target if found is None else found[1]
+
+
+@cache
+def _find(target: str) -> tuple[Signature, str] | None:
+    top, *rest = target.split(".")
+    spec = importlib.util.find_spec(top)
+    if spec is None or not rest:
+        return None
+    locations = list(spec.submodule_search_locations or [])
+    if not locations:  # a single file
+        return _definition(Path(spec.origin or ""), rest, target)
+    place = Path(locations[0])
+    for depth, part in enumerate(rest):
+        if (place / part).is_dir():
+            place = place / part
+        elif (place / f"{part}.py").is_file():
+            return _definition(place / f"{part}.py", rest[depth + 1 :], target)
+        else:
+            return _definition(place / "__init__.py", rest[depth:], target)
+    return None
+
+
+def _definition(file: Path, names: list[str], target: str) -> tuple[Signature, str] | None:
+    if len(names) != 1 or not file.is_file() or file.suffix != ".py":
+        return None
+    (name,) = names
+    for node in _parse(file).body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name:
+            return node, target
+        if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            for alias in node.names:
+                if (alias.asname or alias.name) == name:
+                    return _find(f"{node.module}.{alias.name}")
+    return None
+
+
+def arguments(target: str) -> dict[str, Argument] | None:
+    """The arguments that a `_target_` takes, in order; a class without an `__init__` takes those of its base class.
+
+    Returns:
+        Name → argument, or None where the source cannot tell (`**kwargs`, not found, a base that is not found).
+
+    >>> list(arguments("qsense.models.deepconvlstm.DeepConvLSTM"))[:3]
+    ['channels', 'window', 'num_classes']
+    """
+    found = find(target)
+    if isinstance(found, ast.FunctionDef):
+        return _arguments_of(found)
+    for node in _with_bases(target):
+        if node is None:
+            return None
+        for method in node.body:
+            if isinstance(method, ast.FunctionDef) and method.name == "__init__":
+                known = _arguments_of(method)
+                return None if known is None else dict(list(known.items())[1:])  # without self
+    return None if found is None else {}
+
+
+def _arguments_of(function: ast.FunctionDef) -> dict[str, Argument] | None:
+    spec = function.args
+    if spec.kwarg is not None:
+        return None
+    positional = [*spec.posonlyargs, *spec.args]
+    defaults = [False] * (len(positional) - len(spec.defaults)) + [True] * len(spec.defaults)
+    known = {a.arg: Argument(a.annotation, not has) for a, has in zip(positional, defaults, strict=True)}
+    for argument, default in zip(spec.kwonlyargs, spec.kw_defaults, strict=True):
+        known[argument.arg] = Argument(argument.annotation, default is None)
+    return known
+
+
+def _with_bases(target: str) -> Iterator[ast.ClassDef | None]:
+    """A class and its bases, nearest first; None for a base whose source is not found."""
+    node, path = _find(target) or (None, "")
+    if not isinstance(node, ast.ClassDef):
+        yield None
+        return
+    yield node
+    for base in node.bases:
+        written = ast.unparse(base).partition("[")[0]
+        if written not in WITHOUT_ARGUMENTS:
+            yield from _with_bases(f"{path.rpartition('.')[0]}.{written}")
+
+
+def constant(target: str, name: str) -> Any:
+    """A literal class attribute of a `_target_`, its own or a base class's; None where there is none.
+
+    >>> constant("qsense.tasks.har.HARTask", "network_facts")
+    ('channels', 'window', 'num_classes')
+    """
+    for node in _with_bases(target):
+        for statement in node.body if node else []:
+            match statement:
+                case ast.Assign(targets=[ast.Name(id=found)], value=value) if found == name:
+                    return ast.literal_eval(value)
+                case ast.AnnAssign(target=ast.Name(id=found), value=ast.expr() as value) if found == name:
+                    return ast.literal_eval(value)
+    return None

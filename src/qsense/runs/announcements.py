@@ -1,0 +1,48 @@
+"""What running sweeps are about to do, so that a report knows of runs that have not begun."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from qsense.runs import folder as run_folder
+from qsense.runs.lock import alive, claim
+
+FOLDER = ".sweeps"  # below a dot, where no report looks for runs
+PLAN = "plan.json"
+
+
+@contextmanager
+def announced(folder: Path, names: Sequence[str]) -> Iterator[None]:
+    """Say, for as long as this lasts, that these runs are to be in a folder; each sweep has a file of its own.
+
+    Args:
+        folder: of the runs.
+        names: of the runs' own folders in it.
+    """
+    for old in folder.glob(f"{FOLDER}/*/"):
+        if not alive(old):  # of a sweep that was killed
+            shutil.rmtree(old, ignore_errors=True)
+    plan = folder / FOLDER / uuid.uuid4().hex
+    try:
+        with claim(plan):
+            run_folder.write_json(plan / PLAN, list(names))
+            yield
+    finally:
+        shutil.rmtree(plan, ignore_errors=True)
+        with suppress(OSError):  # not empty: another sweep's is there
+            plan.parent.rmdir()
+
+
+def not_begun(folder: Path) -> list[str]:
+    """Names of runs that sweeps at work on a folder have yet to begin."""
+    found: dict[str, None] = {}
+    for file in sorted(folder.glob(f"{FOLDER}/*/{PLAN}")):
+        if alive(file.parent):
+            with suppress(OSError, ValueError):
+                found |= dict.fromkeys(json.loads(file.read_text(encoding="utf-8")))
+    return [name for name in found if not (folder / name / run_folder.CONFIG).is_file()]

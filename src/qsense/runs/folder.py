@@ -1,0 +1,196 @@
+"""A run's folder: what is in it, whether it is finished, and how it is written."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import pickle
+import platform
+import shutil
+import subprocess
+import sys
+import time
+import traceback
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+RESULT = "metrics.json"  # written last: its presence means finished
+CONFIG = "config.yaml"
+RECORD = "run.json"
+FAILURE = "failed.txt"
+CHECKPOINT = Path("checkpoints") / "last.ckpt"
+SCHEMA = 3  # of a run: raise it where the same configuration on the same data gives other numbers than before
+PACKAGES = ("qsense", "torch", "lightning", "hydra-core", "omegaconf", "torchmetrics", "numpy")
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file so that a reader, or a crash, sees the old text or the new and never half of it."""
+    write_bytes_atomically(path, text.encode())
+
+
+def write_bytes_atomically(path: Path, content: bytes) -> None:
+    """The same for bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON atomically, the same bytes for the same content."""
+    write_atomically(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def finished(run: Path) -> bool:
+    """Whether a run has its result."""
+    return (run / RESULT).is_file()
+
+
+def checkpoint(run: Path) -> Path | None:
+    """The checkpoint to resume from, or None where the run has none yet."""
+    path = run / CHECKPOINT
+    return path if path.is_file() else None
+
+
+def result(run: Path) -> dict[str, Any]:
+    """What a finished run recorded.
+
+    Raises:
+        FileNotFoundError: the run is not finished.
+    """
+    if not finished(run):
+        raise FileNotFoundError(f"{run} holds no {RESULT}: it is no run, or one that has not finished")
+    try:
+        content: dict[str, Any] = json.loads((run / RESULT).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(
+            f"{run / RESULT} is damaged ({error}): delete it, and the same command completes it"
+        ) from error
+    return content
+
+
+def start(run: Path, config_yaml: str, overrides: list[str], data: str | None) -> None:
+    """Note what is about to run: its configuration, its data's fingerprint, and where and with which versions."""
+    write_atomically(run / CONFIG, config_yaml)
+    versions = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            versions[package] = "not installed"
+    _update(
+        run,
+        status="running",
+        command=[sys.executable, "-m", "qsense.train", *overrides],
+        git_revision=git_revision(),
+        data_fingerprint=data,
+        versions=versions | {"python": platform.python_version()},
+        host=platform.node(),
+        started=[*_record(run).get("started", []), time.time()],
+    )
+    (run / FAILURE).unlink(missing_ok=True)
+
+
+def finish(run: Path, content: dict[str, Any]) -> None:
+    """Record a run's result; after this it counts as finished."""
+    _update(run, status="finished", ended=time.time())
+    write_json(run / RESULT, content)
+
+
+def interrupt(run: Path) -> None:
+    """Record that a run was stopped from outside; the same command resumes it."""
+    _update(run, status="interrupted", ended=time.time())
+
+
+def fingerprint(run: Path) -> str | None:
+    """SHA-256 over the data that a run was started on, or None where it is not known."""
+    return _record(run).get("data_fingerprint")
+
+
+def status(run: Path) -> str:
+    """What a run last said of itself: "running", "finished", "failed" or "interrupted"; empty before it began."""
+    return str(_record(run).get("status", ""))
+
+
+def seconds(run: Path) -> float | None:
+    """How long a run took; None where it was resumed, or has not ended."""
+    record = _record(run)
+    started, ended = record.get("started"), record.get("ended")
+    return float(ended - started[0]) if ended and isinstance(started, list) and len(started) == 1 else None
+
+
+def failure(run: Path) -> str:
+    """A failed run's exception: of its last traceback, the first line after it that is not indented."""
+    try:
+        lines = (run / FAILURE).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:  # just being started again, or tidied away
+        lines = []
+    starts = [number for number, line in enumerate(lines) if line.startswith("Traceback")]
+    after = lines[starts[-1] + 1 :] if starts else lines
+    return next((line for line in after if line.strip() and not line[0].isspace()), "no message")
+
+
+def fail(run: Path) -> None:
+    """Record the exception being handled, with its traceback."""
+    write_atomically(run / FAILURE, traceback.format_exc())
+    _update(run, status="failed", ended=time.time())
+
+
+def sound_checkpoint(run: Path) -> Path | None:
+    """The checkpoint to resume from, if it can be read; a damaged one is moved aside, and the run starts anew."""
+    path = checkpoint(run)
+    if path is None:
+        return None
+    import torch
+
+    try:
+        torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
+        aside = path.with_suffix(".damaged")
+        path.replace(aside)
+        log.warning("%s cannot be read (%s): moved to %s, training starts anew", path, error, aside.name)
+        return None
+    return path
+
+
+def discard(run: Path) -> None:
+    """Remove the folder that Hydra made for a run that never began: nothing in it but an empty log."""
+    if run.is_dir() and all(file.suffix == ".log" and file.stat().st_size == 0 for file in run.iterdir()):
+        shutil.rmtree(run)
+
+
+def _record(run: Path) -> dict[str, Any]:
+    try:
+        record = json.loads((run / RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _update(run: Path, **changes: Any) -> None:
+    write_json(run / RECORD, _record(run) | changes)
+
+
+def git_revision() -> str | None:
+    """The checkout's commit, with `-dirty` where files differ from it; None for an installed package."""
+    folder = Path(__file__).parents[3]
+    if not (folder / "pyproject.toml").is_file():
+        return None
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() or None

@@ -1,0 +1,161 @@
+"""A finished run exported from the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from tests.conftest import Command
+
+from qsense.commands.export import main
+
+SMALL = ["data.dataset.subjects=2", "data.dataset.sessions=1", "data.dataset.minutes=2", "model.filters=4"]
+SMALL += ["model.hidden=8", "logger=none", "callback.progress=null", "trainer.max_epochs=1"]
+TEXTS = "format=json,csv,c,verilog,registers,vectors,datasheet"
+NAME = "synthetic_imu_gamma_per_axis_2bit"
+Export = Callable[..., str]
+
+
+def train(folder: Path, *options: str) -> Path:
+    environment = {key: value for key, value in os.environ.items() if key != "QSENSE_DATA"}
+    command = [sys.executable, "-m", "qsense.train", *SMALL, f"runs={folder / 'runs'}", *options]
+    environment |= {"QSENSE_CACHE": str(folder / "cache")}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (run,) = (folder / "runs").iterdir()
+    return run
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train(tmp_path_factory.mktemp("export"), "quant=gamma_per_axis", "bits=2")
+
+
+@pytest.fixture
+def run(trained: Path, tmp_path: Path) -> Path:
+    copy = tmp_path / trained.name
+    shutil.copytree(trained, copy)
+    return copy
+
+
+@pytest.fixture
+def export(capsys: pytest.CaptureFixture[str]) -> Export:
+    def call(*arguments: object) -> str:
+        main([str(argument) for argument in arguments])
+        return capsys.readouterr().out
+
+    return call
+
+
+def test_every_text_form(run: Path, export: Export, tmp_path: Path) -> None:
+    said = export(run, TEXTS, "full_scale_volts=3.3")
+    assert "note: the data states no native codes; assumed: 12 bits (native_bits=), full scale -4 to 4 g" in said
+    files = {file.name for file in (run / "export").iterdir()}
+    assert files == {
+        "adc.json", "thresholds.csv", "levels.csv", "lut.csv", f"{NAME}.h", f"{NAME}_test.c", f"{NAME}.v",
+        f"{NAME}_tb.v", f"{NAME}_lut.hex", "registers.txt", f"{NAME}_vectors.hex", "datasheet.html",
+    }  # fmt: skip
+    assert all(name in said for name in files)
+    content = json.loads((run / "export" / "adc.json").read_text())
+    recorded = json.loads((run / "adc.json").read_text())  # what the run itself kept of its converter
+    assert content["network_sees"]["thresholds"] == recorded["thresholds"]
+    assert content["learned"] == recorded["learned"]
+    assert content["simulated"] is True
+    for row, own in zip(content["rows"], recorded["thresholds"], strict=True):
+        assert row["thresholds"] == pytest.approx([4 * t for t in own])  # ±4 g became ±1
+    assert "SIMULATED DATA" in (run / "export" / "datasheet.html").read_text()
+    export(run, TEXTS, "full_scale_volts=3.3", f"out={tmp_path / 'again'}")
+    for name in files:
+        assert (tmp_path / "again" / name).read_bytes() == (run / "export" / name).read_bytes(), name
+
+
+def test_settings(run: Path, export: Export, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    said = export(run, "format=json", f"out={out}", "name=my_adc", "native_bits=10", "full_scale=-8,8")
+    assert "assumed" not in said
+    assert [file.name for file in out.iterdir()] == ["adc.json"]
+    content = json.loads((out / "adc.json").read_text())
+    assert content["name"] == "my_adc"
+    assert (content["native"]["bits"], content["native"]["low"], content["native"]["high"]) == (10, -8.0, 8.0)
+    export("--format", "registers,json", "--out", out, "--native-bits", "10", "--full-scale", "-8,8", run)  # as options
+    assert (out / "registers.txt").is_file()
+    assert json.loads((out / "adc.json").read_text())["native"]["low"] == -8.0
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("onnxscript") is None or find_spec("onnxruntime") is None, reason="no ONNX installed")
+def test_check_compares_all_forms(run: Path, export: Export) -> None:
+    said = export(run, "format=c", "--check")
+    expected = ["PyTorch, every native count", "PyTorch, every native count as float32, normalised as in training"]
+    expected += ["PyTorch, floats", "ONNX, every native count", "ONNX, floats"]
+    expected += ["ONNX, codes of a test batch", "ONNX, logits of a test batch"]
+    expected += ["C, every native count", "C, floats in the sensor's unit"] if shutil.which("gcc") else []
+    expected += ["Verilog"] if shutil.which("iverilog") else []
+    for what in expected:
+        assert f"{what}: passed: " in said
+    assert "3,000,000 codes, 0 differences" in said
+    assert (run / "export" / "conformance.txt").read_text() in said
+    before = (run / "export" / "network.onnx").read_bytes()
+    export(run, "format=onnx")
+    assert (run / "export" / "network.onnx").read_bytes() == before
+
+
+def test_check_fails_where_forms_differ(run: Path, export: Export, monkeypatch: pytest.MonkeyPatch) -> None:
+    from qsense.chip import conformance
+
+    monkeypatch.setattr("qsense.commands.export.models", lambda *_: {})
+    monkeypatch.setattr(conformance, "check", lambda *_: [conformance.Check("C", False, "1 differences")])
+    with pytest.raises(SystemExit) as exit:
+        export(run, "format=json", "--check")
+    assert exit.value.code == "the forms do not agree"
+    assert (run / "export" / "conformance.txt").read_text() == "C: FAILED: 1 differences\n"
+
+
+def test_without_the_onnx_packages(run: Path, export: Export, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda package: None)
+    said = export(run, "format=onnx,json")
+    assert "note: no ONNX is written: onnx and onnxscript not installed (pip install 'qsense[export]')" in said
+    assert not list((run / "export").glob("*.onnx"))
+
+
+def test_mistakes_are_answered(command: Command, tmp_path: Path) -> None:
+    """Before torch is imported."""
+    for arguments, message in (
+        (["nowhere"], "error: nowhere holds no metrics.json: it is no run, or one that has not finished"),
+        (
+            ["nowhere", "format=pdf"],
+            "'pdf' is no format: there are json, csv, c, verilog, registers, vectors, onnx, da",
+        ),
+        (["nowhere", "name=2x"], "'2x' is no name: use a–z, 0–9 and _, beginning with a letter"),
+        (["nowhere", "name=reg"], "'reg' is a keyword of C or Verilog: choose another name"),
+        (["nowhere", "--full-scale", "-8,-9"], "'-8,-9' must be LOW,HIGH, the lower one first"),
+        (["nowhere", "full_scale=2"], "'2' must be LOW,HIGH: two numbers"),
+        (["nowhere", "full_scale=2,1"], "'2,1' must be LOW,HIGH, the lower one first"),
+        (["nowhere", "full_scale_volts=0"], "'0' must be a voltage above 0"),
+        (["nowhere", "formt=c"], "unrecognized arguments: --formt=c"),
+    ):
+        done = command("qsense", "export", *arguments)
+        assert done.code != 0
+        assert message in done.err
+        assert not done.heavy
+    assert "name=value" in command("qsense", "export", "--help").out
+
+
+def test_options_that_contradict_the_run(run: Path, export: Export) -> None:
+    with pytest.raises(SystemExit, match="error: native_bits=99: a sensor's codes have 1 to 32 bits"):
+        export(run, "format=json", "native_bits=99")
+
+
+def test_a_sensor_that_is_not_quantized(tmp_path: Path, export: Export) -> None:
+    run = train(tmp_path, "quant=none")
+    with pytest.raises(
+        SystemExit, match=r"error: the sensor of synthetic_imu-none.* is not quantized: there is no conv"
+    ):
+        export(run)

@@ -1,0 +1,102 @@
+"""Contact sheets from the command line, of headless files and of a data set's frames."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from qsense.commands import scenes
+from qsense.commands.scenes import from_file, main, raw_signal
+
+
+def headless(folder: Path, largest: int = 4000) -> Path:
+    mosaic = np.random.default_rng(0).integers(10, largest, (40, 60), dtype=np.uint16)
+    mosaic[0, 0] = largest
+    file = folder / "mosaic.raw"
+    mosaic.astype("<u2").tofile(file)
+    return file
+
+
+SIZE = ["--width", "60", "--height", "40"]
+
+
+def test_one_sheet_per_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, out = headless(tmp_path), tmp_path / "sheets"
+    main([str(file), *SIZE, "--bits", "1", "4", "--gammas", "0.5", "--out", str(out)])
+    assert capsys.readouterr().out == f"{out / 'mosaic.png'}\n"
+    with Image.open(out / "mosaic.png") as sheet:
+        assert sheet.width > sheet.height
+
+
+def test_frames_of_a_data_set(tmp_path: Path) -> None:
+    main(["--data", "synthetic_raw", "--frame", "0", "2", "--bits", "2", "--gammas", "0.5", "--out", str(tmp_path)])
+    assert {file.name for file in tmp_path.iterdir()} == {"synthetic_raw-0.png", "synthetic_raw-2.png"}
+
+
+@pytest.mark.parametrize(("largest", "white"), [(4000, 4095), (4095, 4095), (4096, 8191)])
+def test_levels_of_a_headless_file_are_what_its_counts_need(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, largest: int, white: int
+) -> None:
+    found = []
+    monkeypatch.setattr(scenes, "draw", lambda scene, *_: found.append(scene))
+    file = headless(tmp_path, largest)
+    main([str(file), *SIZE, "--pattern", "GBRG"])
+    main([str(file), *SIZE, "--black", "64", "--white", "5000"])
+    default, given = found
+    assert default.signal == raw_signal(4, 0, white, "GBRG")
+    assert given.signal == raw_signal(4, 64, 5000, "RGGB")
+    assert (given.signal.native_bits, default.codes.shape) == (13, (4, 20, 30))
+
+
+def test_a_cameras_file_states_its_own_levels(monkeypatch: pytest.MonkeyPatch) -> None:
+    from qsense.data.frames import raw_files
+
+    camera = raw_files.Mosaic(np.full((4, 4), 300, dtype=np.uint16), "BGGR", (60, 64, 64, 62), 15000, None)
+    monkeypatch.setattr(raw_files, "read_mosaic", lambda file: camera)
+    options = type("Options", (), {"black": None, "white": None})
+    assert from_file(Path("photo.nef"), options).signal == raw_signal(4, 60, 15000, "BGGR")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["mosaic.raw"], "error: mosaic.raw states no size: give --width and --height"),
+        (["gone.raw", *SIZE], "error: gone.raw cannot be read"),
+        (["gone.nef"], "error: gone.nef cannot be decoded"),
+        (["--data", "synthetic_rew"], "error: there is no data=synthetic_rew\ndid you mean synthetic_raw?"),
+        (["--data", "digits"], "error: --data digits: it gives images, and scenes are raw frames"),
+        (["--data", "synthetic_raw", "--frame", "9999"], "error: --frame 9999: synthetic_raw has test frames 0 to 199"),
+        (
+            ["--data", "synthetic_raw", "--root", "/x"],
+            "error: --root: qsense.data.frames.synthetic_raw.SyntheticRaw is computed",
+        ),
+        (["--data", "synthetic_raw", "--bits", "0"], "error: bits=0: Gamma needs an integer from 1 to 16"),
+        (["--data", "synthetic_raw", "--gammas", "-1"], "error: gamma=-1.0: Gamma needs a positive exponent"),
+    ],
+)
+def test_what_cannot_be_drawn_is_one_line(arguments: list[str], message: str) -> None:
+    with pytest.raises(SystemExit) as error:
+        main(arguments)
+    assert str(error.value).startswith(message)
+
+
+def test_nothing_to_draw(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as error:
+        main([])
+    assert error.value.code == 2
+    assert "name a raw file, or a data set with --data" in capsys.readouterr().err
+
+
+def test_help_needs_no_torch() -> None:
+    program = (
+        "import sys; from qsense.commands.scenes import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: print({'torch', 'matplotlib', 'rawpy', 'hydra'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("set()\n")

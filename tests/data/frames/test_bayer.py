@@ -1,0 +1,165 @@
+"""Packing, averaging greens and nearest resizing, against plain NumPy."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from torch.nn.functional import interpolate
+
+from qsense.data.frames.bayer import even, offsets, pack, to_rgb, unpack
+from qsense.data.frames.nearest import nearest_index, resize, target_size
+from qsense.signal import BAYER
+
+
+def colour_of(pattern: str, row: int, column: int) -> str:
+    return pattern[2 * (row % 2) + column % 2]
+
+
+@pytest.mark.parametrize("pattern", BAYER)
+def test_every_sample_goes_to_the_plane_of_its_colour(pattern: str) -> None:
+    mosaic = np.arange(6 * 8, dtype=np.uint16).reshape(6, 8)
+    planes = pack(mosaic, pattern)
+    assert planes.shape == (4, 3, 4)
+    assert planes.dtype == np.uint16
+    red_rows = {row for row in range(6) for column in range(8) if colour_of(pattern, row, column) == "R"}
+    for row in range(6):
+        for column in range(8):
+            colour = colour_of(pattern, row, column)
+            plane = {"R": 0, "B": 3, "G": 1 if row in red_rows else 2}[colour]
+            assert planes[plane, row // 2, column // 2] == mosaic[row, column]
+
+
+@pytest.mark.parametrize("pattern", BAYER)
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.uint32, np.float32])
+def test_unpacking_undoes_packing_both_ways(pattern: str, dtype: type[np.number[Any]]) -> None:
+    rng = np.random.default_rng(0)
+    mosaic: npt.NDArray[Any] = rng.integers(0, 256, (2, 3, 10, 6)).astype(dtype)
+    planes = pack(mosaic, pattern)
+    assert planes.shape == (2, 3, 4, 5, 3)
+    np.testing.assert_array_equal(unpack(planes, pattern), mosaic, strict=True)
+    np.testing.assert_array_equal(pack(unpack(planes, pattern), pattern), planes, strict=True)
+
+
+def test_incomplete_cells_are_refused_or_cut_off() -> None:
+    mosaic = np.arange(5 * 7).reshape(5, 7)
+    with pytest.raises(ValueError, match="5 rows and 7 columns has incomplete cells: both must be even"):
+        pack(mosaic)
+    np.testing.assert_array_equal(even(mosaic), mosaic[:4, :6])
+    assert np.shares_memory(even(mosaic), mosaic)
+    assert even(mosaic[:4, :6]).shape == (4, 6)
+
+
+def test_what_is_no_bayer_mosaic_is_refused() -> None:
+    with pytest.raises(ValueError, match="pattern='RGBG': a Bayer pattern is one of RGGB, BGGR, GRBG, GBRG"):
+        offsets("RGBG")
+    with pytest.raises(ValueError, match=r"shape \[3, 2, 2\] has no four planes"):
+        unpack(np.zeros((3, 2, 2)))
+    for shape in ((3, 2, 2), (2, 2)):
+        with pytest.raises(ValueError, match="has no four planes"):
+            to_rgb(torch.zeros(shape))
+
+
+def test_greens_are_averaged_like_in_numpy_and_gradients_are_those_of_an_average() -> None:
+    planes = torch.rand(2, 4, 5, 6, dtype=torch.float64, requires_grad=True)
+    seen = to_rgb(planes)
+    given = planes.detach().numpy()
+    np.testing.assert_array_equal(
+        seen.detach().numpy(), np.stack([given[:, 0], (given[:, 1] + given[:, 2]) / 2, given[:, 3]], axis=1)
+    )
+    weights = torch.rand_like(seen)
+    for floor_green in (False, True):
+        (grad,) = torch.autograd.grad((to_rgb(planes, floor_green) * weights).sum(), planes)
+        expected = torch.stack([weights[:, 0], weights[:, 1] / 2, weights[:, 1] / 2, weights[:, 2]], dim=1)
+        torch.testing.assert_close(grad, expected)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])  # their levels are multiples of 1/255
+def test_floored_green_is_the_integer_division_of_8_bit_images(bits: int) -> None:
+    codes = np.array([[g1, g2] for g1 in range(1 << bits) for g2 in range(1 << bits)])
+    levels = torch.from_numpy(codes / ((1 << bits) - 1)).float()
+    planes = torch.stack([levels[:, 0], levels[:, 0], levels[:, 1], levels[:, 1]])[:, None]
+    red, green, blue = (to_rgb(planes, floor_green=True) * 255)[:, 0]
+    eight = codes * (255 // ((1 << bits) - 1))
+    np.testing.assert_allclose(green.numpy(), eight.sum(1) // 2, atol=1e-3)
+    np.testing.assert_allclose(red.numpy(), eight[:, 0], atol=1e-3)
+    np.testing.assert_allclose(blue.numpy(), eight[:, 1], atol=1e-3)
+
+
+def test_the_index_rule_is_torchs_at_every_size() -> None:
+    for source in (*range(1, 40), 400, 600, 1003, 2006, 3017):
+        x = torch.arange(source, dtype=torch.float32)[None, None]
+        for target in (*range(1, 40), 480, 512, 799, 800, 1203, 1333):
+            expected = interpolate(x, size=target, mode="nearest")[0, 0]
+            np.testing.assert_array_equal(nearest_index(source, target), expected.numpy(), err_msg=f"{source}→{target}")
+
+
+@pytest.mark.parametrize("size", [(7, 5), (10, 14), (3, 3), (25, 9)])
+def test_arrays_memory_maps_and_tensors_are_resized_alike(size: tuple[int, int], tmp_path: Path) -> None:
+    planes = np.random.default_rng(0).integers(0, 65536, (4, 10, 14)).astype(np.uint16)
+    np.save(tmp_path / "planes.npy", planes)
+    mapped = np.load(tmp_path / "planes.npy", mmap_mode="r")
+    expected = interpolate(torch.from_numpy(planes.astype(np.float32))[None], size=size, mode="nearest")[0].numpy()
+    for seen in (resize(planes, size), resize(mapped, size)):
+        assert seen.dtype == np.uint16
+        np.testing.assert_array_equal(seen, expected)
+    for dtype in (torch.int16, torch.int32, torch.uint8, torch.float32):
+        tensor = torch.from_numpy(planes.astype(np.int64)).to(dtype)
+        seen_tensor = resize(tensor, size)
+        assert seen_tensor.dtype == dtype
+        assert torch.equal(seen_tensor, torch.from_numpy(expected).to(torch.int64).to(dtype))
+
+
+def test_nothing_is_copied_where_the_size_is_right() -> None:
+    planes = np.zeros((4, 6, 8), dtype=np.uint16)
+    assert resize(planes, (6, 8)) is planes
+
+
+def test_resizing_and_quantizing_commute_bit_for_bit() -> None:
+    codes = torch.from_numpy(np.random.default_rng(0).integers(0, 4096, (2, 4, 31, 47)).astype(np.int32))
+    table = torch.rand(4096).sort().values  # any function of single samples
+
+    def quantized(x: torch.Tensor) -> torch.Tensor:
+        return table[x.long()]
+
+    for size in ((20, 30), (64, 97)):
+        assert torch.equal(quantized(resize(codes, size)), resize(quantized(codes), size))
+
+
+def test_target_sizes_keep_the_aspect_and_the_limit() -> None:
+    assert target_size(2006, 3017, 800) == (800, 1203)
+    assert target_size(3017, 2006, 800) == (1203, 800)
+    assert target_size(100, 1000, 800) == (133, 1333)
+    assert target_size(96, 96, 96) == (96, 96)
+    assert target_size(1, 5000, 1) == (1, 1333)
+    for height, width in np.random.default_rng(0).integers(50, 4000, (200, 2)).tolist():
+        for short in (480, 608, 800):
+            h, w = target_size(height, width, short)
+            assert min(h, w) <= short
+            assert max(h, w) <= 1333
+            assert min(h, w) == short or max(h, w) == 1333
+            scale = min(short / min(height, width), 1333 / max(height, width))
+            assert abs(h - height * scale) <= 0.5
+            assert abs(w - width * scale) <= 0.5
+
+
+def test_sizes_that_make_no_sense_are_refused() -> None:
+    with pytest.raises(ValueError, match="no side may be below 1: height=0, width=5, short_side=10"):
+        target_size(0, 5, 10)
+    with pytest.raises(ValueError, match="longest=700 must be at least short_side=800"):
+        target_size(10, 10, 800, longest=700)
+    with pytest.raises(ValueError, match="no length may be below 1: source=3, target=0"):
+        nearest_index(3, 0)
+
+
+def test_packing_and_resizing_import_no_torch() -> None:
+    code = "import sys, numpy as np; from qsense.data.frames.bayer import pack; "
+    code += "from qsense.data.frames.nearest import resize; "
+    code += "resize(pack(np.zeros((4, 4))), (1, 1)); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -1,0 +1,43 @@
+"""Annotated boxes: what is refused, and what is cut off."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from qsense.data.errors import DataError
+from qsense.data.frames.boxes import check_boxes
+
+GOOD = [1.0, 2.0, 10.0, 20.0]
+
+
+def test_good_boxes_stay_and_none_is_fine() -> None:
+    boxes = check_boxes([GOOD, [0.0, 0.0, 30.0, 40.0]], 30, 40, "a.xml")
+    assert boxes.dtype == np.float32
+    assert boxes.tolist() == [GOOD, [0, 0, 30, 40]]
+    assert check_boxes([], 30, 40, "a.xml").shape == (0, 4)
+
+
+def test_what_sticks_out_by_rounding_is_cut_off() -> None:
+    assert check_boxes([[-2, -1, 32, 40.5]], 30, 40, "a.xml").tolist() == [[0, 0, 30, 40]]
+    assert check_boxes([[-9, 0, 30, 40]], 30, 40, "a.xml", tolerance=10).tolist() == [[0, 0, 30, 40]]
+
+
+@pytest.mark.parametrize(
+    ("box", "wrong"),
+    [
+        ([10, 2, 1, 20], "is reversed: its right or bottom side comes before its left or top one"),
+        ([1, 20, 10, 2], "is reversed"),
+        ([5, 2, 5, 20], "has no area"),
+        ([1, 2, 10, 2], "has no area"),
+        ([1, 2, float("nan"), 20], "has a side that is no number"),
+        ([1, 2, float("inf"), 20], "has a side that is no number"),
+        ([30, 2, 31, 20], "lies outside its image of 30 × 40"),
+        ([-5, 2, -1, 20], "lies outside its image of 30 × 40"),
+        ([1, 2, 10, 43], "sticks out of its image of 30 × 40 by more than 2 pixels"),
+    ],
+)
+def test_others_are_refused_by_file_and_number(box: list[float], wrong: str) -> None:
+    with pytest.raises(DataError, match=r"a\.xml: box 2 of 2 .*correct it, or remove it") as caught:
+        check_boxes([GOOD, box], 30, 40, "a.xml")
+    assert wrong in str(caught.value)

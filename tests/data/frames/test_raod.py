@@ -1,0 +1,192 @@
+"""RAOD in its own layout: tiny headless mosaics of 24 bits, labelme annotations, parts by folder or list."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from qsense.data.errors import DataError, DataMissingError
+from qsense.data.frames.bayer import pack
+from qsense.data.frames.module import DetectionDataModule
+from qsense.data.frames.raod import RAOD
+
+SIZE = (64, 96)
+TRAIN, TEST = ("day-00001", "day-00002", "night-00007"), ("night-00001", "day-00003")
+
+
+class Small(RAOD):
+    """Frames of a few samples."""
+
+    size = SIZE
+
+
+def mosaic(name: str) -> Any:
+    """Codes over all 24 bits, the largest among them."""
+    codes = np.random.default_rng(len(name) + int(name[-1])).integers(0, 1 << 24, SIZE).astype(np.uint32)
+    codes[0, 0] = (1 << 24) - 1
+    return codes
+
+
+def shape(label: str, *points: tuple[float, float]) -> dict[str, Any]:
+    return {"label": label, "points": points, "shape_type": "rectangle"}
+
+
+def annotate(file: Path, *shapes: dict[str, Any]) -> None:
+    file.write_text(json.dumps({"shapes": shapes, "imageData": None}))
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Frame day-00002 shows nothing."""
+    folder = tmp_path / "raod"
+    for part, names in (("00Train", TRAIN), ("01Valid", TEST)):
+        for kind in ("raws", "anno", "srgb"):
+            (folder / kind / part).mkdir(parents=True)
+        for name in names:
+            stored = mosaic(name).astype("<u4").view(np.uint8).reshape(-1, 4)[:, :3]
+            (folder / "raws" / part / f"{name}.raw").write_bytes(stored.tobytes())
+            shapes = [
+                shape("Car", (30, 40), (10, 20)),
+                shape("Tricycle", (1, 1), (5, 5)),
+                shape("Tram", (0, 0), (96, 64)),
+            ]
+            annotate(folder / "anno" / part / f"{name}.json", *([] if name == "day-00002" else shapes))
+            picture = Image.fromarray(np.full((32, 48, 3), int(name[-1]), dtype=np.uint8))
+            picture.save(folder / "srgb" / part / f"{name}.{'png' if name.startswith('d') else 'jpg'}")
+    return folder
+
+
+def test_frames_carry_their_condition(root: Path) -> None:
+    data = Small(str(root))
+    data.check()
+    train, test = data.frames("train"), data.frames("test")
+    assert [frame.name for frame in train] == list(TRAIN)
+    assert [frame.name for frame in test] == sorted(TEST)
+    assert [data.signal.conditions[frame.condition] for frame in train + test] == [
+        "day",
+        "day",
+        "night",
+        "day",
+        "night",
+    ]
+    assert sorted(frame.id for frame in train + test) == list(range(5))
+    assert train[0].boxes.tolist() == [[10, 20, 30, 40], [0, 0, 96, 64]]
+    assert train[0].labels.tolist() == [2, 4]
+    assert train[0].area.tolist() == [400, 96 * 64]
+    assert train[1].boxes.shape == (0, 4)
+    assert (data.signal.native_bits, data.signal.bayer, data.signal.channels) == (24, "RGGB", 4)
+
+
+def test_24_bit_codes_arrive_exactly(root: Path, tmp_path: Path) -> None:
+    module = DetectionDataModule(Small(str(root)), batch_size=2, cache=str(tmp_path / "cache"))
+    module.prepare_data()
+    module.setup()
+    batch = module.on_after_batch_transfer(next(iter(module.test_dataloader())), 0)
+    assert batch.x.dtype == torch.int32
+    assert batch.condition == [0, 1]
+    for row, frame in zip(batch.x, batch.frames, strict=True):
+        np.testing.assert_array_equal(row[:, :32, :48].numpy(), pack(mosaic(frame.name)))
+    assert int(batch.x.max()) == (1 << 24) - 1
+    assert module.training_sample(100).max() <= 1
+
+
+def test_given_pictures_are_the_srgb_baseline(root: Path, tmp_path: Path) -> None:
+    data = Small(str(root), image="srgb")
+    data.prepare(tmp_path / "cache", 16)
+    frame = data.frames("train")[1]
+    codes = data.codes(frame)
+    assert codes.shape == (3, 16, 24)
+    assert codes.dtype == np.uint8
+    assert (codes == 2).all()
+    assert data.signal.native_bits == 8
+    (root / "srgb" / "00Train" / "day-00001.png").write_bytes(b"nothing")
+    with pytest.raises(DataError, match=r"day-00001\.png cannot be decoded"):
+        Small(str(root), image="srgb").prepare(tmp_path / "cache", 16)
+    (root / "srgb" / "00Train" / "day-00001.png").unlink()
+    with pytest.raises(DataError, match=r"srgb lacks the pictures of 1 of 5 frames, first day-00001 \(\.png, \.jpg"):
+        Small(str(root), image="srgb").check()
+
+
+def test_a_raw_file_of_another_size_is_named_with_its_bytes(root: Path, tmp_path: Path) -> None:
+    file = root / "raws" / "00Train" / "night-00007.raw"
+    file.write_bytes(file.read_bytes()[:-3])
+    with pytest.raises(
+        DataError, match=r"night-00007\.raw has 18429 bytes, but 18432 are expected: 64 rows of 96 samples of 3 bytes"
+    ):
+        Small(str(root)).prepare(tmp_path / "cache", 800)
+
+
+def test_parts_may_be_lists(root: Path) -> None:
+    (root / "train.txt").write_text("night-00001\nday-00001\n")
+    (root / "test.txt").write_text("day-00003\n\n")
+    data = Small(str(root), train="train.txt", test="test.txt")
+    data.check()
+    assert [frame.name for frame in data.frames("train")] == ["night-00001", "day-00001"]
+    assert [frame.name for frame in data.frames("test")] == ["day-00003"]
+    for text, said in (
+        ("day-00003\nday-00099\n", r"raws lacks 1 of the 2 frames that .*test\.txt lists, first day-00099\.raw"),
+        ("day-00003\nday-00003\n", r"test\.txt, line 2: day-00003 is listed already in line 1"),
+        ("day-00001\nday-00003\n", r"test\.txt and train\.txt share 1 frames, first day-00001"),
+        ("\n", r"test\.txt lists no frame"),
+    ):
+        (root / "test.txt").write_text(text)
+        with pytest.raises(DataError, match=said):
+            Small(str(root), train="train.txt", test="test.txt").check()
+
+
+def test_one_name_is_one_frame(root: Path) -> None:
+    (root / "raws" / "01Valid" / "day-00001.raw").write_bytes(b"")
+    with pytest.raises(DataError, match=r"01Valid/day-00001\.raw and .*00Train/day-00001\.raw have the same name"):
+        Small(str(root)).check()
+
+
+def test_bad_annotations_and_names_are_named(root: Path) -> None:
+    file = root / "anno" / "00Train" / "day-00001.json"
+    annotate(file, shape("Bus", (1, 1), (9, 9)))
+    with pytest.raises(DataError, match=r"day-00001\.json: shape 1 is a 'Bus'; the classes are Pedestrian.*skip"):
+        Small(str(root)).frames("train")
+    assert len(Small(str(root), skip=["Bus", "Tricycle"]).frames("train")[0].labels) == 0
+    annotate(file, shape("Car", (1, 1), (1, 9)))
+    with pytest.raises(DataError, match=r"day-00001\.json: box 1 of 1 \(1, 1, 1, 9\) has no area"):
+        Small(str(root)).frames("train")
+    file.unlink()
+    with pytest.raises(DataError, match=r"anno has no day-00001\.json: a frame without objects needs one"):
+        Small(str(root)).frames("train")
+    (root / "raws" / "00Train" / "day-00001.raw").rename(root / "raws" / "00Train" / "dusk-00001.raw")
+    (root / "anno" / "00Train" / "dusk-00001.json").write_text('{"shapes": []}')
+    with pytest.raises(DataError, match=r"dusk-00001\.raw: the name must begin with day- or night-"):
+        Small(str(root)).frames("train")
+
+
+def test_missing_data_says_where_to_get_it(root: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataMissingError, match=r"raws is missing\. Get it by hand as https://.*QSENSE_DATA"):
+        RAOD(str(tmp_path / "nowhere")).check()
+    with pytest.raises(DataMissingError, match=r"raws/02Test is missing.*data\.dataset\.test=…"):
+        Small(str(root), test="02Test").check()
+    with pytest.raises(DataMissingError, match=r"train\.txt is missing"):
+        Small(str(root), train="train.txt").check()
+    (root / "raws" / "02Test").mkdir()
+    with pytest.raises(DataError, match=r"raws/02Test holds no raw file"):
+        Small(str(root), test="02Test").check()
+    with pytest.raises(RuntimeError, match=r"call prepare\(\)"):
+        Small(str(root)).codes(Small(str(root)).frames("train")[0])
+    with pytest.raises(ValueError, match="image='demosaicked' must be planes or srgb"):
+        RAOD("x", image="demosaicked")  # type: ignore[arg-type]
+
+
+def test_the_fingerprint_follows_annotations_options_and_parts(root: Path) -> None:
+    seen = [
+        Small(str(root)).fingerprint(),
+        Small(str(root), image="srgb").fingerprint(),
+        Small(str(root), skip=[]).fingerprint(),
+    ]
+    annotate(root / "anno" / "01Valid" / "day-00003.json")
+    seen.append(Small(str(root)).fingerprint())
+    assert len(set(seen)) == 4
+    assert Small(str(root)).fingerprint() == seen[-1]

@@ -1,0 +1,191 @@
+"""CIFAR-10's pickled batches: complete, in part, damaged, hostile, fetched."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from qsense.data.errors import DataError, DataMissingError
+from qsense.data.images import cifar10 as module
+from qsense.data.images.cifar10 import CIFAR10, FOLDER, TEST, TRAIN, read_batch
+
+
+def batch(count: int, seed: int = 0) -> dict[bytes, Any]:
+    rng = np.random.default_rng(seed)
+    return {
+        b"batch_label": b"a batch",
+        b"labels": (np.arange(count) % 10).tolist(),
+        b"data": rng.integers(0, 256, (count, 3072), dtype=np.uint8),
+        b"filenames": [b""] * count,
+    }
+
+
+def write(folder: Path, count: int = 20, **counts: int) -> Path:
+    """The layout of the archive."""
+    (folder / FOLDER).mkdir(parents=True)
+    for seed, name in enumerate((*TRAIN, *TEST)):
+        (folder / FOLDER / name).write_bytes(pickle.dumps(batch(counts.get(name, count), seed), protocol=2))
+    return folder
+
+
+def test_batches_are_joined_in_order_and_the_name_tells_how_many(tmp_path: Path) -> None:
+    data = CIFAR10(str(write(tmp_path)))
+    data.check()
+    train, test = data.train(), data.test()
+    assert train.x.shape == (100, 3, 32, 32)
+    assert test.x.shape == (20, 3, 32, 32)
+    expected = batch(20, seed=1)
+    np.testing.assert_array_equal(train.x[20:40].reshape(20, -1), expected[b"data"])
+    assert train.y[20:40].tolist() == expected[b"labels"]
+    assert data.name == "CIFAR-10 (first 20 of 10000 per batch)"
+    assert data.signal.channels == 3
+    assert not data.signal.bipolar
+
+
+def test_uneven_batches_are_counted(tmp_path: Path) -> None:
+    data = CIFAR10(str(write(tmp_path, data_batch_3=7)))
+    data.train()
+    data.test()
+    assert data.name == "CIFAR-10 (107 of 60000 images)"
+
+
+def test_the_folder_itself_may_be_named(tmp_path: Path) -> None:
+    data = CIFAR10(str(write(tmp_path) / FOLDER))
+    data.check()
+    assert len(data.test().y) == 20
+
+
+def test_what_python_2_wrote_is_read(tmp_path: Path) -> None:
+    """The published batches: byte strings, and arrays of the numpy.core of their time."""
+    pixels = np.arange(2 * 3072).astype(np.uint8)
+    array = b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R"
+    dtype = b"cnumpy\ndtype\nU\x02u1K\x00K\x01\x87R(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
+    text = b"T" + (2 * 3072).to_bytes(4, "little") + pixels.tobytes()
+    state = b"(K\x01K\x02M\x00\x0c\x86" + dtype + b"\x89" + text + b"tb"
+    file = tmp_path / "test_batch"
+    file.write_bytes(b"\x80\x02}(U\x04data" + array + state + b"U\x06labels](K\x03K\x08eu.")
+    x, y = read_batch(file, 10)
+    np.testing.assert_array_equal(x.ravel(), pixels)
+    assert y.tolist() == [3, 8]
+
+
+def test_missing_data_says_how_to_get_it(tmp_path: Path) -> None:
+    with pytest.raises(
+        DataMissingError, match=r"data_batch_1 is missing.*https://.*data\.dataset\.download=true.*QSENSE"
+    ):
+        CIFAR10(str(tmp_path)).check()
+    (write(tmp_path) / FOLDER / "data_batch_4").unlink()
+    with pytest.raises(DataMissingError, match="data_batch_4 is missing"):
+        CIFAR10(str(tmp_path)).check()
+    CIFAR10(str(tmp_path), download=True).check()
+
+
+class Hostile:
+    def __init__(self, function: Any, *arguments: Any) -> None:
+        self.call = (function, arguments)
+
+    def __reduce__(self) -> Any:
+        return self.call
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (Hostile(os.system, "touch owned"), "asks for posix.system|asks for nt.system"),
+        (Hostile(eval, "1"), "asks for __builtin__.eval"),
+        (Hostile(np.load, "x"), "asks for numpy.load"),
+        (Hostile(bytes, 10**9), "takes 0 positional arguments"),
+        ([1, 2], "must hold an array 'data'"),
+        ({b"data": "x", b"labels": [1]}, "must hold an array 'data'"),
+        ({b"data": np.zeros((2, 3072)), b"labels": [1, 1]}, r"'data' is float64 \[2, 3072\], but uint8"),
+        ({b"data": np.zeros((2, 3071), np.uint8), b"labels": [1, 1]}, r"'data' is uint8 \[2, 3071\]"),
+        ({b"data": np.zeros((0, 3072), np.uint8), b"labels": []}, r"'data' is uint8 \[0, 3072\]"),
+        ({b"data": np.zeros((2, 3072), np.uint8), b"labels": [1]}, "2 images but 1 labels"),
+        ({b"data": np.zeros((2, 3072), np.uint8), b"labels": [1, 10]}, r"image 1: the label is 10, but 0 … 9"),
+        ({b"data": np.zeros((2, 3072), np.uint8), b"labels": ["a", 1]}, "image 0: the label is"),
+    ],
+)
+def test_bad_batches_are_named_and_run_no_code(
+    tmp_path: Path, content: Any, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "data_batch_1"
+    file.write_bytes(pickle.dumps(content, protocol=2))
+    with pytest.raises(DataError, match=rf"(?s)data_batch_1.*({said})"):
+        read_batch(file, 10)
+    assert not (tmp_path / "owned").exists()
+
+
+def test_truncated_and_huge_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = write(tmp_path) / FOLDER / "test_batch"
+    file.write_bytes(file.read_bytes()[:-500])
+    with pytest.raises(DataError, match=r"test_batch is not a CIFAR-10 batch or damaged.*fetch it again"):
+        read_batch(file, 10)
+    monkeypatch.setattr(module, "LIMIT", 1000)
+    with pytest.raises(DataError, match="bytes; a CIFAR-10 batch has about 31 million"):
+        read_batch(file, 10)
+
+
+def test_a_complete_batch_must_have_the_published_checksum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FULL", 20)
+    data = CIFAR10(str(write(tmp_path)))
+    with pytest.raises(DataError, match=r"20 images but has the MD5 [0-9a-f]{32} instead of the published c99cafc1"):
+        data.train()
+    seen = {
+        name: hashlib.md5((tmp_path / FOLDER / name).read_bytes(), usedforsecurity=False).hexdigest()
+        for name in (*TRAIN, *TEST)
+    }
+    monkeypatch.setattr(module, "MD5", seen)
+    data.train()
+    assert data.name == "CIFAR-10"
+
+
+def test_the_archive_is_fetched_checked_and_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = write(tmp_path / "source")
+    (source / FOLDER / "batches.meta").write_bytes(b"not needed")
+    archive = tmp_path / "server.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.add(source / FOLDER, FOLDER)
+    monkeypatch.setattr(CIFAR10, "url", archive.as_uri())
+    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+    with pytest.raises(DataError, match="6d958be0"):
+        CIFAR10(str(tmp_path / "new"), download=True).prepare()
+    data = CIFAR10(str(tmp_path / "new"), download=True, sha256=digest)
+    data.prepare()
+    assert sorted(path.name for path in (tmp_path / "new" / FOLDER).iterdir()) == sorted((*TRAIN, *TEST))
+    np.testing.assert_array_equal(data.test().x, CIFAR10(str(source)).test().x)
+    data.prepare()  # nothing left to do
+
+
+def test_a_foreign_archive_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = tmp_path / "server.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.add(__file__, "x")
+    monkeypatch.setattr(CIFAR10, "url", archive.as_uri())
+    with pytest.raises(DataError, match=r"cifar-10-python\.tar\.gz is damaged or incomplete"):
+        CIFAR10(str(tmp_path / "new"), download=True, sha256=None).prepare()
+    assert not (tmp_path / "new" / FOLDER).exists()
+
+
+def test_the_real_batches(real: Path) -> None:
+    data = CIFAR10(str(real))
+    data.check()
+    train, test = data.train(), data.test()
+    assert len(train.y) == 5 * len(test.y)
+    assert test.y[:5].tolist() == [3, 8, 8, 0, 6]  # cat, ship, ship, airplane, frog
+    assert train.y[:5].tolist() == [6, 9, 9, 4, 1]
+
+
+@pytest.fixture
+def real() -> Path:
+    root = os.environ.get("QSENSE_DATA")
+    if not root or not (Path(root) / "cifar10" / FOLDER).is_dir():
+        pytest.skip("needs QSENSE_DATA with cifar10/cifar-10-batches-py")
+    return Path(root) / "cifar10"

@@ -1,0 +1,305 @@
+"""Every wrong configuration answers at once, in one screen, naming the key or value and what is allowed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hydra.errors import CompactHydraException
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+from PIL import Image
+
+from qsense.experiment.checks import check
+from qsense.experiment.errors import ConfigError
+from qsense.experiment.identity import data_fingerprint, namer, run_id, run_name
+from qsense.experiment.schema import config_folder
+
+if TYPE_CHECKING:
+    from tests.conftest import Command
+
+Compose = Callable[..., DictConfig]
+
+
+def options(group: str) -> list[str]:
+    return [file.stem for file in sorted((config_folder() / group).glob("*.yaml"))]
+
+
+WRONG = {
+    "unknown group option": (
+        ["quant=gama"],
+        ["there is no quant=gama", "did you mean gamma?", "gamma_per_axis, gamma_per_condition, linear"],
+    ),
+    "unknown logger among several": (["logger=[csv,wandbb]"], ["there is no logger=wandbb", "csv, none, tensorboard"]),
+    "unknown experiment": (
+        ["experiment=fixed_gama"],
+        ["there is no experiment=fixed_gama", "did you mean fixed_gamma?"],
+    ),
+    "data of another kind": (["data=digits"], ["ImageDataModule does not fit task HARTask", "takes series", "sbhar"]),
+    "unknown root key": (["bit=2"], ["unknown key bit", "did you mean bits?", "allowed: bits, callback, data"]),
+    "unknown root key, appended": (["+bit=2"], ["unknown key 'bit'", "did you mean bits", "seed, fold"]),
+    "unknown argument": (["quant.sensor.gama=1"], ["unknown key quant.sensor.gama", "did you mean gamma?", "rounding"]),
+    "unknown argument, appended": (["+quant.sensor.gama=1"], ["quant.sensor.gama", "did you mean gamma", "rounding"]),
+    "unknown trainer argument": (["+trainer.max_epoch=3"], ["trainer.max_epoch", "did you mean max_epochs"]),
+    "unknown slot": (["+quant.sensr.lr=1"], ["unknown key quant.sensr", "did you mean sensor", "sensor, network"]),
+    "no part in a slot": (["quant.network=fat"], ["quant.network has no _target_"]),
+    "no part among callbacks": (["+callback.checkpont.x=2"], ["callback.checkpont has no _target_"]),
+    "unknown launcher": (["hydra/launcher=worker", "-m"], ["there is no hydra/launcher=worker", "basic", "workers"]),
+    "nothing to start from": (["init_from=nowhere"], ["nowhere/checkpoints/last.ckpt", "folder of a trained run"]),
+    "rounding": (["rounding=up"], ["rounding=up", "round (half up) or floor"]),
+    "frames for activities": (
+        ["data=synthetic_raw"],
+        ["DetectionDataModule does not fit task HARTask", "takes series"],
+    ),
+    "a classifier as a detector": (
+        ["task=detection", "model=resnet18"],
+        ["resnet18 does not fit task DetectionTask", "object_classes", "faster_rcnn", "paa_small"],
+    ),
+    "a regime that is none": (["task=detection", "data.dataset.regime=hdr"], ["regime='hdr'", "'noise_floor'"]),
+    "raw data missing": (["task=detection", "data=pascal_raw"], ["PASCAL RAW", "data.dataset.root"]),
+    "threads": (["threads=-3"], ["threads=-3", "at least 1"]),
+    "bits in fractions": (["bits=2.5"], ["bits=2.5", "1 to 16"]),
+    "wrong choice": (["quant.sensor.rounding=flor"], ["quant.sensor.rounding='flor'", "'round', 'floor'"]),
+    "data that refuse an argument": (["data.dataset.subjects=1"], ["subjects=1", "at least 2"]),
+    "wrong type": (["quant.sensor.gamma=much"], ["quant.sensor.gamma='much'", "float"]),
+    "wrong type of the model": (["model.filters=1.5"], ["model.filters=1.5", "int"]),
+    "no bits": (["bits=0"], ["bits=0", "1 to 16"]),
+    "too many bits": (["bits=17"], ["bits=17", "1 to 16"]),
+    "bits in words": (["bits=two"], ["bits=two", "1 to 16"]),
+    "fold out of range": (["fold=99"], ["fold=99", "folds, 0 to"]),
+    "negative fold": (["fold=-1"], ["fold=-1"]),
+    "impossible constant": (["sensing.tx_ma=0"], ["sensing.tx_ma=0", "must be positive"]),
+    "constant in words": (["sensing.tx_ma=much"], ["sensing.tx_ma='much'", "float"]),
+    "data missing": (["data=sbhar"], ["data/sbhar", "download", "QSENSE_DATA"]),
+    "model that does not fit": (
+        ["model._target_=torch.nn.modules.linear.Linear"],
+        ["torch.nn.modules.linear.Linear does not fit task HARTask", "channels, window, num_classes", "deepconvlstm"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("overrides", "said"), WRONG.values(), ids=WRONG.keys())
+def test_wrong_configurations_are_answered_before_torch_is_imported(
+    command: Command, tmp_path: Path, overrides: list[str], said: list[str]
+) -> None:
+    done = command("qsense.train", *overrides)
+    assert done.code == 1
+    for words in said:
+        assert words in done.err, done.err
+    assert not done.heavy
+    assert "Traceback" not in done.err
+    assert len(done.err.splitlines()) < 12
+    assert not (tmp_path / "runs").exists() or not list((tmp_path / "runs").iterdir())
+
+
+def test_a_sweep_is_checked_whole_before_anything_is_trained(command: Command, tmp_path: Path) -> None:
+    done = command("qsense.train", "-m", "bits=2,17", "fold=0", "seed=0")
+    assert done.code == 1
+    assert "bits=17" in done.err
+    assert not done.heavy
+    assert not list(tmp_path.glob("runs/*/config.yaml"))
+
+
+def test_a_key_mistyped_inside_an_experiment_is_refused(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "mine" / "experiment").mkdir(parents=True)
+    (tmp_path / "mine" / "experiment" / "typo.yaml").write_text("# @package _global_\nbit: 2\n")
+    done = command("qsense.train", f"hydra.searchpath=[file://{tmp_path}/mine]", "experiment=typo")
+    assert done.code == 1
+    assert "bit" in done.err
+    assert "Traceback" not in done.err
+    assert not done.heavy
+
+
+def test_an_argument_mistyped_inside_an_experiment_is_refused(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "mine" / "experiment").mkdir(parents=True)
+    text = "# @package _global_\nquant:\n  sensor:\n    roundin: floor\n"
+    (tmp_path / "mine" / "experiment" / "typo.yaml").write_text(text)
+    done = command("qsense.train", f"hydra.searchpath=[file://{tmp_path}/mine]", "experiment=typo")
+    assert done.code == 1
+    assert "unknown argument quant.sensor.roundin (did you mean rounding?)" in done.err
+
+
+def test_unknown_range_is_refused_for_quantizers_that_need_it(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "raw" / "inertial").mkdir(parents=True)
+    for subject in range(2):
+        (tmp_path / "raw" / "inertial" / f"sbj_{subject}.csv").write_text(f"sbj_id,x,label\n{subject},0.5,null\n")
+    facts = {"name": "mine", "root": tmp_path, "axes": "[x]", "labels": "[NULL,walk]", "rate_hz": 50, "subjects": 2}
+    overrides = [f"data.dataset.{key}={value}" for key, value in facts.items()]
+    done = command(
+        "qsense.train",
+        "data=csv_har",
+        *overrides,
+        "data.dataset.unit=g",
+        "data.normalise=none",
+        "data.dataset.range=null",
+    )
+    assert done.code == 1
+    assert "Gamma needs the signal's range" in done.err
+    assert "data.dataset.range=[low,high]" in done.err
+    assert not done.heavy
+
+
+def test_help_lists_groups_and_options_without_torch(command: Command) -> None:
+    done = command("qsense.train", "--help")
+    assert done.code == 0
+    assert not done.heavy
+    for group in ("quant", "data", "model", "task", "trainer", "logger", "callback", "sensing", "experiment"):
+        (line,) = [line for line in done.out.splitlines() if line.startswith(f"{group}: ")]
+        assert line == f"{group}: {', '.join(options(group))}"
+    assert "hydra/launcher: basic, workers" in done.out
+
+
+def test_identity_is_the_science_alone(composed: Compose) -> None:
+    base = run_id(composed())
+    same = ["runs=/elsewhere", "logger=none", "trainer=gpu trainer.precision=32-true", "data.cache=/x", "callback={}"]
+    same += ["sensing.walden_fj=5 sensing.native_bits=16", "~sensing"]
+    for override in same:
+        assert run_id(composed(*override.split(" "))) == base, override
+    different = ["seed=1", "fold=1", "bits=3", "quant=linear", "quant.sensor.gamma=0.3", "model.filters=32"]
+    different += ["task.lr=0.1", "trainer.max_epochs=1", "data.window=60"]
+    assert len({run_id(composed(override)) for override in different} | {base}) == len(different) + 1
+    assert run_id(composed("quant=none", "bits=2")) == run_id(composed("quant=none", "bits=5"))
+
+
+def test_moving_a_class_changes_no_identity(composed: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    base = run_id(composed())
+    assert run_id(composed("quant.sensor._target_=qsense.another.room.Gamma")) == base
+    (tmp_path / "reexporting.py").write_text("from qsense.quant.sensor.gamma import Gamma\n")
+    (tmp_path / "mine.py").write_text("class Gamma:\n    def __init__(self, signal, bits): ...\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert run_id(composed("quant.sensor._target_=reexporting.Gamma")) == base
+    assert run_id(composed("quant.sensor._target_=mine.Gamma")) != base, "a user's own class of the same name"
+
+
+def test_qsenses_parts_have_different_names() -> None:
+    """Or two of them would be one in an identity."""
+    named: dict[str, str] = {}
+    for file in config_folder().rglob("*.yaml"):
+        for target in re.findall(r"_target_: (qsense\.\S+)", file.read_text(encoding="utf-8")):
+            assert named.setdefault(target.rpartition(".")[2], target) == target
+
+
+def test_the_batch_over_all_devices_counts(composed: Compose) -> None:
+    one = run_id(composed("data.batch_size=100"))
+    two = [run_id(composed("data.batch_size=100", more)) for more in ("trainer.devices=2", "+trainer.num_nodes=2")]
+    assert two == [run_id(composed("data.batch_size=200"))] * 2
+    assert one not in two
+    assert run_id(composed("data.batch_size=50", "trainer.devices=[0,1]")) == one
+
+
+def test_identity_does_not_depend_on_spelling(composed: Compose) -> None:
+    spellings = ["quant.sensor.gamma=1", "quant.sensor.gamma=1.0", "++quant.sensor.gamma=1.00"]
+    assert len({run_id(composed(spelling)) for spelling in spellings}) == 1
+
+
+def test_a_callback_that_changes_training_changes_identity(composed: Compose) -> None:
+    stop = "+callback.stop._target_=lightning.pytorch.callbacks.EarlyStopping"
+    assert run_id(composed(stop, "+callback.stop.monitor=val/f1")) != run_id(composed())
+    assert run_id(composed("callback.figures=null", "callback.progress=null")) == run_id(composed())
+
+
+def test_identity_knows_the_datas_bytes(composed: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def look(root: Path) -> tuple[str | None, str]:
+        monkeypatch.setattr("qsense.experiment.identity._looked_at", {})
+        config = composed("data=folder", f"data.dataset.root={root}", "task=classification")
+        return data_fingerprint(config), run_id(config)
+
+    missing = look(tmp_path / "a")
+    assert missing[0] is None
+    for part in ("train", "test"):
+        for name in ("cat", "dog"):
+            (tmp_path / "a" / part / name).mkdir(parents=True)
+            Image.new("RGB", (4, 4)).save(tmp_path / "a" / part / name / "1.png")
+    there = look(tmp_path / "a")
+    assert there[0] is not None
+    assert there[1] != missing[1]
+    assert there == look(tmp_path / "a")
+    (tmp_path / "a").rename(tmp_path / "b")
+    assert look(tmp_path / "b") == there, "where they lie is not part of it"
+    Image.new("RGB", (40, 40), "red").save(tmp_path / "b" / "train" / "cat" / "2.png")
+    assert look(tmp_path / "b")[1] != there[1]
+
+
+def test_identity_knows_the_schema(composed: Compose, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = run_id(composed())
+    monkeypatch.setattr("qsense.experiment.identity.SCHEMA", 999)
+    assert run_id(composed()) != before
+
+
+@pytest.mark.parametrize("data", options("data"))
+def test_every_data_set_has_a_fingerprint(composed: Compose, data: str) -> None:
+    config = composed(f"data={data}")
+    try:
+        instantiate(config.data.dataset, _convert_="all").check()
+    except Exception as error:
+        pytest.skip(f"the data are not there: {str(error).splitlines()[0]}")
+    found = data_fingerprint(config)
+    assert found is not None
+    assert len(found) == 64
+
+
+def test_a_runs_folder_is_named_readably(composed: Compose) -> None:
+    config = composed("bits=2", "fold=3", "seed=1")
+    assert run_name(config) == f"synthetic_imu-gamma-2bit-fold03-seed1-{run_id(config)}"
+
+
+def test_check_is_silent_on_what_can_run(composed: Compose) -> None:
+    check(composed())
+    check(composed("~sensing"))
+
+
+@pytest.mark.parametrize("group", ["quant", "trainer", "logger", "callback", "task", "sensing"])
+def test_every_option_of_a_group_passes_the_checks(composed: Compose, group: str) -> None:
+    for option in options(group):
+        check(composed(f"{group}={option}"))
+
+
+def refusal(config: DictConfig) -> ConfigError | None:
+    try:
+        check(config)
+    except ConfigError as error:
+        return error
+    return None
+
+
+def test_every_model_fits_a_task(composed: Compose) -> None:
+    for model in options("model"):
+        refused = [refusal(composed(f"task={task}", f"model={model}")) for task in options("task")]
+        assert None in refused, model
+        assert all("does not fit task" in str(error) for error in refused if error)
+
+
+def test_every_experiment_passes_the_checks(composed: Compose) -> None:
+    for experiment in options("experiment"):
+        error = refusal(composed(f"experiment={experiment}"))
+        # The configuration is right; its real data or weights may not be here.
+        assert error is None or isinstance(error.__cause__, FileNotFoundError), error
+
+
+def test_a_missing_argument_is_named(composed: Compose) -> None:
+    config = composed("trainer.max_epochs=???")
+    with pytest.raises((ConfigError, CompactHydraException), match=r"trainer\.max_epochs"):
+        check(config)
+
+
+@pytest.mark.parametrize(
+    "extra", [[], ["quant=none"], ["data.dataset.seed=${seed}"], ["hydra.sweep.subdir=x-${seed}-${fold}"]]
+)
+def test_runs_of_many_seeds_and_folds_are_named_as_one_by_one(composed: Compose, extra: list[str]) -> None:
+    config = composed(*extra)
+    name = namer(config)
+    for seed, fold in ((0, 0), (1, 0), (1, 5)):
+        config.seed, config.fold = seed, fold
+        assert name() == config.hydra.sweep.subdir
+
+
+def test_an_interpolation_that_does_not_end_is_named(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "own" / "quant").mkdir(parents=True)
+    (tmp_path / "own" / "quant" / "broken.yaml").write_text("sensor:\n  bits: ${bits\nnetwork: null\n")
+    done = command("qsense.train", "--config-dir", str(tmp_path / "own"), "quant=broken")
+    assert done.code == 1
+    assert "Traceback" not in done.err
+    assert "${bits" in done.err

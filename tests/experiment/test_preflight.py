@@ -1,0 +1,66 @@
+"""One batch before a sweep: it leaves nothing behind, and stops everything where it fails."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qsense.experiment.schema import config_folder
+
+if TYPE_CHECKING:
+    from tests.conftest import Command
+
+SMALL = ["data.dataset.subjects=2", "data.dataset.sessions=1", "data.dataset.minutes=2", "model.filters=4"]
+SMALL += ["model.hidden=8", "trainer.max_epochs=1", "fold=0", "seed=0"]
+
+
+def test_a_failed_preflight_starts_nothing(command: Command, tmp_path: Path) -> None:
+    # A batch of one window cannot be trained on: batch normalisation finds no variance in it.
+    options = [*SMALL, "task=detection", "data=synthetic_raw", "data.train_sizes=[1]", "data.test_size=1"]
+    options = [option for option in options if not option.startswith(("data.dataset", "model"))]
+    done = command("qsense.train", "-m", *options, "run.preflight=true", "bits=2,3")
+    assert done.code == 1
+    assert "preflight: one batch of the first run failed, so nothing was started" in done.err
+    assert "Error" in done.err
+    assert len(done.err.splitlines()) < 40
+    assert not list((tmp_path / "runs").glob("*/"))
+
+
+def test_a_preflight_that_passes_leaves_nothing_and_the_sweep_goes_on(command: Command, tmp_path: Path) -> None:
+    done = command("qsense.train", "-m", *SMALL, "run.preflight=true", "trainer=smoke", "logger=[csv]", "bits=2,3")
+    assert done.code == 0, done.err
+    assert "preflight: passed in" in done.out
+    assert len(list((tmp_path / "runs").glob("*/metrics.json"))) == 2
+    assert {file.name for file in tmp_path.iterdir()} <= {"runs", "cache"}
+
+
+def test_it_finds_the_users_own_configuration(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "own" / "quant").mkdir(parents=True)
+    text = (config_folder() / "quant" / "linear.yaml").read_text()
+    (tmp_path / "own" / "quant" / "mine.yaml").write_text(text)
+    done = command(
+        "qsense.train", "--config-dir", "own", "-m", *SMALL, "quant=mine", "run.preflight=true", "trainer=smoke"
+    )
+    assert done.code == 0, done.err
+    assert "preflight: passed in" in done.out
+
+
+def test_a_single_run_has_one_too(command: Command, tmp_path: Path) -> None:
+    done = command("qsense.train", *SMALL, "run.preflight=true", "trainer=smoke", "logger=none")
+    assert done.code == 0, done.err
+    assert done.out.index("preflight: passed") < done.out.index("runs/synthetic_imu")
+
+
+def test_a_dry_run_tells_and_trains_nothing(command: Command, tmp_path: Path) -> None:
+    options = [*SMALL, "trainer=smoke", "logger=none"]
+    done = command("qsense.train", *options, "run.dry_run=true")
+    assert done.code == 0, done.err
+    assert "to do: " in done.out
+    assert not done.heavy
+    assert not list((tmp_path / "runs").iterdir())
+    assert command("qsense.train", *options, "bits=2").code == 0
+    done = command("qsense.train", "-m", *options, "bits=2,3", "run.dry_run=true")
+    assert "2 runs: 1 finished, 1 to do · about" in done.out
+    assert "of one worker's time" in done.out
+    lines = done.out.splitlines()
+    assert [line.split()[0] for line in lines if "synthetic_imu-gamma" in line] == ["finished", "to"]

@@ -1,0 +1,83 @@
+"""Every quantizer of `conf/quant` that fills its network slot: built, applied, trained, frozen, loaded."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import inspect
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from torch import nn
+
+from qsense.quant.network.freeze import freeze, load_frozen
+from qsense.quant.network.quantizer import NetworkQuantizer
+
+FOLDER = Path(__file__).parents[3] / "conf" / "quant"
+FILES = {
+    file.stem: content["network"]
+    for file in sorted(FOLDER.glob("*.yaml"))
+    if (content := yaml.safe_load(file.read_text(encoding="utf-8")))["network"]
+}
+
+
+def build(part: dict[str, Any], bits: int = 4) -> NetworkQuantizer:
+    module, _, name = part["_target_"].rpartition(".")
+    arguments = {
+        key: bits if isinstance(value, str) and value.startswith("${") else value
+        for key, value in part.items()
+        if key != "_target_"
+    }
+    made = getattr(importlib.import_module(module), name)(**arguments)
+    assert isinstance(made, NetworkQuantizer)
+    return made
+
+
+def test_there_are_network_quantizers() -> None:
+    assert {"fat", "uniform_weights", "log_weights", "gamma_fat"} <= set(FILES)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_yaml_lists_every_argument_with_its_default(name: str) -> None:
+    part = FILES[name]
+    signature = inspect.signature(type(build(part)).__init__).parameters
+    assert list(part) == ["_target_", *list(signature)[1:]]
+    defaults = {k: p.default for k, p in signature.items() if p.default is not inspect.Parameter.empty}
+    changed = {key for key, value in defaults.items() if part[key] != value}
+    # What makes the four differ; the first layer's input is left alone behind a sensor quantizer.
+    assert changed <= {"levels", "transform", "input_bits"}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_network_quantizer_keeps_its_contract(name: str) -> None:
+    torch.manual_seed(0)
+    quantizer = build(FILES[name])
+    network = nn.Sequential(
+        nn.Conv1d(3, 4, 3), nn.BatchNorm1d(4), nn.ReLU(), nn.Conv1d(4, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(24, 2)
+    )
+    plain = copy.deepcopy(network)
+    quantizer.apply(network)
+    own = [p for group in quantizer.parameter_groups(network, 1e-3) for p in group["params"]]
+    assert own
+    assert len({id(p) for p in own}) == len(own)
+    x = torch.randn(8, 3, 10)
+    before = [p.detach().clone() for p in network.parameters()]
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+    for _ in range(3):
+        optimizer.zero_grad()
+        network(x).square().sum().backward()
+        optimizer.step()
+    moved = [not torch.equal(old, p) for old, p in zip(before, network.parameters(), strict=True)]
+    names = [n for n, _ in network.named_parameters()]
+    # A convolution's bias before batch norm has no gradient but rounding.
+    assert [n for n, has in zip(names, moved, strict=True) if not has and n != "0.bias"] == []
+    assert [layer.weight_bits for layer in quantizer.layers(network)] == [8, 4, 8]
+    network.eval()
+    with torch.no_grad():
+        outputs = network(x)
+        load_frozen(plain.eval(), freeze(network))
+        assert torch.equal(network(x), outputs)
+        assert torch.equal(plain(x), outputs)

@@ -1,0 +1,153 @@
+"""A run's folder: atomic writes, and a result that means finished."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+import torch
+
+from qsense.experiment.seeding import derive
+from qsense.runs import folder as run_folder
+
+
+def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "metrics.json"
+    texts = ["a" * 200_000, "b" * 300_000]
+    run_folder.write_atomically(file, texts[0])
+    stop = threading.Event()
+
+    def write() -> None:
+        while not stop.is_set():
+            for text in texts:
+                run_folder.write_atomically(file, text)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for _ in range(300):
+            assert file.read_text() in texts
+    finally:
+        stop.set()
+        writer.join()
+    assert [f.name for f in tmp_path.iterdir()] == ["metrics.json"]
+
+
+def test_a_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "metrics.json"
+    run_folder.write_atomically(file, "old")
+
+    def full(_: int) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="no space"):
+        run_folder.write_atomically(file, "new")
+    assert file.read_text() == "old"
+
+
+def test_results_are_readable_by_others(tmp_path: Path) -> None:
+    run_folder.write_json(tmp_path / "run.json", {})
+    mask = os.umask(0)
+    os.umask(mask)
+    assert stat.S_IMODE((tmp_path / "run.json").stat().st_mode) == 0o666 & ~mask
+
+
+def test_the_life_of_a_run(tmp_path: Path) -> None:
+    run_folder.start(tmp_path, "bits: 2\n", ["bits=2"], "data")
+    record = json.loads((tmp_path / "run.json").read_text())
+    assert record["status"] == "running"
+    assert record["versions"]["torch"][0].isdigit()
+    assert record["command"][1:] == ["-m", "qsense.train", "bits=2"]
+    assert not run_folder.finished(tmp_path)
+    assert run_folder.checkpoint(tmp_path) is None
+
+    try:
+        raise ValueError("the flux ran out")
+    except ValueError:
+        run_folder.fail(tmp_path)
+    assert "the flux ran out" in (tmp_path / "failed.txt").read_text()
+
+    run_folder.start(tmp_path, "bits: 2\n", ["bits=2"], "data")
+    assert not (tmp_path / "failed.txt").exists()
+    run_folder.finish(tmp_path, {"metrics": {"f1": 0.5}})
+    assert run_folder.finished(tmp_path)
+    assert run_folder.result(tmp_path) == {"metrics": {"f1": 0.5}}
+    record = json.loads((tmp_path / "run.json").read_text())
+    assert record["status"] == "finished"
+    assert len(record["started"]) == 2
+
+
+def test_a_run_remembers_its_data(tmp_path: Path) -> None:
+    assert run_folder.fingerprint(tmp_path) is None
+    run_folder.start(tmp_path, "", [], "abc")
+    assert run_folder.fingerprint(tmp_path) == "abc"
+
+
+def test_what_a_run_says_of_itself(tmp_path: Path) -> None:
+    assert (run_folder.status(tmp_path), run_folder.seconds(tmp_path)) == ("", None)
+    run_folder.start(tmp_path, "", [], None)
+    assert (run_folder.status(tmp_path), run_folder.seconds(tmp_path)) == ("running", None)
+    run_folder.interrupt(tmp_path)
+    assert run_folder.status(tmp_path) == "interrupted"
+    assert 0 <= (run_folder.seconds(tmp_path) or -1) < 60
+    run_folder.start(tmp_path, "", [], None)
+    run_folder.finish(tmp_path, {})
+    assert run_folder.seconds(tmp_path) is None, "it was resumed: nobody knows how long it takes"
+    (tmp_path / "run.json").write_text("{")
+    assert run_folder.status(tmp_path) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "exception"),
+    [
+        ("Traceback (most recent call last):\n  File\nValueError: no\n  more\n", "ValueError: no"),
+        ("Traceback:\n  a\nKeyError: 1\n\nDuring …\n\nTraceback:\n  b\nOSError: 2\n", "OSError: 2"),
+        ("", "no message"),
+    ],
+)
+def test_the_exception_of_a_traceback(tmp_path: Path, text: str, exception: str) -> None:
+    (tmp_path / "failed.txt").write_text(text)
+    assert run_folder.failure(tmp_path) == exception
+
+
+def test_a_damaged_checkpoint_is_moved_aside(tmp_path: Path) -> None:
+    file = tmp_path / run_folder.CHECKPOINT
+    file.parent.mkdir()
+    assert run_folder.sound_checkpoint(tmp_path) is None
+    torch.save({"epoch": 1}, file)
+    assert run_folder.sound_checkpoint(tmp_path) == file
+    for damaged in (b"", b"not a checkpoint", file.read_bytes()[:200]):
+        file.write_bytes(damaged)
+        assert run_folder.sound_checkpoint(tmp_path) is None
+        assert not file.exists()
+        assert file.with_suffix(".damaged").read_bytes() == damaged
+
+
+def test_a_damaged_result_is_named(tmp_path: Path) -> None:
+    (tmp_path / "metrics.json").write_text('{"metrics": ')
+    with pytest.raises(ValueError, match=r"metrics\.json is damaged.*delete it"):
+        run_folder.result(tmp_path)
+
+
+def test_only_an_empty_folder_is_discarded(tmp_path: Path) -> None:
+    for name, content in (("log", ""), ("lines", "text")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "train.log").write_text(content)
+        run_folder.discard(tmp_path / name)
+    assert [folder.name for folder in tmp_path.iterdir()] == ["lines"]
+
+
+def test_no_result_is_said(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="not finished"):
+        run_folder.result(tmp_path)
+
+
+def test_seeds_depend_on_everything_named() -> None:
+    seeds = {derive(s, f, *e) for s in range(3) for f in range(30) for e in [(), (0,), (1,), (0, 1)]}
+    assert len(seeds) == 3 * 30 * 4
+    assert derive(1, 2, 3) == derive(1, 2, 3)
