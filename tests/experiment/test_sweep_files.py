@@ -12,10 +12,10 @@ import pytest
 import yaml
 from hydra.core.global_hydra import GlobalHydra
 
-from qsense.commands import folds
 from qsense.commands.sweep import arguments
 from qsense.experiment import checks
 from qsense.experiment.errors import ConfigError
+from qsense.experiment.grid import plan
 from qsense.experiment.sweep_files import SweepFile, read_sweep
 
 FOLDER = Path(__file__).parents[2] / "sweeps"
@@ -47,7 +47,7 @@ def without_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[No
 
 def names_of(overrides: list[str]) -> set[str]:
     """Names of a multirun's runs, which end in their identities."""
-    planned, _ = folds.plan(overrides)
+    planned, _ = plan(overrides)
     return {folder.name for folder in planned.values()}
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from hydra.core.utils import JobReturn, JobStatus
 
-from hydra_plugins.qsense_sweeper import conclude
 from qsense.experiment.errors import ConfigError
+from qsense.experiment.sweeping import conclude
 from qsense.runs import folder as run_folder
 from qsense.runs.lock import claim
 from qsense.runs.status import FAILED, Standing, failures, overview, seconds_left, standing

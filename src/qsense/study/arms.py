@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from qsense.experiment.overrides import key_of
+from qsense.experiment.overrides import Job, experiment_of, key_of
 from qsense.runs import folder as run_folder
 from qsense.study.run import Run, read_run
 
-Job = tuple[str, ...]
 Kind = Literal["learned", "fixed", "baseline"]
 Path2D = Mapping[str, Sequence[float]]  # {learned value: its values, from the start to the last epoch}
-REPEATS = ("seed", "fold")
 TRAJECTORY = "learned.csv"
 
 
@@ -50,20 +48,11 @@ class Arm:
         return {pair: path for pair, path in found.items() if path}
 
 
-def science(job: Job) -> Job:
-    """What a run is about, whatever its seed and fold.
-
-    >>> science(("bits=2", "quant=gamma", "seed=0", "fold=3"))
-    ('bits=2', 'quant=gamma')
-    """
-    return tuple(entry for entry in job if key_of(entry) not in REPEATS)
-
-
 def arms(kind: Kind, folders: Mapping[Job, Path]) -> list[Arm]:
     """One arm for each quantizer among planned runs, named by what tells it from the others."""
     groups: dict[Job, list[Path]] = {}
     for job, folder in folders.items():
-        groups.setdefault(science(job), []).append(folder)
+        groups.setdefault(experiment_of(job), []).append(folder)
     return [Arm(kind, *_named(kind, job, list(groups)), len(own), _finished(own)) for job, own in groups.items()]
 
 
