@@ -29,7 +29,7 @@ from qsense.experiment.schema import config_folder
 from qsense.runs import folder as run_folder
 from qsense.runs.lock import ClaimedError, claim
 from qsense.runs.settings import bits_of
-from qsense.runs.status import standing
+from qsense.runs.status import status_of
 
 if TYPE_CHECKING:
     from lightning import Trainer
@@ -56,7 +56,7 @@ def train(config: DictConfig) -> float:
             return headline(run_folder.result(folder))
         if config.run.dry_run:
             run_folder.discard(folder)
-            log.info("%s: %s", standing(folder).state, folder)
+            log.info("%s: %s", status_of(folder).state, folder)
             return math.nan
         if config.run.preflight and hydra_config.mode == RunMode.RUN and first:
             preflight(hydra_config.overrides.task, hydra_config)

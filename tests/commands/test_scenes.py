@@ -68,7 +68,7 @@ def test_a_cameras_file_states_its_own_levels(monkeypatch: pytest.MonkeyPatch) -
         (["mosaic.raw"], "error: mosaic.raw states no size: give --width and --height"),
         (["gone.raw", *SIZE], "error: gone.raw cannot be read"),
         (["gone.nef"], "error: gone.nef cannot be decoded"),
-        (["--data", "synthetic_rew"], "error: there is no data=synthetic_rew\ndid you mean synthetic_raw?"),
+        (["--data", "synthetic_rew"], "error: there is no data=synthetic_rew (did you mean synthetic_raw?"),
         (["--data", "digits"], "error: --data digits: it gives images, and scenes are raw frames"),
         (["--data", "synthetic_raw", "--frame", "9999"], "error: --frame 9999: synthetic_raw has test frames 0 to 199"),
         (

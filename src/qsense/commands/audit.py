@@ -5,7 +5,6 @@ qsense audit data=sbhar bits=2 quant=gamma gammas=0.2,0.3,0.4,0.6,1 mus=-0.1,0,0
 
 from __future__ import annotations
 
-import difflib
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -14,6 +13,7 @@ from pathlib import Path
 from qsense.experiment import errors
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.schema import Config
+from qsense.runs.words import did_you_mean, entries
 from qsense.study.audit_plan import EXAMPLES, GAMMAS, MUS, Options, collect, describe, plan_audit, train
 
 OWN = ("gammas", "mus", "baselines", "gradients", "out", "dry_run")
@@ -48,9 +48,9 @@ def options(arguments: Sequence[str]) -> Options:
         if key in OWN:
             given[key] = value
             continue
-        close = difflib.get_close_matches(key, OWN, n=1)
-        if close and key not in [each.name for each in fields(Config)]:
-            raise ConfigError(f"unknown key {key} (did you mean {close[0]}?); an audit's own keys are {', '.join(OWN)}")
+        hint = did_you_mean(key, OWN)
+        if hint and key not in [each.name for each in fields(Config)]:
+            raise ConfigError(f"unknown key {key}{hint}; an audit's own keys are {', '.join(OWN)}")
         overrides.append(argument)
     gammas = _numbers(given, "gammas", "exponents of fixed curves, positive numbers as in gammas=0.2,0.4,0.7", 0.0)
     mus = _numbers(given, "mus", "centres of fixed curves, numbers from -1 to 1 as in mus=-0.1,0,0.1", -1.0, 1.0)
@@ -63,7 +63,7 @@ def options(arguments: Sequence[str]) -> Options:
     return Options(
         gammas or GAMMAS,
         mus,
-        tuple(filter(None, given.get("baselines", "").strip("[]").split(","))),
+        tuple(entries(given.get("baselines", ""))),
         int(examples),
         Path(given.get("out") or "audit"),
         dry_run == "true",
@@ -77,7 +77,7 @@ def _numbers(
     if key not in given:
         return None
     try:
-        numbers = tuple(float(text) for text in given[key].strip("[]").split(","))
+        numbers = tuple(float(text) for text in entries(given[key]))
     except ValueError:
         numbers = ()
     if not numbers or not all(low <= number <= high and (key == "mus" or 0 < number < high) for number in numbers):

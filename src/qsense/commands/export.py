@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.load import Rebuilt, rebuild
 from qsense.runs import folder as run_folder
+from qsense.runs.words import entries
 
 if TYPE_CHECKING:
     from qsense.chip.conformance import Check
@@ -246,7 +247,7 @@ def as_options(given: Sequence[str]) -> list[str]:
 
 def chosen(text: str) -> tuple[str, ...]:
     """Formats, separated by commas."""
-    formats = tuple(part.strip() for part in text.split(","))
+    formats = tuple(entries(text)) or (text,)
     wrong = [each for each in formats if each not in FORMATS]
     if wrong:
         raise argparse.ArgumentTypeError(f"'{wrong[0]}' is no format: there are {', '.join(FORMATS)}")
@@ -265,7 +266,7 @@ def symbol(text: str) -> str:
 def pair(text: str) -> tuple[float, float]:
     """Two numbers, the lower one first."""
     try:
-        low, high = (float(part) for part in text.strip("[]").split(","))
+        low, high = map(float, entries(text))
     except ValueError:
         raise argparse.ArgumentTypeError(f"'{text}' must be LOW,HIGH: two numbers") from None
     if not low < high:

@@ -7,7 +7,7 @@ import statistics
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -77,12 +77,12 @@ def mean_logger(jobs: Iterable[Job], config: DictConfig) -> RunWandbLogger | Non
     return logger
 
 
-def log_progress(logger: RunWandbLogger, total: int, results: Sequence[Mapping[str, Any]]) -> None:
+def log_progress(logger: RunWandbLogger, total: int, results: Sequence[dict[str, Any]]) -> None:
     """How many runs are finished, and the mean over these."""
     logger.experiment.log({"folds/finished": len(results), "folds/of": total, **mean("folds/", results)})
 
 
-def log_mean(logger: RunWandbLogger, results: Sequence[Mapping[str, Any]]) -> None:
+def log_mean(logger: RunWandbLogger, results: Sequence[dict[str, Any]]) -> None:
     """The mean over all runs by the names that a single run gives its figures, and a table of the runs."""
     logger.experiment.log({"folds/finished": len(results), **mean("", results)})
     columns = ["seed", "fold", *results[0]["metrics"], "run"]
@@ -90,7 +90,7 @@ def log_mean(logger: RunWandbLogger, results: Sequence[Mapping[str, Any]]) -> No
     logger.log_table("folds/runs", columns=columns, data=rows)
 
 
-def mean(prefix: str, results: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+def mean(prefix: str, results: Sequence[dict[str, Any]]) -> dict[str, float]:
     """Means over runs, {prefix + name: mean}; with no prefix also the standard deviation over them, folds/std/….
 
     >>> mean("", [{"metrics": {"f1": 0.4}}, {"metrics": {"f1": 0.6}}])

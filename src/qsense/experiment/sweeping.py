@@ -27,7 +27,7 @@ from qsense.experiment.overrides import Job, experiment_of
 from qsense.runs import folder as run_folder
 from qsense.runs.announcements import announced
 from qsense.runs.lock import ClaimedError, claim
-from qsense.runs.status import FAILED, FINISHED, KILLED, RUNNING, TO_DO, failures, overview, seconds_left, standing
+from qsense.runs.status import FAILED, FINISHED, KILLED, RUNNING, TO_DO, failures, overview, seconds_left, status_of
 from qsense.runs.words import duration
 
 # What makes the next W&B run of a process the agent's own. Only one run may be: that of the mean.
@@ -44,13 +44,13 @@ def unfinished(folders: Mapping[Job, Path]) -> dict[Job, Path]:
 
 def tell(folders: Mapping[Job, Path], one_by_one: bool = False) -> None:
     """Say where runs stand and how long the rest will take; where asked, print each by itself."""
-    every = [standing(folder) for folder in folders.values()]
+    every = [status_of(folder) for folder in folders.values()]
     left = seconds_left({folder: experiment_of(job) for job, folder in folders.items()})
     estimate = f" · about {duration(left)} of one worker's time" if left else ""
     log.info("%s%s", overview(every), estimate)
     if one_by_one:
-        for each in every:
-            print(f"{each.state:<11}  {each.folder.name}" + f"  {each.reason}" * bool(each.reason))
+        for status in every:
+            print(f"{status.state:<11}  {status.folder.name}" + f"  {status.reason}" * bool(status.reason))
 
 
 def launch_all(launcher: Launcher, folders: Mapping[Job, Path]) -> tuple[list[JobReturn], str]:
@@ -82,7 +82,7 @@ def launch_all(launcher: Launcher, folders: Mapping[Job, Path]) -> tuple[list[Jo
             except Exception as error:
                 stopped = _in_a_line(error)
                 log.exception("the launcher gave up")
-            left = {job: folder for job, folder in waiting.items() if standing(folder).state == TO_DO}
+            left = {job: folder for job, folder in waiting.items() if status_of(folder).state == TO_DO}
             if len(left) == len(waiting):  # it cannot start any
                 break
             waiting = left
@@ -123,7 +123,7 @@ def conclude(folders: Mapping[Job, Path], returns: Iterable[JobReturn], stopped:
     }
     every = []
     for job, folder in folders.items():
-        status, reason = standing(folder), errors_of.get(frozenset(job))
+        status, reason = status_of(folder), errors_of.get(frozenset(job))
         if reason is not None and status.state not in (FINISHED, FAILED):
             # Refused on its machine, it has no folder; lost, its launcher knows before its heartbeat is silent.
             state = {TO_DO: FAILED, RUNNING: KILLED}.get(status.state, status.state)

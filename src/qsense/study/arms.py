@@ -11,6 +11,7 @@ from typing import Literal
 
 from qsense.experiment.overrides import Job, experiment_of, key_of
 from qsense.runs import folder as run_folder
+from qsense.runs.status import FINISHED
 from qsense.study.run import Run, read_run
 
 Kind = Literal["learned", "fixed", "baseline"]
@@ -79,7 +80,7 @@ def point_name(gamma: float, mu: float) -> str:
 
 def _finished(folders: Iterable[Path]) -> dict[tuple[int, int], Run]:
     found = [read_run(folder) for folder in folders if run_folder.finished(folder)]
-    return {(run.seed, run.fold): run for run in found if run.status == "finished"}
+    return {(run.seed, run.fold): run for run in found if run.status == FINISHED}
 
 
 def trajectory(folder: Path) -> Path2D:

@@ -22,7 +22,7 @@ from qsense.experiment.overrides import Job, experiment_of, key_of
 from qsense.experiment.schema import config_folder
 from qsense.runs import folder as run_folder
 from qsense.runs.settings import part_name
-from qsense.runs.status import overview, seconds_left, standing
+from qsense.runs.status import overview, seconds_left, status_of
 from qsense.runs.words import duration
 from qsense.study.arms import Arm, Kind, arms
 
@@ -180,7 +180,7 @@ def train(groups: Sequence[Group]) -> bool:
 
 def describe(groups: Sequence[Group]) -> str:
     """How many runs there are, and how long those to do may take, by those that are finished."""
-    lines = [f"{group.kind:9} {overview([standing(folder) for folder in group.folders.values()])}" for group in groups]
+    lines = [f"{group.kind:9} {overview([status_of(folder) for folder in group.folders.values()])}" for group in groups]
     every = {folder: experiment_of(job) for group in groups for job, folder in group.folders.items()}
     waiting = sum(not run_folder.finished(folder) for folder in every)
     left = seconds_left(every)

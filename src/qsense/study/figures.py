@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qsense.runs.status import FINISHED
 from qsense.study.files import scores_png
 from qsense.study.run import ReportError, Run
 from qsense.study.summary import table
@@ -52,7 +53,7 @@ def draw(name: str, found: Sequence[Run], out: Path) -> list[Path]:
     if name not in FIGURES:
         raise ReportError(f"there is no figure {name}; those that runs can draw: {', '.join(FIGURES)}")
     figure = FIGURES[name]
-    fitting = [run for run in found if run.status == "finished" and figure.takes(run)]
+    fitting = [run for run in found if run.status == FINISHED and figure.takes(run)]
     if not fitting:
         raise ReportError(f"figure {name} needs {figure.needs}; none of the {len(found)} runs is such a one")
     file = name.replace("/", "_")

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from qsense.runs import folder as run_folder
+from qsense.runs.status import FAILED, FINISHED
 from qsense.study.run import Run, folders, read_run
 
 INDEX = ".qsense-index.json"
-SCHEMA = 3  # of the index; one of another is read anew
-SETTLED = ("finished", "failed")  # other runs are looked at each time
+SCHEMA = 4  # of the index; one of another is read anew
+SETTLED = (FINISHED, FAILED)  # other runs are looked at each time
 WATCHED = (run_folder.CONFIG, run_folder.RESULT, run_folder.FAILURE, run_folder.RECORD)
 Stamp = list[list[int] | None]  # of each watched file: when it changed, and its size
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from qsense.runs.folder import write_atomically
+from qsense.runs.status import FINISHED, STATES
 from qsense.runs.words import duration, lower_is_better, metric_name, percent
 from qsense.study import published
 from qsense.study.costs import axes, columns, explained
@@ -124,8 +125,10 @@ def contents(every: Sequence[Summary]) -> dict[str, Any]:
             for (row, name), beside in each.published.items()
             if row in place_of_row
         ],
+        "states": STATES,
         "progress": [
-            {**vars(part), "total": part.total, "left": _left(part.seconds_left)} for part in progress(summary)
+            {"dataset": part.dataset, "count": part.count, "total": part.total, "left": _left(part.seconds_left)}
+            for part in progress(summary)
         ],
         "unfinished": [
             {
@@ -138,7 +141,7 @@ def contents(every: Sequence[Summary]) -> dict[str, Any]:
                 "log": str(run.log),
             }
             for run, name in zip(summary.runs, dataset_names(summary.runs), strict=True)
-            if run.status != "finished"
+            if run.status != FINISHED
         ],
         "lists": {name: lines for name, lines in lists.items() if name not in ("Not finished", "Pictures")},
     }

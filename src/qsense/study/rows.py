@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -10,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from qsense.runs.words import did_you_mean
 from qsense.study.run import OWN_KEYS, ReportError, Run, quantizer_name, varying
 
 PAPER_ORDER = ("none", "linear", "log", "gamma", "gamma_per_axis")  # others follow by name
@@ -144,8 +144,7 @@ def _full(key: str, known: set[str]) -> str:
     if Path(key).is_dir():
         raise ReportError(f"--by {key}: this is a folder and no key; folders of runs come first on the command line")
     ends_of = {name.rpartition(".")[2]: name for name in sorted(known, reverse=True)} | {name: name for name in known}
-    near = [ends_of[name] for name in difflib.get_close_matches(key, ends_of, 3)]
-    raise ReportError(f"no run has a key {key}" + (f"; did you mean {', '.join(near)}?" if near else ""))
+    raise ReportError(f"no run has a key {key}{did_you_mean(key, ends_of, most=3)}")
 
 
 def pairs(rows: Iterable[Row], one: str, other: str) -> list[tuple[Row, Row]]:

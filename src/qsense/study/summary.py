@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from qsense.runs import folder as run_folder
+from qsense.runs.status import FAILED, FINISHED, INTERRUPTED, KILLED, RUNNING
 from qsense.runs.words import percent, some
 from qsense.study.cell import Cell
 from qsense.study.costs import common
@@ -54,8 +55,8 @@ class Summary:
 
     @property
     def unfinished(self) -> list[Run]:
-        """Failed runs, then interrupted ones, then those that still run."""
-        order = ("failed", "interrupted", "running")
+        """Runs without a result, by what became of them: failed ones first, those at work last."""
+        order = (FAILED, KILLED, INTERRUPTED, RUNNING)
         return sorted((run for run in self.runs if run.status in order), key=lambda run: order.index(run.status))
 
     @property
@@ -131,7 +132,7 @@ def table(found: Sequence[Run], metric: str | None = None, by: Sequence[str] = (
     Raises:
         ReportError: as in `summarise`.
     """
-    finished = [run for run in found if run.status == "finished"]
+    finished = [run for run in found if run.status == FINISHED]
     metric = metric or _monitor(finished)
     notes: list[str] = []
     scored = [run for run in finished if metric in run.metrics]
@@ -289,7 +290,7 @@ def _inconsistencies(summary: Summary, kept: Sequence[Run]) -> list[str]:
             notes.append(f"Runs of {dataset} used {len(versions)} versions of its files (SHA-256 {some(versions)}).")
         if differing:
             number = f"{len(differing)} setting{'s' * (len(differing) > 1)}"
-            notes.append(f"Rows of {dataset} also differ in {number}, see run_folder.csv: {some(differing)}.")
+            notes.append(f"Rows of {dataset} also differ in {number}, see runs.csv: {some(differing)}.")
     return notes
 
 

@@ -70,21 +70,22 @@ function filters() {
 // ----------------------------------------------------------------------------------------------------------- sections
 
 function progressSection(box) {
-  const states = ["finished", "running", "failed", "interrupted", "missing"];
+  const named = (state) => state.replace(" ", "-");
   const grid = node(box, "div", { class: "progress" });
   for (const part of study.progress) {
     node(grid, "div", {}, part.dataset);
-    const words = states.filter((name) => part[name]).map((name) => `${part[name]} ${name}`).join(", ");
+    const there = study.states.filter((state) => part.count[state]).map((state) => [state, `${part.count[state]} ${state}`]);
+    const words = there.map(([, text]) => text).join(", ");
     const stack = node(grid, "div", { class: "stack", role: "img", "aria-label": `${part.dataset}: ${words} of ${part.total}` });
-    for (const name of states) if (part[name]) node(stack, "i", { class: name, style: `width:${(100 * part[name]) / part.total}%`, title: `${part[name]} ${name}` });
-    node(grid, "div", { class: "words" }, `${part.finished} of ${part.total}${part.left ? ` · ${part.left}` : ""}`);
+    for (const [state, title] of there) node(stack, "i", { class: named(state), style: `width:${(100 * part.count[state]) / part.total}%`, title });
+    node(grid, "div", { class: "words" }, `${part.count.finished} of ${part.total}${part.left ? ` · ${part.left}` : ""}`);
   }
   const list = node(box, "ul", { class: "key" });
-  for (const name of states) {
-    const total = study.progress.reduce((sum, part) => sum + part[name], 0);
+  for (const state of study.states) {
+    const total = study.progress.reduce((sum, part) => sum + part.count[state], 0);
     const item = node(list, "li");
-    node(item, "i", { class: `dot ${name}` });
-    node(item, "span", {}, `${total} ${name}`);
+    node(item, "i", { class: `dot ${named(state)}` });
+    node(item, "span", {}, `${total} ${state}`);
   }
   if (!study.unfinished.length) return;
   const table = node(node(box, "div", { class: "scroll", style: "margin-top:1rem;max-height:22rem;overflow-y:auto" }), "table", { id: "unfinished" });
@@ -424,7 +425,7 @@ function theme() {
 }
 
 function start() {
-  const finished = study.progress.reduce((sum, part) => sum + part.finished, 0);
+  const finished = study.progress.reduce((sum, part) => sum + part.count.finished, 0);
   const total = study.progress.reduce((sum, part) => sum + part.total, 0);
   document.getElementById("made").textContent = `${finished} of ${total} runs finished · made ${study.made}`;
   const nav = document.getElementById("nav"), box = document.getElementById("sections");
