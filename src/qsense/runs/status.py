@@ -13,8 +13,9 @@ from pathlib import Path
 
 from qsense.runs import folder as run_folder
 from qsense.runs import lock
-from qsense.runs.folder import FAILED, FINISHED, INTERRUPTED, RUNNING
 
+FINISHED, RUNNING = run_folder.FINISHED, run_folder.RUNNING
+FAILED, INTERRUPTED = run_folder.FAILED, run_folder.INTERRUPTED
 KILLED, TO_DO = "killed", "to do"  # what no run says of itself
 STATES = (FINISHED, RUNNING, FAILED, INTERRUPTED, KILLED, TO_DO)
 LOST = "its process ended without saying why: a kill, too little memory, a lost machine"

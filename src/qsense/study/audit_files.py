@@ -77,7 +77,8 @@ def _json(audited: Audited) -> dict[str, Any]:
         "dataset": run.dataset,
         "task": run.task,
         "model": run.model,
-        "bits": next(run.bits for arm in audited.arms if arm.kind == "learned" for run in arm.runs.values()),
+        "bits": audited.learned_run.bits,
+        "network_bits": audited.learned_run.network_bits,
         "metric": run.monitor,
         "criterion": CRITERION,
         "quantizers": [

@@ -10,7 +10,7 @@ import numpy as np
 
 from qsense.runs.words import metric_name, percent
 from qsense.study.arms import Arm, moved
-from qsense.study.run import ReportError, Run
+from qsense.study.run import ReportError, Run, quantizer_name
 from qsense.study.verdict import CRITERION, Verdict, against, seed_means
 
 if TYPE_CHECKING:
@@ -48,6 +48,11 @@ class Audited:
         return next(run for arm in self.arms for run in arm.runs.values())
 
     @property
+    def learned_run(self) -> Run:
+        """A run of a learned quantizer."""
+        return next(run for arm in self.arms if arm.kind == "learned" for run in arm.runs.values())
+
+    @property
     def fixed(self) -> list[Arm]:
         """The grid."""
         return [arm for arm in self.arms if arm.kind == "fixed"]
@@ -60,8 +65,8 @@ class Audited:
     @property
     def title(self) -> str:
         """What was audited."""
-        run = next(run for arm in self.arms if arm.kind == "learned" for run in arm.runs.values())
-        return f"{run.dataset}, {run.bits} bits, {run.model}"
+        run = self.learned_run
+        return f"{run.dataset}, {quantizer_name('', run.bits, run.network_bits)}, {run.model}"
 
 
 def compare(arms: Sequence[Arm]) -> Audited:
@@ -143,9 +148,18 @@ def _row(audited: Audited, arm: Arm) -> list[str]:
     honest = "–" if verdict.honest is None else f"{scale * verdict.honest:+.2f}"
     noise = "–" if verdict.noise is None else f"{scale * verdict.noise:.2f}"
     return [
-        arm.name if arm.kind == "learned" else f"{arm.name} (baseline)",
+        _label(audited, arm),
         _score(arm, scale), f"{scale * verdict.hindsight:+.2f}", honest, noise, WORDS[verdict.words],
     ]  # fmt: skip
+
+
+def _label(audited: Audited, arm: Arm) -> str:
+    """A quantizer's name; of a baseline at other bits than the title says, with them."""
+    if arm.kind == "learned":
+        return arm.name
+    run, learned = next(iter(arm.runs.values())), audited.learned_run
+    same = (run.bits, run.network_bits) == (learned.bits, learned.network_bits)
+    return f"{arm.name if same else quantizer_name(arm.name, run.bits, run.network_bits)} (baseline)"
 
 
 def _score(arm: Arm, scale: float) -> str:

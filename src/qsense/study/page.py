@@ -150,8 +150,9 @@ def contents(every: Sequence[Summary]) -> dict[str, Any]:
 def _row(summary: Summary, row: Row) -> dict[str, Any]:
     """A row's name, and the same without its bits, which names its line in a plot over bits."""
     label = summary.short_label(row)
-    line = label.replace(row.name, row.line.name, 1).removeprefix(" · ")
-    return {"label": label, "line": line or "all", "quant": row.quant, "bits": row.shown_bits, "model": row.model}
+    line = label.replace(row.name, row.line, 1).removeprefix(" · ")
+    bits = {"bits": row.shown_bits, "bitsName": row.shown_bits_name}
+    return {"label": label, "line": line or "all", "quant": row.quant, "model": row.model, **bits}
 
 
 def _classes(counted: Sequence[Run]) -> dict[str, dict[str, list[str]]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +48,16 @@ class Row:
         return self.network_bits if self.bits is None else self.bits
 
     @property
-    def line(self) -> Row:
-        """The same without the bits that an axis shows: the rows of one line in a picture have it in common."""
-        return replace(self, bits=None, network_bits=None if self.bits is None else self.network_bits)
+    def shown_bits_name(self) -> str:
+        """The same by its own name: "2 bit", "network 4 bit"; empty where nothing is quantized."""
+        return quantizer_name("", self.bits, self.network_bits if self.bits is None else None)
+
+    @property
+    def line(self) -> str:
+        """The name without the bits that an axis shows: the rows of one line in a picture have it in common."""
+        if self.bits is None and self.network_bits is not None:
+            return f"{self.quant} (network bits)".strip()
+        return quantizer_name(self.quant, None, self.network_bits)
 
 
 Place = tuple[Row, str]  # a row and a data set
