@@ -98,14 +98,14 @@ def mean(prefix: str, results: Sequence[dict[str, Any]]) -> dict[str, float]:
     """
     from qsense.runs.loggers import figures
 
-    found: dict[str, list[float]] = defaultdict(list)
+    values_of: dict[str, list[float]] = defaultdict(list)
     for result in results:
         for name, value in figures(result).items():
-            found[name].append(value)
-    means = {prefix + name: statistics.fmean(values) for name, values in found.items()}
+            values_of[name].append(value)
+    means = {prefix + name: statistics.fmean(values) for name, values in values_of.items()}
     spread = {
         name.replace("test/", "folds/std/"): statistics.pstdev(values)
-        for name, values in found.items()
+        for name, values in values_of.items()
         if name.startswith("test/") and not prefix
     }
     return means | spread

@@ -100,6 +100,15 @@ def rounded(value: float) -> str:
     return f"{value:.{2 - math.floor(math.log10(value))}f}"
 
 
+def short(value: float) -> str:
+    """Three digits at most; from 1000 on whole, thousands apart.
+
+    >>> short(1736616.4), short(0.00078), short(130.2)
+    ('1,736,616', '0.00078', '130')
+    """
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
+
+
 def duration(seconds: float) -> str:
     """A time in the unit that fits it.
 

@@ -45,8 +45,8 @@ class Arm:
     @property
     def trajectories(self) -> dict[tuple[int, int], Path2D]:
         """What each run learned, epoch by epoch; without those that left no record of it."""
-        found = {pair: trajectory(run.folder) for pair, run in self.runs.items()}
-        return {pair: path for pair, path in found.items() if path}
+        paths = {pair: trajectory(run.folder) for pair, run in self.runs.items()}
+        return {pair: path for pair, path in paths.items() if path}
 
 
 def arms(kind: Kind, folders: Mapping[Job, Path]) -> list[Arm]:
@@ -58,11 +58,11 @@ def arms(kind: Kind, folders: Mapping[Job, Path]) -> list[Arm]:
 
 
 def _named(kind: Kind, job: Job, others: Sequence[Job]) -> tuple[str, tuple[float, float] | None]:
-    said = {key_of(entry): entry.partition("=")[2] for entry in job}
+    values = {key_of(entry): entry.partition("=")[2] for entry in job}
     if kind == "fixed":
-        place = float(said["quant.sensor.gamma"]), float(said.get("quant.sensor.mu", 0.0))
+        place = float(values["quant.sensor.gamma"]), float(values.get("quant.sensor.mu", 0.0))
         return point_name(*place), place
-    quant = said.get("quant", "gamma")
+    quant = values.get("quant", "gamma")
     if kind == "baseline":
         return quant, None
     alike = set.intersection(*map(set, others))
@@ -79,8 +79,8 @@ def point_name(gamma: float, mu: float) -> str:
 
 
 def _finished(folders: Iterable[Path]) -> dict[tuple[int, int], Run]:
-    found = [read_run(folder) for folder in folders if run_folder.finished(folder)]
-    return {(run.seed, run.fold): run for run in found if run.status == FINISHED}
+    runs = [read_run(folder) for folder in folders if run_folder.finished(folder)]
+    return {(run.seed, run.fold): run for run in runs if run.status == FINISHED}
 
 
 def trajectory(folder: Path) -> Path2D:
@@ -100,10 +100,10 @@ def trajectory(folder: Path) -> Path2D:
 def moved(arm: Arm) -> dict[str, tuple[float, float, float]]:
     """Where each learned value began and where it ended, {name: (start, mean end, std of the ends over runs)}."""
     paths = list(arm.trajectories.values())
-    found = {}
+    ends_of = {}
     for name in paths[0] if paths else ():
         ends = [path[name][-1] for path in paths]
         mean = math.fsum(ends) / len(ends)
         std = math.sqrt(math.fsum((end - mean) ** 2 for end in ends) / len(ends))
-        found[name] = math.fsum(path[name][0] for path in paths) / len(paths), mean, std
-    return found
+        ends_of[name] = math.fsum(path[name][0] for path in paths) / len(paths), mean, std
+    return ends_of

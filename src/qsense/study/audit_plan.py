@@ -103,7 +103,7 @@ def _varied(planned: Mapping[Job, Path]) -> str:
         for entry in job:
             values.setdefault(key_of(entry), set()).add(entry)
     free = ("seed", "fold", "quant")
-    return next((key for key, found in values.items() if len(found) > 1 and key.partition(".")[0] not in free), "")
+    return next((key for key, entries in values.items() if len(entries) > 1 and key.partition(".")[0] not in free), "")
 
 
 def _check_learns(config: Any) -> None:
@@ -139,12 +139,12 @@ def _power_option(config: Any) -> str:
 
 
 def _others(asked: Options, config: Any, quant: str, own: Sequence[str]) -> tuple[str, ...]:
-    """The same experiment with another quantizer, as its own file has it: what was said about the learned one is not
-    about this one, be it said in overrides or in an experiment."""
+    """The same experiment with another quantizer, as its own file has it: what overrides or an experiment set at the
+    learned one does not hold for this one."""
     kept = [entry for entry in asked.overrides if key_of(entry).partition(".")[0] != "quant"]
     restored = _restored(config, quant)
-    said = {key_of(entry) for entry in own}
-    return (*kept, f"quant={quant}", *(entry for entry in restored if key_of(entry) not in said), *own)
+    keys = {key_of(entry) for entry in own}
+    return (*kept, f"quant={quant}", *(entry for entry in restored if key_of(entry) not in keys), *own)
 
 
 def _restored(config: Any, quant: str) -> list[str]:
@@ -197,12 +197,12 @@ def collect(groups: Sequence[Group]) -> list[Arm]:
     Raises:
         ConfigError: the learned quantizer, or every fixed one, has none.
     """
-    found = [arm for group in groups for arm in arms(group.kind, group.folders)]
+    compared = [arm for group in groups for arm in arms(group.kind, group.folders)]
     for kind in ("learned", "fixed"):
-        if not any(arm.runs for arm in found if arm.kind == kind):
+        if not any(arm.runs for arm in compared if arm.kind == kind):
             folder = next(next(iter(group.folders.values())) for group in groups if group.kind == kind)
             raise ConfigError(
                 f"no {kind} run is finished, so there is nothing to compare: {run_folder.FAILURE} in {folder} and "
                 "beside it says why; the same command tries again"
             )
-    return found
+    return compared

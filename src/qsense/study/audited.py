@@ -115,7 +115,7 @@ def lines(audited: Audited) -> list[str]:
         f"{arm.name} ({len(arm.runs)} of {arm.planned})" for arm in audited.arms if len(arm.runs) < arm.planned
     ]
     seeds, folds = ({pair[i] for arm in audited.arms for pair in arm.runs} for i in (0, 1))
-    found = [
+    text = [
         f"# Audit: {audited.title}",
         "",
         f"{metric_name(run.monitor)}{unit}: mean over {len(folds)} folds and {len(seeds)} seeds ± std of seeds' means. "
@@ -136,11 +136,11 @@ def lines(audited: Audited) -> list[str]:
         for name, (start, end, std) in values.items()
     ]
     if rows:
-        found += ["How far learning moved (± over runs):", ""]
-        found += [*_table(["quantizer", "value", "start", "end", "moved"], rows), ""]
+        text += ["How far learning moved (± over runs):", ""]
+        text += [*_table(["quantizer", "value", "start", "end", "moved"], rows), ""]
     if incomplete:
-        found += [f"Runs are missing: {', '.join(incomplete)}. Comparisons use the (seed, fold) that all have.", ""]
-    return found + _slopes(audited)
+        text += [f"Runs are missing: {', '.join(incomplete)}. Comparisons use the (seed, fold) that all have.", ""]
+    return text + _slopes(audited)
 
 
 def _row(audited: Audited, arm: Arm) -> list[str]:
@@ -182,9 +182,9 @@ def _grid(audited: Audited) -> list[str]:
             texts.append(f"**{text}**" if arm is not None and arm.name == best else text)
         rows.append([f"γ {gamma:g}", *texts])
     chosen = next(iter(audited.verdicts.values())).chosen
-    said = f" Chosen with each seed left out: {'; '.join(chosen)}." if chosen else ""
+    left_out = f" Chosen with each seed left out: {'; '.join(chosen)}." if chosen else ""
     return [
-        f"The grid of fixed curves, the best in bold.{said}", "",
+        f"The grid of fixed curves, the best in bold.{left_out}", "",
         *_table(["fixed", *(f"μ {mu:g}" for mu in mus)], rows),
     ]  # fmt: skip
 
@@ -217,7 +217,7 @@ def _slopes(audited: Audited) -> list[str]:
         f"{', '.join(f'{d:+g}' if d else '0' for d in first.at)} from what was learned). Right sign: at places whose "
         "finite difference exceeds twice its standard error. Ratio: estimator ÷ difference, median over those."
     )
-    found = ["## Gradients", "", text, ""]
+    lines = ["## Gradients", "", text, ""]
     for step in first.steps:
         rows = [
             [
@@ -230,5 +230,5 @@ def _slopes(audited: Audited) -> list[str]:
             for a in agreements(audited.slopes, step)
         ]
         headings = [f"step {step:g}", "cosine", "right sign", "ratio", "same sign in single batches"]
-        found += [*_table(headings, rows), ""]
-    return found
+        lines += [*_table(headings, rows), ""]
+    return lines

@@ -157,11 +157,11 @@ def _row(summary: Summary, row: Row) -> dict[str, Any]:
 
 def _classes(counted: Sequence[Run]) -> dict[str, dict[str, list[str]]]:
     """Names of classes, {data set: {metric: names}}, in the order of their first mention."""
-    found: dict[str, dict[str, dict[str, None]]] = {}
+    names: dict[str, dict[str, dict[str, None]]] = {}
     for run in counted:
         for metric, scores in run.per_class.items():
-            found.setdefault(run.dataset, {}).setdefault(metric, {}).update(dict.fromkeys(scores))
-    return {name: {m: list(classes) for m, classes in metrics.items()} for name, metrics in found.items()}
+            names.setdefault(run.dataset, {}).setdefault(metric, {}).update(dict.fromkeys(scores))
+    return {name: {m: list(classes) for m, classes in metrics.items()} for name, metrics in names.items()}
 
 
 def _curve(run: Run) -> Mapping[str, Any] | None:

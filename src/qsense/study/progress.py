@@ -47,7 +47,7 @@ def progress(summary: Summary) -> list[Progress]:
         for folder in {run.folder.parent for run in summary.runs}
         for data in (name.partition("-")[0] for name in not_begun(folder))
     )
-    found = []
+    parts = []
     for dataset in sorted({*names, *coming}):
         here = [run for run, name in zip(summary.runs, names, strict=True) if name == dataset]
         count = {state: sum(run.status == state for run in here) for state in STATES}
@@ -57,8 +57,8 @@ def progress(summary: Summary) -> list[Progress]:
         count[TO_DO] = max(coming[dataset], gaps - (len(here) - count[FINISHED]))
         mean = _mean([run.seconds for run in here]) or everywhere
         left = sum(count.values()) - count[FINISHED] - count[RUNNING] / 2
-        found.append(Progress(dataset, count, None if mean is None else mean * left / parallel))
-    return found
+        parts.append(Progress(dataset, count, None if mean is None else mean * left / parallel))
+    return parts
 
 
 def dataset_names(runs: Sequence[Run]) -> list[str]:

@@ -84,11 +84,11 @@ def rows_of(scored: Sequence[Run]) -> dict[Path, Row]:
     for run in scored:
         groups[run.quant, run.bits, run.network_bits, run.task, run.model].append(run)
     own: dict[Kind, set[str]] = {}
-    said: set[tuple[str, str]] = set()  # (key, the kind of rows that name it)
+    named_keys: set[tuple[str, str]] = set()  # (key, the kind of rows that name it)
     for name, group in groups.items():
         datasets = {run.dataset for run in group}
         own[name] = set().union(*(varying(run for run in group if run.dataset == dataset) for dataset in datasets))
-        said.update((key, _kind(key, group[0])) for key in own[name])
+        named_keys.update((key, _kind(key, group[0])) for key in own[name])
     rows = {}
     for name, group in groups.items():
         differing = varying(group)
@@ -96,7 +96,7 @@ def rows_of(scored: Sequence[Run]) -> dict[Path, Row]:
         made: dict[int, Row] = {}  # runs that share their settings share their row
         for run in group:
             if id(run.settings) not in made:
-                shared = {key for key in run.settings if (key, _kind(key, run)) in said and key not in differing}
+                shared = {key for key in run.settings if (key, _kind(key, run)) in named_keys and key not in differing}
                 keys = sorted(shared | own[name])
                 named = [(key, run.settings[key]) for key in keys if key in run.settings]
                 made[id(run.settings)] = Row(
@@ -132,13 +132,13 @@ def rows_by(scored: Sequence[Run], keys: Sequence[str]) -> dict[Path, Row]:
     return {folder: row for folder, row in rows.items() if row != Row("", None, None, "", "")}
 
 
-def full_keys(found: Iterable[Run], keys: Sequence[str]) -> list[str]:
+def full_keys(runs: Iterable[Run], keys: Sequence[str]) -> list[str]:
     """Keys by their whole names: "gamma" is quant.sensor.gamma where no other key ends so.
 
     Raises:
         ReportError: a key that no run has, or that several end in.
     """
-    known = set(OWN_KEYS).union(*{id(run.settings): run.settings for run in found}.values())
+    known = set(OWN_KEYS).union(*{id(run.settings): run.settings for run in runs}.values())
     return [_full(key, known) for key in keys]
 
 

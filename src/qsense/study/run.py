@@ -226,4 +226,4 @@ def varying(group: Iterable[Run]) -> set[str]:
         for key, value in one.items():
             values.setdefault(key, set()).add(value)
     everywhere = set.intersection(*(set(one) for one in several)) if several else set()
-    return {key for key, found in values.items() if len(found) > 1 or key not in everywhere}
+    return {key for key, texts in values.items() if len(texts) > 1 or key not in everywhere}
