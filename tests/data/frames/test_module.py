@@ -309,7 +309,7 @@ def test_wrong_arguments_are_refused(arguments: dict[str, Any], said: str) -> No
 
 
 def test_an_empty_part_is_refused_and_setup_comes_first() -> None:
-    with pytest.raises(DataError, match="Memory: there is no frame in its test part"):
+    with pytest.raises(DataError, match="Memory: its test part"):
         DetectionDataModule(Memory(test=0)).setup()
     with pytest.raises(RuntimeError, match="call setup"):
         DetectionDataModule(Memory()).test_dataloader()

@@ -170,7 +170,7 @@ def test_wrong_arguments_are_refused(arguments: dict[str, object], said: str) ->
 
 
 def test_an_empty_part_is_refused_and_setup_comes_first() -> None:
-    with pytest.raises(DataError, match="Memory: there is no image in its test part"):
+    with pytest.raises(DataError, match="Memory: its test part"):
         ImageDataModule(Memory(test=0)).setup()
     with pytest.raises(RuntimeError, match="call setup"):
         ImageDataModule(Memory()).test_dataloader()

@@ -207,7 +207,7 @@ def test_an_unknown_range_is_told(memory: Any) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"fold": 3}, "fold=3 is out of range: Memory has folds 0 … 2, one per subject"),
+        ({"fold": 3}, "fold=3 is out of range: Memory has folds 0 … 2"),
         ({"fold": -1}, "fold=-1 is out of range: Memory has folds 0 … 2"),
         ({"window": 0}, "window=0 must be at least 1"),
         ({"stride": 51}, "stride=51 must not exceed window=50"),
