@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import math
 import subprocess
 import sys
 from typing import Any
@@ -14,17 +13,8 @@ import yaml
 
 from qsense.data.frames import synthetic_raw
 from qsense.data.frames.bayer import unpack
-from qsense.data.frames.synthetic_raw import (
-    PRNU,
-    REGIMES,
-    Scene,
-    SyntheticRaw,
-    bounds,
-    coverage,
-    draw_scene,
-    expose,
-    illuminate,
-)
+from qsense.data.frames.synthetic_raw import PRNU, SyntheticRaw, expose
+from qsense.data.frames.synthetic_scenes import REGIMES, Scene, draw_scene, illuminate
 from qsense.experiment.schema import config_folder
 
 PLAIN = Scene(
@@ -103,22 +93,6 @@ def test_a_lamp_saturates_whatever_its_colour() -> None:
     light = illuminate(changed(PLAIN, lamps=np.array([[16.0, 16.0, 3.0]])), 32, 32)
     assert light[14:18, 14:18].min() > 1
     assert light[2, 2] < 1
-
-
-@pytest.mark.parametrize("kind", [0, 1, 2])
-@pytest.mark.parametrize("turn", [0.0, 0.3])
-def test_shapes_have_a_discs_area_and_fill_their_bounds(kind: int, turn: float) -> None:
-    place = np.array([40.0, 42.0, 15.0])
-    y, x = np.mgrid[0.5:80, 0.5:80].astype(np.float32)
-    share = coverage(kind, place, turn, x, y)
-    assert share.sum() == pytest.approx(math.pi * 15**2, rel=0.01)
-    assert ((share > 0) & (share < 1)).any()  # anti-aliased
-    left, top, right, bottom = bounds(kind, place, turn)
-    rows, columns = np.nonzero(share > 0.02)
-    assert columns.min() == pytest.approx(left, abs=1.5)
-    assert columns.max() + 1 == pytest.approx(right, abs=1.5)
-    assert rows.min() == pytest.approx(top, abs=1.5)
-    assert rows.max() + 1 == pytest.approx(bottom, abs=1.5)
 
 
 @pytest.mark.parametrize("regime", list(REGIMES))

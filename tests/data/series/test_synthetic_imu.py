@@ -7,7 +7,8 @@ import numpy.typing as npt
 import pytest
 
 from qsense.data.series.dataset import Recording
-from qsense.data.series.synthetic_imu import SyntheticIMU, Wearer
+from qsense.data.series.synthetic_imu import SyntheticIMU
+from qsense.data.series.synthetic_motions import Wearer
 
 Array = npt.NDArray[np.float64]
 
