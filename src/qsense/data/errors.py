@@ -1,4 +1,7 @@
-"""What is wrong with data: bad input, input that is not there, arguments out of their range."""
+"""What is wrong with data: bad input, input that is not there, arguments out of their range.
+
+Open it when a message about data or its arguments should change.
+"""
 
 from __future__ import annotations
 

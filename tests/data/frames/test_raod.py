@@ -106,7 +106,7 @@ def test_given_pictures_are_the_srgb_baseline(root: Path, tmp_path: Path) -> Non
     assert (codes == 2).all()
     assert data.signal.native_bits == 8
     (root / "srgb" / "00Train" / "day-00001.png").write_bytes(b"nothing")
-    with pytest.raises(DataError, match=r"day-00001\.png cannot be decoded"):
+    with pytest.raises(DataError, match=r"day-00001\.png cannot be read"):
         Small(str(root), image="srgb").prepare(tmp_path / "cache", 16)
     (root / "srgb" / "00Train" / "day-00001.png").unlink()
     with pytest.raises(DataError, match=r"srgb lacks the pictures of 1 of 5 frames, first day-00001 \(\.png, \.jpg"):

@@ -1,4 +1,7 @@
-"""SBHAR (HAPT): postures, walking and the transitions between them, a phone at the waist (Reyes-Ortiz et al. 2015)."""
+"""SBHAR (HAPT): postures, walking and the transitions between them, a phone at the waist (Reyes-Ortiz et al. 2015).
+
+Open it when the original archive of this data set cannot be read.
+"""
 
 from __future__ import annotations
 
