@@ -61,3 +61,15 @@ def make(request: pytest.FixtureRequest) -> Callable[..., Detector]:
         return maker(norm=norm, **more)
 
     return seeded
+
+
+@pytest.fixture
+def large_batch() -> Callable[[int], Scene]:
+    """A batch of a width for the comparison with torchvision: one frame with two objects, one without any."""
+
+    def batch(width: int) -> Scene:
+        boxes = torch.tensor([[10.0, 20, 60, 90], [80, 30, 180, 120]])
+        empty = {"boxes": torch.zeros(0, 4), "labels": torch.zeros(0, dtype=torch.int64)}
+        return torch.randn(2, 3, 128, width), [{"boxes": boxes, "labels": torch.tensor([0, 2])}, empty]
+
+    return batch

@@ -252,18 +252,10 @@ class Watch(LightningModule):
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_a_trainer_varies_training_sizes_alone_and_moves_the_epoch_on(workers: int) -> None:
+def test_a_trainer_varies_training_sizes_alone_and_moves_the_epoch_on(workers: int, trainer: Trainer) -> None:
     watch = Watch()
     data = DetectionDataModule(
         Memory(), batch_size=4, validation=0.2, train_sizes=[32, 48], test_size=40, num_workers=workers
-    )
-    trainer = Trainer(
-        max_epochs=2,
-        accelerator="cpu",
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
     )
     trainer.fit(watch, datamodule=data)
     trainer.test(watch, datamodule=data, verbose=False)
