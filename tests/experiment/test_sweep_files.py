@@ -63,7 +63,7 @@ def test_there_is_a_file_for_every_table_and_figure() -> None:
 def test_the_command_is_the_one_a_user_types(file: Path) -> None:
     sweep = yaml.safe_load(file.read_text())
     assert sweep["program"] == "qsense"
-    assert sweep["command"][:4] == ["${env}", "python", "-m", "qsense", "folds"]
+    assert sweep["command"][:5] == ["${env}", "python", "-m", "qsense", "folds"]
     assert sweep["command"][-1] == "${args_no_hyphens}"
     assert sweep["metric"]["name"].startswith(("test/", "cost/"))
 
