@@ -102,7 +102,7 @@ def _check_shape(config: DictConfig) -> None:
             raise ConfigError(f"quant.{slot} is missing: take quant/{slot}=none, or another option of that group")
         if isinstance(config.quant[slot], str):
             raise ConfigError(
-                f"quant.{slot}={config.quant[slot]} has no _target_: options of a group are taken by quant/{slot}=…"
+                f"quant.{slot} has no _target_: to take an option of that name, write quant/{slot}={config.quant[slot]}"
             )
     for path, node in (
         ("quant.sensor", config.quant.sensor),

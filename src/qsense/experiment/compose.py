@@ -58,7 +58,7 @@ def stated(overrides: Sequence[str], groups: Sequence[str]) -> DictConfig:
 
     Args:
         overrides: which options are taken, as in `experiment=cifar10`; keys that they set do not count.
-        groups: the groups' first names, as in `quant` for quant/sensor, too.
+        groups: whose files; `quant` stands for quant/sensor and quant/network, too.
 
     Raises:
         HydraException: an option that does not exist.
@@ -101,7 +101,7 @@ def _repository() -> Iterator[tuple[ConfigLoaderImpl, Any]]:
 def _stated(loader: ConfigLoaderImpl, repository: Any, overrides: Sequence[str], groups: Sequence[str]) -> DictConfig:
     parsed = OverridesParser.create().parse_overrides(list(overrides))
     files = create_defaults_list(repository, ROOT, parsed, prepend_hydra=True, skip_missing=False).defaults
-    wanted = {file.config_path for file in files if str(file.config_path).partition("/")[0] in groups}
+    wanted = {file.config_path for file in files if f"{file.config_path}".startswith(tuple(f"{g}/" for g in groups))}
     while more := {file.config_path for file in files if file.parent in wanted} - wanted:
         wanted |= more
     return loader._compose_config_from_defaults_list([file for file in files if file.config_path in wanted], repository)
