@@ -6,6 +6,7 @@ import inspect
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 import yaml
@@ -27,10 +28,14 @@ TARGETS = sorted(
 def test_source_and_import_agree(target: str) -> None:
     known = signatures.arguments(target)
     assert known is not None
-    parameters = inspect.signature(get_object(target)).parameters
-    assert list(known) == list(parameters)
-    for name, argument in known.items():
-        assert argument.required == (parameters[name].default is inspect.Parameter.empty)
+    required: dict[str, bool] = {}
+    for name, parameter in inspect.signature(get_object(target)).parameters.items():
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:  # **settings: Unpack[Settings]
+            (settings,) = get_args(get_type_hints(get_object(target).__init__, include_extras=True)[name])
+            required |= {key: key in settings.__required_keys__ for key in get_type_hints(settings)}
+        else:
+            required[name] = parameter.default is inspect.Parameter.empty
+    assert [(name, argument.required) for name, argument in known.items()] == list(required.items())
 
 
 CHOICES = [
@@ -146,3 +151,38 @@ def test_arguments_of_a_class_without_a_constructor_are_its_bases(
     assert signatures.constant("family.old.Middle", "kind") == "root"
     assert signatures.arguments("family.new.Bare") == {}
     assert signatures.arguments("family.new.Orphan") is None
+
+
+def test_settings_that_are_handed_on_are_those_of_their_dictionary(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "handing"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "kinds.py").write_text(
+        "from typing import Literal, TypedDict\n"
+        "Shade = Literal['dark', 'light']\n"
+        "class Few(TypedDict, total=False):\n    shade: Shade\n"
+        "class More(Few, total=False):\n    share: float | None\n"
+    )
+    (package / "parts.py").write_text(
+        "from typing import Unpack\nfrom handing.kinds import More as Settings, Shade\n"
+        "class Part:\n    def __init__(self, size: int, first: Shade | None = None, **rest: Unpack[Settings]): ...\n"
+        "class Lost:\n    def __init__(self, size: int, **settings: Unpack[Nowhere]): ...\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    signatures._find.cache_clear()
+    known = signatures.arguments("handing.parts.Part")
+    assert known is not None
+    assert {name: argument.required for name, argument in known.items()} == {
+        "size": True,
+        "first": False,
+        "shade": False,
+        "share": False,
+    }
+    assert known["shade"].choices == ("dark", "light")
+    assert not known["shade"].accepts("grey")
+    assert known["first"].accepts(None)
+    assert not known["first"].accepts("grey")
+    assert not known["share"].accepts("half")
+    assert signatures.arguments("handing.parts.Lost") is None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import importlib
-import inspect
 import io
 import warnings
 from collections.abc import Callable
@@ -18,7 +17,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from qsense.experiment import signatures
 from qsense.quant.sensor.base import SensorQuantizer
+from qsense.quant.sensor.conversion import output_line
 from qsense.quant.sensor.estimators import SHAPED, SMOOTH, SURROGATES
 from qsense.quant.sensor.search import BLOCK
 from qsense.signal import Signal
@@ -106,9 +107,7 @@ def each(names: list[str]) -> pytest.MarkDecorator:
 def test_yamls_state_every_argument() -> None:
     assert {"none", "linear", "log", "gamma", "gamma_per_axis", "gamma_per_condition", "quantile"} <= set(SENSORS)
     for name, sensor in SENSORS.items():
-        module, _, cls = sensor["_target_"].rpartition(".")
-        arguments = set(inspect.signature(getattr(importlib.import_module(module), cls).__init__).parameters)
-        assert set(sensor) - {"_target_"} == arguments - {"self", "signal"}, name
+        assert set(sensor) - {"_target_"} == set(signatures.arguments(sensor["_target_"]) or {}) - {"signal"}, name
 
 
 @each(list(SENSORS))
@@ -503,9 +502,7 @@ def test_gradients_of_codes(
         values = (meaning(x, signal) - quantizer.offset) * (1 - 1e-15) + quantizer.offset
         oracle = torch.autograd.grad(exact(values), list(exact.parameters()), grad.double()) if parameters else ()
         for of_table, of_samples, reference in zip(found[0][1], found[1][1], oracle, strict=True):
-            scale = (
-                float(grad.abs().sum()) * quantizer._output_line()[1] * quantizer.gradient_scale(x.numel() // len(x))
-            )
+            scale = float(grad.abs().sum()) * output_line(quantizer)[1] * quantizer.gradient_scale(x.numel() // len(x))
             # `ewgs` and `rect` jump, and the formula above may put a code on the other side
             jump = 2e-3 * scale if surrogate in SHAPED else 0.0
             torch.testing.assert_close(of_table.double(), reference, rtol=2e-7, atol=1e-9 * scale + jump)

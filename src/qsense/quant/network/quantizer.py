@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from qsense.quant.network import clip
 from qsense.quant.network.activations import ActivationQuantizer, attach
 from qsense.quant.network.layers import QuantizedLayer, counted, layers, quantizable, to_parametrized, weight_names
 from qsense.quant.network.levels import make_levels
@@ -158,6 +159,11 @@ class NetworkQuantizer:
                 self._rewrite(found[name], name in first, name in last)
             except ValueError as error:
                 raise ValueError(f"layer {name or type(network).__name__}: {error}") from error
+
+    def prepare(self, device: torch.device) -> None:
+        """Before training on a device: load or compile what it needs, which logs how activations are quantized."""
+        if device.type == "cpu":
+            clip.library()
 
     def _rewrite(self, module: nn.Module, first: bool, last: bool) -> None:
         end = self.first_last_bits is not None and (first or last)
