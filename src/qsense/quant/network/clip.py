@@ -124,16 +124,16 @@ def quantize(x: Tensor, unit: Tensor, low: int, top: int) -> Tensor:
 def gradients(
     grad: Tensor, x: Tensor, unit: Tensor, low: int, top: int, bounds: tuple[float, float], pact: bool
 ) -> tuple[Tensor, float]:
-    """With y = quantize(x, …): dx = grad·1[x within bounds], and ⟨grad, y⟩ - ⟨dx, x⟩ (with `pact`: - ⟨dx, y⟩).
+    """With y = quantize(x, …) and dx = grad·1[x within bounds]: dx, and ⟨grad, y⟩ - ⟨dx, x⟩ (with `pact`: - ⟨dx, y⟩).
 
     x as `fits` has it; grad is brought into its order in memory.
     """
     compiled = library()
     assert compiled is not None
-    dx = torch.empty_like(x)
+    grad_x = torch.empty_like(x)
     if grad.stride() != x.stride() or grad.dtype != x.dtype:
         grad = torch.empty_like(x).copy_(grad)
     grid = Grid(unit.item(), low, top)
-    pointers = grad.data_ptr(), x.data_ptr(), dx.data_ptr()
+    pointers = grad.data_ptr(), x.data_ptr(), grad_x.data_ptr()
     total: float = compiled.gradients(*pointers, x.numel(), grid, *bounds, pact, torch.get_num_threads())
-    return dx, total
+    return grad_x, total

@@ -8,7 +8,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from functools import partial
-from typing import get_args
 
 import torch
 from torch import Tensor
@@ -17,7 +16,7 @@ from qsense.quant.sensor import conversion
 from qsense.quant.sensor.bisection import bisect
 from qsense.quant.sensor.search import snap
 from qsense.quant.sensor.sensor import Sensor
-from qsense.quant.sensor.settings import Output, Rounding, Surrogate
+from qsense.quant.sensor.settings import Output, Rounding, Surrogate, check
 from qsense.quant.ste import differentiate, straight_through
 from qsense.signal import Signal
 
@@ -75,27 +74,9 @@ class SensorQuantizer(Sensor):
         lr: float | None = None,
     ) -> None:
         super().__init__(signal)
-        name = type(self).__name__
-        if isinstance(bits, bool) or not isinstance(bits, int) or not 1 <= bits <= 16:
-            raise ValueError(f"bits={bits!r}: {name} needs an integer from 1 to 16")
-        for key, value, choices in (
-            ("rounding", rounding, get_args(Rounding)),
-            ("surrogate", surrogate, get_args(Surrogate)),
-            ("output", output, get_args(Output)),
-        ):
-            if value not in choices:
-                raise ValueError(f"{key}={value!r}: {name} allows {' or '.join(choices)}")
-        if not isinstance(per_channel, bool):
-            raise ValueError(f"per_channel={per_channel!r}: {name} allows true or false")
-        if lr is not None and not 0 <= lr < float("inf"):
-            raise ValueError(f"lr={lr!r}: {name} needs a learning rate of at least 0, or null for the network's")
-        if signal.low is None or signal.high is None:
-            raise ValueError(
-                f"{name} needs the sensor's range, which this signal does not state (low=None, high=None): "
-                "state the data set's range, or normalise the data to one (data.normalise=dataset, train or range)"
-            )
-        if per_channel and signal.channels << bits > 1 << 24:  # the search counts in float32, exact up to here
-            raise ValueError(f"bits={bits}: {name} with {signal.channels} curves allows channels · 2^bits ≤ 2^24")
+        check(type(self).__name__, signal, bits, rounding, surrogate, output, per_channel, lr)
+        assert signal.low is not None
+        assert signal.high is not None
         self.bits, self.steps = bits, (1 << bits) - 1  # L of the class
         self.rounding, self.surrogate, self.output = rounding, surrogate, output
         self.per_channel, self.lr = per_channel, lr

@@ -40,6 +40,7 @@ class Gamma(SensorQuantizer):
         gamma: exponent to start from, positive; None: 0.4 for bipolar signals, 1.0 for unipolar ones.
         mu: centre to start from, in unit coordinates, [-1, 1]; bipolar signals only (0 for unipolar ones).
         epsilon: keeps the slope at the centre finite, in unit coordinates, positive; bipolar signals only.
+        settings: as in `SensorQuantizer`.
 
     >>> gamma = Gamma(Signal(channels=3, low=-1.0, high=1.0, unit="g"), bits=2, gamma=0.5)
     >>> [round(t, 3) for t in gamma.thresholds()[0].tolist()]

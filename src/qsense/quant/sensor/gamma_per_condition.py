@@ -31,6 +31,7 @@ class GammaPerCondition(SensorQuantizer):
     Args:
         gamma: exponent to start from under every condition; as `mu` and `epsilon`, see `Gamma`.
         lr: own learning rate of γ and μ; None means the network's.
+        settings: as in `SensorQuantizer`.
 
     >>> raw = Signal(channels=4, low=0.0, high=1.0, unit="full scale", conditions=("day", "night"))
     >>> gamma = GammaPerCondition(raw, bits=2)

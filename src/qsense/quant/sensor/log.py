@@ -25,6 +25,7 @@ class Log(SensorQuantizer):
 
     Args:
         native_bits: resolution n of the sensor itself, 1 … 32; ε is one of its steps (eq. 3's "+ 1" on raw counts).
+        settings: as in `SensorQuantizer`.
 
     >>> log = Log(Signal(channels=1, low=0.0, high=1.0, unit=""), bits=2, native_bits=12)
     >>> [round(t, 4) for t in log.thresholds()[0].tolist()]

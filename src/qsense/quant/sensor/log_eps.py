@@ -85,6 +85,7 @@ class LogEps(Logarithmic):
     Args:
         epsilon: offset to start from, in unit coordinates, 2^-24 … 1024; None: one native step of the sensor, or one of
             12 bits where it delivers values.
+        settings: as in `SensorQuantizer`.
 
     >>> log = LogEps(Signal(channels=1, low=0.0, high=1.0, unit=""), bits=2, epsilon=1 / 4095)
     >>> [round(t, 4) for t in log.thresholds()[0].tolist()]

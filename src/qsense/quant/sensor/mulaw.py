@@ -24,6 +24,7 @@ class MuLaw(Logarithmic):
     Args:
         mu: of the law, 2^-10 … 2^24; larger is steeper at 0.
         learn: whether μ is learned from there.
+        settings: as in `SensorQuantizer`.
 
     >>> law = MuLaw(Signal(channels=1, low=-1.0, high=1.0, unit=""), bits=2)
     >>> [round(t, 4) for t in law.thresholds()[0].tolist()]

@@ -34,6 +34,7 @@ class PiecewiseLinear(PiecewiseCurve):
 
     Args:
         pieces: K, 2 … 1024; the paper has 16.
+        settings: as in `SensorQuantizer`.
 
     >>> curve = PiecewiseLinear(Signal(channels=1, low=0.0, high=1.0, unit=""), bits=2, pieces=2)
     >>> with torch.no_grad():

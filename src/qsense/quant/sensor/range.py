@@ -39,6 +39,7 @@ class Range(SensorQuantizer):
     Args:
         low: lower end to start from, in unit coordinates; None: the range's.
         high: upper end to start from, above `low` by at least 1/4096 of the range; None: the range's.
+        settings: as in `SensorQuantizer`.
 
     >>> half = Range(Signal(channels=3, low=-8.0, high=8.0, unit="g"), bits=2, low=-0.5, high=0.25)
     >>> half.thresholds().tolist(), half.levels().tolist()

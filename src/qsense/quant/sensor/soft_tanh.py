@@ -35,8 +35,8 @@ class SoftTanh(Thresholds):
     Args:
         sharpness: c in the first epoch, 0.01 … 100; below 1 the steps are hardly seen.
         final_sharpness: c in the last epoch, not below `sharpness`, at most 100.
-        surrogate: by default "soft", as in the paper: training sees the staircase. Under the others (`estimators.py`)
-            it sees what they say, and gradients are those of the staircase.
+        settings: as in `SensorQuantizer`, but for `surrogate`, by default "soft" as in the paper: training sees the
+            staircase. Under the others it sees what `estimators.py` says, and gradients are those of the staircase.
 
     >>> steps = SoftTanh(Signal(channels=1, low=0.0, high=1.0, unit=""), bits=1, sharpness=8.0)
     >>> x = torch.tensor([0.1, 0.4, 0.5, 0.6, 0.9])
