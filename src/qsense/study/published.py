@@ -139,21 +139,15 @@ def _fat() -> Iterator[Published]:
 def protocol(experiment: str, quant: str) -> Mapping[str, str]:
     """The settings that a paper's experiment pins, of a quantizer with its defaults, and of a trainer that trains in
     full."""
-    from omegaconf import OmegaConf  # here: they bring Hydra
-
-    from qsense.experiment.compose import compose, stated
+    from qsense.experiment.compose import compose, plain, stated  # here: it brings Hydra
 
     def keys(overrides: list[str], *groups: str) -> list[str]:
-        said = OmegaConf.to_container(stated(overrides, groups))
-        assert isinstance(said, dict)
-        return [
-            key for key, value in settings({str(group): part for group, part in said.items()}).items() if value != "???"
-        ]
+        stated_there = settings(plain(stated(overrides, groups), resolve=False))
+        return [key for key, value in stated_there.items() if value != "???"]
 
     overrides = [f"experiment={experiment}", f"quant={quant}"]
     composed = compose(overrides)
-    plain = {group: OmegaConf.to_container(composed[group], resolve=True) for group in GROUPS}
-    values = settings(plain)
+    values = settings({group: plain(composed[group]) for group in GROUPS})
     # An experiment says much about FAT's quantizer that no other has.
     own = keys([f"quant={quant}"], "quant")
     pinned = keys(overrides, "experiment", "trainer")
