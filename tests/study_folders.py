@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 
+from qsense.experiment.compose import compose, plain
 from qsense.experiment.schema import config_folder
 from qsense.metrics.sensing import SensingModel
 
@@ -36,8 +35,7 @@ def options(group: str) -> frozenset[str]:
 @cache
 def section(group: str, option: str) -> Any:
     """One group of a composed configuration, as a run records it."""
-    with initialize_config_dir(str(config_folder()), version_base="1.3"):
-        return OmegaConf.to_container(compose("train", [f"{group}={option}"])[group], resolve=True)
+    return plain(compose([f"{group}={option}"])[group])
 
 
 def config_of(quant: str, bits: int | None, data: str, seed: int, fold: int) -> dict[str, Any]:

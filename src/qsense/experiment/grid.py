@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from hydra import initialize_config_dir
 from hydra._internal.callbacks import Callbacks
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_loader import ConfigLoader
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
@@ -23,9 +21,9 @@ from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from qsense.experiment.checks import check, check_one_process
+from qsense.experiment.compose import ROOT, hydra
 from qsense.experiment.identity import namer
 from qsense.experiment.overrides import REPEATS, Job, key_of
-from qsense.experiment.schema import config_folder
 
 
 @dataclass(frozen=True)
@@ -93,9 +91,8 @@ def plan(overrides: Sequence[str]) -> tuple[dict[Job, Path], DictConfig]:
     Raises:
         ConfigError: one of them cannot run, or the launcher cannot be had.
     """
-    with initialize_config_dir(str(config_folder()), version_base="1.3"):
-        loader = GlobalHydra.instance().config_loader()
-        config = loader.load_configuration("train", list(overrides), RunMode.MULTIRUN)
+    with hydra() as loader:
+        config = loader.load_configuration(ROOT, list(overrides), RunMode.MULTIRUN)
         # A launcher whose package is missing says so when it is made.
         context = HydraContext(loader, Callbacks(config))
         Plugins.instance().instantiate_launcher(hydra_context=context, task_function=print, config=config)

@@ -21,3 +21,12 @@ def experiment_of(job: Job) -> Job:
     ('bits=2', 'quant=gamma')
     """
     return tuple(override for override in job if key_of(override) not in REPEATS)
+
+
+def root_of(override: str) -> str:
+    """The key's first name.
+
+    >>> root_of("++trainer.max_epochs=3"), root_of("quant/sensor=log")
+    ('trainer', 'quant')
+    """
+    return key_of(override).partition(".")[0].partition("/")[0]
