@@ -19,7 +19,7 @@ SIMPLE_TYPES: dict[str, tuple[type, ...]] = {
     "Path": (str,),
 }
 Signature = ast.ClassDef | ast.FunctionDef
-WITHOUT_ARGUMENTS = ("ABC", "object", "Generic", "Protocol", "TypedDict")  # bases without an `__init__` of their own
+WITHOUT_ARGUMENTS = ("ABC", "object", "Generic", "Protocol")  # bases that have no `__init__` of their own
 
 
 @dataclass(frozen=True)
@@ -124,9 +124,11 @@ def _definition(file: Path, names: list[str], target: str) -> tuple[Signature | 
 
 
 def arguments(target: str) -> dict[str, Argument] | None:
-    """The arguments that a `_target_` takes, in order; a class without an `__init__` takes those of its base class.
+    """The arguments that a `_target_` takes, in order.
 
-    `**settings: Unpack[Settings]` stands for the keys of the `TypedDict` Settings, which are optional.
+    A class without an `__init__` takes those of its base class. One whose `__init__` ends in `**shared` and hands them
+    on by `super().__init__(…, **shared)` takes its own arguments, and those of its base class that this call leaves
+    open.
 
     Returns:
         Name → argument, or None where the source cannot tell (other `**kwargs`, not found, a base that is not found).
@@ -138,18 +140,37 @@ def arguments(target: str) -> dict[str, Argument] | None:
     """
     node = find(target)
     if isinstance(node, ast.FunctionDef):
-        return _arguments_of(node, _module(definition(target)))
+        return None if node.args.kwarg else _named_arguments(node, _module(definition(target)))
+    known: dict[str, Argument] = {}
+    by_place, by_name = 1, set[str | None]()  # what is filled already; self is
     for base in _with_bases(target):
         if base is None:
             return None
         for method in base[0].body:
             if isinstance(method, ast.FunctionDef) and method.name == "__init__":
-                known = _arguments_of(method, base[1])
-                return None if known is None else dict(list(known.items())[1:])  # without self
-    return None if node is None else {}
+                named = list(_named_arguments(method, base[1]).items())[by_place:]
+                known |= {name: argument for name, argument in named if name not in {*known, *by_name}}
+                if method.args.kwarg is None:
+                    return known
+                call = _handing_on(method, method.args.kwarg.arg)
+                if call is None:
+                    return None
+                by_place = 1 + len(call.args)
+                by_name |= {keyword.arg for keyword in call.keywords}
+    return None if node is None else known
 
 
-def _arguments_of(function: ast.FunctionDef, module: str) -> dict[str, Argument] | None:
+def _handing_on(method: ast.FunctionDef, shared: str) -> ast.Call | None:
+    """The call `super().__init__(…, **shared)` of an `__init__`, if there is one."""
+    for call in ast.walk(method):
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "super().__init__":
+            handed_on = [ast.unparse(keyword.value) for keyword in call.keywords if keyword.arg is None]
+            if handed_on == [shared]:
+                return call
+    return None
+
+
+def _named_arguments(function: ast.FunctionDef, module: str) -> dict[str, Argument]:
     spec = function.args
     positional = [*spec.posonlyargs, *spec.args]
     defaults = [False] * (len(positional) - len(spec.defaults)) + [True] * len(spec.defaults)
@@ -158,17 +179,7 @@ def _arguments_of(function: ast.FunctionDef, module: str) -> dict[str, Argument]
     }
     for argument, default in zip(spec.kwonlyargs, spec.kw_defaults, strict=True):
         known[argument.arg] = Argument(_expanded(argument.annotation, module), default is None)
-    match spec.kwarg and spec.kwarg.annotation:
-        case ast.Subscript(value=ast.Name(id="Unpack"), slice=ast.Name(id=settings)):
-            for base in reversed(list(_with_bases(f"{module}.{settings}"))):
-                if base is None:
-                    return None
-                node, where = base
-                for entry in node.body:
-                    if isinstance(entry, ast.AnnAssign) and isinstance(entry.target, ast.Name):
-                        known[entry.target.id] = Argument(_expanded(entry.annotation, where), required=False)
-            return known
-    return None if spec.kwarg else known
+    return known
 
 
 def _expanded(annotation: ast.expr | None, module: str) -> ast.expr | None:
