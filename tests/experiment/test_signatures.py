@@ -25,17 +25,17 @@ TARGETS = sorted(
 
 
 def parameters(part: Any) -> dict[str, bool]:
-    """Those of a class or function, and whether they are required; of a class also those that it hands to its base."""
-    known: dict[str, bool] = {}
+    """Which arguments a class or function needs, those among them that it hands on as `**shared` or `**settings`."""
+    needed: dict[str, bool] = {}
     for name, parameter in inspect.signature(part).parameters.items():
         if parameter.kind is not inspect.Parameter.VAR_KEYWORD:
-            known[name] = parameter.default is inspect.Parameter.empty
-        elif "Unpack" in str(parameter.annotation):
+            needed[name] = parameter.default is inspect.Parameter.empty
+        elif name == "settings":  # **settings: Unpack[Settings]
             (settings,) = get_args(get_type_hints(part.__init__, include_extras=True)[name])
-            known |= dict.fromkeys(get_type_hints(settings), False)
+            needed |= {key: key in settings.__required_keys__ for key in get_type_hints(settings)}
         else:
-            known |= {other: required for other, required in parameters(part.__base__).items() if other not in known}
-    return known
+            needed |= {key: value for key, value in parameters(part.__base__).items() if key not in needed}
+    return needed
 
 
 @pytest.mark.parametrize("target", [t for t in TARGETS if t.startswith(("qsense.", "lightning."))])

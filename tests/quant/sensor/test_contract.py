@@ -1,4 +1,4 @@
-"""What every sensor quantizer of `conf/quant` holds, whatever its curve; a new YAML is tested without a change here."""
+"""What every sensor quantizer of `conf/quant/sensor` holds, whatever its curve; a new YAML is tested as it is."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ import importlib
 import io
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from omegaconf import OmegaConf
 from tests.refusal import refused
 
 from qsense.experiment import signatures
+from qsense.experiment.compose import stated_by_options
 from qsense.quant.sensor.base import SensorQuantizer
 from qsense.quant.sensor.conversion import output_line
 from qsense.quant.sensor.estimators import SHAPED, SMOOTH, SURROGATES
 from qsense.quant.sensor.search import BLOCK
 from qsense.signal import Signal
 
-CONF = Path(__file__).parents[3] / "conf" / "quant"
-YAMLS = {p.stem: yaml.safe_load(p.read_text(encoding="utf-8")) for p in sorted(CONF.glob("*.yaml"))}
-SENSORS: dict[str, dict[str, Any]] = {name: conf["sensor"] for name, conf in YAMLS.items() if conf.get("sensor")}
+SENSORS: dict[str, Any] = {
+    name: OmegaConf.to_container(said.quant.sensor) for name, said in stated_by_options("quant/sensor").items()
+}
 # Quantizers proper; a sensor without `bits` has no codes.
 CODED = [name for name, sensor in SENSORS.items() if "bits" in sensor]
 SIGNALS = {
