@@ -128,6 +128,6 @@ def test_the_common_layout_is_read_and_fetched(
 
 def test_a_yaml_alone_describes_a_further_data_set(bundle: Path) -> None:
     facts = {"axes": 2, "labels": ["NULL", "walk", "run"], "rate_hz": 50.0, "subjects": 3, "root": str(bundle)}
-    cls, arguments = part(OmegaConf.merge(SERIES["csv_har"].dataset, facts))
+    cls, arguments = part(OmegaConf.create({**SERIES["csv_har"].dataset, **facts}))
     assert cls is CSVActivityDataset
     assert len(cls(**arguments).recordings()) == 3

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -227,12 +228,12 @@ def _restored(config: DictConfig, quant: Sequence[str]) -> list[str]:
     experiment = config.hydra.runtime.choices.experiment
     if not experiment:
         return []
+    default: Any
+    changed: Any
     default, changed = (
         OmegaConf.to_container(stated([*chosen, *quant], ["quant", "experiment"]).quant.sensor)
         for chosen in ([], [f"experiment={experiment}"])
     )
-    assert isinstance(default, dict)
-    assert isinstance(changed, dict)
     added = [f"~quant.sensor.{key}" for key in changed if key not in default]
     return added + [f"quant.sensor.{key}={_text(value)}" for key, value in default.items() if changed[key] != value]
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from qsense.runs.settings import GROUPS
 from qsense.runs.words import rounded, some
@@ -144,14 +145,12 @@ def protocol(experiment: str, quant: str) -> Mapping[str, str]:
     from qsense.experiment.compose import compose, stated
 
     def keys(overrides: list[str], *groups: str) -> list[str]:
-        said = OmegaConf.to_container(stated(overrides, groups))
-        assert isinstance(said, dict)
+        said: Any = OmegaConf.to_container(stated(overrides, groups))
         return [key for key, value in settings(said).items() if value != "???"]
 
     overrides = [f"experiment={experiment}", f"quant={quant}"]
     composed = compose(overrides)
-    plain = {group: OmegaConf.to_container(composed[group], resolve=True) for group in GROUPS}
-    values = settings(plain)
+    values = settings({group: OmegaConf.to_container(composed[group], resolve=True) for group in GROUPS})
     # An experiment says much about FAT's quantizer that no other has.
     own = keys([f"quant={quant}"], "quant")
     pinned = keys(overrides, "experiment", "trainer")
