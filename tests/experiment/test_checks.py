@@ -95,9 +95,9 @@ WRONG = {
 
 @pytest.mark.parametrize(("overrides", "said"), WRONG.values(), ids=WRONG.keys())
 def test_wrong_configurations_are_answered_before_torch_is_imported(
-    command: Command, tmp_path: Path, overrides: list[str], said: list[str]
+    light_command: Command, tmp_path: Path, overrides: list[str], said: list[str]
 ) -> None:
-    done = command("qsense.train", *overrides)
+    done = light_command("qsense.train", *overrides)
     assert done.code == 1
     for words in said:
         assert words in done.err, done.err
@@ -107,40 +107,40 @@ def test_wrong_configurations_are_answered_before_torch_is_imported(
     assert not (tmp_path / "runs").exists() or not list((tmp_path / "runs").iterdir())
 
 
-def test_a_sweep_is_checked_whole_before_anything_is_trained(command: Command, tmp_path: Path) -> None:
-    done = command("qsense.train", "-m", "bits=2,17", "fold=0", "seed=0")
+def test_a_sweep_is_checked_whole_before_anything_is_trained(cold_command: Command, tmp_path: Path) -> None:
+    done = cold_command("qsense.train", "-m", "bits=2,17", "fold=0", "seed=0")
     assert done.code == 1
     assert "bits=17" in done.err
     assert not done.heavy
     assert not list(tmp_path.glob("runs/*/config.yaml"))
 
 
-def test_a_key_mistyped_inside_an_experiment_is_refused(command: Command, tmp_path: Path) -> None:
+def test_a_key_mistyped_inside_an_experiment_is_refused(light_command: Command, tmp_path: Path) -> None:
     (tmp_path / "mine" / "experiment").mkdir(parents=True)
     (tmp_path / "mine" / "experiment" / "typo.yaml").write_text("# @package _global_\nbit: 2\n")
-    done = command("qsense.train", f"hydra.searchpath=[file://{tmp_path}/mine]", "experiment=typo")
+    done = light_command("qsense.train", f"hydra.searchpath=[file://{tmp_path}/mine]", "experiment=typo")
     assert done.code == 1
     assert "bit" in done.err
     assert "Traceback" not in done.err
     assert not done.heavy
 
 
-def test_an_argument_mistyped_inside_an_experiment_is_refused(command: Command, tmp_path: Path) -> None:
+def test_an_argument_mistyped_inside_an_experiment_is_refused(light_command: Command, tmp_path: Path) -> None:
     (tmp_path / "mine" / "experiment").mkdir(parents=True)
     text = "# @package _global_\nquant:\n  sensor:\n    roundin: floor\n"
     (tmp_path / "mine" / "experiment" / "typo.yaml").write_text(text)
-    done = command("qsense.train", f"hydra.searchpath=[file://{tmp_path}/mine]", "experiment=typo")
+    done = light_command("qsense.train", f"hydra.searchpath=[file://{tmp_path}/mine]", "experiment=typo")
     assert done.code == 1
     assert "unknown argument quant.sensor.roundin (did you mean rounding?)" in done.err
 
 
-def test_unknown_range_is_refused_for_quantizers_that_need_it(command: Command, tmp_path: Path) -> None:
+def test_unknown_range_is_refused_for_quantizers_that_need_it(light_command: Command, tmp_path: Path) -> None:
     (tmp_path / "raw" / "inertial").mkdir(parents=True)
     for subject in range(2):
         (tmp_path / "raw" / "inertial" / f"sbj_{subject}.csv").write_text(f"sbj_id,x,label\n{subject},0.5,null\n")
     facts = {"name": "mine", "root": tmp_path, "axes": "[x]", "labels": "[NULL,walk]", "rate_hz": 50, "subjects": 2}
     overrides = [f"data.dataset.{key}={value}" for key, value in facts.items()]
-    done = command(
+    done = light_command(
         "qsense.train",
         "data=csv_har",
         *overrides,
@@ -154,8 +154,8 @@ def test_unknown_range_is_refused_for_quantizers_that_need_it(command: Command, 
     assert not done.heavy
 
 
-def test_help_lists_groups_and_options_without_torch(command: Command) -> None:
-    done = command("qsense.train", "--help")
+def test_help_lists_groups_and_options_without_torch(cold_command: Command) -> None:
+    done = cold_command("qsense.train", "--help")
     assert done.code == 0
     assert not done.heavy
     for group in (*QUANT, "data", "model", "task", "trainer", "logger", "callback", "sensing", "experiment"):
@@ -345,10 +345,10 @@ def test_runs_of_many_seeds_and_folds_are_named_as_one_by_one(composed: Compose,
         assert name() == config.hydra.sweep.subdir
 
 
-def test_an_interpolation_that_does_not_end_is_named(command: Command, tmp_path: Path) -> None:
+def test_an_interpolation_that_does_not_end_is_named(light_command: Command, tmp_path: Path) -> None:
     (tmp_path / "own" / "quant").mkdir(parents=True)
     (tmp_path / "own" / "quant" / "broken.yaml").write_text("sensor:\n  bits: ${bits\nnetwork: null\n")
-    done = command("qsense.train", "--config-dir", str(tmp_path / "own"), "quant=broken")
+    done = light_command("qsense.train", "--config-dir", str(tmp_path / "own"), "quant=broken")
     assert done.code == 1
     assert "Traceback" not in done.err
     assert "${bits" in done.err

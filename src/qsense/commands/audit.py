@@ -12,14 +12,13 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from qsense.commands import folds
 from qsense.experiment import errors, signatures
 from qsense.experiment.checks import signal_of_data
-from qsense.experiment.compose import stated, stated_by_options
+from qsense.experiment.compose import plain, stated, stated_by_options
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.overrides import key_of, root_of
 from qsense.experiment.schema import Config
@@ -228,10 +227,8 @@ def _restored(config: DictConfig, quant: Sequence[str]) -> list[str]:
     experiment = config.hydra.runtime.choices.experiment
     if not experiment:
         return []
-    default: Any
-    changed: Any
     default, changed = (
-        OmegaConf.to_container(stated([*chosen, *quant], ["quant", "experiment"]).quant.sensor)
+        plain(stated([*chosen, *quant], ["quant", "experiment"]).quant.sensor, resolve=False)
         for chosen in ([], [f"experiment={experiment}"])
     )
     added = [f"~quant.sensor.{key}" for key in changed if key not in default]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
@@ -16,7 +17,7 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
@@ -83,6 +84,13 @@ def stated_by_options(group: str) -> dict[str, DictConfig]:
                 except (HydraException, OmegaConfBaseException, YAMLError):
                     continue  # perhaps a broken file of the user's, which may have nothing to do with what is asked
     return found
+
+
+def plain(config: DictConfig, resolve: bool = True) -> dict[str, Any]:
+    """A configuration as plain dictionaries and lists."""
+    found = OmegaConf.to_container(config, resolve=resolve)
+    assert isinstance(found, dict)
+    return {str(key): value for key, value in found.items()}
 
 
 def _stated(loader: ConfigLoader, root: str | None, overrides: Sequence[str], groups: Sequence[str]) -> DictConfig:

@@ -116,7 +116,7 @@ def _quantizers(taken: DictConfig, sources: str) -> str | None:
     option, sensor, network = (taken.get(group) for group in ("quant", "quant/sensor", "quant/network"))
     pair = "_".join(name for name in (sensor, network) if name not in (None, "none")) or "none"
     if None in (option, sensor, network) or pair == option or (sensor, network) == _own_pair(option, sources):
-        return option
+        return None if option is None else str(option)
     return pair
 
 

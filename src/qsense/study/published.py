@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
-from typing import Any
 
 from qsense.runs.settings import GROUPS
 from qsense.runs.words import rounded, some
@@ -140,17 +139,15 @@ def _fat() -> Iterator[Published]:
 def protocol(experiment: str, quant: str) -> Mapping[str, str]:
     """The settings that a paper's experiment pins, of a quantizer with its defaults, and of a trainer that trains in
     full."""
-    from omegaconf import OmegaConf  # here: they bring Hydra
-
-    from qsense.experiment.compose import compose, stated
+    from qsense.experiment.compose import compose, plain, stated  # here: it brings Hydra
 
     def keys(overrides: list[str], *groups: str) -> list[str]:
-        said: Any = OmegaConf.to_container(stated(overrides, groups))
-        return [key for key, value in settings(said).items() if value != "???"]
+        stated_there = settings(plain(stated(overrides, groups), resolve=False))
+        return [key for key, value in stated_there.items() if value != "???"]
 
     overrides = [f"experiment={experiment}", f"quant={quant}"]
     composed = compose(overrides)
-    values = settings({group: OmegaConf.to_container(composed[group], resolve=True) for group in GROUPS})
+    values = settings({group: plain(composed[group]) for group in GROUPS})
     # An experiment says much about FAT's quantizer that no other has.
     own = keys([f"quant={quant}"], "quant")
     pinned = keys(overrides, "experiment", "trainer")
