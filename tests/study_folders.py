@@ -11,8 +11,7 @@ from typing import Any
 
 import yaml
 
-from qsense.experiment.compose import compose, plain
-from qsense.experiment.schema import config_folder
+from qsense.experiment.compose import compose, options, plain
 from qsense.metrics.sensing import SensingModel
 
 REAL = Path(__file__).parent / "study" / "runs"  # by schema; `python -m qsense.train quant=gamma bits=2` wrote them
@@ -27,9 +26,9 @@ def real(file: str, schema: int = 3) -> Any:
 
 
 @cache
-def options(group: str) -> frozenset[str]:
+def known(group: str) -> frozenset[str]:
     """The options of a group of configurations."""
-    return frozenset(file.stem for file in (config_folder() / group).glob("*.yaml"))
+    return frozenset(options(group))
 
 
 @cache
@@ -44,11 +43,11 @@ def config_of(quant: str, bits: int | None, data: str, seed: int, fold: int) -> 
     config |= {"seed": seed, "fold": fold}
     config["choices"] |= {"quant": quant, "data": data, "model": "deepconvlstm"}
     if quant != "gamma":
-        known = quant in options("quant")
-        config["quant"] = copy.deepcopy(section("quant", quant)) if known else config["quant"]
-        if not known:
+        if quant in known("quant"):
+            config["quant"] = copy.deepcopy(section("quant", quant))
+        else:
             config["quant"]["sensor"]["_target_"] = f"mine.{quant}.Quantizer"
-    if data in options("data"):
+    if data in known("data"):
         config["data"] = copy.deepcopy(section("data", data))
     else:
         config["data"]["dataset"]["_target_"] = f"mine.{data}.Recordings"

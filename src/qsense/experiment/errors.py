@@ -11,6 +11,7 @@ from hydra.errors import CompactHydraException, MissingConfigException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from qsense.experiment.compose import options
 from qsense.runs.words import did_you_mean
 
 # What brings the launchers of other packages, on which those of conf/hydra/launcher rest.
@@ -60,8 +61,8 @@ def explain(error: CompactHydraException) -> str:
         group, _, name = error.missing_cfg_file.rpartition("/")
         if group == "hydra/launcher" and name in EXTRAS:
             return f"error: this launcher needs packages that are not installed: pip install 'qsense[{EXTRAS[name]}]'"
-        options = list(error.options or ())
-        lines = [f"there is no {group}={name}{did_you_mean(name, options)}", _allowed(options)]
+        known = list(error.options or options(group))
+        lines = [f"there is no {group}={name}{did_you_mean(name, known)}", _allowed(known)]
     elif isinstance(cause, OmegaConfBaseException) and cause.key is not None:
         lines = [str(cause.msg or cause).splitlines()[0], f"where: {cause.full_key}"]
         parent = cause.parent_node
