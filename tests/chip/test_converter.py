@@ -171,7 +171,6 @@ def test_what_nobody_states_is_assumed_and_said() -> None:
     native = convert(sensor, "x", STATISTICS).native
     assert (native.bits, native.low, native.high) == (12, -2.0, 2.1)
     assert_names(native.assumed, 12, "native_bits=", -2, "2.1 g", "full_scale=low,high")
-
     native = convert(sensor, "x", STATISTICS, native_bits=10, stated=(-4.0, 4.0)).native
     assert (native.bits, native.low, native.high) == (10, -4.0, 4.0)
     assert_names(native.assumed, -4, "4 g")

@@ -133,7 +133,7 @@ def test_gradients_that_cannot_be_compared_are_explained(tmp_path: Path) -> None
     assert "Gradients were not compared: sbhar-gamma-2bit-fold00-seed0" in "\n".join(lines(audited))
 
 
-def test_runs_stand_on_the_curve_at_their_score_without_what_subjects_differ_in(
+def test_runs_stand_on_the_curve_without_what_subjects_differ_in(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn: dict[str, Any] = {}

@@ -33,7 +33,6 @@ def test_no_such_figure_and_no_such_run(tmp_path: Path, capsys: pytest.CaptureFi
     make_run(tmp_path / "runs", quant="linear")
     assert main([str(tmp_path / "runs"), "--figure", "gamma_quant/33"]) == 1
     assert_names(capsys.readouterr().err, "gamma_quant/33", "gamma_quant/3", "fat/6")
-
     assert main([str(tmp_path / "runs"), "--figure", "gamma_quant/4"]) == 1
     assert_names(capsys.readouterr().err, "gamma_quant/4", "PASCAL RAW")
 
