@@ -134,7 +134,7 @@ def test_what_slurm_refuses_hides_nothing_that_it_took(tmp_path: Path, monkeypat
     assert states == [JobStatus.COMPLETED] * 4 + [JobStatus.FAILED]
     assert Executor.arrays == [2, 2]
     room, Executor.arrays[:] = 0, []
-    with refused(ConfigError, "Job violates accounting/QOS policy", "partition, account"):
+    with refused(ConfigError, "Job violates accounting/QOS policy", "hydra.launcher.partition", "account"):
         FakeLauncher().launch(runs, 0)
 
 
