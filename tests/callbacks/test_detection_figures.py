@@ -218,7 +218,6 @@ def test_wrong_arguments() -> None:
 
 
 def test_bands_of_a_detector_are_refused_before_training(data: DetectionDataModule) -> None:
-
     with refused(ValueError, "bands=8", "callback.network_figures.bands=0"):
         NetworkFigures("", bands=8).setup(end(data), task(data, Linear(data.signal, 4)), "fit")
     NetworkFigures("").setup(end(data), task(data, Linear(data.signal, 4)), "fit")
