@@ -13,14 +13,12 @@ from tempfile import TemporaryFile
 from typing import IO
 
 import pytest
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict
 from tests import forking
 from tests.forking import Forked, ForkServer
 
-from qsense.experiment.schema import config_folder
+from qsense.experiment.compose import compose, hydra
 
 # One thread: results do not depend on the machine's cores, and parallel tests do not fight for them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -145,12 +143,12 @@ def composed(tmp_path: Path) -> Iterator[Callable[..., DictConfig]]:
     """Compose a configuration as `qsense.train` would, with its results under `tmp_path`."""
 
     def build(*overrides: str) -> DictConfig:
-        config = compose("train", [f"runs={tmp_path}/runs", *overrides], return_hydra_config=True)
+        config = compose([f"runs={tmp_path}/runs", *overrides])
         with open_dict(config):
             config.hydra.runtime.output_dir = str(tmp_path / "runs" / "run")
         HydraConfig.instance().set_config(config)
         return config
 
-    with initialize_config_dir(str(config_folder()), version_base="1.3"):
+    HydraConfig.instance().cfg = None  # of another test, with its own folders of YAML files
+    with hydra():
         yield build
-    GlobalHydra.instance().clear()

@@ -21,6 +21,7 @@ import yaml
 from omegaconf import DictConfig
 from PIL import Image
 
+from qsense.data.series.synthetic_imu import SyntheticIMU
 from qsense.experiment.checks import check
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.identity import run_id
@@ -183,8 +184,7 @@ def test_a_sweep_skips_what_is_finished_and_outlives_a_failure(command: Command,
 def test_without_axes_a_sweep_takes_the_data_sets_folds_and_three_seeds(light_command: Command, tmp_path: Path) -> None:
     done = light_command("qsense.train", "-m", "run.dry_run=true", "quant=none,gamma")
     assert done.code == 0, done.err
-    folds = yaml.safe_load((Path(__file__).parents[1] / "conf/data/synthetic_imu.yaml").read_text())
-    count = 2 * 3 * int(folds["hydra"]["sweeper"]["params"]["fold"].removeprefix("range(").removesuffix(")"))
+    count = 2 * 3 * SyntheticIMU().num_folds
     assert f"{count} runs: 0 finished, {count} to do" in done.out
     assert not done.heavy
 
