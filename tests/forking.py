@@ -135,7 +135,7 @@ def serve(channel: socket.socket) -> list[str]:
 def run(command: list[str]) -> None:
     """What `python -m` does with a module and its arguments."""
     atexit.register(lambda: print("HEAVY:" + ",".join(name for name in HEAVY if name in sys.modules), flush=True))
-    sys.path[0] = str(Path.cwd())
+    sys.path[:1] = [str(Path.cwd()), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     sys.argv = command
     runpy.run_module(command[0], run_name="__main__", alter_sys=True)
 
