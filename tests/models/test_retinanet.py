@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from tests.refusal import refused
@@ -13,6 +15,7 @@ from torchvision.ops.feature_pyramid_network import LastLevelP6P7
 from qsense.models.retinanet import RetinaNet
 
 IDENTITY = {"min_size": 128, "max_size": 256, "image_mean": [0.0] * 3, "image_std": [1.0] * 3, "_skip_resize": True}
+Batches = Callable[[int], tuple[Tensor, list[dict[str, Tensor]]]]
 
 
 @pytest.fixture
@@ -34,15 +37,9 @@ def pair() -> tuple[RetinaNet, nn.Module]:
     return ours, theirs
 
 
-def images_and_targets() -> tuple[Tensor, list[dict[str, Tensor]]]:
-    boxes = torch.tensor([[10.0, 20, 60, 90], [80, 30, 180, 120]])
-    empty = {"boxes": torch.zeros(0, 4), "labels": torch.zeros(0, dtype=torch.int64)}
-    return torch.randn(2, 3, 128, 256), [{"boxes": boxes, "labels": torch.tensor([0, 2])}, empty]
-
-
-def test_predictions_are_torchvisions(pair: tuple[RetinaNet, nn.Module]) -> None:
+def test_predictions_are_torchvisions(pair: tuple[RetinaNet, nn.Module], large_batch: Batches) -> None:
     ours, theirs = (network.eval() for network in pair)
-    images, _ = images_and_targets()
+    images, _ = large_batch(256)
     with torch.no_grad():
         found, expected = ours(images), theirs(list(images))
     assert isinstance(found, list)
@@ -52,9 +49,9 @@ def test_predictions_are_torchvisions(pair: tuple[RetinaNet, nn.Module]) -> None
             assert torch.equal(one[key], other[key])
 
 
-def test_losses_are_torchvisions(pair: tuple[RetinaNet, nn.Module]) -> None:
+def test_losses_are_torchvisions(pair: tuple[RetinaNet, nn.Module], large_batch: Batches) -> None:
     ours, theirs = pair
-    images, targets = images_and_targets()
+    images, targets = large_batch(256)
     found, expected = ours(images, None, targets), theirs(list(images), targets)
     assert isinstance(found, dict)
     assert found["classification"].item() == expected["classification"].item()

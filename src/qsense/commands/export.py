@@ -75,13 +75,14 @@ def export(again: Rebuilt, origin: Origin, out: Path, options: argparse.Namespac
     """
     from qsense.chip.converter import convert
     from qsense.chip.origin import identifier
+    from qsense.quant.sensor.base import SensorQuantizer
 
     task, result = again.task, origin.result
     load(again)
     notes: list[str] = []
     files: dict[str, str | bytes] = {}
     converter = None
-    if task.sensor.bits:
+    if isinstance(task.sensor, SensorQuantizer):
         converter = convert(
             task.sensor,
             options.name or identifier(f"{result['data']} {result['quant']} {task.sensor.bits}bit"),
@@ -180,8 +181,11 @@ def models(again: Rebuilt, converter: Converter | None, notes: list[str]) -> dic
 def checks(again: Rebuilt, exported: Exported, out: Path) -> list[Check]:
     """Compare all forms that were written; the outcome also goes to `conformance.txt`."""
     from qsense.chip.conformance import check, check_network
+    from qsense.quant.sensor.base import SensorQuantizer
 
-    found = [] if exported.converter is None else check(out, exported.converter, again.task.sensor)
+    sensor, found = again.task.sensor, []
+    if exported.converter is not None and isinstance(sensor, SensorQuantizer):
+        found += check(out, exported.converter, sensor)
     if out / "network.onnx" in exported.files:
         found += check_network(out / "network.onnx", again.task, again.data)
     run_folder.write_atomically(out / REPORT, "".join(f"{each}\n" for each in found))

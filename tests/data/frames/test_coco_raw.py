@@ -185,39 +185,31 @@ def test_conversion_makes_frames_smaller_and_never_larger(root: Path, tmp_path: 
     np.testing.assert_array_equal(data.codes(data.frames("train")[2]), full[:, rows][:, :, columns])
 
 
+OTHER_FRAMES: list[dict[str, Any]] = [
+    {},
+    {"native_bits": 14},
+    {"iso": 800.0},
+    {"exposure": 0.5},
+    {"camera": "mean"},
+    {"seed": 3},
+    {"image": "srgb"},
+]
+
+
 def test_other_settings_are_converted_apart(root: Path, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
-    changes: list[dict[str, Any]] = [
-        {},
-        {"native_bits": 14},
-        {"iso": 800.0},
-        {"exposure": 0.5},
-        {"camera": "mean"},
-        {"seed": 3},
-        {"image": "srgb"},
-    ]
-    for change in changes:
+    for change in OTHER_FRAMES:
         data = CocoRaw(str(root), test="same", **change)
         data.prepare(cache, 800)
         frame = data.frames("train")[0]
         np.testing.assert_array_equal(data.codes(frame), CocoRaw(str(root), test="same", **change).codes(frame))
-    assert len([entry for entry in cache.iterdir() if entry.is_dir()]) == len(changes)
+    assert len([entry for entry in cache.iterdir() if entry.is_dir()]) == len(OTHER_FRAMES)
     CocoRaw(str(root), classes=["car"], test=0.5).prepare(cache, 800)  # the same frames
-    assert len([entry for entry in cache.iterdir() if entry.is_dir()]) == len(changes)
+    assert len([entry for entry in cache.iterdir() if entry.is_dir()]) == len(OTHER_FRAMES)
 
 
 def test_the_fingerprint_knows_settings_and_bytes(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    changes: list[dict[str, Any]] = [
-        {},
-        {"native_bits": 14},
-        {"iso": 800.0},
-        {"exposure": 0.5},
-        {"camera": "mean"},
-        {"seed": 3},
-        {"image": "srgb"},
-        {"classes": ["car"]},
-        {"test": "same"},
-    ]
+    changes = [*OTHER_FRAMES, {"classes": ["car"]}, {"test": "same"}]
     prints = [CocoRaw(str(root), **change).fingerprint() for change in changes]
     assert len(set(prints)) == len(prints)
     assert CocoRaw(str(root), name="other").fingerprint() == prints[0]

@@ -14,13 +14,13 @@ from tests.refusal import refused
 
 from qsense.data.errors import DataError
 from qsense.data.frames.bayer import pack
+from qsense.data.frames.nearest import shrunk
 from qsense.data.frames.raw_files import (
     CameraConversion,
     corrected,
     demosaicked,
     read_headless,
     read_mosaic,
-    shrunk,
     srgb,
 )
 from qsense.signal import BAYER

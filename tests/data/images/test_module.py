@@ -124,17 +124,9 @@ class Watch(LightningModule):
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_a_trainer_augments_training_batches_alone_and_moves_the_epoch_on(workers: int) -> None:
+def test_a_trainer_augments_training_batches_alone_and_moves_the_epoch_on(workers: int, trainer: Trainer) -> None:
     watch = Watch()
     data = ImageDataModule(Memory(), batch_size=8, pad=2, num_workers=workers)
-    trainer = Trainer(
-        max_epochs=2,
-        accelerator="cpu",
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
     trainer.fit(watch, datamodule=data)
     trainer.test(watch, datamodule=data, verbose=False)
     assert not any(watch.plain["train"])

@@ -8,7 +8,8 @@ import pytest
 from tests.refusal import refused
 
 from qsense.data.series.dataset import Recording
-from qsense.data.series.synthetic_imu import SyntheticIMU, Wearer
+from qsense.data.series.synthetic_imu import SyntheticIMU
+from qsense.data.series.synthetic_motions import Wearer
 
 Array = npt.NDArray[np.float64]
 
