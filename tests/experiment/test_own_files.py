@@ -104,9 +104,9 @@ def test_a_sweep_takes_every_fold_unless_the_file_names_some(mine: Path, data: s
     ],
 )
 def test_mistakes_are_answered_with_ones_own_files_among_the_names(
-    command: Command, mine: Path, overrides: list[str], said: list[str]
+    light_command: Command, mine: Path, overrides: list[str], said: list[str]
 ) -> None:
-    done = command("qsense.train", "--config-dir", str(mine), *overrides)
+    done = light_command("qsense.train", "--config-dir", str(mine), *overrides)
     assert done.code == 1
     for words in said:
         assert words in done.err, done.err
