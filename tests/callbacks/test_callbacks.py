@@ -12,7 +12,8 @@ import pytest
 import torch
 from torch import nn
 
-from qsense.callbacks.figures import curve_of, grid_of
+from qsense.callbacks.figures import grid_of
+from qsense.callbacks.pictures import curve_of
 from qsense.callbacks.trajectory import Trajectory
 from qsense.experiment.seeding import Reseed
 from qsense.quant.sensor.base import SensorQuantizer
@@ -78,7 +79,7 @@ def test_what_learns_nothing_leaves_no_table(tmp_path: Path) -> None:
 def test_curves_are_drawn_in_the_sensors_unit(low: float) -> None:
     signal = Signal(channels=2, low=low, high=8.0 if low else 4095.0, unit="counts")
     built = task(Linear(signal, bits=4))
-    curve = curve_of(built)
+    curve = curve_of(built, grid_of(built))
     assert curve is not None
     np.testing.assert_allclose(curve, grid_of(built)[None], atol=1e-9 * 4095)
-    assert curve_of(task(Identity(signal))) is None
+    assert curve_of(task(Identity(signal)), grid_of(built)) is None

@@ -183,7 +183,7 @@ def test_cosine() -> None:
         ({"lr": 0}, r"lr=0 must be above 0"),
         ({"momentum": 1.0}, r"momentum=1.0 must be in \[0, 1\)"),
         ({"milestones": [3, 2]}, r"milestones=\[3, 2\] must be epochs in rising order"),
-        ({"warmup": -1}, r"warmup=-1 must be 0 or more steps"),
+        ({"warmup": -1}, r"warmup=-1 must be 0 or more"),
         ({"warmup_start": 2}, r"warmup_start=2 must be in \[0, 1\]"),
         ({"sensor_delay": -1}, r"sensor_delay=-1 must be 0 or more epochs"),
     ],

@@ -120,7 +120,7 @@ def network(task: Task, converter: Converter | None, x: Tensor) -> bytes:
     name, part = exported_part(task)
     quantizer = None if converter is None else comparators(task, converter, x)
     with torch.no_grad():
-        count = len(outputs(part(task.normalise(task.sensor(x, [0] * len(x))))))
+        count = len(outputs(part(task.input_of(x, [0] * len(x)))))
     names = [name] if count == 1 else [f"{name}_{level}" for level in range(count)]
     inputs = [x.repeat(2, *[1] * (x.dim() - 1))[:2]]  # a batch of one would be taken for a fixed size
     conditions = task.sensor.rows > 1 and not task.sensor.per_channel
