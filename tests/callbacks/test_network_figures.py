@@ -21,16 +21,6 @@ from qsense.tasks.classification import ClassificationTask
 FAT = partial(NetworkQuantizer, transform="fat")
 
 
-@pytest.fixture(scope="module")
-def digits() -> ImageDataModule:
-    pytest.importorskip("sklearn")
-    from qsense.data.images.digits import Digits
-
-    data = ImageDataModule(Digits(), batch_size=16)
-    data.setup("fit")
-    return data
-
-
 def task(data: ImageDataModule, quantizer: NetworkQuantizer | None) -> ClassificationTask:
     torch.manual_seed(0)
     network = ResNetCIFAR(data.signal.channels, data.num_classes, depth=8, width=4)
