@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from qsense.chip.converter import Converter
 from qsense.models.detector import Detector
-from qsense.quant.sensor.codes import are_codes
+from qsense.quant.sensor.codes import are_codes, values
 from qsense.quant.sensor.search import round_up, search_tree
 from qsense.tasks.base import Task
 
@@ -75,8 +75,10 @@ class Deployed(nn.Module):
 
     def forward(self, x: Tensor, row: Tensor | None = None) -> tuple[Tensor, ...]:
         """Codes where there are any, then the network's outputs."""
-        if self.sensor is None:
-            return outputs(self.network(self.task.normalise(x)))
+        if self.sensor is None:  # not `input_of`: it converts block by block, for a batch of one size
+            signal = self.task.sensor.signal
+            value = values(x, signal).float() if are_codes(x, signal) else x
+            return outputs(self.network(self.task.normalise(value)))
         code, value = self.sensor(x, row)
         return code, *outputs(self.network(self.task.normalise(value)))
 
