@@ -1,4 +1,7 @@
-"""Keep what a sensor's converter has become: thresholds, levels and learned values, as JSON."""
+"""Keep what a sensor's converter has become: thresholds, levels and learned values, as JSON.
+
+Open it to see when `adc.json` is written; what it holds is in `quant/sensor/record.py`.
+"""
 
 from __future__ import annotations
 

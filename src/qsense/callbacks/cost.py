@@ -1,4 +1,7 @@
-"""Count what a run's network costs per prediction, show it, and keep it by layer."""
+"""Count what a run's network costs per prediction, show it, and keep it by layer.
+
+Open it to change the cost table; what is counted is in `metrics/cost.py`.
+"""
 
 from __future__ import annotations
 
@@ -106,10 +109,10 @@ def groups(rows: Sequence[LayerCost]) -> list[tuple[str, list[LayerCost]]]:
     """Rows with a name each: one by one if they are few, else those of one kind, role and bits together."""
     if len(rows) <= MOST_ROWS:
         return [(row.name, [row]) for row in rows]
-    found: dict[tuple[Any, ...], list[LayerCost]] = {}
+    alike: dict[tuple[Any, ...], list[LayerCost]] = {}
     for row in rows:
-        found.setdefault((row.kind, row.role, row.weight_bits, row.activation_bits), []).append(row)
-    return [(same[0].name if len(same) == 1 else f"{len(same)} × {same[0].kind}", same) for same in found.values()]
+        alike.setdefault((row.kind, row.role, row.weight_bits, row.activation_bits), []).append(row)
+    return [(same[0].name if len(same) == 1 else f"{len(same)} × {same[0].kind}", same) for same in alike.values()]
 
 
 def _numbers(cost: Cost, bits: str, weights: int) -> tuple[str, ...]:

@@ -1,4 +1,7 @@
-"""Draw what a detector's sensor learned and what is found: curve over the raw histogram, predictions, a scene."""
+"""Draw what a detector's sensor learned and what it finds: curve over the raw histogram, predictions, a scene.
+
+Open it to change a detector's pictures, or which test frames they show.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +50,8 @@ class DetectionFigures(Pictures):
         self.gammas = tuple(gammas)
 
     def begin(self, task: DetectionTask) -> None:
-        self.initial = curve_of(task, grid_of(task.sensor))
+        if task.sensor.bits:
+            self.initial = curve_of(task, grid_of(task.sensor))
 
     def drawings(self, trainer: Trainer) -> dict[str, Drawing]:
         return {"raw_histogram": self.raw_histogram, "predictions": self.predictions, "scene": self.scene}
@@ -73,19 +77,19 @@ class DetectionFigures(Pictures):
         )
 
     def predictions(self, task: DetectionTask, data: DetectionDataModule) -> Figure:
-        """What is found in a few frames, over them quantized and not."""
+        """A few frames, quantized and not, with the detections and the objects over them."""
         sights = []
         for batch in chosen(data, self.frames, task.device):
-            found = {name: values.cpu().numpy() for name, values in task.predict(batch)[0].items()}
+            detections = {name: values.cpu().numpy() for name, values in task.predict(batch)[0].items()}
             frame, (across, down) = batch.frames[0], batch.scales[0]
             sights.append(
                 Sight(
                     frame.name,
                     light_of(task, batch),
                     through(task.sensor, batch),
-                    found["boxes"],
-                    found["scores"],
-                    found["labels"],
+                    detections["boxes"],
+                    detections["scores"],
+                    detections["labels"],
                     frame.boxes * (across, down, across, down),
                     frame.labels,
                     frame.crowd,

@@ -1,4 +1,7 @@
-"""Draw what a run learned: transfer curve over the data, learned values over epochs, confusion matrix."""
+"""Draw what a run learned: transfer curve over the data, learned values over epochs, confusion matrix.
+
+Open it to change a picture that every task has; detectors and quantized networks have more, in files of their own.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,8 @@ class Figures(Pictures):
     """
 
     def begin(self, task: Task) -> None:
-        self.initial = curve_of(task, grid_of(task))
+        if task.sensor.bits:
+            self.initial = curve_of(task, grid_of(task))
 
     def drawings(self, trainer: Trainer) -> dict[str, Drawing]:
         rows = [row for c in trainer.callbacks if isinstance(c, Trajectory) for row in c.rows]  # type: ignore[attr-defined]

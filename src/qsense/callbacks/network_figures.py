@@ -1,4 +1,7 @@
-"""Draw what a quantized network learned: spectra and masks, weights and levels, shifted codes, frequencies it needs."""
+"""Draw what a quantized network learned: spectra and masks, weights and levels, shifted codes, frequencies it needs.
+
+Open it to change a quantized network's pictures, or which of its layers they show.
+"""
 
 from __future__ import annotations
 

@@ -64,20 +64,13 @@ class Pictures(AfterTest):
                 log.exception("the picture %s could not be drawn", name)
 
 
-def curve_of(task: Task, grid: Floats) -> Floats | None:
-    """The transfer curve of a task's sensor at `grid` [G] in its unit, [rows, G]; None where it is not quantized."""
-    if not task.sensor.bits:
-        return None
+def curve_of(task: Task, grid: Floats) -> Floats:
+    """The transfer curve of a task's quantized sensor at `grid` [G], in its unit, [rows, G]."""
     curve: Floats = task.sensor.transfer(torch.from_numpy(grid).to(task.device)).cpu().numpy()
     return curve
 
 
-def plot_sensor(task: Task, grid: Floats, samples: npt.ArrayLike, **labels: Any) -> Figure | None:
-    """Curve, levels and thresholds of a task's sensor over its data, by `plot_transfer`; None as in `curve_of`."""
-    curve = curve_of(task, grid)
-    if curve is None:
-        return None
-    sensor = task.sensor
-    return plot_transfer(
-        grid, curve, samples, sensor.thresholds().cpu().numpy(), sensor.levels().cpu().numpy(), **labels
-    )
+def plot_sensor(task: Task, grid: Floats, samples: npt.ArrayLike, **labels: Any) -> Figure:
+    """Curve, thresholds and levels of a task's quantized sensor over its data, by `plot_transfer`."""
+    thresholds, levels = task.sensor.thresholds().cpu().numpy(), task.sensor.levels().cpu().numpy()
+    return plot_transfer(grid, curve_of(task, grid), samples, thresholds, levels, **labels)

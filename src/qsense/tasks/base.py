@@ -79,10 +79,10 @@ class Task(LightningModule):
 
     def parameter_groups(self, lr: float) -> list[dict[str, Any]]:
         """The network's own parameters, then the groups of the network's quantizer and of the sensor's."""
-        quantizer = self.network_quantizer.parameter_groups(self.network, lr) if self.network_quantizer else []
-        taken = {id(parameter) for group in quantizer for parameter in group["params"]}
-        own = [parameter for parameter in self.network.parameters() if id(parameter) not in taken]
-        return [{"params": own}, *quantizer, *self.sensor.parameter_groups(lr)]
+        groups = self.network_quantizer.parameter_groups(self.network, lr) if self.network_quantizer else []
+        grouped = {id(parameter) for group in groups for parameter in group["params"]}
+        others = [parameter for parameter in self.network.parameters() if id(parameter) not in grouped]
+        return [{"params": others}, *groups, *self.sensor.parameter_groups(lr)]
 
     def calibrate(self, data: ExperimentData) -> None:
         """Show the sensor's quantizer samples of the training data, where it wants any: once, before training.

@@ -1,4 +1,7 @@
-"""Image classification with the recipes of FAT (Tao et al.): SGD, milestones, top-1 and top-5."""
+"""Image classification with the recipes of FAT (Tao et al.): SGD, milestones, top-1 and top-5.
+
+Open it to change the recipe, or what `metrics.json` holds of a classifier.
+"""
 
 from __future__ import annotations
 

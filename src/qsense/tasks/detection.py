@@ -1,4 +1,7 @@
-"""Object detection on raw frames with a learned ADC (γ-Quant, section 5): any detector, COCO average precision."""
+"""Object detection on raw frames with a learned ADC (γ-Quant, section 5): any detector, COCO average precision.
+
+Open it to change a detector's recipe, or what happens between the sensor's codes and the detector.
+"""
 
 from __future__ import annotations
 
@@ -110,9 +113,9 @@ class DetectionTask(ImageTask):
         """Per frame `boxes` [n, 4] in pixels of `batch.x`, `scores` [n] and `labels` [n], best first."""
         training = self.training
         self.eval()
-        found: list[dict[str, Tensor]] = self(batch)
+        detections: list[dict[str, Tensor]] = self(batch)
         self.train(training)
-        return found
+        return detections
 
     def objective(self, batch: FrameBatch) -> Tensor:
         """The sum of the detector's losses, which it states in training only."""
@@ -140,10 +143,10 @@ class DetectionTask(ImageTask):
 
     def _score(self, score: DetectionScore, batch: FrameBatch) -> None:
         """Predictions go back to pixels of the original frames, where the truth is."""
-        found = self(batch)
-        for prediction, (across, down) in zip(found, batch.scales, strict=True):
-            prediction["boxes"] = prediction["boxes"] / prediction["boxes"].new_tensor([across, down, across, down])
-        score.update(found, batch.frames)
+        detections = self(batch)
+        for one, (across, down) in zip(detections, batch.scales, strict=True):
+            one["boxes"] = one["boxes"] / one["boxes"].new_tensor([across, down, across, down])
+        score.update(detections, batch.frames)
 
     def lr_share(self, step: int, steps_per_epoch: float, epochs: float) -> float:
         """By how much the network's learning rate is multiplied at an optimiser step."""

@@ -1,4 +1,7 @@
-"""Human activity recognition: classify windows of accelerometer samples (γ-Quant, section 4)."""
+"""Human activity recognition: classify windows of accelerometer samples (γ-Quant, section 4).
+
+Open it to change the recipe, or what `metrics.json` holds of an activity recogniser.
+"""
 
 from __future__ import annotations
 
