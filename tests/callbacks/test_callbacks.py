@@ -16,17 +16,17 @@ from qsense.callbacks.figures import Figures, grid_of
 from qsense.callbacks.pictures import curve_of
 from qsense.callbacks.trajectory import Trajectory
 from qsense.experiment.seeding import Reseed
-from qsense.quant.sensor.base import SensorQuantizer
 from qsense.quant.sensor.gamma import Gamma
 from qsense.quant.sensor.identity import Identity
 from qsense.quant.sensor.linear import Linear
+from qsense.quant.sensor.sensor import Sensor
 from qsense.signal import Signal
 from qsense.tasks.har import HARTask
 
 SIGNAL = Signal(channels=2, low=-1.0, high=1.0, unit="g", rate_hz=50.0, names=("x", "y"))
 
 
-def task(sensor: SensorQuantizer) -> HARTask:
+def task(sensor: Sensor) -> HARTask:
     built = HARTask(nn.Linear(2, 2), sensor, ("NULL", "walk"))
     built.log = lambda *_, **__: None  # type: ignore[method-assign]
     return built
@@ -78,8 +78,8 @@ def test_what_learns_nothing_leaves_no_table(tmp_path: Path) -> None:
 @pytest.mark.parametrize("low", [-1.0, -8.0, 0.0])
 def test_curves_are_drawn_in_the_sensors_unit(low: float) -> None:
     signal = Signal(channels=2, low=low, high=8.0 if low else 4095.0, unit="counts")
-    built = task(Linear(signal, bits=4))
-    np.testing.assert_allclose(curve_of(built, grid_of(built)), grid_of(built)[None], atol=1e-9 * 4095)
+    sensor = Linear(signal, bits=4)
+    np.testing.assert_allclose(curve_of(sensor, grid_of(sensor)), grid_of(sensor)[None], atol=1e-9 * 4095)
 
 
 @pytest.mark.parametrize("signal", [SIGNAL, Signal(channels=2, low=None, high=None, unit="g")])

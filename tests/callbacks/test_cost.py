@@ -20,16 +20,16 @@ from qsense.metrics.cost import Cost, LayerCost
 from qsense.models.deepconvlstm import DeepConvLSTM
 from qsense.models.resnet_cifar import ResNetCIFAR
 from qsense.quant.network.quantizer import NetworkQuantizer
-from qsense.quant.sensor.base import SensorQuantizer
 from qsense.quant.sensor.gamma import Gamma
 from qsense.quant.sensor.identity import Identity
+from qsense.quant.sensor.sensor import Sensor
 from qsense.tasks.classification import ClassificationTask
 from qsense.tasks.har import HARTask
 
 FAT = partial(NetworkQuantizer, transform="fat")
 
 
-def har(data: HARDataModule, sensor: SensorQuantizer, quantizer: NetworkQuantizer | None) -> HARTask:
+def har(data: HARDataModule, sensor: Sensor, quantizer: NetworkQuantizer | None) -> HARTask:
     network = DeepConvLSTM(data.signal.channels, data.window, data.num_classes, filters=4, hidden=8)
     if quantizer is not None:
         quantizer.apply(network)

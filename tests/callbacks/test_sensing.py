@@ -18,10 +18,10 @@ from qsense.data.series.module import HARDataModule
 from qsense.experiment.schema import config_folder
 from qsense.metrics.sensing import SensingModel
 from qsense.models.deepconvlstm import DeepConvLSTM
-from qsense.quant.sensor.base import SensorQuantizer
 from qsense.quant.sensor.gamma import Gamma
 from qsense.quant.sensor.identity import Identity
 from qsense.quant.sensor.linear import Linear
+from qsense.quant.sensor.sensor import Sensor
 from qsense.tasks.har import HARTask
 
 
@@ -30,7 +30,7 @@ def model(**changes: Any) -> SensingModel:
     return SensingModel(**{name: value for name, value in (constants | changes).items() if name != "_target_"})
 
 
-def har(data: HARDataModule, sensor: SensorQuantizer) -> HARTask:
+def har(data: HARDataModule, sensor: Sensor) -> HARTask:
     network = DeepConvLSTM(data.signal.channels, data.window, data.num_classes, filters=4, hidden=8)
     return HARTask(network, sensor, data.class_names)
 

@@ -11,6 +11,7 @@ from lightning.pytorch import Trainer
 
 from qsense.callbacks.base import AfterTest
 from qsense.data.module import ExperimentData
+from qsense.quant.sensor.base import SensorQuantizer
 from qsense.quant.sensor.record import as_record
 from qsense.runs.folder import write_json
 from qsense.runs.loggers import log_adc
@@ -30,7 +31,7 @@ class LearnedADC(AfterTest):
         self.file = Path(folder) / "adc.json"
 
     def finish(self, trainer: Trainer, task: Task, data: ExperimentData) -> None:
-        if task.sensor.bits:
+        if isinstance(task.sensor, SensorQuantizer):
             adc = {**as_record(task.sensor), "data": data.dataset.name, "statistics": data.statistics}
             write_json(self.file, adc)
             log_adc(trainer.loggers, adc)

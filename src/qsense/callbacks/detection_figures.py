@@ -18,6 +18,7 @@ from qsense.plots.scene import plot_scene
 from qsense.quant.sensor.base import SensorQuantizer
 from qsense.quant.sensor.fixed import GAMMAS, fixed_curves
 from qsense.quant.sensor.identity import Identity
+from qsense.quant.sensor.sensor import Sensor
 from qsense.tasks.detection import DetectionTask
 
 UNQUANTIZED = 4  # bits at which a scene is drawn for a run whose own sensor has none
@@ -50,8 +51,8 @@ class DetectionFigures(Pictures):
         self.gammas = tuple(gammas)
 
     def begin(self, task: DetectionTask) -> None:
-        if task.sensor.bits:
-            self.initial = curve_of(task, grid_of(task.sensor))
+        if isinstance(task.sensor, SensorQuantizer):
+            self.initial = curve_of(task.sensor, grid_of(task.sensor))
 
     def drawings(self, trainer: Trainer) -> dict[str, Drawing]:
         return {"raw_histogram": self.raw_histogram, "predictions": self.predictions, "scene": self.scene}
@@ -59,14 +60,14 @@ class DetectionFigures(Pictures):
     def raw_histogram(self, task: DetectionTask, data: DetectionDataModule) -> Figure | None:
         """The learned curve over the training frames' counts; None for a sensor that is not quantized."""
         sensor, signal = task.sensor, data.signal
-        if not sensor.bits:
+        if not isinstance(sensor, SensorQuantizer):
             return None
         samples, names = data.training_sample(), signal.names
         if sensor.rows > 1 and not sensor.per_channel:  # one for each condition
             names = signal.conditions
             samples = np.stack([sample_of(data, index) for index in range(sensor.rows)], axis=1)
         return plot_sensor(
-            task,
+            sensor,
             grid_of(sensor),
             samples,
             initial=self.initial,
@@ -101,7 +102,7 @@ class DetectionFigures(Pictures):
         """One frame through fixed curves at the run's bits, and through what the run has learned."""
         (batch,) = chosen(data, 1, task.device)
         bits = task.sensor.bits or UNQUANTIZED
-        sensors = fixed_curves(data.signal, bits, self.gammas)
+        sensors: dict[str, Sensor] = {**fixed_curves(data.signal, bits, self.gammas)}
         if task.sensor.bits:
             sensors["this run"] = task.sensor
         seen = [through(sensor.to(task.device), batch) for sensor in sensors.values()]
@@ -109,7 +110,7 @@ class DetectionFigures(Pictures):
         return plot_scene(light_of(task, batch), [seen], [bits], list(sensors), title)
 
 
-def title_of(sensor: SensorQuantizer) -> str:
+def title_of(sensor: Sensor) -> str:
     """ "Gamma, 4 bits, γ = 0.312"; several learned values are left to the picture."""
     if not sensor.bits:
         return "not quantized"
@@ -139,7 +140,7 @@ def light_of(task: DetectionTask, batch: FrameBatch) -> Floats:
 
 
 @torch.no_grad()
-def through(sensor: SensorQuantizer, batch: FrameBatch) -> Floats:
+def through(sensor: Sensor, batch: FrameBatch) -> Floats:
     """The samples of a batch of one after a quantizer, [planes, h, w], without padding."""
     training = sensor.training
     sensor.eval()  # training may see a noisy surrogate

@@ -17,6 +17,7 @@ from qsense.callbacks.trajectory import Trajectory
 from qsense.data.module import ExperimentData
 from qsense.plots.confusion import plot_confusion
 from qsense.plots.trajectory import plot_trajectory
+from qsense.quant.sensor.base import SensorQuantizer
 from qsense.tasks.base import Task
 
 
@@ -27,8 +28,8 @@ class Figures(Pictures):
     """
 
     def begin(self, task: Task) -> None:
-        if task.sensor.bits:
-            self.initial = curve_of(task, grid_of(task))
+        if isinstance(task.sensor, SensorQuantizer):
+            self.initial = curve_of(task.sensor, grid_of(task.sensor))
 
     def drawings(self, trainer: Trainer) -> dict[str, Drawing]:
         rows = [row for c in trainer.callbacks if isinstance(c, Trajectory) for row in c.rows]  # type: ignore[attr-defined]
@@ -41,17 +42,18 @@ class Figures(Pictures):
     def transfer(self, task: Task, data: ExperimentData) -> Figure | None:
         """The learned curve over the training data; None for a sensor that is not quantized, and for raw frames, whose
         own picture shows it over a histogram of codes (`DetectionFigures`)."""
-        if not task.sensor.bits or task.takes == "frames":
+        sensor = task.sensor
+        if not isinstance(sensor, SensorQuantizer) or task.takes == "frames":
             return None
         normalised = data.statistics.get("normalise", "none") != "none"
         return plot_sensor(
-            task,
-            grid_of(task),
+            sensor,
+            grid_of(sensor),
             data.training_sample(),
             initial=self.initial,
             names=data.signal.names,
             unit="normalised" if normalised else data.signal.unit,
-            title=f"{type(task.sensor).__name__}, {task.sensor.bits} bits",
+            title=f"{type(sensor).__name__}, {sensor.bits} bits",
         )
 
 
@@ -68,9 +70,9 @@ def confusion(task: Task, data: ExperimentData) -> Figure | None:
     return None if counts is None else plot_confusion(counts, data.class_names)
 
 
-def grid_of(task: Task) -> Floats:
+def grid_of(sensor: SensorQuantizer) -> Floats:
     """Analog values over the sensor's range at which its curve is drawn, [GRID], evenly spread, in its unit."""
-    signal = task.sensor.signal
+    signal = sensor.signal
     assert signal.low is not None
     assert signal.high is not None
     return np.linspace(signal.low, signal.high, GRID)

@@ -19,8 +19,8 @@ from matplotlib.figure import Figure
 from qsense.callbacks.base import AfterTest
 from qsense.plots.style import save
 from qsense.plots.transfer import plot_transfer
+from qsense.quant.sensor.base import SensorQuantizer
 from qsense.runs.loggers import log_figure
-from qsense.tasks.base import Task
 
 log = logging.getLogger(__name__)
 GRID = 2001  # points at which a curve is drawn; odd, so that the middle of the range is one of them
@@ -64,13 +64,13 @@ class Pictures(AfterTest):
                 log.exception("the picture %s could not be drawn", name)
 
 
-def curve_of(task: Task, grid: Floats) -> Floats:
-    """The transfer curve of a task's quantized sensor at `grid` [G], in its unit, [rows, G]."""
-    curve: Floats = task.sensor.transfer(torch.from_numpy(grid).to(task.device)).cpu().numpy()
+def curve_of(sensor: SensorQuantizer, grid: Floats) -> Floats:
+    """A sensor's transfer curve at `grid` [G], in its unit, [rows, G]."""
+    curve: Floats = sensor.transfer(torch.from_numpy(grid).to(sensor.thresholds().device)).cpu().numpy()
     return curve
 
 
-def plot_sensor(task: Task, grid: Floats, samples: npt.ArrayLike, **labels: Any) -> Figure:
-    """Curve, thresholds and levels of a task's quantized sensor over its data, by `plot_transfer`."""
-    thresholds, levels = task.sensor.thresholds().cpu().numpy(), task.sensor.levels().cpu().numpy()
-    return plot_transfer(grid, curve_of(task, grid), samples, thresholds, levels, **labels)
+def plot_sensor(sensor: SensorQuantizer, grid: Floats, samples: npt.ArrayLike, **labels: Any) -> Figure:
+    """A sensor's curve, thresholds and levels over its data, by `plot_transfer`."""
+    thresholds, levels = sensor.thresholds().cpu().numpy(), sensor.levels().cpu().numpy()
+    return plot_transfer(grid, curve_of(sensor, grid), samples, thresholds, levels, **labels)

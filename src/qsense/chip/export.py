@@ -20,6 +20,7 @@ from qsense.chip.names import FORMATS, identifier
 from qsense.chip.origin import Origin
 from qsense.experiment.load import Rebuilt
 from qsense.quant.network.freeze import freeze
+from qsense.quant.sensor.base import SensorQuantizer
 from qsense.runs import folder as run_folder
 
 REPORT = "conformance.txt"
@@ -70,7 +71,7 @@ def export(
     notes: list[str] = []
     files: dict[str, str | bytes] = {}
     converter = None
-    if task.sensor.bits:
+    if isinstance(task.sensor, SensorQuantizer):
         name = name or identifier(f"{result['data']} {result['quant']} {task.sensor.bits}bit")
         stated = getattr(again.data.dataset, "range", None)
         converter = convert(task.sensor, name, result["statistics"], full_scale, native_bits, stated)
@@ -155,7 +156,9 @@ def models(again: Rebuilt, converter: Converter | None, notes: list[str]) -> dic
 
 def compare(again: Rebuilt, exported: Exported, out: Path) -> list[Check]:
     """Compare all forms that were written; the outcome also goes to `conformance.txt`."""
-    checks = [] if exported.converter is None else check(out, exported.converter, again.task.sensor)
+    sensor, checks = again.task.sensor, []
+    if exported.converter is not None and isinstance(sensor, SensorQuantizer):
+        checks += check(out, exported.converter, sensor)
     if out / "network.onnx" in exported.files:
         checks += check_network(out / "network.onnx", again.task, again.data)
     run_folder.write_atomically(out / REPORT, "".join(f"{each}\n" for each in checks))

@@ -50,7 +50,8 @@ def shares(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """A table: regimes by curves."""
-    from qsense.data.frames.synthetic_raw import REGIMES, SyntheticRaw
+    from qsense.data.frames.synthetic_raw import SyntheticRaw
+    from qsense.data.frames.synthetic_scenes import REGIMES
 
     parser = argparse.ArgumentParser(
         prog="qsense visibility",

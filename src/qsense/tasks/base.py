@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from qsense.data.module import ExperimentData
 from qsense.quant.network.quantizer import NetworkQuantizer
-from qsense.quant.sensor.base import SensorQuantizer
+from qsense.quant.sensor.sensor import Sensor
 
 
 class DivergedError(RuntimeError):
@@ -49,7 +49,7 @@ class Task(LightningModule):
     def __init__(
         self,
         network: nn.Module,
-        sensor: SensorQuantizer,
+        sensor: Sensor,
         class_names: tuple[str, ...],
         network_quantizer: NetworkQuantizer | None = None,
     ) -> None:
@@ -91,6 +91,10 @@ class Task(LightningModule):
         """
         if self.sensor.wants_samples:
             self.sensor.fit(data.sensor_sample())
+
+    def on_fit_start(self) -> None:
+        if self.network_quantizer:
+            self.network_quantizer.prepare(self.device)
 
     def on_train_epoch_start(self) -> None:
         epochs = self.trainer.max_epochs

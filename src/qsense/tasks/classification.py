@@ -16,7 +16,7 @@ from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionM
 
 from qsense.data.images.module import Images
 from qsense.quant.network.quantizer import NetworkQuantizer
-from qsense.quant.sensor.base import SensorQuantizer
+from qsense.quant.sensor.sensor import Sensor
 from qsense.tasks.images import ImageTask
 from qsense.tasks.schedules import falling, warm_up
 
@@ -46,7 +46,7 @@ class ClassificationTask(ImageTask):
     def __init__(
         self,
         network: nn.Module,
-        sensor: SensorQuantizer,
+        sensor: Sensor,
         class_names: tuple[str, ...],
         mean: tuple[float, ...],
         std: tuple[float, ...],

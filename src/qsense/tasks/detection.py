@@ -17,7 +17,7 @@ from qsense.data.frames.batch import FrameBatch
 from qsense.data.frames.bayer import to_rgb
 from qsense.metrics.detection import DetectionScore
 from qsense.quant.network.quantizer import NetworkQuantizer
-from qsense.quant.sensor.base import SensorQuantizer
+from qsense.quant.sensor.sensor import Sensor
 from qsense.tasks.images import ImageTask
 from qsense.tasks.schedules import cosine, falling, warm_up
 
@@ -56,7 +56,7 @@ class DetectionTask(ImageTask):
     def __init__(
         self,
         network: nn.Module,
-        sensor: SensorQuantizer,
+        sensor: Sensor,
         class_names: tuple[str, ...],
         mean: Sequence[float],
         std: Sequence[float],

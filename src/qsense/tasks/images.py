@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from qsense.quant.network.quantizer import NetworkQuantizer
-from qsense.quant.sensor.base import SensorQuantizer
+from qsense.quant.sensor.sensor import Sensor
 from qsense.tasks.base import Task
 
 
@@ -42,7 +42,7 @@ class ImageTask(Task):
     def __init__(
         self,
         network: nn.Module,
-        sensor: SensorQuantizer,
+        sensor: Sensor,
         class_names: tuple[str, ...],
         mean: Sequence[float],
         std: Sequence[float],
