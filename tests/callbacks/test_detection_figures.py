@@ -204,7 +204,7 @@ def test_a_picture_that_fails_costs_nothing(
 def test_other_processes_and_other_tasks_draw_nothing(data: DetectionDataModule, tmp_path: Path) -> None:
     callback = DetectionFigures(str(tmp_path))
     callback.on_test_end(end(data, rank=1), task(data, Linear(data.signal, 4)))
-    other = Task(nn.Linear(1, 1), Linear(data.signal, 4))
+    other = Task(nn.Linear(1, 1), Linear(data.signal, 4), ("only",))
     callback.setup(end(data), other, "fit")
     callback.on_test_end(end(data), other)
     assert written(tmp_path) == set()

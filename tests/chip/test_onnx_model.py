@@ -238,3 +238,12 @@ def test_a_detectors_backbone_on_native_codes(per: str, tmp_path: Path) -> None:
     said = agree(task, Batch(x, [1, 0, 1]), {}, tmp_path)
     assert said[0] == "ONNX, codes of a test batch: passed: 1,440 codes, 0 differences"
     assert said[1].startswith("ONNX, features of a test batch: passed: 3 test examples")
+
+
+def test_a_detectors_backbone_behind_a_sensor_that_is_not_quantized(tmp_path: Path) -> None:
+    """Native codes become the values that they stand for."""
+    torch.manual_seed(0)
+    x = torch.randint(0, 4096, (3, 4, 12, 10), dtype=torch.int32)
+    task = DetectionTask(Boxes(), Identity(RAW), ("car",), (0.5,) * 3, (0.25,) * 3)
+    (said,) = agree(task, Batch(x, [0, 0, 0]), {}, tmp_path)
+    assert said.startswith("ONNX, features of a test batch: passed: 3 test examples")

@@ -17,7 +17,7 @@ from qsense.chip import registers, tables, vectors
 from qsense.chip.converter import convert
 from qsense.chip.datasheet import datasheet
 from qsense.chip.findings import findings
-from qsense.chip.origin import identifier
+from qsense.chip.names import identifier
 from qsense.quant.sensor.gamma import Gamma
 from qsense.quant.sensor.quantile import Quantile
 from qsense.signal import Signal

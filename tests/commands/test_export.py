@@ -65,6 +65,7 @@ def test_every_text_form(run: Path, export: Export, tmp_path: Path) -> None:
     recorded = json.loads((run / "adc.json").read_text())  # what the run itself kept of its converter
     assert content["network_sees"]["thresholds"] == recorded["thresholds"]
     assert content["learned"] == recorded["learned"]
+    assert content["sensor"].items() <= recorded.items(), "one form of a converter"
     assert content["simulated"] is True
     for row, own in zip(content["rows"], recorded["thresholds"], strict=True):
         assert row["thresholds"] == pytest.approx([4 * t for t in own])  # ±4 g became ±1
@@ -106,10 +107,10 @@ def test_check_compares_all_forms(run: Path, export: Export) -> None:
 
 
 def test_check_fails_where_forms_differ(run: Path, export: Export, monkeypatch: pytest.MonkeyPatch) -> None:
-    from qsense.chip import conformance
+    from qsense.chip.conformance import Check
 
-    monkeypatch.setattr("qsense.commands.export.models", lambda *_: {})
-    monkeypatch.setattr(conformance, "check", lambda *_: [conformance.Check("C", False, "1 differences")])
+    monkeypatch.setattr("qsense.chip.export.models", lambda *_: {})
+    monkeypatch.setattr("qsense.chip.export.check", lambda *_: [Check("C", False, "1 differences")])
     with pytest.raises(SystemExit) as exit:
         export(run, "format=json", "--check")
     assert exit.value.code == "the forms do not agree"
