@@ -12,10 +12,12 @@ from hydra.core.global_hydra import GlobalHydra
 from tests.refusal import assert_names, refused
 from tests.study_folders import make_run
 
-from qsense.commands import folds
-from qsense.commands.audit import Group, audit, collect, describe, options, plan
+from qsense.commands.audit import audit, options
+from qsense.experiment import sweeping
 from qsense.experiment.errors import ConfigError
+from qsense.experiment.grid import plan
 from qsense.experiment.overrides import key_of
+from qsense.study.audit_plan import Group, collect, describe, plan_audit
 
 if TYPE_CHECKING:
     from tests.conftest import Command
@@ -36,7 +38,7 @@ def names(groups: Sequence[Group], kind: str) -> set[str]:
 
 
 def sweep(*overrides: str) -> set[str]:
-    return {folder.name for folder in folds.plan(overrides)[0].values()}
+    return {folder.name for folder in plan(overrides)[0].values()}
 
 
 def finish(groups: Sequence[Group], skip: str = "") -> None:
@@ -57,23 +59,23 @@ def finish(groups: Sequence[Group], skip: str = "") -> None:
 
 
 def test_runs_are_those_of_ordinary_sweeps_so_that_studies_share_them() -> None:
-    groups = plan(options(ASKED))
+    groups = plan_audit(options(ASKED))
     assert names(groups, "learned") == sweep(*FEW, "quant=gamma", "quant.sensor.lr=0.01")
     assert names(groups, "fixed") == sweep(*FEW, "experiment=fixed_gamma", "quant.sensor.gamma=0.2,0.6")
     assert names(groups, "baseline") == sweep(*FEW, "quant=linear")
 
 
 def test_the_grid_has_centres_for_signed_signals_only() -> None:
-    assert len(names(plan(options([*FEW, "gammas=0.2,0.6", "mus=-0.1,0,0.1"])), "fixed")) == 2 * 3 * 4
+    assert len(names(plan_audit(options([*FEW, "gammas=0.2,0.6", "mus=-0.1,0,0.1"])), "fixed")) == 2 * 3 * 4
     raw = ["task=detection", "seed=0", "gammas=0.2,0.6"]
-    assert len(names(plan(options(raw)), "fixed")) == 2
+    assert len(names(plan_audit(options(raw)), "fixed")) == 2
     with refused(ConfigError, "mus", "unsigned"):
-        plan(options([*raw, "mus=0.1"]))
+        plan_audit(options([*raw, "mus=0.1"]))
 
 
 def test_what_an_experiment_says_of_the_learned_curve_is_not_of_the_others() -> None:
     few = ["data.dataset.regime=hdr_low", "seed=0", "bits=4", "rounding=floor"]
-    groups = plan(options(["experiment=raw_gamma", *few, "gammas=0.35", "baselines=linear"]))
+    groups = plan_audit(options(["experiment=raw_gamma", *few, "gammas=0.35", "baselines=linear"]))
     assert names(groups, "learned") == sweep("experiment=raw_gamma", *few)
     plain = ["task=detection", *few]
     assert names(groups, "fixed") == sweep(*plain, "quant=gamma", "quant.sensor.gamma=0.35", "quant.sensor.lr=0")
@@ -81,7 +83,7 @@ def test_what_an_experiment_says_of_the_learned_curve_is_not_of_the_others() -> 
 
 
 def test_beside_a_quantized_network_the_grid_has_the_same() -> None:
-    groups = plan(options([*FEW, "quant=gamma_fat", "network_bits=4", "gammas=0.2", "mus=0"]))
+    groups = plan_audit(options([*FEW, "quant=gamma_fat", "network_bits=4", "gammas=0.2", "mus=0"]))
     assert names(groups, "fixed") == sweep(
         *FEW, "quant=gamma_fat", "network_bits=4", "quant.sensor.lr=0", "quant.sensor.gamma=0.2"
     )
@@ -129,7 +131,7 @@ def test_what_cannot_be_audited_is_refused_before_anything_starts(
     arguments: list[str], named: tuple[object, ...], tmp_path: Path
 ) -> None:
     with refused(ConfigError, *named):
-        plan(options(["seed=0", "fold=0", *arguments]))
+        plan_audit(options(["seed=0", "fold=0", *arguments]))
     assert not list(tmp_path.iterdir())
 
 
@@ -164,7 +166,7 @@ def test_a_dry_run_counts_and_estimates_and_starts_nothing(light_command: Comman
 
 
 def test_what_is_finished_tells_how_long_the_rest_takes() -> None:
-    groups = plan(options(ASKED))
+    groups = plan_audit(options(ASKED))
     finish(groups, skip="fixed")
     for group in groups:
         for folder in group.folders.values():
@@ -174,7 +176,7 @@ def test_what_is_finished_tells_how_long_the_rest_takes() -> None:
 
 
 def test_finished_runs_are_audited_without_training(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    finish(plan(options(ASKED)))
+    finish(plan_audit(options(ASKED)))
     assert audit([*ASKED, "gradients=0", "out=found"]) == 0
     out = capsys.readouterr().out
     assert "| γ 0.6 | **46.50 ± 0.00** |" in out
@@ -190,14 +192,14 @@ def test_finished_runs_are_audited_without_training(capsys: pytest.CaptureFixtur
 def test_a_failed_run_costs_the_exit_code_and_not_the_audit(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    finish(plan(options(ASKED)), skip="baseline")
+    finish(plan_audit(options(ASKED)), skip="baseline")
     asked = []
 
     def fail(overrides: Sequence[str], *_: object) -> int:
         asked.append(overrides)
         return 1
 
-    monkeypatch.setattr(folds, "complete", fail)
+    monkeypatch.setattr(sweeping, "complete", fail)
     assert audit([*ASKED, "gradients=0"]) == 1
     (overrides,) = asked  # of the group that is not finished
     assert "quant=linear" in overrides
@@ -207,7 +209,7 @@ def test_a_failed_run_costs_the_exit_code_and_not_the_audit(
 
 
 def test_without_a_learned_run_there_is_nothing_to_compare() -> None:
-    groups = plan(options(ASKED))
+    groups = plan_audit(options(ASKED))
     finish(groups, skip="learned")
     with refused(ConfigError, "failed.txt", "synthetic_imu-gamma-2bit-fold00-seed0"):
         collect(groups)

@@ -9,6 +9,7 @@ from tests.refusal import assert_names
 
 from qsense.commands import sync
 from qsense.runs.lock import claim
+from qsense.runs.offline import Offline, find
 
 
 def attempt(run: Path, name: str = "offline-run-20250101_000000-abc") -> Path:
@@ -34,14 +35,14 @@ def test_every_attempt_is_found_once_wherever_its_run_lies(tmp_path: Path) -> No
     mean = attempt(tmp_path / ".folds" / "m")
     before = marked(attempt(tmp_path / "b"))
     (tmp_path / "c" / "wandb" / "run-20250101_000000-abe").mkdir(parents=True)  # it was online
-    assert sync.find([tmp_path]) == sync.Offline(waiting=[mean, first, second], uploaded=[before])
+    assert find([tmp_path]) == Offline(waiting=[mean, first, second], uploaded=[before])
 
 
 def test_a_run_that_is_being_written_is_left_for_later(tmp_path: Path) -> None:
     folder = attempt(tmp_path / "a")
     with claim(tmp_path / "a"):
-        assert sync.find([tmp_path]).running == [folder]
-    assert sync.find([tmp_path]).waiting == [folder]
+        assert find([tmp_path]).running == [folder]
+    assert find([tmp_path]).waiting == [folder]
 
 
 def run_main(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> object:

@@ -13,10 +13,10 @@ import yaml
 from hydra.core.global_hydra import GlobalHydra
 from tests.refusal import refused
 
-from qsense.commands import folds
 from qsense.commands.sweep import arguments
 from qsense.experiment import checks
 from qsense.experiment.errors import ConfigError
+from qsense.experiment.grid import plan
 from qsense.experiment.sweep_files import SweepFile, read_sweep
 
 FOLDER = Path(__file__).parents[2] / "sweeps"
@@ -48,7 +48,7 @@ def without_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[No
 
 def names_of(overrides: list[str]) -> set[str]:
     """Names of a multirun's runs, which end in their identities."""
-    planned, _ = folds.plan(overrides)
+    planned, _ = plan(overrides)
     return {folder.name for folder in planned.values()}
 
 
@@ -64,7 +64,7 @@ def test_there_is_a_file_for_every_table_and_figure() -> None:
 def test_the_command_is_the_one_a_user_types(file: Path) -> None:
     sweep = yaml.safe_load(file.read_text())
     assert sweep["program"] == "qsense"
-    assert sweep["command"][:4] == ["${env}", "python", "-m", "qsense", "folds"]
+    assert sweep["command"][:5] == ["${env}", "python", "-m", "qsense", "folds"]
     assert sweep["command"][-1] == "${args_no_hyphens}"
     assert sweep["metric"]["name"].startswith(("test/", "cost/"))
 

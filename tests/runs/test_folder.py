@@ -90,17 +90,17 @@ def test_a_run_remembers_its_data(tmp_path: Path) -> None:
 
 
 def test_what_a_run_says_of_itself(tmp_path: Path) -> None:
-    assert (run_folder.status(tmp_path), run_folder.seconds(tmp_path)) == ("", None)
+    assert (run_folder.recorded_state(tmp_path), run_folder.seconds(tmp_path)) == ("", None)
     run_folder.start(tmp_path, "", [], None)
-    assert (run_folder.status(tmp_path), run_folder.seconds(tmp_path)) == ("running", None)
+    assert (run_folder.recorded_state(tmp_path), run_folder.seconds(tmp_path)) == ("running", None)
     run_folder.interrupt(tmp_path)
-    assert run_folder.status(tmp_path) == "interrupted"
+    assert run_folder.recorded_state(tmp_path) == "interrupted"
     assert 0 <= (run_folder.seconds(tmp_path) or -1) < 60
     run_folder.start(tmp_path, "", [], None)
     run_folder.finish(tmp_path, {})
     assert run_folder.seconds(tmp_path) is None, "it was resumed: nobody knows how long it takes"
     (tmp_path / "run.json").write_text("{")
-    assert run_folder.status(tmp_path) == ""
+    assert run_folder.recorded_state(tmp_path) == ""
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def arms(root: Path, learned: Score = lambda seed, fold: 0.5 + 0.01 * seed) -> l
 
 def test_the_table_says_what_learning_reached(tmp_path: Path) -> None:
     text = "\n".join(lines(compare(arms(tmp_path))))
-    assert "# Audit: SBHAR, 2 bits, deepconvlstm" in text
+    assert "# Audit: SBHAR, 2 bit, deepconvlstm" in text
     assert "macro-F1, sample-wise (%): mean over 2 folds and 2 seeds" in text
     (learned,) = [line for line in text.splitlines() if line.startswith("| gamma · lr=0.01") and "grid" in line]
     assert [cell.strip() for cell in learned.strip("|").split("|")] == [
@@ -152,7 +152,9 @@ def test_runs_stand_on_the_curve_without_what_subjects_differ_in(
             lambda _, fold: subjects[fold] + 0.1,
             sensor={"_target_": f"qsense.a.room.{POWERS[0]}"},
         ),
-        arm(tmp_path, "learned", "gamma_norm", lambda _, fold: subjects[fold]),  # its γ is another one
+        arm(
+            tmp_path, "learned", "gamma_norm", lambda _, fold: subjects[fold], quant="gamma_norm"
+        ),  # its γ is another one
         arm(tmp_path, "fixed", "γ 0.4", lambda _, fold: subjects[fold], (0.4, 0.0)),
     ]
     write_audit(compare(there), tmp_path / "out")

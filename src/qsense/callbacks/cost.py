@@ -25,6 +25,7 @@ from qsense.metrics.cost import FULL, Cost, LayerBits, LayerCost, count, price
 from qsense.metrics.sensing import SensingModel
 from qsense.quant.network.layers import layers
 from qsense.runs.folder import write_atomically
+from qsense.runs.words import short
 from qsense.tasks.base import Task
 
 MOST_ROWS = 12  # on the screen; more layers than that are shown in groups
@@ -116,12 +117,4 @@ def groups(rows: Sequence[LayerCost]) -> list[tuple[str, list[LayerCost]]]:
 
 
 def _numbers(cost: Cost, bits: str, weights: int) -> tuple[str, ...]:
-    return _short(cost.macs / 1e6), bits, _short(cost.bops / 1e6), f"{weights:,}", _short(cost.size_mb)
-
-
-def _short(value: float) -> str:
-    """
-    >>> _short(1814.07), _short(0.005124), _short(118.01)
-    ('1,814', '0.00512', '118')
-    """
-    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
+    return short(cost.macs / 1e6), bits, short(cost.bops / 1e6), f"{weights:,}", short(cost.size_mb)

@@ -19,6 +19,7 @@ from pathlib import Path
 from qsense.chip.names import COMPARED, FORMATS, check_symbol
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.load import rebuild
+from qsense.runs.words import entries
 
 
 def parser() -> argparse.ArgumentParser:
@@ -79,7 +80,7 @@ def as_options(given: Sequence[str]) -> list[str]:
 
 def chosen(text: str) -> tuple[str, ...]:
     """Formats, separated by commas."""
-    formats = tuple(part.strip() for part in text.split(","))
+    formats = tuple(entries(text)) or (text,)
     wrong = [each for each in formats if each not in FORMATS]
     if wrong:
         raise argparse.ArgumentTypeError(f"'{wrong[0]}' is no format: there are {', '.join(FORMATS)}")
@@ -97,7 +98,7 @@ def symbol(text: str) -> str:
 def pair(text: str) -> tuple[float, float]:
     """Two numbers, the lower one first."""
     try:
-        low, high = (float(part) for part in text.strip("[]").split(","))
+        low, high = map(float, entries(text))
     except ValueError:
         raise argparse.ArgumentTypeError(f"'{text}' must be LOW,HIGH: two numbers") from None
     if not low < high:

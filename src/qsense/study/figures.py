@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qsense.runs.status import FINISHED
 from qsense.study.files import scores_png
 from qsense.study.run import ReportError, Run
 from qsense.study.summary import table
@@ -38,12 +39,12 @@ class PaperFigure:
     of_run: Callable[[Rebuilt], Figure | None] | None = None
 
 
-def draw(name: str, found: Sequence[Run], out: Path) -> list[Path]:
+def draw(name: str, runs: Sequence[Run], out: Path) -> list[Path]:
     """Draw a figure into `out`: one file over all fitting runs, or one for each of them.
 
     Args:
         name: of the figure, as in `FIGURES`.
-        found: runs to draw from; those that do not fit are passed over.
+        runs: runs to draw from; those that do not fit are passed over.
         out: a folder, made if it is not there.
 
     Raises:
@@ -52,9 +53,9 @@ def draw(name: str, found: Sequence[Run], out: Path) -> list[Path]:
     if name not in FIGURES:
         raise ReportError(f"there is no figure {name}; those that runs can draw: {', '.join(FIGURES)}")
     figure = FIGURES[name]
-    fitting = [run for run in found if run.status == "finished" and figure.takes(run)]
+    fitting = [run for run in runs if run.status == FINISHED and figure.takes(run)]
     if not fitting:
-        raise ReportError(f"figure {name} needs {figure.needs}; none of the {len(found)} runs is such a one")
+        raise ReportError(f"figure {name} needs {figure.needs}; none of the {len(runs)} runs is such a one")
     file = name.replace("/", "_")
     if figure.of_run is None:
         path = out / f"{file}.png"
