@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from hydra.core.global_hydra import GlobalHydra
+from tests.refusal import refused
 
 from qsense.commands.sweep import arguments
 from qsense.experiment import checks
@@ -116,22 +117,22 @@ def test_whole_numbers_from_low_to_high_are_an_axis(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
+    ("content", "named"),
     [
-        ("[", "cannot be read"),
-        ("a: 1", "is no W&B sweep: it needs `method` and `parameters`"),
-        ("method: bayes\nparameters: {a: {value: 1}}", r"method bayes draws its points .* `wandb sweep .*yaml`"),
-        ("method: grid\nparameters: {lr: {min: 0.1, max: 1.0}}", "parameter lr of a grid needs `value`, `values`, or"),
-        ("method: grid\nparameters: {lr: 3}", "parameter lr of a grid needs"),
+        ("[", ("line 1",)),
+        ("a: 1", ("`method`", "`parameters`")),
+        ("method: bayes\nparameters: {a: {value: 1}}", ("bayes", "`wandb agent`", "`method: grid`")),
+        ("method: grid\nparameters: {lr: {min: 0.1, max: 1.0}}", ("lr", "`value`", "`values`", "`min`", "`max`")),
+        ("method: grid\nparameters: {lr: 3}", ("lr", "`value`", "`values`", "`min`", "`max`")),
     ],
 )
-def test_what_is_no_grid_is_refused(tmp_path: Path, content: str, message: str) -> None:
+def test_what_is_no_grid_is_refused(tmp_path: Path, content: str, named: tuple[str, ...]) -> None:
     file = tmp_path / "sweep.yaml"
     file.write_text(content)
-    with pytest.raises(ConfigError, match=message):
+    with refused(ConfigError, file, *named):
         read_sweep(file)
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"there is no .*absent.yaml; sweeps are YAML files like those of sweeps/"):
+    with refused(ConfigError, tmp_path / "absent.yaml", "sweeps/"):
         read_sweep(tmp_path / "absent.yaml")

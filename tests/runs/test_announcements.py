@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-import pytest
+from tests.refusal import refused
 from tests.study_folders import make_run
 
 from qsense.runs.announcements import FOLDER, announced, not_begun
@@ -53,6 +53,6 @@ def test_the_progress_of_a_study_knows_them(tmp_path: Path) -> None:
 
 
 def test_a_sweep_that_is_refused_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="refused"), announced(tmp_path, ["sbhar-x"]):
+    with refused(ValueError, "refused"), announced(tmp_path, ["sbhar-x"]):
         raise ValueError("refused")
     assert not (tmp_path / FOLDER).exists()

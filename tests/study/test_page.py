@@ -14,6 +14,7 @@ import torch
 import yaml
 from tests import browser as chromium
 from tests.browser import Browser
+from tests.refusal import assert_names
 from tests.study_folders import by_seed, make_cell, make_run, running, sensing
 
 from qsense.commands.report import main
@@ -156,7 +157,7 @@ def test_on_the_command_line(study: Path, tmp_path: Path, capsys: pytest.Capture
     assert not (tmp_path / "report").exists()
     (tmp_path / "file").touch()
     assert main([str(study), "--html", str(tmp_path / "file")]) == 1
-    assert "(it is a file): give a folder, --html FOLDER" in capsys.readouterr().err
+    assert_names(capsys.readouterr().err, tmp_path / "file", "--html FOLDER")
 
 
 # --------------------------------------------------------------------------------------------------------- the numbers

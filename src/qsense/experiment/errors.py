@@ -61,8 +61,8 @@ def explain(error: CompactHydraException) -> str:
         group, _, name = error.missing_cfg_file.rpartition("/")
         if group == "hydra/launcher" and name in EXTRAS:
             return f"error: this launcher needs packages that are not installed: pip install 'qsense[{EXTRAS[name]}]'"
-        known = list(error.options or options(group))
-        lines = [f"there is no {group}={name}{did_you_mean(name, known)}", _allowed(known)]
+        allowed = list(error.options or options(group))
+        lines = [f"there is no {group}={name}{did_you_mean(name, allowed)}", _allowed(allowed)]
     elif isinstance(cause, OmegaConfBaseException) and cause.key is not None:
         lines = [str(cause.msg or cause).splitlines()[0], f"where: {cause.full_key}"]
         parent = cause.parent_node

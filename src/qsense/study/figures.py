@@ -111,22 +111,15 @@ def _trained(rebuilt: Rebuilt) -> Rebuilt:
 
 def _transfer(rebuilt: Rebuilt) -> Figure | None:
     """The curve as it began and as it was learned, over the data: windows of a series, or a raw histogram."""
-    from qsense.callbacks import detection_figures, figures
-    from qsense.data.frames.module import DetectionDataModule
-    from qsense.tasks.detection import DetectionTask
+    from qsense.callbacks.detection_figures import DetectionFigures
+    from qsense.callbacks.figures import Figures
+    from qsense.callbacks.pictures import Pictures
 
     task, data = rebuilt.task, rebuilt.data
-    if isinstance(task, DetectionTask):
-        assert isinstance(data, DetectionDataModule)
-        frames = detection_figures.DetectionFigures(folder="")
-        frames.initial = detection_figures.curve_of(task)
-        _trained(rebuilt)
-        return frames.raw_histogram(task, data)
-    series = figures.Figures(folder="")
-    series.initial = figures.curve_of(task)
+    figures: Pictures = DetectionFigures("") if task.takes == "frames" else Figures("")
+    figures.begin(task)
     _trained(rebuilt)
-    rebuilt.trainer.datamodule = data  # type: ignore[attr-defined]
-    return series.transfer(rebuilt.trainer, task)
+    return figures.drawings(rebuilt.trainer)["raw_histogram" if task.takes == "frames" else "transfer"](task, data)
 
 
 def _scene(rebuilt: Rebuilt) -> Figure | None:
@@ -145,7 +138,7 @@ def _network(name: str, bands: int = 0) -> Callable[[Rebuilt], Figure | None]:
         from qsense.callbacks.network_figures import NetworkFigures
 
         task = _trained(rebuilt).task
-        return NetworkFigures(folder="", bands=bands).draw(task, rebuilt.data).get(name)
+        return NetworkFigures(folder="", bands=bands).drawings(rebuilt.trainer)[name](task, rebuilt.data)
 
     return figure
 
