@@ -107,14 +107,15 @@ def test_check_compares_all_forms(run: Path, export: Export) -> None:
     assert (run / "export" / "network.onnx").read_bytes() == before
 
 
-def test_check_fails_where_forms_differ(run: Path, export: Export, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_fails_where_forms_differ(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     from qsense.chip import conformance
 
     monkeypatch.setattr("qsense.commands.export.models", lambda *_: {})
     monkeypatch.setattr(conformance, "check", lambda *_: [conformance.Check("C", False, "1 differences")])
-    with pytest.raises(SystemExit) as exit:
-        export(run, "format=json", "--check")
-    assert exit.value.code == "the forms do not agree"
+    assert main([str(run), "format=json", "--check"]) == 1
+    assert capsys.readouterr().err == "the forms do not agree\n"
     assert (run / "export" / "conformance.txt").read_text() == "C: FAILED: 1 differences\n"
 
 
@@ -149,13 +150,11 @@ def test_mistakes_are_answered(command: Command, tmp_path: Path) -> None:
 
 
 def test_options_that_contradict_the_run(run: Path, export: Export) -> None:
-    with pytest.raises(SystemExit, match="error: native_bits=99: a sensor's codes have 1 to 32 bits"):
+    with pytest.raises(ValueError, match="native_bits=99: a sensor's codes have 1 to 32 bits"):
         export(run, "format=json", "native_bits=99")
 
 
 def test_a_sensor_that_is_not_quantized(tmp_path: Path, export: Export) -> None:
     run = train(tmp_path, "quant=none")
-    with pytest.raises(
-        SystemExit, match=r"error: the sensor of synthetic_imu-none.* is not quantized: there is no conv"
-    ):
+    with pytest.raises(ValueError, match=r"the sensor of synthetic_imu-none.* is not quantized: there is no conv"):
         export(run)

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from qsense.commands.visibility import main, shares
+from qsense.__main__ import main
+from qsense.commands.visibility import shares
 from qsense.data.frames.synthetic_raw import SyntheticRaw
 
 
@@ -29,7 +30,7 @@ def test_fine_levels_in_the_dark_help_dark_scenes_and_coarse_ones_at_the_top_cos
 
 
 def test_the_table_names_regimes_and_curves(capsys: pytest.CaptureFixture[str]) -> None:
-    main(["--regimes", "high_key", "--frames", "3", "--gammas", "0.5"])
+    main(["visibility", "--regimes", "high_key", "--frames", "3", "--gammas", "0.5"])
     out = capsys.readouterr().out
     assert "high_key" in out
     assert "γ = 0.5" in out
@@ -37,6 +38,6 @@ def test_the_table_names_regimes_and_curves(capsys: pytest.CaptureFixture[str]) 
 
 
 @pytest.mark.parametrize(("arguments", "said"), [(["--bits", "0"], "bits=0"), (["--gammas", "-1"], "gamma=-1.0")])
-def test_what_cannot_be_is_one_line(arguments: list[str], said: str) -> None:
-    with pytest.raises(SystemExit, match=said):
-        main([*arguments, "--frames", "1"])
+def test_what_cannot_be_is_one_line(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["visibility", *arguments, "--frames", "1"]) == 1
+    assert capsys.readouterr().err.startswith(f"error: {said}")

@@ -1,4 +1,4 @@
-"""A finished run's learned ADC as what a chip is built from: `qsense export RUN`
+"""Write a finished run's learned ADC as tables, C, Verilog, ONNX and a datasheet.
 
 qsense export RUN                                 everything, into RUN/export
 qsense export RUN format=c,verilog out=adc full_scale_volts=3.3
@@ -18,14 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qsense.experiment.errors import ConfigError
-from qsense.experiment.load import Rebuilt, rebuild
 from qsense.runs import folder as run_folder
+from qsense.runs.next_steps import say_next
 
 if TYPE_CHECKING:
     from qsense.chip.conformance import Check
     from qsense.chip.converter import Converter
     from qsense.chip.origin import Origin
+    from qsense.experiment.load import TrainedRun
 
 FORMATS = ("json", "csv", "c", "verilog", "registers", "vectors", "onnx", "datasheet")
 CHECKED = ("c", "verilog", "vectors", "onnx")  # what --check needs
@@ -61,11 +61,11 @@ class Exported:
     converter: Converter | None
 
 
-def export(again: Rebuilt, origin: Origin, out: Path, options: argparse.Namespace) -> Exported:
+def export(again: TrainedRun, origin: Origin, out: Path, options: argparse.Namespace) -> Exported:
     """Write a run's converter in every format asked for.
 
     Args:
-        again: the run, rebuilt.
+        again: the run.
         origin: where it comes from.
         out: folder for the files.
         options: of the command line.
@@ -77,7 +77,6 @@ def export(again: Rebuilt, origin: Origin, out: Path, options: argparse.Namespac
     from qsense.chip.origin import identifier
 
     task, result = again.task, origin.result
-    load(again)
     notes: list[str] = []
     files: dict[str, str | bytes] = {}
     converter = None
@@ -105,15 +104,6 @@ def export(again: Rebuilt, origin: Origin, out: Path, options: argparse.Namespac
     for name, content in files.items():
         run_folder.write_bytes_atomically(out / name, content.encode() if isinstance(content, str) else content)
     return Exported([out / name for name in files], notes, converter)
-
-
-def load(again: Rebuilt) -> None:
-    """Give the rebuilt task its trained weights, for evaluation."""
-    import torch
-
-    state = torch.load(again.checkpoint, map_location="cpu", weights_only=True)["state_dict"]
-    again.task.load_state_dict(state)
-    again.task.eval()
 
 
 def forms(converter: Converter, origin: Origin, options: argparse.Namespace, notes: list[str]) -> dict[str, str]:
@@ -148,7 +138,7 @@ def forms(converter: Converter, origin: Origin, options: argparse.Namespace, not
     return found
 
 
-def models(again: Rebuilt, converter: Converter | None, notes: list[str]) -> dict[str, bytes]:
+def models(again: TrainedRun, converter: Converter | None, notes: list[str]) -> dict[str, bytes]:
     """The ONNX forms, by file name: the quantizer alone, and with its network where there is data to trace it with."""
     from importlib.util import find_spec
 
@@ -177,7 +167,7 @@ def models(again: Rebuilt, converter: Converter | None, notes: list[str]) -> dic
     return found
 
 
-def checks(again: Rebuilt, exported: Exported, out: Path) -> list[Check]:
+def checks(again: TrainedRun, exported: Exported, out: Path) -> list[Check]:
     """Compare all forms that were written; the outcome also goes to `conformance.txt`."""
     from qsense.chip.conformance import check, check_network
 
@@ -284,21 +274,18 @@ def voltage(text: str) -> float:
     return value
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Export, and say what was written; with --check, exit with 1 where two forms differ."""
-    given = sys.argv[1:] if arguments is None else arguments
-    options = parser().parse_args(as_options(given))
+def main(arguments: Sequence[str]) -> int:
+    """Export, and say what was written; with --check, returns 1 where two forms differ."""
+    options = parser().parse_args(as_options(arguments))
     if options.check:
         options.format = tuple(dict.fromkeys((*options.format, *CHECKED)))
     out = options.out or options.run / "export"
-    from qsense.chip.origin import origin
 
-    try:
-        where = origin(options.run)
-        again = rebuild(options.run, options.root)
-        exported = export(again, where, out, options)
-    except (FileNotFoundError, ValueError, ConfigError) as error:
-        sys.exit(f"error: {error}")
+    from qsense.chip.origin import origin
+    from qsense.experiment.load import load
+
+    again = load(options.run, options.root)
+    exported = export(again, origin(options.run), out, options)
     for note in exported.notes:
         print(f"note: {note}")
     for file in exported.files:
@@ -307,8 +294,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         found = checks(again, exported, out)
         print("\n".join(str(each) for each in found))
         if any(each.passed is False for each in found):
-            sys.exit("the forms do not agree")
-
-
-if __name__ == "__main__":
-    main()
+            print("the forms do not agree", file=sys.stderr)
+            return 1
+    unchecked = [(("export", options.run, "--check"), "compare C, Verilog, ONNX and PyTorch")]
+    say_next(
+        *unchecked * (not options.check),
+        (("evaluate", options.run), "test the run again"),
+        (("report", options.run.parent), "beside other runs"),
+    )
+    return 0

@@ -1,10 +1,11 @@
-"""Train every fold of an experiment and report their mean as one W&B run: a grid point of a sweep.
+"""Train every fold of an experiment, and log their mean as one W&B run.
 
 qsense folds data=sbhar quant=gamma bits=2 seed=0 'logger=[csv,wandb]'
 """
 
 from __future__ import annotations
 
+import argparse
 import logging
 import os
 import signal
@@ -28,9 +29,12 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from qsense.experiment import errors
+from qsense.experiment.completion import OverridesCompleter
+from qsense.experiment.overrides import key_of
 from qsense.experiment.schema import config_folder
 from qsense.runs import folder as run_folder
 from qsense.runs.lock import ClaimedError, claim
+from qsense.runs.next_steps import PART, say_next
 from qsense.train import resolved, train
 
 if TYPE_CHECKING:
@@ -42,11 +46,6 @@ AGENT = ("WANDB_RUN_ID", "WANDB_SWEEP_ID", "WANDB_SWEEP_PARAM_PATH")
 LOOK_S = 2.0  # seconds between two looks at what is finished
 
 log = logging.getLogger(__name__)
-
-USAGE = """usage: qsense folds [key=value …]
-
-Train what `python -m qsense.train … -m` would (every fold, and every seed that is left open), and log the mean over all
-as one W&B run, where there is a logger for it. It is the command of sweeps/*.yaml, and what W&B's agents run."""
 
 
 def plan(overrides: Sequence[str]) -> tuple[dict[Job, Path], DictConfig]:
@@ -127,6 +126,7 @@ def complete(overrides: Sequence[str], folders: Sequence[Path], logger: RunWandb
 def train_folds(overrides: Sequence[str], folders: Sequence[Path], logger: RunWandbLogger | None) -> int:
     """`qsense.train … -m` in a process of its own, whose runs are none of the agent's; its exit code."""
     environment = {key: value for key, value in os.environ.items() if key not in (*AGENT, errors.RAISE)}
+    environment[PART] = "folds"
     child = subprocess.Popen([sys.executable, "-m", "qsense.train", *overrides, "-m"], env=environment)
     known = -1
     with passing_on(child):
@@ -202,10 +202,24 @@ def mean(prefix: str, results: Sequence[dict[str, Any]]) -> dict[str, float]:
     return means | spread
 
 
-def main() -> None:
-    """The command line."""
-    errors.command(USAGE, grid_point)
+def parser() -> argparse.ArgumentParser:
+    """The command line's arguments."""
+    parser = argparse.ArgumentParser(
+        prog="qsense folds",
+        description="Train what `python -m qsense.train … -m` would (every fold, and every seed that is left open), "
+        "and log the mean over all as one W&B run, where there is a logger for it. It is the command of "
+        "sweeps/*.yaml, and what W&B's agents run.",
+    )
+    overrides = parser.add_argument("overrides", nargs="*", metavar="key=value", help="as of `qsense train`")
+    overrides.completer = OverridesCompleter()  # type: ignore[attr-defined]
+    return parser
 
 
-if __name__ == "__main__":
-    main()
+def main(arguments: Sequence[str]) -> int:
+    """Train one grid point."""
+    overrides = parser().parse_args(arguments).overrides
+    code = grid_point(overrides)
+    if code == 0:
+        (runs,) = [entry.partition("=")[2] for entry in overrides if key_of(entry) == "runs"][-1:] or ["runs"]
+        say_next((("report", runs), "these runs as tables"), (("report", runs, "--html", "page"), "one page of them"))
+    return code

@@ -25,6 +25,7 @@ class ExperimentData(LightningDataModule):
         class_names: their names, in index order.
         num_folds: how many ways there are to hold a part out.
         statistics: what was normalised by, counted and repaired, ready for JSON; after `setup()`.
+        dimensions: of one example's input.
     """
 
     gives: ClassVar[str]
@@ -34,6 +35,20 @@ class ExperimentData(LightningDataModule):
     class_names: tuple[str, ...]
     num_folds: int
     statistics: dict[str, Any]
+    dimensions: ClassVar[int] = 3
+
+    def received(self, x: Tensor, statistics: dict[str, Any], condition: int = 0) -> Any:
+        """A batch of what the sensor delivers, as the task takes it (`Task.predict`); no data is read.
+
+        Args:
+            x: the batch, as the sensor delivers it.
+            statistics: of the run that the task was trained in.
+            condition: of all examples, an index into the signal's `conditions`.
+
+        Raises:
+            ValueError: x has another shape or type.
+        """
+        raise NotImplementedError
 
     def training_sample(self, count: int = 100_000) -> npt.NDArray[np.float32]:
         """Up to `count` samples [count, channels] as the quantizer gets them, spread over the training data."""

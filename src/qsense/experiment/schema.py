@@ -47,7 +47,12 @@ ConfigStore.instance().store(name="schema", node=Config)
 
 
 def config_folder() -> Path:
-    """The folder of YAML files: inside the installed package, or at the top of a checkout."""
+    """The folder of YAML files."""
+    return beside_package("conf")
+
+
+def beside_package(name: str) -> Path:
+    """A folder of files that belong to qsense: inside the installed package, or at the top of a checkout."""
     package = Path(__file__).parents[1]
-    packaged = package / "conf"
-    return packaged if packaged.is_dir() else package.parents[1] / "conf"
+    packaged = package / name
+    return packaged if packaged.is_dir() else package.parents[1] / name

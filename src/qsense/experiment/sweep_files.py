@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import itertools
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import yaml
 
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.overrides import key_of
+from qsense.experiment.schema import beside_package
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,27 @@ class SweepFile:
 def _axis(values: list[Any]) -> str:
     """A single value, too, as a choice: Hydra sets plain ones first, in the part that an axis has yet to choose."""
     return ",".join(map(str, values)) if len(values) > 1 else f"choice({values[0]})"
+
+
+def packaged() -> dict[str, str]:
+    """The sweep files that qsense has, by name, each with its first comment line."""
+    files = sorted(beside_package("sweeps").glob("*.yaml"))
+    return {file.stem: file.open(encoding="utf-8").readline().strip("# \n") for file in files}
+
+
+def find_sweep(sweep: str) -> Path:
+    """A sweep file by its path, or one of qsense's by its name.
+
+    Raises:
+        ConfigError: there is neither such a file nor such a name.
+    """
+    if "/" in sweep or sweep.endswith((".yaml", ".yml")):
+        return Path(sweep)
+    known = packaged()
+    if sweep not in known:
+        close = "".join(f" (did you mean {each}?)" for each in difflib.get_close_matches(sweep, known, n=1))
+        raise ConfigError(f"there is no sweep {sweep}{close}: name a file, or one of {', '.join(known)}")
+    return beside_package("sweeps") / f"{sweep}.yaml"
 
 
 def read_sweep(path: Path) -> SweepFile:

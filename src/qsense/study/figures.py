@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qsense.study.files import scores_png
 from qsense.study.run import ReportError, Run
@@ -14,9 +14,9 @@ from qsense.study.summary import table
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from qsense.experiment.load import Rebuilt
+    from qsense.experiment.load import TrainedRun
 
-MOST_DRAWN = 12  # runs that are rebuilt for a figure; each takes seconds
+MOST_DRAWN = 12  # runs that are trained for a figure; each takes seconds
 
 
 @dataclass(frozen=True)
@@ -28,14 +28,14 @@ class PaperFigure:
         shows: what it shows, in a line.
         takes: whether it can be drawn from a run.
         needs: such runs in words, for the message where there is none.
-        of_run: draws it from a run rebuilt with its weights; None for a figure over many runs.
+        of_run: draws it from a run loaded; None for a figure over many runs.
     """
 
     name: str
     shows: str
     takes: Callable[[Run], bool]
     needs: str
-    of_run: Callable[[Rebuilt], Figure | None] | None = None
+    of_run: Callable[[TrainedRun], Figure | None] | None = None
 
 
 def draw(name: str, found: Sequence[Run], out: Path) -> list[Path]:
@@ -47,7 +47,7 @@ def draw(name: str, found: Sequence[Run], out: Path) -> list[Path]:
         out: a folder, made if it is not there.
 
     Raises:
-        ReportError: no such figure, no run that fits, or one that cannot be rebuilt.
+        ReportError: no such figure, no run that fits, or one that cannot be trained.
     """
     if name not in FIGURES:
         raise ReportError(f"there is no figure {name}; those that runs can draw: {', '.join(FIGURES)}")
@@ -76,75 +76,64 @@ def _spread(fitting: Sequence[Run]) -> list[Run]:
     return [run for _, run in sorted(ranked, key=lambda pair: (pair[0], str(pair[1].folder)))[:MOST_DRAWN]]
 
 
-def _draw_run(of_run: Callable[[Rebuilt], Figure | None], run: Run, path: Path) -> Path:
+def _draw_run(of_run: Callable[[TrainedRun], Figure | None], run: Run, path: Path) -> Path:
     from qsense.experiment.errors import ConfigError
-    from qsense.experiment.load import rebuild
+    from qsense.experiment.load import load
     from qsense.plots.style import save
 
     try:
-        rebuilt = rebuild(run.folder)
-        rebuilt.data.prepare_data()
-        rebuilt.data.setup("fit")
-        rebuilt.data.setup("test")
+        trained = load(run.folder)
+        trained.data.prepare_data()
+        trained.data.setup("fit")
+        trained.data.setup("test")
     except (ConfigError, OSError, ValueError) as error:
         raise ReportError(f"{run.folder} cannot be rebuilt: {error}") from error
-    figure = of_run(rebuilt)
+    figure = of_run(trained)
     if figure is None:
         raise ReportError(f"{run.folder} has nothing to draw for this figure")
     save(figure, path)
     return path
 
 
-def _trained(rebuilt: Rebuilt) -> Rebuilt:
-    """The same with its weights, as they were at the end of training."""
-    import torch
-
-    state = torch.load(rebuilt.checkpoint, map_location="cpu", weights_only=True)
-    rebuilt.task.load_state_dict(state["state_dict"])
-    rebuilt.task.eval()
-    return rebuilt
-
-
 # --------------------------------------------------------------------------------------------------------- the figures
 
 
-def _transfer(rebuilt: Rebuilt) -> Figure | None:
+def _transfer(trained: TrainedRun) -> Figure | None:
     """The curve as it began and as it was learned, over the data: windows of a series, or a raw histogram."""
     from qsense.callbacks import detection_figures, figures
     from qsense.data.frames.module import DetectionDataModule
     from qsense.tasks.detection import DetectionTask
 
-    task, data = rebuilt.task, rebuilt.data
+    task, data = trained.task, trained.data
+    untrained: Any = trained.untrained()
     if isinstance(task, DetectionTask):
         assert isinstance(data, DetectionDataModule)
         frames = detection_figures.DetectionFigures(folder="")
-        frames.initial = detection_figures.curve_of(task)
-        _trained(rebuilt)
+        frames.initial = detection_figures.curve_of(untrained)
         return frames.raw_histogram(task, data)
     series = figures.Figures(folder="")
-    series.initial = figures.curve_of(task)
-    _trained(rebuilt)
-    rebuilt.trainer.datamodule = data  # type: ignore[attr-defined]
-    return series.transfer(rebuilt.trainer, task)
+    series.initial = figures.curve_of(untrained)
+    trained.trainer.datamodule = data  # type: ignore[attr-defined]
+    return series.transfer(trained.trainer, task)
 
 
-def _scene(rebuilt: Rebuilt) -> Figure | None:
+def _scene(trained: TrainedRun) -> Figure | None:
     from qsense.callbacks.detection_figures import DetectionFigures
     from qsense.data.frames.module import DetectionDataModule
     from qsense.tasks.detection import DetectionTask
 
-    task, data = _trained(rebuilt).task, rebuilt.data
+    task, data = trained.task, trained.data
     assert isinstance(task, DetectionTask)
     assert isinstance(data, DetectionDataModule)
     return DetectionFigures(folder="").scene(task, data)
 
 
-def _network(name: str, bands: int = 0) -> Callable[[Rebuilt], Figure | None]:
-    def figure(rebuilt: Rebuilt) -> Figure | None:
+def _network(name: str, bands: int = 0) -> Callable[[TrainedRun], Figure | None]:
+    def figure(trained: TrainedRun) -> Figure | None:
         from qsense.callbacks.network_figures import NetworkFigures
 
-        task = _trained(rebuilt).task
-        return NetworkFigures(folder="", bands=bands).draw(task, rebuilt.data).get(name)
+        task = trained.task
+        return NetworkFigures(folder="", bands=bands).draw(task, trained.data).get(name)
 
     return figure
 

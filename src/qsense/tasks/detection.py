@@ -175,10 +175,7 @@ class DetectionTask(Task):
 
     def _score(self, score: DetectionScore, batch: FrameBatch) -> None:
         """Predictions go back to pixels of the original frames, where the truth is."""
-        found = self(batch)
-        for prediction, (across, down) in zip(found, batch.scales, strict=True):
-            prediction["boxes"] = prediction["boxes"] / prediction["boxes"].new_tensor([across, down, across, down])
-        score.update(found, batch.frames)
+        score.update(batch.unscaled(self(batch)), batch.frames)
 
     def results(self) -> dict[str, Any]:
         """COCO's twelve figures of the last test, in [0, 1], and average precision by class."""

@@ -74,6 +74,7 @@ class HARDataModule(ExperimentData):
     """
 
     gives = "series"
+    dimensions = 2
 
     def __init__(
         self,
@@ -155,6 +156,17 @@ class HARDataModule(ExperimentData):
             "train_windows_per_class": counts.tolist(),
             "held_out_windows_per_class": np.bincount(self._held_out.y, minlength=self.num_classes).tolist(),
         }
+
+    def received(self, x: Tensor, statistics: dict[str, Any], condition: int = 0) -> Tensor:
+        """Windows [B, window, axes] in the sensor's unit → normalised by a run's own extremes, cut off at them."""
+        expected = (self.window, self.signal.channels)
+        if tuple(x.shape[1:]) != expected:
+            raise ValueError(f"x has shape {list(x.shape)}: windows are [B, {expected[0]}, {expected[1]}]")
+        samples = x.to(torch.float32, copy=True).numpy()
+        if statistics["low"] is None:
+            return torch.from_numpy(samples)
+        low, high = (np.array(statistics[end], dtype=np.float32) for end in ("low", "high"))
+        return torch.from_numpy(normalise_(samples, low, high))
 
     def train_dataloader(self) -> DataLoader[Windows]:
         """Training windows in an order that depends on (seed, fold, epoch); Lightning sets the epoch."""
