@@ -23,6 +23,7 @@ from qsense.experiment.identity import namer
 from qsense.experiment.preflight import preflight
 from qsense.runs import folder as run_folder
 from qsense.runs.announcements import announced
+from qsense.runs.next_steps import say_next
 from qsense.runs.status import FAILED, FINISHED, KILLED, RUNNING, TO_DO, failures, overview, seconds_left, standing
 from qsense.runs.words import duration
 
@@ -56,6 +57,7 @@ class ResumableSweeper(BasicSweeper):
         waiting = {job: folder for job, folder in folders.items() if not run_folder.finished(folder)}
         self.tell(folders)
         if self.dry_run:
+            say_next((("train", *(a for a in arguments if _key(a) != "run.dry_run"), "-m"), "train them"))
             return []
         if self.preflight and waiting:
             assert self.config is not None
@@ -65,6 +67,12 @@ class ResumableSweeper(BasicSweeper):
                 said.enter_context(announced(parent, [f.name for f in folders.values() if f.parent == parent]))
             returns, stopped = self.launch_all(waiting)
         conclude(folders, returns, stopped)
+        parents = dict.fromkeys(os.path.relpath(folder.parent) for folder in folders.values())
+        say_next(
+            (("report", *parents, "--html", "page"), "one page of all runs: tables, curves, scores against bits"),
+            (("report", *parents, "--figure", "list"), "the papers' figures that they can draw"),
+            (("export", os.path.relpath(next(iter(folders.values())))), "a learned ADC as tables, C and Verilog"),
+        )
         return returns
 
     def launch_all(self, waiting: dict[Job, Path]) -> tuple[list[JobReturn], str]:

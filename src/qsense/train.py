@@ -33,6 +33,7 @@ from qsense.experiment import errors
 from qsense.experiment.checks import check
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.identity import choices, count_processes, data_fingerprint, run_id
+from qsense.experiment.overrides import key_of
 from qsense.experiment.preflight import preflight
 from qsense.experiment.schema import config_folder
 from qsense.runs import folder as run_folder
@@ -208,8 +209,13 @@ def train_and_say_next(config: DictConfig) -> float:
     score = train(config)
     folder = Path(hydra_config.runtime.output_dir)
     first = os.environ.get("LOCAL_RANK", "0") == "0"
-    if hydra_config.mode == RunMode.RUN and first and run_folder.finished(folder):
+    if hydra_config.mode != RunMode.RUN or not first:
+        return score
+    if run_folder.finished(folder):
         say_next(*next_steps(Path(os.path.relpath(folder)), run_folder.result(folder)))
+    elif config.run.dry_run:
+        rest = [entry for entry in hydra_config.overrides.task if key_of(entry) != "run.dry_run"]
+        say_next((("train", *rest), "train it"))
     return score
 
 
