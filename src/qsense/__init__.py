@@ -36,7 +36,9 @@ if TYPE_CHECKING:
     from qsense.quant.sensor.soft_tanh import SoftTanh as SoftTanh
     from qsense.quant.sensor.thresholds import Thresholds as Thresholds
     from qsense.signal import Signal as Signal
-    from qsense.train import train_here as train  # noqa: F401
+    from qsense.train import train_here
+
+    train = train_here
 
 __version__ = "0.1.0"
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from tests.refusal import refused
 
 from qsense.callbacks.network_figures import NetworkFigures, accuracy, chosen
 from qsense.data.images.module import ImageDataModule
@@ -69,9 +70,9 @@ def test_layers_are_chosen_by_name_or_spread(digits: ImageDataModule) -> None:
 
 
 def test_wrong_arguments_are_answered_before_training(digits: ImageDataModule) -> None:
-    with pytest.raises(ValueError, match=r"layers: 'conv1' has no learned levels; those that have: layer1\.0\.conv1, "):
+    with refused(ValueError, "layers", "'conv1'", "layer1.0.conv1", "layer3.0.conv2"):
         NetworkFigures("", layers=["conv1"]).setup(end(digits), task(digits, FAT(bits=4)), "fit")
-    with pytest.raises(ValueError, match="bands=-1 must be 0 or more"):
+    with refused(ValueError, "bands=-1", 0):
         NetworkFigures("", bands=-1)
 
 

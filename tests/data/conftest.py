@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+from lightning import Trainer
 
 from qsense.data.series.dataset import ActivityDataset, Recording
 
@@ -181,3 +182,16 @@ def write_dng() -> Callable[..., Path]:
     """See `dng.py`: a module beside this one, which is no package."""
     writer: Callable[..., Path] = runpy.run_path(str(Path(__file__).parent / "frames" / "dng.py"))["write_dng"]
     return writer
+
+
+@pytest.fixture
+def trainer() -> Trainer:
+    """Two epochs on the processor, without files or output."""
+    return Trainer(
+        max_epochs=2,
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )

@@ -6,6 +6,7 @@ import inspect
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -23,14 +24,22 @@ TARGETS = sorted(
 )
 
 
+def parameters(part: Any) -> dict[str, inspect.Parameter]:
+    """Those of a class or function; of a class also those that `**shared` hands on to its base."""
+    known = dict(inspect.signature(part).parameters)
+    if known.pop("shared", None) is not None:
+        known |= {name: p for name, p in parameters(part.__base__).items() if name not in known}
+    return known
+
+
 @pytest.mark.parametrize("target", [t for t in TARGETS if t.startswith(("qsense.", "lightning."))])
 def test_source_and_import_agree(target: str) -> None:
     known = signatures.arguments(target)
     assert known is not None
-    parameters = inspect.signature(get_object(target)).parameters
-    assert list(known) == list(parameters)
+    expected = parameters(get_object(target))
+    assert list(known) == list(expected)
     for name, argument in known.items():
-        assert argument.required == (parameters[name].default is inspect.Parameter.empty)
+        assert argument.required == (expected[name].default is inspect.Parameter.empty)
 
 
 CHOICES = [
@@ -146,3 +155,17 @@ def test_arguments_of_a_class_without_a_constructor_are_its_bases(
     assert signatures.constant("family.old.Middle", "kind") == "root"
     assert signatures.arguments("family.new.Bare") == {}
     assert signatures.arguments("family.new.Orphan") is None
+
+
+def test_arguments_that_are_handed_on_to_the_base_are_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "handing.py").write_text(
+        "class Old:\n    def __init__(self, a: int, b: bool = False): ...\n"
+        "class New(Old):\n    def __init__(self, c, b=True, **more):\n        super().__init__(b=b, **more)\n"
+        "class Other(Old):\n    def __init__(self, c, **more):\n        print(more)\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    signatures._find.cache_clear()
+    known = signatures.arguments("handing.New") or {}
+    assert {name: argument.required for name, argument in known.items()} == {"c": True, "b": False, "a": True}
+    assert not known["a"].accepts("one")
+    assert signatures.arguments("handing.Other") is None

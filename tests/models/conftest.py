@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -14,12 +16,12 @@ from qsense.models.paa import PAA
 from qsense.models.retinanet import RetinaNet
 
 Scene = tuple[Tensor, list[dict[str, Tensor]]]
+SMALL: dict[str, Any] = {"depth": 18, "width": 16, "channels": 32, "finest": 2, "coarsest": 4, "anchor_scale": 2.0}
+SAMPLES: dict[str, Any] = {"rpn_samples": 64, "proposals_train": 100, "proposals_test": 50, "roi_samples": 32}
 MAKERS: dict[str, Callable[..., Detector]] = {
-    "faster_rcnn": lambda norm="group", **more: FasterRCNN(
-        3, 18, 16, 32, 64, 2, 4, 2.0, (1.0,), 64, 100, 50, roi_samples=32, norm=norm, **more
-    ),
-    "retinanet": lambda norm="group", **more: RetinaNet(3, 18, 16, 32, 1, 2, 4, 2.0, (1.0,), norm=norm, **more),
-    "paa": lambda norm="group", **more: PAA(3, 18, 16, 32, 1, 2, 4, 2.0, norm=norm, **more),
+    "faster_rcnn": partial(FasterRCNN, 3, aspect_ratios=(1.0,), hidden=64, **SMALL, **SAMPLES),
+    "retinanet": partial(RetinaNet, 3, aspect_ratios=(1.0,), tower=1, **SMALL),
+    "paa": partial(PAA, 3, tower=1, **SMALL),
 }
 
 
@@ -59,3 +61,15 @@ def make(request: pytest.FixtureRequest) -> Callable[..., Detector]:
         return maker(norm=norm, **more)
 
     return seeded
+
+
+@pytest.fixture
+def large_batch() -> Callable[[int], Scene]:
+    """A batch of a width for the comparison with torchvision: one frame with two objects, one without any."""
+
+    def batch(width: int) -> Scene:
+        boxes = torch.tensor([[10.0, 20, 60, 90], [80, 30, 180, 120]])
+        empty = {"boxes": torch.zeros(0, 4), "labels": torch.zeros(0, dtype=torch.int64)}
+        return torch.randn(2, 3, 128, width), [{"boxes": boxes, "labels": torch.tensor([0, 2])}, empty]
+
+    return batch

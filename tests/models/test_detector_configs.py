@@ -9,6 +9,7 @@ import pytest
 from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from qsense.models.detector import PyramidDetector
 from qsense.models.fpn import FrozenBatchNorm2d
 
 DETECTORS = ("faster_rcnn", "retinanet", "paa")
@@ -18,8 +19,9 @@ DETECTORS = ("faster_rcnn", "retinanet", "paa")
 def test_published_values_are_the_defaults(name: str, composed: Callable[..., DictConfig]) -> None:
     values = OmegaConf.to_container(composed(f"model={name}").model)
     assert isinstance(values, dict)
-    parameters = inspect.signature(get_class(values.pop("_target_")).__init__).parameters  # type: ignore[misc]
-    expected = {key: p.default for key, p in parameters.items() if key not in ("self", "object_classes")}
+    detector = get_class(values.pop("_target_"))
+    parameters = {**inspect.signature(PyramidDetector).parameters, **inspect.signature(detector).parameters}
+    expected = {key: p.default for key, p in parameters.items() if key not in ("shared", "object_classes")}
     expected["pretrained"] = "https://download.pytorch.org/models/resnet50-0676ba61.pth"
     if "aspect_ratios" in expected:
         expected["aspect_ratios"] = list(expected["aspect_ratios"])

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from tests.refusal import refused, warned
 from torch import Tensor
 from torchvision.ops import box_iou
 
@@ -97,7 +98,7 @@ def test_frames_without_objects_are_learned_from(make: Make, scene: Scenes) -> N
 
 def test_targets_are_needed_in_training_alone(make: Make) -> None:
     network = make()
-    with pytest.raises(ValueError, match="needs targets in training mode"):
+    with refused(ValueError, type(network).__name__, "eval()"):
         network.train()(torch.randn(1, 3, 64, 64))
     predictions(network, torch.randn(1, 3, 64, 64))
 
@@ -132,19 +133,19 @@ def test_copies_and_state_dicts_predict_the_same(make: Make, scene: Scenes, tmp_
     torch.save({"state_dict": {f"network.{k}": v for k, v in network.state_dict().items()}}, tmp_path / "w.pt")
     assert not same(predictions(make(score_threshold=0.0), images), expected)
     assert same(predictions(make(score_threshold=0.0, weights=str(tmp_path / "w.pt")), images), expected)
-    with pytest.raises(ValueError, match=r"w\.pt does not fit"):
+    with refused(ValueError, tmp_path / "w.pt"):
         make(norm="batch", weights=str(tmp_path / "w.pt"))
 
 
 def test_only_frozen_statistics_of_nothing_are_warned_of(make: Make) -> None:
-    with pytest.warns(UserWarning, match="norm=frozen keeps the statistics of pretrained weights, and none are given"):
+    with warned(UserWarning, "norm=frozen", "pretrained", "weights", "norm=group"):
         make(norm="frozen")
 
 
 def test_given_weights_make_pretrained_ones_superfluous(make: Make, tmp_path: Path) -> None:
     torch.save(make().state_dict(), tmp_path / "w.pt")
     make(weights=str(tmp_path / "w.pt"), pretrained="nowhere.pth")
-    with pytest.raises(FileNotFoundError, match=r"pretrained=nowhere\.pth: there is no such file"):
+    with refused(FileNotFoundError, "pretrained=nowhere.pth"):
         make(pretrained="nowhere.pth")
 
 

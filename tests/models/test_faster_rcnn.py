@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -13,6 +14,7 @@ from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
 from qsense.models.faster_rcnn import FasterRCNN
 
 IDENTITY = {"min_size": 128, "max_size": 192, "image_mean": [0.0] * 3, "image_std": [1.0] * 3, "_skip_resize": True}
+Batches = Callable[[int], tuple[Tensor, list[dict[str, Tensor]]]]
 
 
 @pytest.fixture
@@ -28,15 +30,11 @@ def pair() -> tuple[FasterRCNN, nn.Module]:
     return ours, theirs
 
 
-def images_and_targets() -> tuple[Tensor, list[dict[str, Tensor]]]:
-    boxes = torch.tensor([[10.0, 20, 60, 90], [80, 30, 180, 120]])
-    empty = {"boxes": torch.zeros(0, 4), "labels": torch.zeros(0, dtype=torch.int64)}
-    return torch.randn(2, 3, 128, 192), [{"boxes": boxes, "labels": torch.tensor([0, 2])}, empty]
-
-
-def test_predictions_are_torchvisions_with_labels_from_zero(pair: tuple[FasterRCNN, nn.Module]) -> None:
+def test_predictions_are_torchvisions_with_labels_from_zero(
+    pair: tuple[FasterRCNN, nn.Module], large_batch: Batches
+) -> None:
     ours, theirs = (network.eval() for network in pair)
-    images, _ = images_and_targets()
+    images, _ = large_batch(192)
     with torch.no_grad():
         found, expected = ours(images), theirs(list(images))
     assert isinstance(found, list)
@@ -48,9 +46,9 @@ def test_predictions_are_torchvisions_with_labels_from_zero(pair: tuple[FasterRC
         assert one["labels"].min() == 0
 
 
-def test_losses_are_torchvisions(pair: tuple[FasterRCNN, nn.Module]) -> None:
+def test_losses_are_torchvisions(pair: tuple[FasterRCNN, nn.Module], large_batch: Batches) -> None:
     ours, theirs = pair
-    images, targets = images_and_targets()
+    images, targets = large_batch(192)
     shifted = [{**target, "labels": target["labels"] + 1} for target in targets]
     torch.manual_seed(1)  # both draw samples
     found = ours(images, None, targets)

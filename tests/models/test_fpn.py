@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from tests.refusal import refused
 from torch import nn
 from torchvision import models
 
@@ -75,30 +76,30 @@ def test_pretrained_weights_that_do_not_fit_are_named(tmp_path: Path) -> None:
     torch.save(models.resnet18(weights=None).state_dict(), tmp_path / "resnet18.pth")
     file = str(tmp_path / "resnet18.pth")
     FPN(18, channels=8, coarsest=3, norm="batch", pretrained=file)  # without two stages and the classifier
-    with pytest.raises(ValueError, match=r"resnet18\.pth does not fit ResNet") as caught:
+    with refused(ValueError, file, "ResNet", "layer1.2.bn1.bias") as caught:
         FPN(34, channels=8, norm="batch", pretrained=file)
-    assert "layer1.2.bn1.bias" in str(caught.value)
+
     assert "fc." not in str(caught.value)
-    with pytest.raises(ValueError, match=r"conv1\.weight +\(32, 3, 7, 7\) +\(64, 3, 7, 7\)"):
+    with refused(ValueError, file, "conv1.weight", "(32, 3, 7, 7)", "(64, 3, 7, 7)"):
         FPN(18, width=32, channels=8, norm="batch", pretrained=file)
-    with pytest.raises(FileNotFoundError, match=r"pretrained=none\.pth: there is no such file"):
+    with refused(FileNotFoundError, "pretrained=none.pth"):
         FPN(18, pretrained="none.pth")
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("options", "named"),
     [
-        ({"depth": 101}, "depth=101 must be 18, 34, 50"),
-        ({"norm": "layer"}, "norm='layer' must be frozen, batch, group"),
-        ({"width": 0}, "width=0 must be at least 1"),
-        ({"channels": 0}, "channels=0 must be at least 1"),
-        ({"finest": 1}, "finest=1 must be a level of the ResNet, 2 to 5"),
-        ({"finest": 6}, "finest=6 must be a level of the ResNet, 2 to 5"),
-        ({"coarsest": 7}, "coarsest=7 must be a level from finest=2 to 5, or 6"),
-        ({"coarsest": 6, "extra": "convolution"}, "coarsest=6 must be a level from finest=2 to 5, or 7"),
-        ({"finest": 4, "coarsest": 3}, "coarsest=3 must be a level from finest=4 to 5, or 6"),
+        ({"depth": 101}, ("depth=101", "18, 34, 50")),
+        ({"norm": "layer"}, ("norm='layer'", "frozen, batch, group")),
+        ({"width": 0}, ("width=0", 1)),
+        ({"channels": 0}, ("channels=0", 1)),
+        ({"finest": 1}, ("finest=1", 2, 5)),
+        ({"finest": 6}, ("finest=6", 2, 5)),
+        ({"coarsest": 7}, ("coarsest=7", "finest=2", 5, 6)),
+        ({"coarsest": 6, "extra": "convolution"}, ("coarsest=6", "finest=2", 5, 7)),
+        ({"finest": 4, "coarsest": 3}, ("coarsest=3", "finest=4", 5, 6)),
     ],
 )
-def test_mistakes_are_named(options: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
+def test_mistakes_are_named(options: dict[str, Any], named: tuple[object, ...]) -> None:
+    with refused(ValueError, *named):
         FPN(**options)

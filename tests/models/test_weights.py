@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from tests.refusal import refused
 from torch import Tensor, nn
 
 from qsense.models.resnet_cifar import ResNetCIFAR
@@ -63,10 +64,10 @@ def test_all_mismatches_stand_in_one_table_and_nothing_is_changed(tmp_path: Path
     torch.save({f"module.{k}": v for k, v in state.items()}, tmp_path / "w.th")
     other = network(width=5)
     before = other.state_dict()["0.weight"].clone()
-    with pytest.raises(ValueError, match="does not fit") as caught:
+    with refused(ValueError, tmp_path / "w.th", "Sequential", 7, 8, "'module.'") as caught:
         load_weights(other, str(tmp_path / "w.th"))
     lines = str(caught.value).splitlines()
-    assert "7 of 8 entries differ (without their prefix 'module.')" in lines[0]
+
     rows = {line.split()[0]: " ".join(line.split()[1:]) for line in lines[2:]}
     assert rows["0.weight"] == "(5, 2) (3, 2)"
     assert rows["1.running_var"] == "(5,) missing"
@@ -76,7 +77,7 @@ def test_all_mismatches_stand_in_one_table_and_nothing_is_changed(tmp_path: Path
 
 def test_a_long_table_is_cut_with_the_shapes_first(tmp_path: Path) -> None:
     torch.save(ResNetCIFAR(3, 10, depth=14, width=4).state_dict(), tmp_path / "w.th")
-    with pytest.raises(ValueError, match="does not fit ResNetCIFAR") as caught:
+    with refused(ValueError, tmp_path / "w.th", "ResNetCIFAR") as caught:
         ResNetCIFAR(1, 10, depth=8, width=4, weights=str(tmp_path / "w.th"))
     lines = str(caught.value).splitlines()
     assert lines[2].split()[0] == "conv1.weight"
@@ -91,17 +92,17 @@ class Code:
 
 def test_files_that_are_no_weights_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(FileNotFoundError, match=r"weights=.*none\.th: there is no such file"):
+    with refused(FileNotFoundError, f"weights={tmp_path / 'none.th'}"):
         load_weights(network(), str(tmp_path / "none.th"))
     (tmp_path / "text.th").write_text("hello")
-    with pytest.raises(ValueError, match=r"text\.th cannot be read as weights alone"):
+    with refused(ValueError, "text.th"):
         load_weights(network(), "text.th")
     torch.save({"state_dict": Code()}, tmp_path / "code.th")
-    with pytest.raises(ValueError, match=r"code\.th cannot be read as weights alone"):
+    with refused(ValueError, "code.th"):
         load_weights(network(), "code.th")
     assert not (tmp_path / "owned").exists()
     torch.save([1, 2], tmp_path / "list.th")
-    with pytest.raises(ValueError, match=r"list\.th holds no state dict"):
+    with refused(ValueError, "list.th", "state dict"):
         load_weights(network(), "list.th")
 
 
@@ -121,7 +122,7 @@ def test_addresses_are_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert torch.equal(filled.state_dict()["0.weight"], state["0.weight"])
     assert asked["weights_only"] is True
     assert asked["check_hash"] is True
-    with pytest.raises(FileNotFoundError, match=r"missing\.th could not be fetched \(404\)"):
+    with refused(FileNotFoundError, "https://example.org/missing.th", 404):
         load_weights(filled, "https://example.org/missing.th")
 
 
@@ -131,9 +132,9 @@ def test_named_parts_of_a_file_may_be_left_out(tmp_path: Path) -> None:
     filled = network()
     load_weights(filled, str(tmp_path / "w.th"), ignore=("fc.",))
     assert torch.equal(filled.state_dict()["0.weight"], state["0.weight"])
-    with pytest.raises(ValueError, match=r"fc\.weight"):
+    with refused(ValueError, tmp_path / "w.th", "fc.weight"):
         load_weights(filled, str(tmp_path / "w.th"), ignore=("fc.b",))
     load_weights(filled, str(tmp_path / "w.th"), ignore=("fc.", "1."))  # own names are filled all the same
     assert torch.equal(filled.state_dict()["1.weight"], state["1.weight"])
-    with pytest.raises(FileNotFoundError, match=r"pretrained=none\.th: there is no such file"):
+    with refused(FileNotFoundError, "pretrained=none.th"):
         load_weights(filled, "none.th", argument="pretrained")

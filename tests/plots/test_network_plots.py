@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from tests.refusal import refused
 
 from qsense.plots.bands import plot_bands
 from qsense.plots.frequency import plot_frequency
@@ -51,9 +52,9 @@ def test_spectra_and_masks_share_their_scales_over_layers() -> None:
 
 
 def test_frequency_refuses_what_does_not_fit() -> None:
-    with pytest.raises(ValueError, match="0 names, 0 spectra and 0 masks"):
+    with refused(ValueError, "0 names", "0 spectra", "0 masks"):
         plot_frequency([], [], [])
-    with pytest.raises(ValueError, match=r"a: a spectrum of shape \(2, 3\) and a mask of shape \(2, 4\)"):
+    with refused(ValueError, "a", "(2, 3)", "(2, 4)"):
         plot_frequency(["a"], [np.ones((2, 3))], [np.ones((2, 4))])
 
 
@@ -71,7 +72,7 @@ def test_many_layers_have_no_numbers() -> None:
     (ax,) = plot_shifted([f"layer{i}" for i in range(53)], [0.0] * 53).axes
     assert len(ax.patches) == 53
     assert not ax.texts
-    with pytest.raises(ValueError, match="2 names for 1 shares"):
+    with refused(ValueError, "2 names", "1 shares"):
         plot_shifted(["a", "b"], [0.5])
 
 
@@ -95,7 +96,7 @@ def test_a_layer_per_panel_and_many_levels_are_not_drawn() -> None:
     assert [ax.get_title(loc="left") for ax in figure.axes] == list("abcd")
     assert not figure.axes[0].collections
     assert [bool(ax.get_xlabel()) for ax in figure.axes] == [False, True, True, True]
-    with pytest.raises(ValueError, match="1 names, 0 weights, 1 sets of levels"):
+    with refused(ValueError, "1 names", "0 weights", "1 sets of levels"):
         plot_weights(["a"], [], [[0, 1]])
 
 
@@ -109,7 +110,7 @@ def test_bands_beside_the_network_as_it_is() -> None:
     np.testing.assert_array_equal(points.get_xydata(), [[1, 74.8], [2, 84.9], [3, 91.7]])
     assert ax.get_title(loc="right") == "dashed: as it is, 91.64"
     assert ax.get_ylabel() == "top-1 (%)"
-    with pytest.raises(ValueError, match="no band to draw"):
+    with refused(ValueError, "band"):
         plot_bands([], 1.0)
 
 
@@ -154,7 +155,7 @@ def test_tradeoff_has_a_panel_per_data_set_and_a_line_per_quantizer() -> None:
     hollow = [line for line in cifar.lines if line.get_markerfacecolor() == "white"]
     assert [np.asarray(line.get_xdata()).tolist() for line in hollow] == [[0.39]]
     assert len(digits.texts) == 1
-    with pytest.raises(ValueError, match="no point to draw"):
+    with refused(ValueError, "point"):
         plot_tradeoff([], "", "")
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from lightning import Trainer, seed_everything
+from tests.refusal import refused
 from torch import Tensor, nn
 
 from qsense.data.images.digits import Digits
@@ -159,16 +160,16 @@ def test_labels_are_smoothed_in_training_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("recipe", "said"),
+    ("recipe", "named"),
     [
-        ({"lr": 0.0}, "lr=0.0 must be above 0"),
-        ({"milestones": [5, 3]}, r"milestones=\[5, 3\] must be epochs in rising order"),
-        ({"warmup": -1}, "warmup=-1"),
-        ({"label_smoothing": 1.0}, r"label_smoothing=1.0 must be in \[0, 1\)"),
+        ({"lr": 0.0}, ("lr=0.0", 0)),
+        ({"milestones": [5, 3]}, ("milestones=[5, 3]",)),
+        ({"warmup": -1}, ("warmup=-1", 0)),
+        ({"label_smoothing": 1.0}, ("label_smoothing=1.0", "[0, 1)")),
     ],
 )
-def test_wrong_recipes_are_refused(recipe: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_wrong_recipes_are_refused(recipe: dict[str, Any], named: tuple[object, ...]) -> None:
+    with refused(ValueError, *named):
         task(Echo(3), 3, **recipe)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from lightning import Trainer
+from tests.refusal import refused
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
@@ -176,18 +177,18 @@ def test_cosine() -> None:
 
 
 @pytest.mark.parametrize(
-    ("recipe", "said"),
+    ("recipe", "named"),
     [
-        ({"optimizer": "adam"}, r"optimizer='adam' must be sgd or adamw"),
-        ({"schedule": "step"}, r"schedule='step' must be milestones or cosine"),
-        ({"lr": 0}, r"lr=0 must be above 0"),
-        ({"momentum": 1.0}, r"momentum=1.0 must be in \[0, 1\)"),
-        ({"milestones": [3, 2]}, r"milestones=\[3, 2\] must be epochs in rising order"),
-        ({"warmup": -1}, r"warmup=-1 must be 0 or more steps"),
-        ({"warmup_start": 2}, r"warmup_start=2 must be in \[0, 1\]"),
-        ({"sensor_delay": -1}, r"sensor_delay=-1 must be 0 or more epochs"),
+        ({"optimizer": "adam"}, ("optimizer='adam'", "sgd", "adamw")),
+        ({"schedule": "step"}, ("schedule='step'", "milestones", "cosine")),
+        ({"lr": 0}, ("lr=0", 0)),
+        ({"momentum": 1.0}, ("momentum=1.0", "[0, 1)")),
+        ({"milestones": [3, 2]}, ("milestones=[3, 2]",)),
+        ({"warmup": -1}, ("warmup=-1", 0)),
+        ({"warmup_start": 2}, ("warmup_start=2", "[0, 1]")),
+        ({"sensor_delay": -1}, ("sensor_delay=-1", 0)),
     ],
 )
-def test_a_bad_recipe_is_refused(recipe: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_a_bad_recipe_is_refused(recipe: dict[str, Any], named: tuple[object, ...]) -> None:
+    with refused(ValueError, *named):
         task(Oracle(), **recipe)

@@ -21,7 +21,7 @@ EIGHT = (
 def test_eight_frames_are_learned_by_heart(composed: Callable[..., DictConfig], model: str) -> None:
     data, task = build(composed(*EIGHT, f"model={model}"))
     data.setup("fit")
-    data._parts["test"] = data._parts["train"]  # type: ignore[attr-defined]
+    data._parts["test"] = data._parts["train"]
     trainer = Trainer(
         accelerator="cpu",
         max_epochs=250,  # of one batch

@@ -79,6 +79,6 @@ def test_held_out_activities_change_no_level(composed: Compose) -> None:
         data.setup("fit")
         task.calibrate(data)
         fitted.append(task.sensor.thresholds())
-        expected = data.train_dataloader().dataset.sample(1_000_000)
+        expected = data.part("train").sample(1_000_000)
         assert torch.equal(data.sensor_sample(), torch.from_numpy(expected))
     assert not torch.equal(*fitted)

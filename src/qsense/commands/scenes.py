@@ -53,7 +53,8 @@ def from_file(file: Path, options: argparse.Namespace) -> Scene:
         ValueError: a headless file without its size, or impossible levels.
     """
     from qsense.data.frames.bayer import pack
-    from qsense.data.frames.raw_files import read_headless, read_mosaic, shrunk
+    from qsense.data.frames.nearest import shrunk
+    from qsense.data.frames.raw_files import read_headless, read_mosaic
 
     if file.suffix.lower() == HEADLESS:
         if options.width is None or options.height is None:
@@ -80,7 +81,7 @@ def from_data(options: argparse.Namespace) -> Iterator[Scene]:
     from hydra import compose, initialize_config_dir
     from hydra.utils import instantiate
 
-    from qsense.data.frames.raw_files import shrunk
+    from qsense.data.frames.nearest import shrunk
     from qsense.experiment.errors import ConfigError
     from qsense.experiment.schema import config_folder
 

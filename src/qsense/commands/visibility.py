@@ -51,7 +51,7 @@ def shares(
 
 def parser() -> argparse.ArgumentParser:
     """The command line's arguments."""
-    from qsense.data.frames.synthetic_raw import REGIMES
+    from qsense.data.frames.synthetic_scenes import REGIMES
 
     parser = argparse.ArgumentParser(
         prog="qsense visibility",

@@ -1,4 +1,7 @@
-"""In which order an epoch takes its samples, and how they are grouped."""
+"""In which order an epoch takes its samples, and how they are grouped.
+
+Open it when an epoch must be repeated exactly, or when several processes share one.
+"""
 
 from __future__ import annotations
 

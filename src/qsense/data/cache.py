@@ -1,4 +1,7 @@
-"""Prepared arrays on disk: written atomically, checked when read, memory-mapped."""
+"""Prepared arrays on disk: written atomically, checked when read, memory-mapped.
+
+Open it when a cache is stale or damaged, or to prepare a new kind of data.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,12 @@ import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from qsense.data.dataset import SensorDataset
 from qsense.data.errors import DataError
 
 log = logging.getLogger(__name__)
@@ -48,15 +52,7 @@ def _file_digest(path: Path, size: int, mtime_ns: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-class Fingerprinted(Protocol):
-    """A data set that can say what its content is."""
-
-    def sources(self) -> tuple[Path, ...]: ...
-
-    def fingerprint(self) -> str: ...
-
-
-def fingerprint(dataset: Fingerprinted, folder: Path) -> str:
+def fingerprint(dataset: SensorDataset, folder: Path) -> str:
     """`dataset.fingerprint()`, remembered in `folder` as long as no source file changes its size or time.
 
     Hashing a gigabyte of text at the start of each of many short runs would cost more than reading the prepared arrays.
@@ -168,8 +164,8 @@ def _load(entry: Path) -> Arrays | None:
         return arrays
     except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
         log.warning("The cache entry %s is damaged (%s) and is built again.", entry, error)
-        grave = Path(tempfile.mkdtemp(prefix=f".{entry.name}-damaged-", dir=entry.parent))
+        aside = Path(tempfile.mkdtemp(prefix=f".{entry.name}-damaged-", dir=entry.parent))
         with contextlib.suppress(OSError):  # another process may be faster
-            entry.rename(grave / "entry")
-        shutil.rmtree(grave, ignore_errors=True)
+            entry.rename(aside / "entry")
+        shutil.rmtree(aside, ignore_errors=True)
         return None

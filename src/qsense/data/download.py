@@ -1,4 +1,7 @@
-"""Fetch published archives: progress, resume, checksum, and extraction that trusts nothing in the archive."""
+"""Fetch published archives: progress, resume, checksum, and extraction that trusts nothing in the archive.
+
+Open it when a download breaks off or an archive is refused.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,8 @@ from qsense.data.errors import DataError, DataMissingError
 
 log = logging.getLogger(__name__)
 
+# pooch (1.9) fetches and compares checksums, too. But it starts a broken download of gigabytes from its beginning,
+# takes no lock against a second process, knows no file:// address, and unpacks an archive whatever its entries are.
 CHUNK = 1 << 20
 
 

@@ -1,4 +1,7 @@
-"""What every data module states about itself, whatever its task."""
+"""What the three data modules share: arguments, facts, the division into parts, and batches.
+
+Open it to add a data module for a further kind of data.
+"""
 
 from __future__ import annotations
 
@@ -9,33 +12,112 @@ import numpy.typing as npt
 import torch
 from lightning import LightningDataModule
 from torch import Tensor
+from torch.utils.data import DataLoader, Sampler
 
+from qsense.data.batches import Batches, EvaluationBatches, Shuffled
+from qsense.data.errors import DataError, require_at_least
 from qsense.signal import Signal
 
 
 class ExperimentData(LightningDataModule):
     """A LightningDataModule that an experiment can be built around; facts live here and never in a YAML.
 
+    A subclass says in `divide` which examples belong to which part.
+
+    Args:
+        dataset: which data; its `name` stands in tables.
+        batch_size: examples per batch; the last batch of an epoch may be smaller.
+        num_workers: loader processes. 0 is fastest for data in memory, where gathering a batch takes microseconds;
+            files to decode need several.
+        fold: which part to hold out, 0 … num_folds − 1.
+        seed: shuffles the training data, together with fold and epoch alone.
+        validation: share of the training part to hold out, in [0, 1); 0 trains on all of it and validates on nothing.
+            What is held out depends on the data alone, so that runs of all seeds, and runs that start from another
+            run's weights, hold out the same.
+
     Attributes:
         gives: the kind of data, "series" (B, T, C), "images" (B, C, H, W) or "frames" (`FrameBatch`); like the `takes`
             of its tasks.
-        dataset: where the data come from; its `name` stands in tables.
         signal: what the sensor delivers after normalisation: channels, range, unit, rate.
         num_classes: classes, the same in every fold.
         class_names: their names, in index order.
         num_folds: how many ways there are to hold a part out.
         statistics: what was normalised by, counted and repaired, ready for JSON; after `setup()`.
         dimensions: of one example's input.
+
+    Raises:
+        ValueError: an argument out of its range; the allowed ones are named.
+        DataError: in `prepare_data()` or `setup()`, data that cannot be used, or a part without any.
     """
 
     gives: ClassVar[str]
-    dataset: Any
+    batch_kinds: ClassVar[tuple[type[Batches], type[Batches]]] = (Batches, EvaluationBatches)
     signal: Signal
-    num_classes: int
-    class_names: tuple[str, ...]
-    num_folds: int
     statistics: dict[str, Any]
     dimensions: ClassVar[int] = 3
+
+    def __init__(
+        self, dataset: Any, batch_size: int, num_workers: int, fold: int, seed: int, validation: float = 0.0
+    ) -> None:
+        super().__init__()
+        require_at_least(1, batch_size=batch_size)
+        require_at_least(0, num_workers=num_workers, seed=seed)
+        if not 0 <= validation < 1:
+            raise ValueError(f"validation={validation} must be in [0, 1): a share of the training part")
+        last = dataset.num_folds - 1
+        if not 0 <= fold <= last:
+            folds = f"folds 0 … {last}" if last else "a fixed test part, so fold=0 alone"
+            raise ValueError(f"fold={fold} is out of range: {dataset.name} has {folds}")
+        self.dataset: Any = dataset
+        self.batch_size = batch_size
+        self.num_workers = num_workers
+        self.fold = fold
+        self.seed = seed
+        self.validation = validation
+        self.class_names: tuple[str, ...] = dataset.classes
+        self.num_classes = len(dataset.classes)
+        self.num_folds: int = dataset.num_folds
+        self._parts: dict[str, Any] = {}
+
+    def divide(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Read the data: examples of "train", "validation" and "test", and the statistics of this kind of data."""
+        raise NotImplementedError
+
+    def setup(self, stage: str | None = None) -> None:
+        """Read and divide the data, at the first call alone."""
+        if self._parts:
+            return
+        parts, statistics = self.divide()
+        for name in ("train", "test"):
+            if not len(parts[name]):
+                raise DataError(f"{self.dataset.name}: its {name} part holds no {self.gives}")
+        self._parts = parts
+        self.statistics = {"dataset": self.dataset.name, "fold": self.fold, **statistics}
+
+    def part(self, name: str) -> Any:
+        """The examples of "train", "validation" or "test".
+
+        Raises:
+            RuntimeError: `setup()` was not called.
+        """
+        if not self._parts:
+            raise RuntimeError("call setup() before asking for batches")
+        return self._parts[name]
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """Training data in an order that depends on (seed, fold, epoch); Lightning sets the epoch."""
+        part = self.part("train")
+        return self._loader(part, Shuffled(len(part), self.seed, self.fold))
+
+    def val_dataloader(self) -> DataLoader[Any] | list[DataLoader[Any]]:
+        """The validation part, in its order; no loader where nothing is held out."""
+        part = self.part("validation")
+        return self._loader(part, range(len(part))) if len(part) else []
+
+    def test_dataloader(self) -> DataLoader[Any]:
+        """The test part, in its order."""
+        part = self.part("test")
+        return self._loader(part, range(len(part)))
 
     def received(self, x: Tensor, statistics: dict[str, Any], condition: int = 0) -> Any:
         """A batch of what the sensor delivers, as the task takes it (`Task.predict`); no data is read.
@@ -63,7 +145,29 @@ class ExperimentData(LightningDataModule):
 
     def example(self) -> Tensor:
         """The input of one test example, a batch of one, as the sensor gets it."""
-        example = self.test_dataloader().dataset[0]
-        batch = self.on_after_batch_transfer(type(example)(*(part[None] for part in example)), 0)
+        example = self.part("test")[0]
+        batch = self.on_after_batch_transfer(type(example)(*(value[None] for value in example)), 0)
         x: Tensor = batch.x
         return x
+
+    @property
+    def pin_memory(self) -> bool:
+        """Whether batches are copied to page-locked memory, from which nothing waits for their way to the device."""
+        return False
+
+    def _loader(self, part: Any, order: Sampler[int] | range) -> DataLoader[Any]:
+        training, evaluation = self.batch_kinds
+        kind = training if isinstance(order, Shuffled) else evaluation
+        return DataLoader(
+            part,
+            batch_sampler=kind(order, self.batch_size, drop_last=False),
+            collate_fn=_as_it_is,
+            num_workers=self.num_workers,
+            pin_memory=self.pin_memory,
+            generator=torch.Generator().manual_seed(self.seed),  # else each epoch would draw from the global generator
+            persistent_workers=self.num_workers > 0,
+        )
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch

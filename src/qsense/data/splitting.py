@@ -1,4 +1,7 @@
-"""Which examples belong to which part of a data set: by a published list, or a share of every class."""
+"""Which examples belong to which part of a data set: by a published list, or a share of every class.
+
+Open it to change how a test or validation part is chosen, or how a list of frames is read.
+"""
 
 from __future__ import annotations
 

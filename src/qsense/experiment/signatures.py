@@ -122,31 +122,47 @@ def _definition(file: Path, names: list[str], target: str) -> tuple[Signature, s
 
 
 def arguments(target: str) -> dict[str, Argument] | None:
-    """The arguments that a `_target_` takes, in order; a class without an `__init__` takes those of its base class.
+    """The arguments that a `_target_` takes, in order.
+
+    A class without an `__init__` takes those of its base class. One whose `__init__` ends in `**shared` and hands them
+    on by `super().__init__(**shared)` takes its own arguments and those of its base class.
 
     Returns:
-        Name → argument, or None where the source cannot tell (`**kwargs`, not found, a base that is not found).
+        Name → argument, or None where the source cannot tell (other `**kwargs`, not found, a base that is not found).
 
     >>> list(arguments("qsense.models.deepconvlstm.DeepConvLSTM"))[:3]
     ['channels', 'window', 'num_classes']
     """
     found = find(target)
     if isinstance(found, ast.FunctionDef):
-        return _arguments_of(found)
+        return None if found.args.kwarg else _named_arguments(found)
+    known: dict[str, Argument] = {}
     for node in _with_bases(target):
         if node is None:
             return None
         for method in node.body:
             if isinstance(method, ast.FunctionDef) and method.name == "__init__":
-                known = _arguments_of(method)
-                return None if known is None else dict(list(known.items())[1:])  # without self
-    return None if found is None else {}
+                own = dict(list(_named_arguments(method).items())[1:])  # without self
+                known |= {name: argument for name, argument in own.items() if name not in known}
+                if method.args.kwarg is None:
+                    return known
+                if not _hands_on(method, method.args.kwarg.arg):
+                    return None
+    return None if found is None else known
 
 
-def _arguments_of(function: ast.FunctionDef) -> dict[str, Argument] | None:
+def _hands_on(method: ast.FunctionDef, shared: str) -> bool:
+    """Whether an `__init__` calls `super().__init__(**shared)`."""
+    return any(
+        ast.unparse(call.func) == "super().__init__"
+        and any(keyword.arg is None and ast.unparse(keyword.value) == shared for keyword in call.keywords)
+        for call in ast.walk(method)
+        if isinstance(call, ast.Call)
+    )
+
+
+def _named_arguments(function: ast.FunctionDef) -> dict[str, Argument]:
     spec = function.args
-    if spec.kwarg is not None:
-        return None
     positional = [*spec.posonlyargs, *spec.args]
     defaults = [False] * (len(positional) - len(spec.defaults)) + [True] * len(spec.defaults)
     known = {a.arg: Argument(a.annotation, not has) for a, has in zip(positional, defaults, strict=True)}

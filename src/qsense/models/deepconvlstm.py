@@ -1,4 +1,7 @@
-"""DeepConvLSTM (Ordóñez and Roggen, Sensors 2016) with γ-Quant's settings: the HAR baseline network."""
+"""DeepConvLSTM (Ordóñez and Roggen, Sensors 2016) with γ-Quant's settings: the HAR baseline network.
+
+Open it to change the network's layers.
+"""
 
 from __future__ import annotations
 

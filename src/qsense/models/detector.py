@@ -1,15 +1,22 @@
-"""What every detector shares: how it is called, where its anchors lie, and how it picks its best boxes."""
+"""What every detector shares: its arguments, how it is called, its anchors, and how it picks its best boxes.
+
+Open it to add a detector, or to read what an argument of all detectors means.
+"""
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.image_list import ImageList
 from torchvision.ops import batched_nms, clip_boxes_to_image, remove_small_boxes
+
+from qsense.models.fpn import FPN, Norm
 
 Sizes = list[tuple[int, int]]
 SMALLEST = 1e-2  # pixels; a box that is thinner after clipping is none
@@ -55,6 +62,66 @@ class Detector(nn.Module, ABC):
     @abstractmethod
     def predict(self, images: Tensor, sizes: Sizes) -> list[dict[str, Tensor]]:
         """Predictions per frame."""
+
+
+class PyramidDetector(Detector):
+    """A detector on a ResNet's feature pyramid.
+
+    A subclass hands its `**shared` arguments to this constructor, builds its head, and ends with
+    `load_weights(self, self.weights)`.
+
+    Args:
+        depth: of the ResNet: 18, 34 or 50.
+        width: channels of its stem.
+        channels: of the pyramid, and of the towers where there are some.
+        finest: the pyramid's first level; level l has a stride of 2^l pixels.
+        coarsest: its last level, up to 5, or the one beyond: 6 or 7 (see `FPN`).
+        score_threshold: detections at or below it are dropped.
+        nms_iou: overlap above which the worse of two detections of a class is dropped.
+        max_detections: detections per frame.
+        norm: "frozen" statistics of batch norm (of pretrained weights), "batch", or "group" (from scratch; see `FPN`).
+        pretrained: file or address of a ResNet's ImageNet weights; not read where `weights` are given.
+        weights: file or address of weights for the whole network, such as torchvision's for the same classes.
+
+    Attributes:
+        extra: how the pyramid's levels beyond 5 are made (see `FPN`).
+
+    Raises:
+        ValueError: an argument that is not allowed, or weights that do not fit.
+        FileNotFoundError: there is no such weights file.
+    """
+
+    extra: ClassVar[Literal["pool", "convolution"]] = "convolution"
+
+    def __init__(
+        self,
+        depth: int = 50,
+        width: int = 64,
+        channels: int = 256,
+        finest: int = 3,
+        coarsest: int = 7,
+        score_threshold: float = 0.05,
+        nms_iou: float = 0.5,
+        max_detections: int = 100,
+        norm: Norm = "frozen",
+        pretrained: str | None = None,
+        weights: str | None = None,
+    ) -> None:
+        super().__init__()
+        if norm == "frozen" and pretrained is None and weights is None:
+            warnings.warn(
+                "norm=frozen keeps the statistics of pretrained weights, and none are given: set pretrained (or "
+                "weights), or norm=group to train from scratch",
+                stacklevel=3,  # where the detector is made
+            )
+        self.score_threshold = score_threshold
+        self.nms_iou = nms_iou
+        self.max_detections = max_detections
+        self.norm = norm
+        self.weights = weights
+        self.backbone = FPN(
+            depth, width, channels, finest, coarsest, self.extra, norm, pretrained if weights is None else None
+        )
 
 
 class Anchors(AnchorGenerator):  # type: ignore[misc]

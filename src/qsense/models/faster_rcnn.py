@@ -1,8 +1,12 @@
-"""Faster R-CNN (Ren et al., NeurIPS 2015) on a feature pyramid (Lin et al., CVPR 2017), of torchvision's parts."""
+"""Faster R-CNN (Ren et al., NeurIPS 2015) on a feature pyramid (Lin et al., CVPR 2017), of torchvision's parts.
+
+Open it to see how proposals and detections are made and learned.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from torch import Tensor
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
@@ -12,12 +16,11 @@ from torchvision.models.detection.rpn import RegionProposalNetwork, RPNHead
 from torchvision.ops import MultiScaleRoIAlign
 from torchvision.ops.poolers import LevelMapper
 
-from qsense.models.detector import Anchors, Detector, Sizes
-from qsense.models.fpn import FPN, Norm, warn_if_frozen_at_random
+from qsense.models.detector import Anchors, PyramidDetector, Sizes
 from qsense.models.weights import load_weights
 
 
-class FasterRCNN(Detector):
+class FasterRCNN(PyramidDetector):
     """Proposals from every level of a pyramid, then a class and a better box for each (see `Detector.forward`).
 
     Anchors are `anchor_scale` strides wide, in every aspect ratio: 32 … 512 pixels as published. A proposal reads the
@@ -26,11 +29,8 @@ class FasterRCNN(Detector):
 
     Args:
         object_classes: classes K; the background is added inside.
-        depth: of the ResNet: 18, 34 or 50.
-        width: channels of its stem.
-        channels: of the pyramid.
         hidden: units of the two layers that look at a proposal.
-        finest: the pyramid's first level; level l has a stride of 2^l pixels.
+        finest: the pyramid's first level.
         coarsest: its last level, up to 6; proposals read features up to level 5.
         anchor_scale: width of a square anchor, in strides.
         aspect_ratios: heights of anchors over their widths.
@@ -39,27 +39,17 @@ class FasterRCNN(Detector):
         proposals_test: the same in evaluation.
         proposal_nms_iou: overlap above which the worse of two proposals is dropped.
         roi_samples: proposals per frame that the detections' losses look at, up to a quarter of them positive.
-        score_threshold: detections at or below it are dropped.
-        nms_iou: overlap above which the worse of two detections of a class is dropped.
-        max_detections: detections per frame.
-        norm: "frozen" statistics of batch norm (of pretrained weights), "batch", or "group" (from scratch).
-        pretrained: file or address of a ResNet's ImageNet weights; not read where `weights` are given.
-        weights: file or address of weights for the whole network, such as torchvision's for the same classes.
-
-    Raises:
-        ValueError: an argument that is not allowed, or weights that do not fit.
-        FileNotFoundError: there is no such weights file.
+        shared: see `PyramidDetector`.
 
     >>> sum(p.numel() for p in FasterRCNN(object_classes=3, norm="batch").parameters())
     41362531
     """
 
+    extra = "pool"
+
     def __init__(
         self,
         object_classes: int,
-        depth: int = 50,
-        width: int = 64,
-        channels: int = 256,
         hidden: int = 1024,
         finest: int = 2,
         coarsest: int = 6,
@@ -70,19 +60,10 @@ class FasterRCNN(Detector):
         proposals_test: int = 1000,
         proposal_nms_iou: float = 0.7,
         roi_samples: int = 512,
-        score_threshold: float = 0.05,
-        nms_iou: float = 0.5,
-        max_detections: int = 100,
-        norm: Norm = "frozen",
-        pretrained: str | None = None,
-        weights: str | None = None,
+        **shared: Any,
     ) -> None:
-        super().__init__()
-        warn_if_frozen_at_random(norm, pretrained, weights)
-        self.backbone = FPN(
-            depth, width, channels, finest, coarsest, "pool", norm, pretrained if weights is None else None
-        )
-        strides = self.backbone.strides
+        super().__init__(finest=finest, coarsest=coarsest, **shared)
+        strides, channels = self.backbone.strides, self.backbone.out_channels
         self.rpn = RegionProposalNetwork(
             Anchors(strides, [(anchor_scale * stride,) for stride in strides], aspect_ratios),
             ProposalHead(channels, len(aspect_ratios)),
@@ -108,11 +89,11 @@ class FasterRCNN(Detector):
             batch_size_per_image=roi_samples,
             positive_fraction=0.25,
             bbox_reg_weights=None,
-            score_thresh=score_threshold,
-            nms_thresh=nms_iou,
-            detections_per_img=max_detections,
+            score_thresh=self.score_threshold,
+            nms_thresh=self.nms_iou,
+            detections_per_img=self.max_detections,
         )
-        load_weights(self, weights)
+        load_weights(self, self.weights)
 
     def losses(self, images: Tensor, sizes: Sizes, targets: list[dict[str, Tensor]]) -> dict[str, Tensor]:
         # Class 0 is the background.
@@ -130,8 +111,8 @@ class FasterRCNN(Detector):
     def predict(self, images: Tensor, sizes: Sizes) -> list[dict[str, Tensor]]:
         features = self.backbone(images)
         proposals, _ = self.rpn(ImageList(images, sizes), features)
-        found, _ = self.roi_heads(features, proposals, sizes)
-        return [{**one, "labels": one["labels"] - 1} for one in found]
+        detections, _ = self.roi_heads(features, proposals, sizes)
+        return [{**frame, "labels": frame["labels"] - 1} for frame in detections]
 
 
 class ProposalHead(RPNHead):  # type: ignore[misc]

@@ -1,9 +1,13 @@
-"""ResNets with a feature pyramid (Lin et al., CVPR 2017): what a detector looks at, at several sizes at once."""
+"""ResNets with a feature pyramid (Lin et al., CVPR 2017): what a detector looks at, at several sizes at once.
+
+Open it to change a detector's backbone. The pyramid and its extra levels are torchvision's. Its ResNet is not, as that
+has neither a width nor fewer than four stages, which small networks for small sensors need; blocks and names are the
+same, so that its weights load.
+"""
 
 from __future__ import annotations
 
 import math
-import warnings
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Literal
@@ -20,7 +24,10 @@ BLOCKS = {18: (BasicBlock, (2, 2, 2, 2)), 34: (BasicBlock, (3, 4, 6, 3)), 50: (B
 
 
 class FrozenBatchNorm2d(nn.BatchNorm2d):
-    """Batch norm with the statistics it was loaded with, also in training; its factors and offsets are trained."""
+    """Batch norm with the statistics it was loaded with, also in training; its factors and offsets are trained.
+
+    torchvision's layer of this name freezes factors and offsets, too.
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__(channels)
@@ -165,13 +172,3 @@ class FPN(nn.Module):
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         features: dict[str, Tensor] = self.fpn(self.body(x))
         return features
-
-
-def warn_if_frozen_at_random(norm: str, pretrained: str | None, weights: str | None) -> None:
-    """Say that statistics which nothing has measured are about to be frozen."""
-    if norm == "frozen" and pretrained is None and weights is None:
-        warnings.warn(
-            "norm=frozen keeps the statistics of pretrained weights, and none are given: set pretrained (or weights), "
-            "or norm=group to train from scratch",
-            stacklevel=3,
-        )

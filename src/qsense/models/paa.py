@@ -1,9 +1,12 @@
-"""PAA, probabilistic anchor assignment (Kim and Lee, ECCV 2020): a detector that learns which anchors are positive."""
+"""PAA, probabilistic anchor assignment (Kim and Lee, ECCV 2020): a detector that learns which anchors are positive.
+
+Open it to see its losses and how a detection gets its score and box.
+"""
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -12,8 +15,8 @@ from torchvision.models.detection._utils import BoxCoder, Matcher
 from torchvision.models.detection.image_list import ImageList
 from torchvision.ops import box_iou, generalized_box_iou_loss, sigmoid_focal_loss
 
-from qsense.models.detector import Anchors, Detector, Sizes, clipped, inside, suppressed, top_per_level
-from qsense.models.fpn import FPN, Norm, group_norm, warn_if_frozen_at_random
+from qsense.models.detector import Anchors, PyramidDetector, Sizes, clipped, inside, suppressed, top_per_level
+from qsense.models.fpn import group_norm
 from qsense.models.paa_assignment import assign
 from qsense.models.weights import load_weights
 
@@ -33,7 +36,7 @@ class Outputs(NamedTuple):
     ious: Tensor  # [B, N], logits
 
 
-class PAA(Detector):
+class PAA(PyramidDetector):
     """One square anchor per place; those that learn an object best become its positives (see `Detector.forward`).
 
     Two towers end in class logits c, and in a box and a logit o of its IoU with the object. While training, an
@@ -50,24 +53,11 @@ class PAA(Detector):
 
     Args:
         object_classes: classes K.
-        depth: of the ResNet: 18, 34 or 50.
-        width: channels of its stem.
-        channels: of the pyramid and the towers.
         tower: convolutions of each tower, with group norm and ReLU.
-        finest: the pyramid's first level; level l has a stride of 2^l pixels.
-        coarsest: its last level, up to 5, or 7.
         anchor_scale: width of an anchor, in strides: 64 … 1024 pixels as published.
-        score_threshold: detections at or below it are dropped.
         candidates: detections per level that suppression looks at.
         nms_iou: overlap above which the worse of two detections of a class is dropped.
-        max_detections: detections per frame.
-        norm: "frozen" statistics of batch norm (of pretrained weights), "batch", or "group" (from scratch).
-        pretrained: file or address of a ResNet's ImageNet weights; not read where `weights` are given.
-        weights: file or address of weights for the whole network.
-
-    Raises:
-        ValueError: an argument that is not allowed, or weights that do not fit.
-        FileNotFoundError: there is no such weights file.
+        shared: see `PyramidDetector`.
 
     >>> sum(p.numel() for p in PAA(object_classes=3, norm="batch").parameters())
     32119885
@@ -76,38 +66,22 @@ class PAA(Detector):
     def __init__(
         self,
         object_classes: int,
-        depth: int = 50,
-        width: int = 64,
-        channels: int = 256,
         tower: int = 4,
-        finest: int = 3,
-        coarsest: int = 7,
         anchor_scale: float = 8.0,
-        score_threshold: float = 0.05,
         candidates: int = 1000,
         nms_iou: float = 0.6,
-        max_detections: int = 100,
-        norm: Norm = "frozen",
-        pretrained: str | None = None,
-        weights: str | None = None,
+        **shared: Any,
     ) -> None:
-        super().__init__()
         if tower < 0:
             raise ValueError(f"tower={tower} must be 0 or more convolutions")
-        warn_if_frozen_at_random(norm, pretrained, weights)
-        self.score_threshold = score_threshold
+        super().__init__(nms_iou=nms_iou, **shared)
         self.candidates = candidates
-        self.nms_iou = nms_iou
-        self.max_detections = max_detections
-        self.backbone = FPN(
-            depth, width, channels, finest, coarsest, "convolution", norm, pretrained if weights is None else None
-        )
         strides = self.backbone.strides
         self.anchors = Anchors(strides, [(anchor_scale * stride,) for stride in strides])
-        self.head = PAAHead(object_classes, channels, tower, len(strides))
+        self.head = PAAHead(object_classes, self.backbone.out_channels, tower, len(strides))
         self.matcher = Matcher(CANDIDATE_IOU, CANDIDATE_IOU, allow_low_quality_matches=True)
         self.coder = BoxCoder((10.0, 10.0, 5.0, 5.0))
-        load_weights(self, weights)
+        load_weights(self, self.weights)
 
     def _outputs(self, images: Tensor, sizes: Sizes) -> tuple[Outputs, Tensor, list[int]]:
         """The head's outputs, the anchors [N, 4], and how many of them each level has."""

@@ -1,4 +1,7 @@
-"""PAA's assignment of anchors to objects (Kim and Lee, ECCV 2020, section 3): all objects of a batch at once."""
+"""PAA's assignment of anchors to objects (Kim and Lee, ECCV 2020, section 3): all objects of a batch at once.
+
+Open it to see which anchors PAA learns from.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The ResNets of small images (He et al., CVPR 2016, section 4.2): ResNet-20, -32, -56, …"""
+"""The ResNets of small images (He et al., CVPR 2016, section 4.2): ResNet-20, -32, -56, …
+
+Open it to change the network's layers.
+"""
 
 from __future__ import annotations
 

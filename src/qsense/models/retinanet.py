@@ -1,8 +1,12 @@
-"""RetinaNet (Lin et al., ICCV 2017), of torchvision's parts."""
+"""RetinaNet (Lin et al., ICCV 2017), of torchvision's parts.
+
+Open it to see how its anchors are matched and its boxes picked.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,12 +15,12 @@ from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.retinanet import RetinaNetHead
 from torchvision.ops import box_iou
 
-from qsense.models.detector import Anchors, Detector, Sizes, clipped, inside, suppressed, top_per_level
-from qsense.models.fpn import FPN, Norm, group_norm, warn_if_frozen_at_random
+from qsense.models.detector import Anchors, PyramidDetector, Sizes, clipped, inside, suppressed, top_per_level
+from qsense.models.fpn import group_norm
 from qsense.models.weights import load_weights
 
 
-class RetinaNet(Detector):
+class RetinaNet(PyramidDetector):
     """A class and a box for every anchor of a pyramid, learned with the focal loss (see `Detector.forward`).
 
     Anchors are `anchor_scale` strides wide, 2^(1/3) and 2^(2/3) times that, in every aspect ratio: 32 … 812 pixels as
@@ -25,26 +29,12 @@ class RetinaNet(Detector):
 
     Args:
         object_classes: classes K.
-        depth: of the ResNet: 18, 34 or 50.
-        width: channels of its stem.
-        channels: of the pyramid and the towers.
-        tower: convolutions before each of the two results.
-        finest: the pyramid's first level; level l has a stride of 2^l pixels.
-        coarsest: its last level, up to 5, or 7.
+        tower: convolutions before each of the two results; norm="group" puts group norm between them, which have no
+            norm otherwise.
         anchor_scale: width of the smallest square anchor of a level, in strides.
         aspect_ratios: heights of anchors over their widths.
-        score_threshold: detections at or below it are dropped.
         candidates: detections per level that suppression looks at.
-        nms_iou: overlap above which the worse of two detections of a class is dropped.
-        max_detections: detections per frame.
-        norm: "frozen" statistics of batch norm (of pretrained weights), "batch", or "group" (from scratch; in the
-            pyramid and the towers too, which have no norm otherwise).
-        pretrained: file or address of a ResNet's ImageNet weights; not read where `weights` are given.
-        weights: file or address of weights for the whole network.
-
-    Raises:
-        ValueError: an argument that is not allowed, or weights that do not fit.
-        FileNotFoundError: there is no such weights file.
+        shared: see `PyramidDetector`.
 
     >>> sum(p.numel() for p in RetinaNet(object_classes=3, norm="batch").parameters())
     32242559
@@ -53,46 +43,28 @@ class RetinaNet(Detector):
     def __init__(
         self,
         object_classes: int,
-        depth: int = 50,
-        width: int = 64,
-        channels: int = 256,
         tower: int = 4,
-        finest: int = 3,
-        coarsest: int = 7,
         anchor_scale: float = 4.0,
         aspect_ratios: Sequence[float] = (0.5, 1.0, 2.0),
-        score_threshold: float = 0.05,
         candidates: int = 1000,
-        nms_iou: float = 0.5,
-        max_detections: int = 100,
-        norm: Norm = "frozen",
-        pretrained: str | None = None,
-        weights: str | None = None,
+        **shared: Any,
     ) -> None:
-        super().__init__()
         if not 0 <= tower <= 4:
             raise ValueError(f"tower={tower} must be 0 to 4 convolutions")
-        warn_if_frozen_at_random(norm, pretrained, weights)
-        self.score_threshold = score_threshold
+        super().__init__(**shared)
         self.candidates = candidates
-        self.nms_iou = nms_iou
-        self.max_detections = max_detections
-        self.backbone = FPN(
-            depth, width, channels, finest, coarsest, "convolution", norm, pretrained if weights is None else None
-        )
         strides = self.backbone.strides
         # Whole pixels, as published: 32, 40, 50; 64, …
         octave = [[int(anchor_scale * stride * 2 ** (third / 3)) for third in range(3)] for stride in strides]
         self.anchors = Anchors(strides, [tuple(sizes) for sizes in octave], aspect_ratios)
         self.shapes = 3 * len(aspect_ratios)
-        self.head = RetinaNetHead(
-            channels, self.shapes, object_classes, norm_layer=group_norm if norm == "group" else None
-        )
+        norm_layer = group_norm if self.norm == "group" else None
+        self.head = RetinaNetHead(self.backbone.out_channels, self.shapes, object_classes, norm_layer=norm_layer)
         for part in (self.head.classification_head, self.head.regression_head):
             part.conv = part.conv[:tower]
         self.matcher = Matcher(0.5, 0.4, allow_low_quality_matches=True)
         self.coder = BoxCoder((1.0, 1.0, 1.0, 1.0))
-        load_weights(self, weights)
+        load_weights(self, self.weights)
 
     def _outputs(self, images: Tensor, sizes: Sizes) -> tuple[dict[str, Tensor], Tensor, list[int]]:
         """Logits and encoded boxes of all anchors, the anchors [N, 4], and how many each level has."""

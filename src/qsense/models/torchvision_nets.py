@@ -1,4 +1,7 @@
-"""torchvision's networks for large images, built from what a data set states."""
+"""torchvision's networks for large images, built from what a data set states.
+
+Open it to offer another network of torchvision.
+"""
 
 from __future__ import annotations
 

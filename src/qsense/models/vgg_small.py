@@ -1,4 +1,7 @@
-"""VGG-Small (Cai et al., CVPR 2017), the plain network of the quantization papers on CIFAR-10."""
+"""VGG-Small (Cai et al., CVPR 2017), the plain network of the quantization papers on CIFAR-10.
+
+Open it to change the network's layers.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Load published weights into a network, or say in one table why they do not fit."""
+"""Load published weights into a network, or say in one table why they do not fit.
+
+Open it when published weights do not load.
+"""
 
 from __future__ import annotations
 

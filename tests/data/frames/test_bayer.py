@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from tests.refusal import refused
 from torch.nn.functional import interpolate
 
 from qsense.data.frames.bayer import even, offsets, pack, to_rgb, unpack
@@ -49,7 +50,7 @@ def test_unpacking_undoes_packing_both_ways(pattern: str, dtype: type[np.number[
 
 def test_incomplete_cells_are_refused_or_cut_off() -> None:
     mosaic = np.arange(5 * 7).reshape(5, 7)
-    with pytest.raises(ValueError, match="5 rows and 7 columns has incomplete cells: both must be even"):
+    with refused(ValueError, 5, 7):
         pack(mosaic)
     np.testing.assert_array_equal(even(mosaic), mosaic[:4, :6])
     assert np.shares_memory(even(mosaic), mosaic)
@@ -57,12 +58,12 @@ def test_incomplete_cells_are_refused_or_cut_off() -> None:
 
 
 def test_what_is_no_bayer_mosaic_is_refused() -> None:
-    with pytest.raises(ValueError, match="pattern='RGBG': a Bayer pattern is one of RGGB, BGGR, GRBG, GBRG"):
+    with refused(ValueError, "pattern='RGBG'", "RGGB", "BGGR", "GRBG", "GBRG"):
         offsets("RGBG")
-    with pytest.raises(ValueError, match=r"shape \[3, 2, 2\] has no four planes"):
+    with refused(ValueError, "[3, 2, 2]"):
         unpack(np.zeros((3, 2, 2)))
     for shape in ((3, 2, 2), (2, 2)):
-        with pytest.raises(ValueError, match="has no four planes"):
+        with refused(ValueError, list(shape)):
             to_rgb(torch.zeros(shape))
 
 
@@ -150,11 +151,11 @@ def test_target_sizes_keep_the_aspect_and_the_limit() -> None:
 
 
 def test_sizes_that_make_no_sense_are_refused() -> None:
-    with pytest.raises(ValueError, match="no side may be below 1: height=0, width=5, short_side=10"):
+    with refused(ValueError, "height=0", "width=5", "short_side=10", 1):
         target_size(0, 5, 10)
-    with pytest.raises(ValueError, match="longest=700 must be at least short_side=800"):
+    with refused(ValueError, "longest=700", "short_side=800"):
         target_size(10, 10, 800, longest=700)
-    with pytest.raises(ValueError, match="no length may be below 1: source=3, target=0"):
+    with refused(ValueError, "source=3", "target=0", 1):
         nearest_index(3, 0)
 
 

@@ -7,7 +7,6 @@ import inspect
 import json
 import logging
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,6 +17,7 @@ import numpy as np
 import pytest
 import yaml
 from PIL import Image
+from tests.refusal import assert_names, refused
 
 from qsense.data.errors import DataError, DataMissingError
 from qsense.data.frames import coco_raw
@@ -160,7 +160,7 @@ def test_a_test_part_may_be_stated(root: Path) -> None:
     assert [frame.name for frame in test] == [f"t{i:03}.png" for i in range(6)]
     assert len({frame.id for frame in [*train, *test]}) == 12
     assert data.codes(test[0]).shape == (4, 15, 20)
-    with pytest.raises(DataError, match=r"images/000\.png is listed in .*instances\.json and in .*instances\.json"):
+    with refused(DataError, root / "images" / "000.png", root / "instances.json"):
         CocoRaw(str(root), test_annotations="instances.json").check()
 
 
@@ -185,39 +185,31 @@ def test_conversion_makes_frames_smaller_and_never_larger(root: Path, tmp_path: 
     np.testing.assert_array_equal(data.codes(data.frames("train")[2]), full[:, rows][:, :, columns])
 
 
+OTHER_FRAMES: list[dict[str, Any]] = [
+    {},
+    {"native_bits": 14},
+    {"iso": 800.0},
+    {"exposure": 0.5},
+    {"camera": "mean"},
+    {"seed": 3},
+    {"image": "srgb"},
+]
+
+
 def test_other_settings_are_converted_apart(root: Path, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
-    changes: list[dict[str, Any]] = [
-        {},
-        {"native_bits": 14},
-        {"iso": 800.0},
-        {"exposure": 0.5},
-        {"camera": "mean"},
-        {"seed": 3},
-        {"image": "srgb"},
-    ]
-    for change in changes:
+    for change in OTHER_FRAMES:
         data = CocoRaw(str(root), test="same", **change)
         data.prepare(cache, 800)
         frame = data.frames("train")[0]
         np.testing.assert_array_equal(data.codes(frame), CocoRaw(str(root), test="same", **change).codes(frame))
-    assert len([entry for entry in cache.iterdir() if entry.is_dir()]) == len(changes)
+    assert len([entry for entry in cache.iterdir() if entry.is_dir()]) == len(OTHER_FRAMES)
     CocoRaw(str(root), classes=["car"], test=0.5).prepare(cache, 800)  # the same frames
-    assert len([entry for entry in cache.iterdir() if entry.is_dir()]) == len(changes)
+    assert len([entry for entry in cache.iterdir() if entry.is_dir()]) == len(OTHER_FRAMES)
 
 
 def test_the_fingerprint_knows_settings_and_bytes(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    changes: list[dict[str, Any]] = [
-        {},
-        {"native_bits": 14},
-        {"iso": 800.0},
-        {"exposure": 0.5},
-        {"camera": "mean"},
-        {"seed": 3},
-        {"image": "srgb"},
-        {"classes": ["car"]},
-        {"test": "same"},
-    ]
+    changes = [*OTHER_FRAMES, {"classes": ["car"]}, {"test": "same"}]
     prints = [CocoRaw(str(root), **change).fingerprint() for change in changes]
     assert len(set(prints)) == len(prints)
     assert CocoRaw(str(root), name="other").fingerprint() == prints[0]
@@ -237,7 +229,7 @@ def test_boxes_that_stick_out_by_rounding_are_cut_off_and_counted(root: Path, ca
         frames = CocoRaw(str(root), test="same").frames("train")
     assert frames[0].boxes[0].tolist() == [0, 2, 9, 14]
     assert frames[2].boxes[0].tolist() == [0, 0, 64, 48]
-    assert "2 boxes stick out of their images and are cut off" in caplog.text
+    assert_names(caplog.text, root / "instances.json", 2)
 
 
 Change = Callable[[dict[str, Any]], Any]
@@ -248,56 +240,57 @@ def bbox(*sides: float) -> Change:
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("change", "named"),
     [
-        (lambda made: made["images"][1].update(id=100), "the image id 100 occurs twice"),
-        (lambda made: made["annotations"][1].update(id=50), "the annotation id 50 occurs twice"),
-        (lambda made: made["categories"][1].update(id=7), "the category id 7 occurs twice"),
-        (lambda made: made["images"][1].update(file_name="000.png"), "the file name '000.png' occurs twice"),
-        (lambda made: made["categories"][1].update(name="dog"), "the category 'dog' occurs twice"),
-        (lambda made: made["annotations"][0].update(image_id=9), "annotation 50 names image 9, which is not listed"),
-        (lambda made: made["annotations"][0].update(category_id=9), "annotation 50 names category 9, which is not"),
-        (lambda made: made["images"][2].update(width=0), "image 102 has a size of 0 × 48"),
-        (lambda made: made["images"][2].pop("height"), "image number 3 in the file has no height (int)"),
-        (lambda made: made["annotations"][3].pop("bbox"), "annotation number 4 in the file has no bbox (list)"),
-        (lambda made: made["annotations"].append(5), "annotation number 5 in the file has no id (int), image_id (int)"),
-        (lambda made: made.pop("categories"), "must hold the lists images, annotations and categories"),
-        (bbox(1, 2, 3), "annotation 50 has the bbox [1, 2, 3]: x, y, width, height are needed"),
-        (bbox(1, 2, 0, 12), "annotation 50, image 000.png: box 1 of 1 (1, 2, 1, 14) has no area"),
-        (bbox(10, 2, -5, 12), "annotation 50, image 000.png: box 1 of 1 (10, 2, 5, 14) is reversed"),
-        (bbox(1, 2, float("nan"), 12), "has a side that is no number"),
-        (bbox(50, 2, 5, 12), "lies outside its image of 40 × 30"),
-        (bbox(30, 2, 20, 12), "sticks out of its image of 40 × 30 by more than 2 pixels"),
+        (lambda made: made["images"][1].update(id=100), ("image id 100",)),
+        (lambda made: made["annotations"][1].update(id=50), ("annotation id 50",)),
+        (lambda made: made["categories"][1].update(id=7), ("category id 7",)),
+        (lambda made: made["images"][1].update(file_name="000.png"), ("'000.png'",)),
+        (lambda made: made["categories"][1].update(name="dog"), ("category", "'dog'")),
+        (lambda made: made["annotations"][0].update(image_id=9), ("annotation 50", "image 9")),
+        (lambda made: made["annotations"][0].update(category_id=9), ("annotation 50", "category 9")),
+        (lambda made: made["images"][2].update(width=0), ("image 102", "0 × 48")),
+        (lambda made: made["images"][2].pop("height"), ("image number 3", "height (int)")),
+        (lambda made: made["annotations"][3].pop("bbox"), ("annotation number 4", "bbox (list)")),
+        (lambda made: made["annotations"].append(5), ("annotation number 5", "id (int)", "image_id (int)")),
+        (lambda made: made.pop("categories"), ("images", "annotations", "categories")),
+        (bbox(1, 2, 3), ("annotation 50", "bbox [1, 2, 3]", "x, y, width, height")),
+        (bbox(1, 2, 0, 12), ("annotation 50", "000.png", "box 1", "(1, 2, 1, 14)", "area")),
+        (bbox(10, 2, -5, 12), ("annotation 50", "000.png", "box 1", "(10, 2, 5, 14)", "reversed")),
+        (bbox(1, 2, float("nan"), 12), ("annotation 50", "box 1", "(1, 2, nan, 14)", "number")),
+        (bbox(50, 2, 5, 12), ("annotation 50", "box 1", "(50, 2, 55, 14)", "40 × 30")),
+        (bbox(30, 2, 20, 12), ("annotation 50", "box 1", "(30, 2, 50, 14)", "40 × 30", 2)),
     ],
 )
-def test_annotations_that_contradict_themselves_are_named(root: Path, change: Change, message: str) -> None:
+def test_annotations_that_contradict_themselves_are_named(
+    root: Path, change: Change, named: tuple[object, ...]
+) -> None:
     made = copy.deepcopy(content())
     change(made)
     (root / "instances.json").write_text(json.dumps(made))
-    with pytest.raises(DataError, match=r"instances\.json") as caught:
+    with refused(DataError, root / "instances.json", *named):
         CocoRaw(str(root)).check()
-    assert message in str(caught.value)
 
 
 def test_damaged_json_is_named(root: Path) -> None:
     text = (root / "instances.json").read_text()
     (root / "instances.json").write_text(text[: len(text) // 2])
-    with pytest.raises(DataError, match=r"instances\.json is damaged, or no JSON: .*line 1"):
+    with refused(DataError, root / "instances.json", "JSON", "line 1"):
         CocoRaw(str(root)).check()
     (root / "instances.json").write_bytes(b"\xff\xfe\xff")
-    with pytest.raises(DataError, match=r"instances\.json is damaged"):
+    with refused(DataError, root / "instances.json", "JSON"):
         CocoRaw(str(root)).check()
 
 
 def test_what_is_missing_is_named_with_what_to_do(root: Path) -> None:
-    with pytest.raises(DataMissingError, match=r"(?s)nowhere.*images: there is no such folder.*data\.dataset\.root"):
+    with refused(DataMissingError, root / "nowhere" / "images", "data.dataset.root=…", ".images", ".annotations"):
         CocoRaw(str(root / "nowhere")).check()
-    with pytest.raises(DataMissingError, match=r"other\.json cannot be read .*data\.dataset\.annotations"):
+    with refused(DataMissingError, root / "other.json", "data.dataset.annotations=…"):
         CocoRaw(str(root), annotations="other.json").check()
-    with pytest.raises(DataError, match=r"knows no category 'cat'; it has car, person, dog"):
+    with refused(DataError, root / "instances.json", "'cat'", "car, person, dog"):
         CocoRaw(str(root), classes=["cat"]).check()
     (root / "images" / "004.png").unlink()
-    with pytest.raises(DataError, match=r"004\.png is missing, and .*instances\.json lists it as image 104"):
+    with refused(DataError, root / "images" / "004.png", root / "instances.json", "image 104", "data.dataset.images"):
         CocoRaw(str(root)).check()
 
 
@@ -308,14 +301,8 @@ def test_images_that_cannot_be_used_are_named_when_converting(root: Path, tmp_pa
     Image.new("RGB", (8, 6)).save(root / "images" / "004.png")
     data = CocoRaw(str(root))
     data.check()  # does not look into them
-    with pytest.raises(DataError, match="3 of 6 frames cannot be converted") as caught:
+    with refused(DataError, 3, 6, "002.png", "003.png", "004.png", "8 × 6", "40 × 30"):
         data.prepare(tmp_path / "cache", 800)
-    for message in (
-        "002.png cannot be read as an image",
-        "003.png cannot be read as an image",
-        "004.png has 8 × 6 pixels, but its annotations say 40 × 30",
-    ):
-        assert message in str(caught.value)
 
 
 def test_one_image_cannot_be_split(root: Path) -> None:
@@ -323,29 +310,29 @@ def test_one_image_cannot_be_split(root: Path) -> None:
     made["images"] = made["images"][:1]
     made["annotations"] = made["annotations"][:2]
     write(root, made)
-    with pytest.raises(DataError, match="lists 1 images: at least 2 are needed to test on some of them"):
+    with refused(DataError, root / "instances.json", 1, 2):
         CocoRaw(str(root)).frames("train")
     assert len(CocoRaw(str(root), test="same").frames("test")) == 1
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "named"),
     [
-        ({"image": "jpeg"}, "image='jpeg' must be raw or srgb"),
-        ({"camera": "phone"}, "camera='phone' must be random or mean"),
-        ({"native_bits": 7}, "native_bits=7 must be from 8 to 16"),
-        ({"native_bits": 17}, "native_bits=17 must be from 8 to 16"),
-        ({"iso": 0}, "iso=0 must be from 25 to 102400"),
-        ({"exposure": 0.0}, "exposure=0.0 must be above 0 and at most 16"),
-        ({"test": 1.0}, "test=1.0 must be a share in (0, 1), or same"),
-        ({"test": "all"}, "test='all' must be a share in (0, 1), or same"),
-        ({"classes": []}, "classes=[] must be different names, or null for all categories"),
-        ({"classes": ["car", "car"]}, "classes=['car', 'car'] must be different names"),
-        ({"seed": -1}, "seed=-1 must be 0 or more"),
+        ({"image": "jpeg"}, ("image='jpeg'", "raw", "srgb")),
+        ({"camera": "phone"}, ("camera='phone'", "random", "mean")),
+        ({"native_bits": 7}, ("native_bits=7", 8, 16)),
+        ({"native_bits": 17}, ("native_bits=17", 8, 16)),
+        ({"iso": 0}, ("iso=0", 25, 102400)),
+        ({"exposure": 0.0}, ("exposure=0.0", 0, 16)),
+        ({"test": 1.0}, ("test=1.0", "(0, 1)", "same")),
+        ({"test": "all"}, ("test='all'", "(0, 1)", "same")),
+        ({"classes": []}, ("classes=[]", "null")),
+        ({"classes": ["car", "car"]}, ("classes=['car', 'car']", "null")),
+        ({"seed": -1}, ("seed=-1", 0)),
     ],
 )
-def test_arguments_out_of_range_are_named(arguments: dict[str, Any], message: str, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=re.escape(message)):
+def test_arguments_out_of_range_are_named(arguments: dict[str, Any], named: tuple[object, ...], tmp_path: Path) -> None:
+    with refused(ValueError, *named):
         CocoRaw(str(tmp_path), **arguments)
 
 

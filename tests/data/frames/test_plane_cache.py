@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.refusal import assert_names, refused
 
 from qsense.data.errors import DataError
 from qsense.data.frames import plane_cache as module
@@ -102,7 +103,7 @@ def test_a_source_is_known_by_size_and_time(tmp_path: Path) -> None:
     assert stamp(file) == before
     os.utime(file, ns=(1, 1))
     assert stamp(file) != before
-    with pytest.raises(DataError, match=r"b\.raw cannot be read: No such file"):
+    with refused(DataError, tmp_path / "b.raw"):
         stamp(tmp_path / "b.raw")
 
 
@@ -131,8 +132,7 @@ def test_a_damaged_frame_is_made_again(tmp_path: Path, how: str, caplog: pytest.
     cache = convert(tmp_path, "key", stamps(3), make, "test")
     assert make.made == [1]
     assert (cache["f1"] == 1).all()
-    assert "f1.npy is" in caplog.text
-    assert "converted again" in caplog.text
+    assert_names(caplog.text, file)
 
 
 def test_large_caches_are_checked_by_size_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,29 +155,27 @@ def test_a_broken_line_of_the_manifest_costs_its_frame_alone(tmp_path: Path) -> 
 def test_a_frame_that_vanishes_while_it_is_needed_is_named(tmp_path: Path) -> None:
     cache = convert(tmp_path, "key", stamps(2), Made(), "test")
     (tmp_path / "key" / "f1.npy").unlink()
-    with pytest.raises(DataError, match=r"f1\.npy cannot be read .*start again"):
+    with refused(DataError, tmp_path / "key" / "f1.npy"):
         cache["f1"]
 
 
 def test_bad_sources_are_all_named_and_the_others_are_kept(tmp_path: Path) -> None:
     bad = {1: "b.nef is truncated", 3: "d.nef is no raw file"}
-    with pytest.raises(
-        DataError,
-        match=r"(?s)^2 of 5 frames cannot be converted \(the others are kept in .*b\.nef is t.*\n  d\.nef is no",
-    ):
+    with refused(DataError, 2, 5, tmp_path / "key", *bad.values()):
         convert(tmp_path, "key", stamps(5), Made(bad), "test")
     make = Made()
     assert len(convert(tmp_path, "key", stamps(5), make, "test")) == 5
     assert make.made == [1, 3]
-    with pytest.raises(DataError, match=r"30 of 30 frames(.*\n){21}  … and 10 more$"):
+    with refused(DataError, 30, tmp_path / "new", "19 is bad", 10) as caught:
         convert(tmp_path, "new", stamps(30), Made({i: f"{i} is bad" for i in range(30)}), "test", processes=1)
+    assert str(caught.value).count(" is bad") == 20
 
 
 def test_other_mistakes_are_not_hidden(tmp_path: Path) -> None:
     def wrong(index: int) -> Planes:
         raise KeyError("a bug")
 
-    with pytest.raises(KeyError, match="a bug"):
+    with refused(KeyError, "a bug"):
         convert(tmp_path, "key", stamps(2), wrong, "test")
 
 
@@ -185,7 +183,7 @@ def test_too_little_room_is_told_after_the_first_frame(tmp_path: Path, monkeypat
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=500))
     make = Made()
-    with pytest.raises(DataError, match=r"4 frames take about 0\.0 GB more in .*key, and 0\.0 GB are free: make room"):
+    with refused(DataError, 4, "0.0 GB", tmp_path / "key", "data.cache=FOLDER", "QSENSE_CACHE=FOLDER"):
         convert(tmp_path, "key", stamps(5), make, "test")
     assert make.made == [0]
 
@@ -195,18 +193,18 @@ def test_much_room_is_announced(
 ) -> None:
     monkeypatch.setattr(module, "CHEAP", 10)
     convert(tmp_path, "key", stamps(5), Made(), "test")
-    assert "Converting takes about 0.0 GB in" in caplog.text
+    assert_names(caplog.text, "0.0 GB", tmp_path / "key")
 
 
 @pytest.mark.parametrize(
-    ("number", "said"),
+    ("number", "remedy"),
     [
-        (errno.ENOSPC, r"No space left on device\): what is converted so far is kept.*make room, or choose another"),
-        (errno.EACCES, r"Permission denied\): make it writable, or choose another with data\.cache=FOLDER"),
+        (errno.ENOSPC, "room"),
+        (errno.EACCES, "writable"),
     ],
 )
 def test_a_cache_that_cannot_be_written_says_what_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, said: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, remedy: str
 ) -> None:
     calls: list[int] = []
     real = np.save
@@ -218,7 +216,7 @@ def test_a_cache_that_cannot_be_written_says_what_to_do(
         real(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(np, "save", fails)
-    with pytest.raises(DataError, match=rf"(?s)the cache .*key cannot be used \({said}"):
+    with refused(DataError, tmp_path / "key", os.strerror(number), remedy, "data.cache=FOLDER", "QSENSE_CACHE=FOLDER"):
         convert(tmp_path, "key", stamps(4), Made(), "test")
     make = Made()
     assert len(convert(tmp_path, "key", stamps(4), make, "test")) == 4
@@ -274,5 +272,5 @@ def test_a_process_that_dies_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.syspath_prepend(str(tmp_path))
     from dies_in_plane_cache import make  # type: ignore[import-not-found]
 
-    with pytest.raises(DataError, match="ended unexpectedly, maybe for want of memory"):
+    with refused(DataError, tmp_path / "key", "memory"):
         convert(tmp_path, "key", stamps(20), make, "test", processes=2)

@@ -10,16 +10,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from tests.refusal import refused
 
 from qsense.data.errors import DataError
 from qsense.data.frames.bayer import pack
+from qsense.data.frames.nearest import shrunk
 from qsense.data.frames.raw_files import (
     CameraConversion,
     corrected,
     demosaicked,
     read_headless,
     read_mosaic,
-    shrunk,
     srgb,
 )
 from qsense.signal import BAYER
@@ -133,31 +134,35 @@ def test_truncated_files_are_named(
     file = write_dng(tmp_path / "a.dng", mosaic)
     file.write_bytes(file.read_bytes()[: int(share * file.stat().st_size)])
     for read in (read_mosaic, srgb, lambda name: demosaicked(name, 12)):
-        with pytest.raises(DataError, match=r"a\.dng cannot be decoded \(.+\): it is missing, truncated, damaged"):
+        with refused(DataError, file):
             read(file)
 
 
 def test_what_is_no_raw_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.nef").write_text("nothing" * 1000)
-    with pytest.raises(DataError, match=r"a\.nef cannot be decoded \(.*[Uu]nsupported"):
+    with refused(DataError, tmp_path / "a.nef", "Unsupported"):
         read_mosaic(tmp_path / "a.nef")
-    with pytest.raises(DataError, match=r"b\.nef cannot be decoded"):
+    with refused(DataError, tmp_path / "b.nef"):
         read_mosaic(tmp_path / "b.nef")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "named"),
     [
-        ({"size": (40, 62)}, r"a\.dng has 40 × 60 samples, but 40 × 62 are expected: is it of another camera"),
-        ({"bits": 10}, r"a\.dng has the count \d+, which is more than 10 bits can hold"),
+        ({"size": (40, 62)}, ("40 × 60", "40 × 62")),
+        ({"bits": 10}, ("10 bits",)),
     ],
 )
 def test_frames_of_another_camera_are_refused(
-    tmp_path: Path, mosaic: npt.NDArray[np.uint16], arguments: dict[str, Any], said: str, write_dng: WriteDng
+    tmp_path: Path,
+    mosaic: npt.NDArray[np.uint16],
+    arguments: dict[str, Any],
+    named: tuple[object, ...],
+    write_dng: WriteDng,
 ) -> None:
     file = write_dng(tmp_path / "a.dng", mosaic)
     settings: dict[str, Any] = {"size": (40, 60), "image": "planes", "bits": 12, "short_side": 800}
-    with pytest.raises(DataError, match=said):
+    with refused(DataError, file, *named):
         CameraConversion((file,), **{**settings, **arguments}, subtract_black=False, white_balance=False)(0)
 
 
@@ -173,9 +178,9 @@ def test_headless_mosaics_are_read_with_the_lowest_byte_first(tmp_path: Path, sa
 
 def test_headless_mosaics_of_another_size_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.raw").write_bytes(b"12345")
-    with pytest.raises(DataError, match=r"a\.raw has 5 bytes, but 12 are expected: 2 rows of 3 samples of 2 bytes"):
+    with refused(DataError, tmp_path / "a.raw", 5, 12, 2, 3, "2 bytes"):
         read_headless(tmp_path / "a.raw", 2, 3)
-    with pytest.raises(DataError, match=r"b\.raw cannot be read: No such file"):
+    with refused(DataError, tmp_path / "b.raw"):
         read_headless(tmp_path / "b.raw", 2, 3)
 
 

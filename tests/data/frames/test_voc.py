@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.refusal import refused
 
 from qsense.data.errors import DataError
 from qsense.data.frames.labelme import read_labelme
@@ -49,27 +50,27 @@ def test_rounding_beyond_the_edge_is_cut_off() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "named"),
     [
-        (b"<annotation><object>", r"a\.xml is no XML or damaged \(.*\): fetch it again"),
-        (b"", r"a\.xml is no XML or damaged"),
-        (document(size=""), r"a\.xml has no number in size/height: None"),
-        (document(size="<width>0</width><height>0</height>"), "an image of 0 × 0 pixels, but 600 × 400 are expected"),
-        (document(size="<width>400</width><height>600</height>"), "an image of 400 × 600 pixels, but 600 × 400"),
-        (document(thing(), thing(name="tram")), "object 2 is a 'tram'; the classes are car, bicycle"),
-        (document("<object></object>"), "object 1 is a ''; the classes are"),
-        (document(thing((1, 2, 3, "x"))), r"a\.xml: object 1 has no number in bndbox/ymax: 'x'"),
-        (document("<object><name>car</name></object>"), r"object 1 has no number in bndbox/xmin: None"),
-        (document(thing(), thing((30, 20, 10, 40))), r"a\.xml: box 2 of 2 \(30, 20, 10, 40\) is reversed"),
-        (document(thing((10, 40, 30, 20))), r"box 1 of 1 \(10, 40, 30, 20\) is reversed"),
-        (document(thing((10, 20, 10, 40))), r"box 1 of 1 \(10, 20, 10, 40\) has no area"),
-        (document(thing((700, 20, 710, 40))), r"\(700, 20, 710, 40\) lies outside its image of 600 × 400"),
-        (document(thing((590, 20, 610, 40))), r"sticks out of its image of 600 × 400 by more than 2 pixels"),
-        (document(thing(("nan", 20, 30, 40))), "has a side that is no number"),
+        (b"<annotation><object>", ("XML",)),
+        (b"", ("XML",)),
+        (document(size=""), ("size/height", None)),
+        (document(size="<width>0</width><height>0</height>"), ("0 × 0", "600 × 400")),
+        (document(size="<width>400</width><height>600</height>"), ("400 × 600", "600 × 400")),
+        (document(thing(), thing(name="tram")), ("object 2", "'tram'", "car, bicycle")),
+        (document("<object></object>"), ("object 1", "''", "car, bicycle")),
+        (document(thing((1, 2, 3, "x"))), ("object 1", "bndbox/ymax", "'x'")),
+        (document("<object><name>car</name></object>"), ("object 1", "bndbox/xmin", None)),
+        (document(thing(), thing((30, 20, 10, 40))), ("box 2", "(30, 20, 10, 40)", "reversed")),
+        (document(thing((10, 40, 30, 20))), ("box 1", "(10, 40, 30, 20)", "reversed")),
+        (document(thing((10, 20, 10, 40))), ("box 1", "(10, 20, 10, 40)", "area")),
+        (document(thing((700, 20, 710, 40))), ("box 1", "(700, 20, 710, 40)", "600 × 400")),
+        (document(thing((590, 20, 610, 40))), ("box 1", "(590, 20, 610, 40)", "600 × 400", 2)),
+        (document(thing(("nan", 20, 30, 40))), ("box 1", "(nan, 20, 30, 40)", "number")),
     ],
 )
-def test_bad_voc_annotations_are_named(content: bytes, said: str) -> None:
-    with pytest.raises(DataError, match=said):
+def test_bad_voc_annotations_are_named(content: bytes, named: tuple[object, ...]) -> None:
+    with refused(DataError, "a.xml", *named):
         read_voc(content, "a.xml", CLASSES, (400, 600))
 
 
@@ -99,20 +100,20 @@ def test_polygons_are_boxed_and_some_classes_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "named"),
     [
-        (b"{", r"a\.json is no labelme annotation or damaged \(JSONDecodeError"),
-        (b"[]", r"a\.json is no labelme annotation or damaged \(TypeError"),
-        (b"{}", r"a\.json is no labelme annotation or damaged \(KeyError\('shapes'\)\)"),
-        (labelme({"label": "car"}), r"a\.json is no labelme annotation or damaged \(KeyError\('points'\)\)"),
-        (labelme(shape(points=[["a", 1], [2, 3]])), "no labelme annotation or damaged"),
-        (labelme(shape(points=[(1, 2)])), r"a\.json: shape 1 has no two points of two coordinates: \[\[1\.0, 2\.0\]\]"),
-        (labelme(shape(points=[])), "shape 1 has no two points"),
-        (labelme(shape(), shape("tram")), r"shape 2 is a 'tram'; the classes are car, bicycle\..*data\.dataset\.skip"),
-        (labelme(shape(points=[(10, 20), (10, 40)])), r"a\.json: box 1 of 1 \(10, 20, 10, 40\) has no area"),
-        (labelme(shape(points=[(590, 20), (650, 40)])), "sticks out of its image of 600 × 400"),
+        (b"{", ("JSONDecodeError", "'shapes'", "'label'", "'points'")),
+        (b"[]", ("TypeError", "'shapes'", "'label'", "'points'")),
+        (b"{}", ("KeyError('shapes')", "'label'", "'points'")),
+        (labelme({"label": "car"}), ("KeyError('points')", "'shapes'", "'label'")),
+        (labelme(shape(points=[["a", 1], [2, 3]])), ("ValueError", "'a'", "'shapes'", "'label'", "'points'")),
+        (labelme(shape(points=[(1, 2)])), ("shape 1", "[[1.0, 2.0]]")),
+        (labelme(shape(points=[])), ("shape 1", "[]")),
+        (labelme(shape(), shape("tram")), ("shape 2", "'tram'", "car, bicycle", "data.dataset.skip")),
+        (labelme(shape(points=[(10, 20), (10, 40)])), ("box 1", "(10, 20, 10, 40)", "area")),
+        (labelme(shape(points=[(590, 20), (650, 40)])), ("box 1", "(590, 20, 650, 40)", "600 × 400", 2)),
     ],
 )
-def test_bad_labelme_annotations_are_named(content: bytes, said: str) -> None:
-    with pytest.raises(DataError, match=said):
+def test_bad_labelme_annotations_are_named(content: bytes, named: tuple[object, ...]) -> None:
+    with refused(DataError, "a.json", *named):
         read_labelme(content, "a.json", CLASSES, (), (400, 600))

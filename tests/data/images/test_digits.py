@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from tests.refusal import refused
 
 from qsense.data.errors import DataMissingError
 from qsense.data.images import digits as module
@@ -36,7 +37,7 @@ def test_codes_mean_and_deviation() -> None:
 
 def test_without_scikit_learn_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "find_spec", lambda name: None)
-    with pytest.raises(DataMissingError, match="pip install scikit-learn"):
+    with refused(DataMissingError, "data=digits", "pip install scikit-learn"):
         Digits().check()
 
 

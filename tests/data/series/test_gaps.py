@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
+from tests.refusal import refused
 
 from qsense.data.errors import DataError
 from qsense.data.series.gaps import fill_gaps
@@ -22,15 +22,15 @@ def test_one_second_is_filled_and_a_sample_more_is_not() -> None:
     x[5:15] = NAN
     assert fill_gaps(x.copy(), ("a",), 10.0, "here") == 10
     x[15] = NAN
-    with pytest.raises(DataError, match=r"subject 3, f\.csv, rows 7 to 17: a has no value for 1\.10 s"):
+    with refused(DataError, "subject 3", "f.csv", "rows 7 to 17", "a", "1.10 s", "1 s"):
         fill_gaps(x, ("a",), 10.0, "subject 3, f.csv", first_row=2)
 
 
 def test_an_axis_without_any_value_is_refused() -> None:
-    with pytest.raises(DataError, match="rows 1 to 60: a has no value"):
+    with refused(DataError, "here", "rows 1 to 60", "a", "1.20 s", "1 s"):
         fill_gaps(np.full((60, 1), NAN), ("a",), 50.0, "here")
 
 
 def test_infinite_values_are_refused() -> None:
-    with pytest.raises(DataError, match="here, row 2: b is infinite"):
+    with refused(DataError, "here", "row 2", "b", "infinite"):
         fill_gaps(np.array([[0.0, 0.0], [0.0, np.inf]]), ("a", "b"), 50.0, "here")

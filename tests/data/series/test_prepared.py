@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
+from tests.refusal import refused
 
 from qsense.data.errors import DataError
 from qsense.data.series.prepared import prepared
@@ -31,9 +31,7 @@ def test_arrays_hold_the_recordings(memory: Any, tmp_path: Path) -> None:
 
 def test_a_cache_that_cannot_be_made_is_told(memory: Any, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(
-        DataError, match=r"the cache .*/file/cache cannot be used .* data\.cache=FOLDER or QSENSE_CACHE"
-    ):
+    with refused(DataError, tmp_path / "file" / "cache", "data.cache=FOLDER", "QSENSE_CACHE=FOLDER"):
         prepared(memory([[100], [100]]), tmp_path / "file" / "cache")
 
 

@@ -1,4 +1,4 @@
-"""Windows against the obvious loop, and the order of an epoch."""
+"""Windows against the obvious loop."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qsense.data.batches import epoch_order
 from qsense.data.series.windows import index_windows
 
 
@@ -25,12 +24,3 @@ def test_windows_are_those_of_a_loop(lengths: list[int], window: int, data: st.D
     assert index.covered.max(initial=0) < window + stride
     # Every sample of a recording with windows is spoken for exactly once.
     assert index.covered.sum() == sum(length for length in lengths if length >= window)
-
-
-def test_an_epochs_order_depends_on_seed_fold_and_epoch_alone() -> None:
-    order = epoch_order(1000, seed=1, fold=2, epoch=3)
-    assert sorted(order) == list(range(1000))
-    np.random.seed(7)  # noqa: NPY002 - whatever happens to the global generator
-    np.testing.assert_array_equal(order, epoch_order(1000, seed=1, fold=2, epoch=3))
-    for seed, fold, epoch in ((2, 2, 3), (1, 3, 3), (1, 2, 4)):
-        assert (order != epoch_order(1000, seed, fold, epoch)).any()

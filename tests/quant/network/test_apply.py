@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 import torchvision
+from tests.refusal import refused
 from torch import Tensor, nn
 
 from qsense.models.deepconvlstm import DeepConvLSTM
@@ -213,7 +214,7 @@ def test_calibrate_without_training() -> None:
     unused = nn.ModuleList([nn.Linear(2, 2), nn.Linear(2, 2)])
     unused.forward = lambda x: unused[0](x)
     q.apply(unused)
-    with pytest.raises(ValueError, match="no input reached 1: call them"):
+    with refused(ValueError, 1, "forward", "skip"):
         q.calibrate(unused, torch.ones(1, 2))
 
 
@@ -240,34 +241,34 @@ def test_the_compiler_sees_one_graph_with_the_same_numbers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "named"),
     [
-        ({"bits": 1}, "bits=1: NetworkQuantizer: bits=1: uniform levels take 2 to 8 bits"),
-        ({"bits": 12}, "bits=12"),
-        ({"bits": 4, "weight_bits": 9}, "weight_bits=9"),
-        ({"bits": 8, "levels": "log"}, "logarithmic levels take 2 to 7"),
-        ({"bits": 4, "first_last_bits": 16}, "first_last_bits=16"),
-        ({"bits": 4, "input_bits": 0}, "input_bits=0"),
-        ({"bits": 4, "transform": "wavelet"}, "transform='wavelet': NetworkQuantizer allows none, fat, fat_scaled"),
-        ({"bits": 4, "levels": "apot"}, "levels='apot': NetworkQuantizer allows uniform, log"),
-        ({"bits": 4, "alpha_grad": "lsq"}, "alpha_grad='lsq': NetworkQuantizer allows full, pact"),
-        ({"bits": 4, "weight_alpha": 0.0}, "weight_alpha=0.0: NetworkQuantizer needs a number above 0"),
-        ({"bits": 4, "activation_alpha": float("nan")}, "activation_alpha=nan"),
-        ({"bits": 4, "weight_decay": -1.0}, "weight_decay=-1.0: NetworkQuantizer needs a number of at least 0"),
+        ({"bits": 1}, ("bits=1", "uniform", 2, 8)),
+        ({"bits": 12}, ("bits=12", 2, 8)),
+        ({"bits": 4, "weight_bits": 9}, ("weight_bits=9", 2, 8)),
+        ({"bits": 8, "levels": "log"}, ("bits=8", "logarithmic", 2, 7)),
+        ({"bits": 4, "first_last_bits": 16}, ("first_last_bits=16", 2, 8)),
+        ({"bits": 4, "input_bits": 0}, ("input_bits=0", 2, 8)),
+        ({"bits": 4, "transform": "wavelet"}, ("transform='wavelet'", "none", "fat", "fat_scaled")),
+        ({"bits": 4, "levels": "apot"}, ("levels='apot'", "uniform", "log")),
+        ({"bits": 4, "alpha_grad": "lsq"}, ("alpha_grad='lsq'", "full", "pact")),
+        ({"bits": 4, "weight_alpha": 0.0}, ("weight_alpha=0.0", 0)),
+        ({"bits": 4, "activation_alpha": float("nan")}, ("activation_alpha=nan", 0)),
+        ({"bits": 4, "weight_decay": -1.0}, ("weight_decay=-1.0", 0)),
     ],
 )
-def test_bad_arguments_are_named(arguments: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
+def test_bad_arguments_are_named(arguments: dict[str, Any], named: tuple[object, ...]) -> None:
+    with refused(ValueError, "NetworkQuantizer", *named):
         FAT(**arguments)
 
 
 def test_networks_that_cannot_be_quantized_are_refused() -> None:
     q = FAT(bits=4)
-    with pytest.raises(ValueError, match="ReLU has no convolution, linear layer or LSTM to quantize"):
+    with refused(ValueError, "ReLU"):
         q.apply(nn.ReLU())
     network = small()
-    with pytest.raises(ValueError, match="last: 'fc' fits no layer; the layers are 0, 3, 4, 7"):
+    with refused(ValueError, "last", "'fc'", "0, 3, 4, 7"):
         FAT(bits=4, last=["fc"]).apply(network)
     q.apply(network)
-    with pytest.raises(ValueError, match="Sequential is quantized"):
+    with refused(ValueError, "Sequential"):
         q.apply(network)

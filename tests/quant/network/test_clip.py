@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+from tests.refusal import missing
 from torch import Tensor
 
 from qsense.quant.network import clip
@@ -101,12 +102,12 @@ def test_what_does_not_pay_or_fit_is_left_to_aten(monkeypatch: pytest.MonkeyPatc
 
 def without_compiler(monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    return "no C compiler: activations are quantized in several passes"
+    return "C compiler"
 
 
 def with_a_broken_one(monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(shutil, "which", lambda name: "/bin/false")
-    return "/bin/false failed"
+    return "/bin/false"
 
 
 @pytest.mark.parametrize("prepare", [without_compiler, with_a_broken_one])
@@ -118,8 +119,8 @@ def test_nothing_needs_a_compiler(
     q = ActivationQuantizer(4)
     compiled = q(x).detach()
     clip.library.cache_clear()
-    message = prepare(monkeypatch)  # type: ignore[operator]
+    named = prepare(monkeypatch)  # type: ignore[operator]
     with caplog.at_level(logging.INFO):
         assert torch.equal(q(x), compiled)
         q(x)
-    assert [message in record.message for record in caplog.records] == [True]
+    assert [missing(record.message, named) for record in caplog.records] == [[]]

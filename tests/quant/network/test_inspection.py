@@ -7,6 +7,7 @@ from functools import partial
 
 import pytest
 import torch
+from tests.refusal import refused
 from torch import Tensor, nn
 
 from qsense.quant.network.freeze import freeze
@@ -121,5 +122,5 @@ def test_every_frequency_is_in_one_band() -> None:
         with band_scaled(built, band, factor=0.0):
             total += before - weight(built)
     torch.testing.assert_close(total, before)
-    with pytest.raises(ValueError, match=r"band=32 must be in 0 … 31"), band_scaled(built, 32):
+    with refused(ValueError, "band=32", "0 … 31"), band_scaled(built, 32):
         pass

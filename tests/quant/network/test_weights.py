@@ -8,6 +8,7 @@ from functools import partial
 
 import pytest
 import torch
+from tests.refusal import refused
 from torch import Tensor, nn
 
 from qsense.quant.network.layers import quantizers
@@ -111,7 +112,7 @@ def test_end_layers_reach_to_the_largest_weight_and_pass_gradients() -> None:
 def test_constant_weights_become_zeros_and_single_ones_are_refused() -> None:
     q = LearnedWeight(torch.zeros(3, 4), make_levels("uniform", 4, True), "fat", 3.0, True, False, "full")
     assert torch.equal(q(torch.zeros(3, 4)), torch.zeros(3, 4))
-    with pytest.raises(ValueError, match="layer 1: a weight of a single number cannot be normalised"):
+    with refused(ValueError, "layer 1", "skip"):
         FAT(bits=4).apply(nn.Sequential(nn.Linear(2, 1), nn.Linear(1, 1), nn.Linear(1, 3)))
 
 

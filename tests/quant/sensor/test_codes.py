@@ -6,6 +6,7 @@ from typing import Literal
 
 import pytest
 import torch
+from tests.refusal import refused
 
 from qsense.quant.sensor.codes import add_up, are_codes, pays, units, values
 from qsense.quant.sensor.gamma import Gamma
@@ -76,7 +77,7 @@ def test_one_curve_per_bayer_colour() -> None:
         assert torch.equal(together.thresholds()[plane], alone.thresholds()[0])
         assert alone.log_gamma.grad is not None
         torch.testing.assert_close(alone.log_gamma.grad[0], together.log_gamma.grad[plane], rtol=1e-6, atol=0)
-    with pytest.raises(ValueError, match=r"input of shape \[3, 3, 60, 50\] has 3 channels on dimension 1"):
+    with refused(ValueError, "[3, 3, 60, 50]", 3, 1, 4):
         together(x[:, :3])
 
 

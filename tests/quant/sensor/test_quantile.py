@@ -7,6 +7,7 @@ import io
 import numpy as np
 import pytest
 import torch
+from tests.refusal import refused
 
 from qsense.quant.sensor.quantile import Quantile, equal_shares
 from qsense.signal import Signal
@@ -127,13 +128,13 @@ def test_state_carries_the_levels_and_fitting_again_changes_no_bit() -> None:
 def test_unfitted_says_what_to_do() -> None:
     quantizer = Quantile(BIPOLAR, 2)
     for use in (lambda: quantizer(series(10)), lambda: quantizer.encode(series(10)), quantizer.thresholds):
-        with pytest.raises(RuntimeError, match=r"Quantile has no decision levels yet: show it training data.*fit\("):
+        with refused(RuntimeError, "Quantile", "sensor.fit(samples)", "qsense.train"):
             use()
 
 
 def test_samples_that_cannot_be_used_are_named() -> None:
     quantizer = Quantile(BIPOLAR, 2)
-    with pytest.raises(ValueError, match=r"samples of shape \[5, 2\]: Quantile is fitted on .* channels = 3"):
+    with refused(ValueError, "[5, 2]", "Quantile", "[n, channels]", "n ≥ 1", "channels = 3"):
         quantizer.fit(torch.zeros(5, 2))
-    with pytest.raises(ValueError, match="not finite"):
+    with refused(ValueError, "Quantile", "finite"):
         quantizer.fit(torch.full((5, 3), torch.nan))

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import torch
 from omegaconf import DictConfig
+from tests.refusal import refused
 
 from qsense.quant.sensor.soft_tanh import SoftTanh
 from qsense.quant.sensor.thresholds import Thresholds
@@ -96,5 +97,5 @@ def test_a_run_sharpens_from_its_first_to_its_last_epoch(composed: Callable[...,
 
 @pytest.mark.parametrize(("first", "last"), [(0.0, 20.0), (30.0, 20.0), (2.0, 101.0)])
 def test_bad_sharpness(first: float, last: float) -> None:
-    with pytest.raises(ValueError, match=r"sharpness=.*, final_sharpness=.*: SoftTanh needs 0.01 ≤ sharpness"):
+    with refused(ValueError, f"sharpness={first}", f"final_sharpness={last}", "SoftTanh", 0.01, 100):
         SoftTanh(UNIPOLAR, 2, first, last)

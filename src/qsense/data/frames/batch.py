@@ -1,4 +1,7 @@
-"""Annotated raw frames on their way to a detector."""
+"""Annotated raw frames on their way to a detector.
+
+Open it to see what a detection task is given.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Bayer mosaics, their four colour planes, and what a detector sees of these."""
+"""Bayer mosaics, their four colour planes, and what a detector sees of these.
+
+Open it for the order of colours and planes.
+"""
 
 from __future__ import annotations
 

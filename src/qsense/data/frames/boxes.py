@@ -1,4 +1,7 @@
-"""What every data set asks of an annotated box, in one place."""
+"""What every data set asks of an annotated box, in one place.
+
+Open it when a box is cut off or refused wrongly.
+"""
 
 from __future__ import annotations
 

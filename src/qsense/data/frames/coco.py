@@ -1,4 +1,7 @@
-"""Annotations in COCO's format: read, and refused where they contradict themselves."""
+"""Annotations in COCO's format: read, and refused where they contradict themselves.
+
+Open it when a file of annotations is refused.
+"""
 
 from __future__ import annotations
 
@@ -14,33 +17,20 @@ import numpy.typing as npt
 
 from qsense.data.errors import DataError, DataMissingError
 from qsense.data.frames.boxes import check_boxes
+from qsense.data.frames.dataset import Frame
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, eq=False)
-class Picture:
-    """One annotated image file.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Picture(Frame):
+    """A frame that is an annotated image file; its id is COCO's, its name the file's.
 
     Args:
-        id: COCO's.
         file: where it is.
-        width: in pixels, as annotated.
-        height: likewise.
-        boxes: left, top, right, bottom in pixels, float32 [n, 4].
-        labels: index into the classes, int64 [n].
-        crowd: bool [n].
-        area: of the objects, pixels², float32 [n].
     """
 
-    id: int
     file: Path
-    width: int
-    height: int
-    boxes: npt.NDArray[np.float32]
-    labels: npt.NDArray[np.int64]
-    crowd: npt.NDArray[np.bool_]
-    area: npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,7 +141,7 @@ def read_pictures(annotations: Annotations, images: Path, classes: Sequence[str]
                 "images (data.dataset.images)?"
             )
         facts = (boxes[chosen], labels[chosen], crowd[chosen], area[chosen])
-        pictures.append(Picture(number, file, image["width"], image["height"], *facts))
+        pictures.append(Picture(number, file.name, image["height"], image["width"], *facts, file=file))
     return pictures
 
 

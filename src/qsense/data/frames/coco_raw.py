@@ -1,28 +1,28 @@
-"""CocoRaw: any photographs with COCO annotations, as simulated raw frames or as they are."""
+"""CocoRaw: any photographs with COCO annotations, as simulated raw frames or as they are.
+
+Open it to detect objects in photographs of your own.
+"""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
 
 from qsense.data.cache import digest, file_digest
 from qsense.data.errors import DataError, DataMissingError
 from qsense.data.frames.coco import Annotations, Picture, chosen_classes, read_annotations, read_pictures
 from qsense.data.frames.dataset import PLANES, Frame, FrameDataset, Part
 from qsense.data.frames.inverse_isp import mean_camera, mosaic_planes, random_camera, sense, unprocess
-from qsense.data.frames.nearest import resize, target_size
-from qsense.data.frames.plane_cache import PlaneCache, Planes, convert, stamp
+from qsense.data.frames.nearest import shrunk
+from qsense.data.frames.photos import read_photo
+from qsense.data.frames.plane_cache import Codes, PlaneCache, Planes, convert, stamp
 from qsense.signal import Signal
-
-Codes = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
 
 VERSION = 1  # of the conversion: raise it with every change of what comes out
 PATTERN = "RGGB"
@@ -77,9 +77,9 @@ class Make:
     short_side: int
 
     def __call__(self, index: int) -> Planes:
-        photo = read_photo(self.files[index], self.sizes[index])
+        photo = read_annotated(self.files[index], self.sizes[index])
         codes = self.sensor.codes(photo, self.ids[index])
-        return Planes(smaller(codes, self.short_side), {"simulated": self.sensor.image == "raw", "pattern": PATTERN})
+        return Planes(shrunk(codes, self.short_side), {"simulated": self.sensor.image == "raw", "pattern": PATTERN})
 
 
 class CocoRaw(FrameDataset):
@@ -222,7 +222,7 @@ class CocoRaw(FrameDataset):
         picture = self._pictures[frame.id]
         if self._cache is not None:
             return self._cache[self._key(picture)]
-        return self.sensor.codes(read_photo(picture.file, (picture.width, picture.height)), picture.id)
+        return self.sensor.codes(read_annotated(picture.file, (picture.width, picture.height)), picture.id)
 
     @cached_property
     def _read(self) -> list[Annotations]:
@@ -266,51 +266,27 @@ class CocoRaw(FrameDataset):
 
     def _frame(self, index: int) -> Frame:
         picture = self._pictures[index]
-        odd = self.sensor.image == "raw"  # an odd last row or column is completed to a cell
-        return Frame(
-            id=index,
-            name=picture.file.name,
-            height=picture.height + (picture.height % 2 if odd else 0),
-            width=picture.width + (picture.width % 2 if odd else 0),
-            boxes=picture.boxes,
-            labels=picture.labels,
-            crowd=picture.crowd,
-            area=picture.area,
-        )
+        if not self.simulated:
+            return replace(picture, id=index)
+        # An odd last row or column is completed to a cell of the mosaic.
+        height, width = (side + side % 2 for side in (picture.height, picture.width))
+        return replace(picture, id=index, height=height, width=width)
 
     def _key(self, picture: Picture) -> str:
         """A picture's name in the cache."""
         return str(picture.file.relative_to(self.root)) if picture.file.is_relative_to(self.root) else str(picture.file)
 
 
-def read_photo(file: Path, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
-    """Decode a photograph, uint8 [H, W, 3]; as it is stored, whatever its metadata say of its orientation.
-
-    Args:
-        file: JPEG, PNG or whatever else Pillow reads.
-        size: width and height that it must have.
+def read_annotated(file: Path, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """A photograph, uint8 [H, W, 3], of the width and height that its annotations state.
 
     Raises:
         DataError: it cannot be read, or has another size.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about metadata
-            with Image.open(file) as image:
-                photo = np.asarray(image.convert("RGB"))
-    except (OSError, SyntaxError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise DataError(f"{file} cannot be read as an image ({error}): fetch it again") from error
+    photo = read_photo(file)
     if photo.shape[1::-1] != size:
         raise DataError(
             f"{file} has {photo.shape[1]} × {photo.shape[0]} pixels, but its annotations say {size[0]} × {size[1]}: "
             "the two do not belong together"
         )
     return photo
-
-
-def smaller(codes: Codes, short_side: int) -> Codes:
-    """Codes [C, h, w] whose shorter side is at most `short_side`, by nearest neighbour; never larger than they were."""
-    height, width = codes.shape[-2:]
-    if min(height, width) <= short_side:
-        return codes
-    return resize(codes, target_size(height, width, short_side, longest=max(height, width)))

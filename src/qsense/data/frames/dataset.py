@@ -1,8 +1,11 @@
-"""What every raw-image data set delivers before batching: annotated frames of integer codes, read without torch."""
+"""What every raw-image data set delivers before batching: annotated frames of integer codes, read without torch.
+
+Open it to add a data set of raw frames.
+"""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +14,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from qsense.data.dataset import SensorDataset
 from qsense.signal import Signal
 
 Part = Literal["train", "test"]
@@ -44,24 +48,18 @@ class Frame:
     condition: int = 0
 
 
-class FrameDataset(ABC):
+class FrameDataset(SensorDataset):
     """A set of annotated raw frames: its facts, and how to read its training and its test part.
 
-    It stays free of torch, so that a wrong path is answered in about a second, before anything heavy is imported.
     `DetectionDataModule` resizes and batches what it delivers.
 
     Attributes:
-        name: the data set's name in tables; simulated data say so in it.
-        classes: names of the classes of objects, in index order.
-        signal: what the sensor delivers; its `native_bits` are those of the codes, [low, high] = [0, 1].
         simulated: whether the frames were computed and not taken.
         mean: what the detector's weights expect to be subtracted from red, green, blue, on the scale of [0, 1].
         std: what they expect to be divided by.
         num_folds: always 1: the test part is fixed.
     """
 
-    name: str
-    classes: tuple[str, ...]
     simulated: bool = False
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
@@ -70,32 +68,15 @@ class FrameDataset(ABC):
     @property
     @abstractmethod
     def signal(self) -> Signal:
-        """What the sensor delivers: four planes of a Bayer mosaic, or three colours."""
+        """What the sensor delivers: four planes of a Bayer mosaic, or three colours; in [0, 1], with native bits."""
 
-    @abstractmethod
-    def check(self) -> None:
-        """Make sure the source is there, quickly and without reading all of it.
-
-        Raises:
-            DataMissingError: it is not there, and downloading was not asked for.
-            DataError: it is there, but not in the layout that is expected.
-        """
-
-    def prepare(self, cache: Path, short_side: int) -> None:  # noqa: B027 (simulations in memory have nothing to do)
+    def prepare(self, cache: Path, short_side: int) -> None:
         """Convert what `codes()` will deliver, once per machine: several processes, resumable, with progress.
 
         Args:
             cache: folder for converted frames.
             short_side: largest length of the planes' shorter side that will be asked for, in pixels.
         """
-
-    def sources(self) -> tuple[Path, ...]:
-        """Files that `fingerprint()` reads; none for a simulation."""
-        return ()
-
-    @abstractmethod
-    def fingerprint(self) -> str:
-        """SHA-256 (hex) over everything that frames depend on: source bytes, or the simulation's settings."""
 
     @abstractmethod
     def frames(self, part: Part) -> Sequence[Frame]:

@@ -1,4 +1,7 @@
-"""Annotations of the labelme tool: one JSON file per image."""
+"""Annotations of the labelme tool: one JSON file per image.
+
+Open it when an annotation of RAOD is refused.
+"""
 
 from __future__ import annotations
 

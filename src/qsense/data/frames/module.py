@@ -1,4 +1,7 @@
-"""Annotated raw frames as Lightning batches: read codes, resize and mirror them on the device, pad them to one size."""
+"""Annotated raw frames as Lightning batches: read codes, resize and mirror them on the device, pad them to one size.
+
+Open it to see what a detector is given.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import Dataset
 
-from qsense.data.batches import Batches, EvaluationBatches, Shuffled
-from qsense.data.errors import DataError
 from qsense.data.frames.batch import FrameBatch
 from qsense.data.frames.dataset import Frame, FrameDataset
 from qsense.data.frames.nearest import resize, target_size
@@ -33,16 +34,15 @@ class DetectionDataModule(ExperimentData):
 
     Frames are native integer codes all the way, int32 once they are on the device. There they are resized by nearest
     neighbour, which commutes with quantizing, each training frame to a short side drawn from `train_sizes`; mirrored at
-    random, if asked; and padded at the right and at the bottom with 0 to one size of multiples of 32.
+    random, if asked; and padded at the right and at the bottom with 0 to one size of multiples of 32. Sizes and
+    mirroring depend on torch's seed.
 
-    The test part is the data set's own. Validation frames are a share of the training part that depends on the data
-    alone: the same for runs of all seeds. The order of training frames depends on (seed, fold, epoch) alone, sizes and
-    mirroring on torch's seed.
+    The test part is the data set's own. Validation frames are a share of each condition's training frames.
 
     Args:
-        dataset: which frames.
-        batch_size: frames per batch; the last batch of an epoch may be smaller.
-        validation: share of the training part to hold out, in [0, 1); 0 trains on all of it and validates on nothing.
+        dataset: which frames; see `ExperimentData`, also for the other arguments.
+        batch_size: frames per batch.
+        validation: share of the training frames to hold out.
         train_sizes: short sides to draw from for each training frame, in pixels of the planes; None leaves frames as
             they are stored.
         test_size: short side of validation and test frames; None likewise.
@@ -55,19 +55,10 @@ class DetectionDataModule(ExperimentData):
         seed: shuffles the training frames.
 
     Attributes:
-        signal: the raw image sensor: planes or colours, native bits.
-        num_classes: classes of objects.
-        object_classes: the same: what detectors are built from.
-        class_names: their names, in index order.
-        num_folds: 1.
+        object_classes: the same as `num_classes`: what detectors are built from.
         mean: what the detector's weights expect to be subtracted from red, green, blue, on the scale of [0, 1].
         std: what they expect to be divided by.
         simulated: whether the frames were computed and not taken.
-        statistics: how many frames and boxes there are in each part, ready for JSON; after `setup()`.
-
-    Raises:
-        ValueError: an argument out of its range; the allowed ones are named.
-        DataError: in `prepare_data()` or `setup()`, frames or annotations that cannot be used, or a part without any.
     """
 
     gives = "frames"
@@ -87,12 +78,7 @@ class DetectionDataModule(ExperimentData):
         fold: int = 0,
         seed: int = 0,
     ) -> None:
-        super().__init__()
-        for name, value, least in (("batch_size", batch_size, 1), ("num_workers", num_workers, 0), ("seed", seed, 0)):
-            if value < least:
-                raise ValueError(f"{name}={value} must be at least {least}")
-        if not 0 <= validation < 1:
-            raise ValueError(f"validation={validation} must be in [0, 1): a share of the training frames")
+        super().__init__(dataset, batch_size, num_workers, fold, seed, validation)
         sizes = list(train_sizes or ()) + [size for size in (test_size,) if size is not None]
         if train_sizes is not None and not train_sizes:
             raise ValueError("train_sizes=[] offers no size: list short sides, or null leaves frames as they are")
@@ -102,83 +88,55 @@ class DetectionDataModule(ExperimentData):
                     f"train_sizes={train_sizes}, test_size={test_size}, longest={longest}: a short side of {size} "
                     f"pixels is not in {STRIDE} … longest"
                 )
-        if not 0 <= fold < dataset.num_folds:
-            raise ValueError(f"fold={fold} is out of range: {dataset.name} has a fixed test part, so fold=0 alone")
-        self.dataset = dataset
-        self.batch_size = batch_size
-        self.validation = validation
         self.train_sizes = train_sizes
         self.test_size = test_size
         self.longest = longest
         self.flip = flip
         self.cache = Path(cache).expanduser()
-        self.num_workers = num_workers
-        self.fold = fold
-        self.seed = seed
         self.short_side = max(sizes, default=STORED)
-        self.num_folds = dataset.num_folds
         self.signal = dataset.signal
-        self.class_names = dataset.classes
-        self.num_classes = self.object_classes = len(dataset.classes)
+        self.object_classes = self.num_classes
         self.mean = dataset.mean
         self.std = dataset.std
         self.simulated = dataset.simulated
-        self._parts: dict[str, FramePart] = {}
 
     def prepare_data(self) -> None:
         """Convert the frames (once per machine)."""
         self.dataset.prepare(self.cache, self.short_side)
 
-    def setup(self, stage: str | None = None) -> None:
+    def divide(self) -> tuple[dict[str, FramePart], dict[str, Any]]:
         """Open the converted frames, read the annotations and hold out the validation frames."""
-        if self._parts:
-            return
         self.prepare_data()
         train, test = self.dataset.frames("train"), self.dataset.frames("test")
-        for name, part in (("train", train), ("test", test)):
-            if not len(part):
-                raise DataError(f"{self.dataset.name}: there is no frame in its {name} part")
         # Of each condition a share, so that a few frames taken at night are not missed.
         held_out = stratified(np.array([frame.condition for frame in train]), self.validation)
-        self._parts = {
+        parts = {
             "train": FramePart(self.dataset, [frame for frame, out in zip(train, held_out, strict=True) if not out]),
             "validation": FramePart(self.dataset, [frame for frame, out in zip(train, held_out, strict=True) if out]),
             "test": FramePart(self.dataset, test),
         }
-        signal = self.signal
-        self.statistics: dict[str, Any] = {
-            "dataset": self.dataset.name,
+        statistics: dict[str, Any] = {
             "simulated": self.simulated,
-            "fold": self.fold,
             "normalise": "range",  # (codes − black) / (white − black)
-            "native_bits": signal.native_bits,
-            "black": signal.black,
-            "white": signal.top,
+            "native_bits": self.signal.native_bits,
+            "black": self.signal.black,
+            "white": self.signal.top,
             "mean": list(self.mean),
             "std": list(self.std),
         }
-        for name, frames in ((name, part.frames) for name, part in self._parts.items()):
-            labels = np.concatenate([np.zeros(0, dtype=np.int64), *(frame.labels for frame in frames)])
-            self.statistics |= {
-                f"{name}_frames": len(frames),
-                f"{name}_frames_without_boxes": sum(not len(frame.labels) for frame in frames),
+        for name, part in parts.items():
+            labels = np.concatenate([np.zeros(0, dtype=np.int64), *(frame.labels for frame in part.frames)])
+            statistics |= {
+                f"{name}_frames": len(part.frames),
+                f"{name}_frames_without_boxes": sum(not len(frame.labels) for frame in part.frames),
                 f"{name}_boxes_per_class": np.bincount(labels, minlength=self.num_classes).tolist(),
             }
+        return parts, statistics
 
-    def train_dataloader(self) -> DataLoader[FrameBatch]:
-        """Training frames in an order that depends on (seed, fold, epoch); Lightning sets the epoch."""
-        part = self._part("train")
-        return self._loader(part, Shuffled(len(part), self.seed, self.fold))
-
-    def val_dataloader(self) -> DataLoader[FrameBatch] | list[DataLoader[FrameBatch]]:
-        """The validation frames, in their order; no loader where none are held out."""
-        part = self._part("validation")
-        return self._loader(part, range(len(part))) if len(part) else []
-
-    def test_dataloader(self) -> DataLoader[FrameBatch]:
-        """The test frames, in their order."""
-        part = self._part("test")
-        return self._loader(part, range(len(part)))
+    @property
+    def pin_memory(self) -> bool:
+        """See the base class."""
+        return self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
 
     def transfer_batch_to_device(self, batch: FrameBatch, device: torch.device, dataloader_idx: int) -> FrameBatch:
         """Send the codes to the device; from page-locked memory nothing waits for them."""
@@ -212,7 +170,7 @@ class DetectionDataModule(ExperimentData):
 
     def example(self) -> Tensor:
         """See the base class."""
-        batch = self._part("test").__getitems__([0])
+        batch = self.part("test").__getitems__([0])
         codes: Tensor = self.on_after_batch_transfer(batch, 0).x
         return codes
 
@@ -224,7 +182,7 @@ class DetectionDataModule(ExperimentData):
 
     def sensor_sample(self, count: int = 1_000_000) -> Tensor:
         """Up to `count` pixels [pixels, channels] of frames spread over the training part, as native codes, int64."""
-        part = self._part("train")
+        part = self.part("train")
         frames = np.linspace(0, len(part) - 1, min(len(part), 50)).astype(np.int64)
         each = max(1, count // len(frames))
         pixels = []
@@ -241,23 +199,6 @@ class DetectionDataModule(ExperimentData):
             size if side is None else target_size(*size, side, self.longest)
             for size, side in zip(batch.sizes, sides, strict=True)
         ]
-
-    def _part(self, name: str) -> FramePart:
-        if not self._parts:
-            raise RuntimeError("call setup() before asking for batches")
-        return self._parts[name]
-
-    def _loader(self, part: FramePart, order: Sampler[int] | range) -> DataLoader[FrameBatch]:
-        kind = Batches if isinstance(order, Shuffled) else EvaluationBatches
-        return DataLoader(
-            part,
-            batch_sampler=kind(order, self.batch_size, drop_last=False),
-            collate_fn=_as_it_is,
-            num_workers=self.num_workers,
-            pin_memory=self.trainer is not None and self.trainer.strategy.root_device.type == "cuda",
-            generator=torch.Generator().manual_seed(self.seed),  # else each epoch would draw from the global generator
-            persistent_workers=self.num_workers > 0,
-        )
 
 
 class FramePart(Dataset[FrameBatch]):
@@ -342,7 +283,3 @@ def mirror(frame: Frame) -> Frame:
     """
     left, top, right, bottom = frame.boxes.T
     return replace(frame, boxes=np.stack([frame.width - right, top, frame.width - left, bottom], axis=1))
-
-
-def _as_it_is(batch: Any) -> Any:
-    return batch

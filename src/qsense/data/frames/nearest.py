@@ -1,4 +1,7 @@
-"""Nearest-neighbour resizing by index: samples are repeated or dropped, none is computed, so quantizing commutes."""
+"""Nearest-neighbour resizing by index: samples are repeated or dropped, none is computed, so quantizing commutes.
+
+Open it to see which samples a resized frame keeps.
+"""
 
 from __future__ import annotations
 
@@ -73,3 +76,11 @@ def resize(planes: T, size: tuple[int, int]) -> T:
     for dim, index in ((-2, rows), (-1, columns)):
         planes = planes.index_select(dim, torch.from_numpy(index).to(planes.device, non_blocking=True))
     return planes
+
+
+def shrunk(planes: T, short_side: int) -> T:
+    """Planes [C, h, w] at a shorter side of `short_side`, by nearest neighbour; smaller ones as they are."""
+    height, width = planes.shape[-2:]
+    if min(height, width) <= short_side:
+        return planes
+    return resize(planes, target_size(height, width, short_side, longest=max(height, width)))

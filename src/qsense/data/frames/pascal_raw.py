@@ -1,4 +1,7 @@
-"""PASCAL RAW: 4 259 photographs of streets as a camera's raw files, with boxes of cars, bicycles and persons."""
+"""PASCAL RAW: 4 259 photographs of streets as a camera's raw files, with boxes of cars, bicycles and persons.
+
+Open it when the data set cannot be read, or to convert its frames in another way.
+"""
 
 from __future__ import annotations
 

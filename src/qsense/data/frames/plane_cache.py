@@ -1,4 +1,7 @@
-"""Frames converted once and memory-mapped ever after: several processes, resumable, verified when opened."""
+"""Frames converted once and memory-mapped ever after: several processes, resumable, verified when opened.
+
+Open it when conversion of raw frames is slow, breaks off, or uses a stale copy.
+"""
 
 from __future__ import annotations
 

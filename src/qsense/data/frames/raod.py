@@ -1,4 +1,7 @@
-"""RAOD (ROD): driving scenes by day and by night from a sensor of 24 bits."""
+"""RAOD (ROD): driving scenes by day and by night from a sensor of 24 bits.
+
+Open it when the data set cannot be read, or to divide its frames in another way.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +14,16 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
 
 from qsense.data.cache import digest
 from qsense.data.errors import DataError, DataMissingError
 from qsense.data.frames.bayer import pack
 from qsense.data.frames.dataset import PLANES, Frame, FrameDataset, Part
 from qsense.data.frames.labelme import read_labelme
+from qsense.data.frames.nearest import shrunk
+from qsense.data.frames.photos import read_photo
 from qsense.data.frames.plane_cache import Codes, PlaneCache, Planes, convert, stamp
-from qsense.data.frames.raw_files import read_headless, shrunk
+from qsense.data.frames.raw_files import read_headless
 from qsense.data.splitting import read_split, refuse_overlap
 from qsense.signal import Signal
 
@@ -200,22 +204,7 @@ class Conversion:
         if self.image == "planes":
             mosaic: npt.NDArray[Any] = read_headless(file, *self.size, sample=3)
             return Planes(shrunk(pack(mosaic, PATTERN), self.short_side), {"pattern": PATTERN})
-        return Planes(shrunk(read_picture(file), self.short_side))
-
-
-def read_picture(file: Path) -> Codes:
-    """A PNG or JPEG as uint8 [3, H, W].
-
-    Raises:
-        DataError: unreadable; the file is named.
-    """
-    try:
-        with Image.open(file) as picture:
-            colours = np.asarray(picture.convert("RGB"))
-    except (OSError, SyntaxError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise DataError(f"{file} cannot be decoded ({error}): it is damaged or no picture") from error
-    codes: npt.NDArray[np.uint8] = np.ascontiguousarray(colours.transpose(2, 0, 1))
-    return codes
+        return Planes(shrunk(np.ascontiguousarray(read_photo(file).transpose(2, 0, 1)), self.short_side))
 
 
 def _by_name(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:

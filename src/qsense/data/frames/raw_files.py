@@ -1,4 +1,7 @@
-"""Camera raw files and headless mosaics: decoded to integer codes, with the levels and the pattern that they state."""
+"""Camera raw files and headless mosaics: decoded to integer codes, with the levels and the pattern that they state.
+
+Open it when a camera's raw file is decoded wrongly or refused.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ import rawpy
 
 from qsense.data.errors import DataError
 from qsense.data.frames.bayer import even, offsets, pack
-from qsense.data.frames.nearest import resize, target_size
+from qsense.data.frames.nearest import shrunk
 from qsense.data.frames.plane_cache import Codes, Planes
 from qsense.signal import BAYER
 
@@ -212,14 +215,6 @@ class CameraConversion:
             )
         facts = {"pattern": mosaic.pattern, "black": mosaic.black, "white": mosaic.white, "gains": mosaic.gains}
         return Planes(codes, facts)
-
-
-def shrunk(planes: Codes, short_side: int) -> Codes:
-    """Planes [C, h, w] at a shorter side of `short_side`, by nearest neighbour; smaller ones as they are."""
-    height, width = planes.shape[-2:]
-    if min(height, width) <= short_side:
-        return planes
-    return resize(planes, target_size(height, width, short_side, longest=max(height, width)))
 
 
 @contextmanager

@@ -1,4 +1,7 @@
-"""PASCAL VOC annotations: one XML file per image."""
+"""PASCAL VOC annotations: one XML file per image.
+
+Open it when an annotation of PASCAL RAW is refused.
+"""
 
 from __future__ import annotations
 

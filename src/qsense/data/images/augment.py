@@ -1,4 +1,7 @@
-"""Random changes of whole image batches where they lie; every image of a batch draws its own."""
+"""Random changes of whole image batches where they lie; every image of a batch draws its own.
+
+Open it to change how training images are varied.
+"""
 
 from __future__ import annotations
 

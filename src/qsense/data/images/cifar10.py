@@ -1,4 +1,7 @@
-"""CIFAR-10 in its published form: six pickled batches, read without running any code they might hold."""
+"""CIFAR-10 in its published form: six pickled batches, read without running any code they might hold.
+
+Open it when the published batches cannot be fetched or read.
+"""
 
 from __future__ import annotations
 

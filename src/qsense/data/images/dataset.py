@@ -1,14 +1,17 @@
-"""What every image data set delivers before batching: labelled pictures of integer codes, read without torch."""
+"""What every image data set delivers before batching: labelled pictures of integer codes, read without torch.
+
+Open it to add an image data set.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from qsense.data.dataset import SensorDataset
 from qsense.signal import Signal
 
 Codes = npt.NDArray[np.uint8]
@@ -57,15 +60,12 @@ class StoredPictures(Pictures):
         return self.x[indices], self.y[indices]
 
 
-class ImageDataset(ABC):
+class ImageDataset(SensorDataset):
     """A set of labelled images: its facts, and how to read its training and its test part.
 
-    It stays free of torch, so that a wrong path is answered in about a second, before anything heavy is imported.
     `ImageDataModule` splits, batches and augments what it delivers.
 
     Attributes:
-        name: the data set's name in tables.
-        classes: class names in index order.
         colours: one name per channel.
         white: the code that means full scale; a sensor's value is code / white, in [0, 1].
         mean: what the networks' weights expect to be subtracted, per channel, on the scale of [0, 1].
@@ -73,8 +73,6 @@ class ImageDataset(ABC):
         num_folds: always 1: the test part is fixed.
     """
 
-    name: str
-    classes: tuple[str, ...]
     colours: tuple[str, ...]
     white: int = 255
     mean: tuple[float, ...]
@@ -86,28 +84,7 @@ class ImageDataset(ABC):
         """What the image sensor delivers: full scale is 1, darkness is 0."""
         return Signal(len(self.colours), 0.0, 1.0, "full scale", None, self.colours)
 
-    @abstractmethod
-    def check(self) -> None:
-        """Make sure the source is there, quickly and without reading all of it.
-
-        Raises:
-            DataMissingError: it is not there, and downloading was not asked for.
-            DataError: it is there, but not in the layout that is expected.
-        """
-
-    def sources(self) -> tuple[Path, ...]:
-        """Files that `fingerprint()` reads, where reading them is worth remembering."""
-        return ()
-
-    @abstractmethod
-    def fingerprint(self) -> str:
-        """SHA-256 (hex) over everything that the images depend on.
-
-        Raises:
-            DataError: as in `check`.
-        """
-
-    def prepare(self) -> None:  # noqa: B027 (most have nothing to fetch)
+    def prepare(self) -> None:
         """Fetch what is missing, if that was asked for; called once per machine."""
 
     @abstractmethod

@@ -1,4 +1,7 @@
-"""Images in files, one folder per class: listed at once, decoded and brought to one size when they are used."""
+"""Images in files, one folder per class: listed at once, decoded and brought to one size when they are used.
+
+Open it to change how image files are cropped and scaled.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Anyone's own images: one folder per class."""
+"""Anyone's own images: one folder per class.
+
+Open it to train on photographs of your own.
+"""
 
 from __future__ import annotations
 

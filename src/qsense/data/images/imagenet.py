@@ -1,4 +1,7 @@
-"""ImageNet (ILSVRC 2012) as most people keep it: one folder per class in train and in val."""
+"""ImageNet (ILSVRC 2012) as most people keep it: one folder per class in train and in val.
+
+Open it when the layout of your copy is refused.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Labelled images as Lightning batches: split, gather codes by index, augment and scale whole batches on the device."""
+"""Labelled images as Lightning batches: split, gather codes by index, augment and scale whole batches on the device.
+
+Open it to see what the network of a classification task is given.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import Dataset
 
-from qsense.data.batches import EpochBatches, EvaluationEpochBatches, Shuffled
-from qsense.data.errors import DataError
+from qsense.data.batches import EpochBatches, EvaluationEpochBatches
+from qsense.data.errors import require_at_least
 from qsense.data.images.augment import flip, jitter, shift
 from qsense.data.images.dataset import ImageDataset, Pictures
 from qsense.data.module import ExperimentData
@@ -35,38 +38,29 @@ class ImageDataModule(ExperimentData):
     """Training, validation and test batches of `Images`.
 
     The test part is the data set's own and nothing else is made of it. Validation images are a stratified share of the
-    training part that depends on the data alone, so that runs of all seeds, and runs that start from another run's
-    weights, hold out the same images.
+    training part.
 
     Images stay integer codes until a batch is on its device; there it is augmented, for training, and scaled to [0, 1].
-    Shuffling depends on (seed, fold, epoch) alone, augmentation on torch's seed.
+    Augmentation depends on torch's seed.
 
     Args:
-        dataset: which images.
-        batch_size: images per batch; the last batch of an epoch may be smaller.
-        validation: share of the training part to hold out, in [0, 1); 0 trains on all of it and validates on nothing.
+        dataset: which images; see `ExperimentData`, also for the other arguments.
+        batch_size: images per batch.
+        validation: share of the training images to hold out.
         pad: training images are shifted by up to this many pixels both ways.
         flip: training images are mirrored left to right at random.
         jitter: brightness, contrast and saturation of training images change by up to this share, 0 … 1.
-        num_workers: loader processes; 0 is fastest for images in memory, files need several.
+        num_workers: loader processes.
         fold: 0, the only one.
         seed: shuffles the training images.
 
     Attributes:
-        signal: the image sensor: colours, [0, 1].
-        num_classes: classes of the data set.
-        class_names: their names, in index order.
-        num_folds: 1.
         mean: what the task subtracts from each channel, on the scale of [0, 1].
         std: what it divides by.
-        statistics: how many images of each part and class there are, ready for JSON; after `setup()`.
-
-    Raises:
-        ValueError: an argument out of its range; the allowed ones are named.
-        DataError: in `setup()`, images that cannot be used, or a part without images.
     """
 
     gives = "images"
+    batch_kinds = (EpochBatches, EvaluationEpochBatches)
     dataset: ImageDataset
 
     def __init__(
@@ -81,61 +75,32 @@ class ImageDataModule(ExperimentData):
         fold: int = 0,
         seed: int = 0,
     ) -> None:
-        super().__init__()
-        for name, value, least in (
-            ("batch_size", batch_size, 1),
-            ("pad", pad, 0),
-            ("num_workers", num_workers, 0),
-            ("seed", seed, 0),
-        ):
-            if value < least:
-                raise ValueError(f"{name}={value} must be at least {least}")
-        if not 0 <= validation < 1:
-            raise ValueError(f"validation={validation} must be in [0, 1): a share of the training images")
+        super().__init__(dataset, batch_size, num_workers, fold, seed, validation)
+        require_at_least(0, pad=pad)
         if not 0 <= jitter <= 1:
             raise ValueError(f"jitter={jitter} must be in [0, 1]")
-        if not 0 <= fold < dataset.num_folds:
-            raise ValueError(f"fold={fold} is out of range: {dataset.name} has a fixed test part, so fold=0 alone")
-        self.dataset = dataset
-        self.batch_size = batch_size
-        self.validation = validation
         self.pad = pad
         self.flip = flip
         self.jitter = jitter
-        self.num_workers = num_workers
-        self.fold = fold
-        self.seed = seed
-        self.num_folds = dataset.num_folds
         self.signal = dataset.signal
-        self.class_names = dataset.classes
-        self.num_classes = len(dataset.classes)
         self.mean = dataset.mean
         self.std = dataset.std
-        self._parts: dict[str, Part] = {}
 
     def prepare_data(self) -> None:
         """Fetch what is missing, if that was asked for (once per machine)."""
         self.dataset.prepare()
 
-    def setup(self, stage: str | None = None) -> None:
+    def divide(self) -> tuple[dict[str, Part], dict[str, Any]]:
         """Read the data set and hold out the validation images."""
-        if self._parts:
-            return
         train, test = self.dataset.train(), self.dataset.test()
         held_out = stratified(train.y, self.validation)
-        stream = (self.seed, self.fold)
-        self._parts = {
-            "train": Part(train, np.flatnonzero(~held_out), stream),
+        parts = {
+            "train": Part(train, np.flatnonzero(~held_out), (self.seed, self.fold)),
             "validation": Part(train, np.flatnonzero(held_out), None),
             "test": Part(test, np.arange(len(test.y)), None),
         }
-        for name in ("train", "test"):
-            if not len(self._parts[name]):
-                raise DataError(f"{self.dataset.name}: there is no image in its {name} part")
-        counts = {name: np.bincount(part.y, minlength=self.num_classes) for name, part in self._parts.items()}
-        self.statistics: dict[str, Any] = {
-            "dataset": self.dataset.name,
-            "fold": self.fold,
+        counts = {name: np.bincount(part.y, minlength=self.num_classes) for name, part in parts.items()}
+        return parts, {
             "normalise": "range",  # codes / white
             "white": self.dataset.white,
             "mean": list(self.mean),
@@ -143,21 +108,6 @@ class ImageDataModule(ExperimentData):
             **{f"{name}_images": int(count.sum()) for name, count in counts.items()},
             **{f"{name}_images_per_class": count.tolist() for name, count in counts.items()},
         }
-
-    def train_dataloader(self) -> DataLoader[Images]:
-        """Training images in an order that depends on (seed, fold, epoch); Lightning sets the epoch."""
-        part = self._part("train")
-        return self._loader(part, Shuffled(len(part), self.seed, self.fold))
-
-    def val_dataloader(self) -> DataLoader[Images] | list[DataLoader[Images]]:
-        """The validation images, in their order; no loader where none are held out."""
-        part = self._part("validation")
-        return self._loader(part, range(len(part))) if len(part) else []
-
-    def test_dataloader(self) -> DataLoader[Images]:
-        """The test images, in their order."""
-        part = self._part("test")
-        return self._loader(part, range(len(part)))
 
     def on_after_batch_transfer(self, batch: Images, dataloader_idx: int) -> Images:
         """Augment a training batch, scale every batch: codes uint8 → float32 in [0, 1], on the batch's device."""
@@ -181,28 +131,12 @@ class ImageDataModule(ExperimentData):
 
     def training_sample(self, count: int = 100_000) -> npt.NDArray[np.float32]:
         """Up to about `count` pixels [pixels, channels] in [0, 1] of images spread over the training part."""
-        part = self._part("train")
+        part = self.part("train")
         first = part.__getitems__((0, np.zeros(1, dtype=np.int64))).x
         images = min(len(part), max(1, count // first[0, 0].numel()))
         x = part.__getitems__((0, np.linspace(0, len(part) - 1, images).astype(np.int64))).x
         pixels: npt.NDArray[np.float32] = self.scaled(x).movedim(1, -1).flatten(0, 2).numpy()
         return pixels
-
-    def _part(self, name: str) -> Part:
-        if not self._parts:
-            raise RuntimeError("call setup() before asking for batches")
-        return self._parts[name]
-
-    def _loader(self, part: Part, order: Sampler[int] | range) -> DataLoader[Images]:
-        kind = EpochBatches if isinstance(order, Shuffled) else EvaluationEpochBatches
-        return DataLoader(
-            part,
-            batch_sampler=kind(order, self.batch_size, drop_last=False),
-            collate_fn=_as_it_is,
-            num_workers=self.num_workers,
-            generator=torch.Generator().manual_seed(self.seed),  # else each epoch would draw from the global generator
-            persistent_workers=self.num_workers > 0,
-        )
 
 
 class Part(Dataset[Images]):
@@ -231,7 +165,3 @@ class Part(Dataset[Images]):
         stream = None if self.stream is None else (*self.stream, epoch)
         x, y = self.pictures.gather(self.use[indices], stream)
         return Images(torch.from_numpy(np.ascontiguousarray(x)), torch.from_numpy(y))
-
-
-def _as_it_is(batch: Any) -> Any:
-    return batch

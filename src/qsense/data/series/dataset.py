@@ -1,14 +1,17 @@
-"""What every activity data set delivers before windowing: recordings of labelled samples, read without torch."""
+"""What every activity data set delivers before windowing: recordings of labelled samples, read without torch.
+
+Open it to add an activity data set in a layout of its own.
+"""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from qsense.data.dataset import SensorDataset
 from qsense.data.errors import DataError
 from qsense.signal import Signal
 
@@ -34,14 +37,12 @@ class Recording:
     filled: int = 0
 
 
-class ActivityDataset(ABC):
+class ActivityDataset(SensorDataset):
     """A wearable-accelerometer data set: its facts, and how to read its recordings.
 
-    It stays free of torch, so that a wrong path, fold or range is answered in about a second, before anything heavy is
-    imported. `HARDataModule` windows, normalises and batches what it delivers.
+    `HARDataModule` windows, normalises and batches what it delivers.
 
     Attributes:
-        name: the data set's name in tables.
         classes: class names in index order, NULL first where the data set has it.
         axes: one name per sensor axis.
         rate_hz: samples per second.
@@ -50,8 +51,6 @@ class ActivityDataset(ABC):
         num_subjects: subjects; one LOSO fold each.
     """
 
-    name: str
-    classes: tuple[str, ...]
     axes: tuple[str, ...]
     rate_hz: float
     unit: str
@@ -62,22 +61,6 @@ class ActivityDataset(ABC):
     def num_folds(self) -> int:
         """Leave-one-subject-out: one fold per subject."""
         return self.num_subjects
-
-    @abstractmethod
-    def check(self) -> None:
-        """Make sure the source is there, quickly and without reading all of it.
-
-        Raises:
-            DataMissingError: it is not there, and downloading was not asked for.
-        """
-
-    def sources(self) -> tuple[Path, ...]:
-        """Files that `fingerprint()` reads, so that their checksums can be remembered; none for a simulation."""
-        return ()
-
-    @abstractmethod
-    def fingerprint(self) -> str:
-        """SHA-256 (hex) over everything `recordings()` depends on: source bytes or simulation settings."""
 
     @abstractmethod
     def recordings(self) -> list[Recording]:

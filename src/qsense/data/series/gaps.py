@@ -1,4 +1,7 @@
-"""Short gaps in a recording are bridged, long ones refused."""
+"""Short gaps in a recording are bridged, long ones refused.
+
+Open it when missing samples are filled or refused wrongly.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Windows of activity recordings as Lightning batches: leave one subject out, normalise, gather by index."""
+"""Windows of activity recordings as Lightning batches: leave one subject out, normalise, gather by index.
+
+Open it to see what the network of an activity task is given.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import Dataset
 
-from qsense.data.batches import Batches, EvaluationBatches, Shuffled
 from qsense.data.cache import Arrays
-from qsense.data.errors import DataError
+from qsense.data.errors import DataError, require_at_least
 from qsense.data.module import ExperimentData
 from qsense.data.series.dataset import ActivityDataset, signal_of
 from qsense.data.series.prepared import prepared
@@ -50,31 +52,26 @@ class HARDataModule(ExperimentData):
     (clamped), or `none`.
 
     Args:
-        dataset: which recordings.
+        dataset: which recordings; see `ExperimentData`, also for the other arguments.
         window: samples per window.
         stride: samples from one window's start to the next.
         normalise: dataset, train, range or none.
-        batch_size: windows per batch; the last batch of an epoch may be smaller.
+        batch_size: windows per batch.
         cache: folder for prepared arrays; ~ is the home folder.
-        num_workers: loader processes; 0 is fastest, as gathering a batch takes microseconds.
-        fold: the subject to hold out, 0 … num_folds − 1.
-        seed: shuffles the training windows, together with fold and epoch alone.
+        num_workers: loader processes.
+        fold: the subject to hold out.
+        seed: shuffles the training windows.
 
     Attributes:
-        signal: what the network sees: axes, range after normalisation, unit, rate.
-        num_classes: classes of the data set, K, the same in every fold.
-        class_names: their names, in index order.
-        num_folds: subjects.
         class_weights: n/(K·n_c) over the training windows, 0 for a class without any; float32 [K]; after `setup()`.
-        statistics: what was normalised by, counted and filled, ready for JSON; after `setup()`.
 
     Raises:
-        ValueError: an argument out of its range; the allowed ones are named.
         DataError: normalise="range" on a data set of unknown range; in `setup()`, a subject without any window.
     """
 
     gives = "series"
     dimensions = 2
+    dataset: ActivityDataset
 
     def __init__(
         self,
@@ -88,60 +85,35 @@ class HARDataModule(ExperimentData):
         fold: int = 0,
         seed: int = 0,
     ) -> None:
-        super().__init__()
-        for name, value, least in (
-            ("window", window, 1),
-            ("stride", stride, 1),
-            ("batch_size", batch_size, 1),
-            ("num_workers", num_workers, 0),
-            ("seed", seed, 0),
-        ):
-            if value < least:
-                raise ValueError(f"{name}={value} must be at least {least}")
+        super().__init__(dataset, batch_size, num_workers, fold, seed)
+        require_at_least(1, window=window, stride=stride)
         if stride > window:
             raise ValueError(f"stride={stride} must not exceed window={window}: samples in between would be skipped")
-        if not 0 <= fold < dataset.num_folds:
-            raise ValueError(
-                f"fold={fold} is out of range: {dataset.name} has folds 0 … {dataset.num_folds - 1}, one per subject"
-            )
-        self.dataset: ActivityDataset = dataset
         self.window = window
         self.stride = stride
         self.normalise = normalise
-        self.batch_size = batch_size
         self.cache = Path(cache).expanduser()
-        self.num_workers = num_workers
-        self.fold = fold
-        self.seed = seed
         self.signal = signal_of(dataset, normalise)
-        self.class_names = dataset.classes
-        self.num_classes = len(dataset.classes)
-        self.num_folds = dataset.num_folds
-        self._train: WindowDataset | None = None
-        self._held_out: WindowDataset | None = None
 
     def prepare_data(self) -> None:
         """Read, check and cache the recordings (once per machine)."""
         prepared(self.dataset, self.cache)
 
-    def setup(self, stage: str | None = None) -> None:
-        """Lay the windows, split them by subject and compute statistics and class weights."""
-        if self._train is not None:
-            return
+    def divide(self) -> tuple[dict[str, WindowDataset], dict[str, Any]]:
+        """Lay the windows and divide them by subject; validation and test are the same, there is no third part."""
         arrays = prepared(self.dataset, self.cache)
         index = index_windows(arrays["bounds"], self.window, self.stride)
         subject = arrays["subject"][index.recording]
         self._refuse_empty_subjects(subject)
         held_out = subject == self.fold
         low, high = self._extremes(arrays)
-        self._train = WindowDataset(arrays, index, ~held_out, self.window, self.stride, low, high)
-        self._held_out = WindowDataset(arrays, index, held_out, self.window, self.stride, low, high)
-        counts = np.bincount(self._train.y, minlength=self.num_classes)
+        train, test = (
+            WindowDataset(arrays, index, use, self.window, self.stride, low, high) for use in (~held_out, held_out)
+        )
+        counts = np.bincount(train.y, minlength=self.num_classes)
         self.class_weights = self._weights(counts)
         lengths = np.diff(arrays["bounds"])
-        self.statistics: dict[str, Any] = {
-            "dataset": self.dataset.name,
-            "fold": self.fold,
+        statistics = {
             "normalise": self.normalise,
             "low": None if low is None else low.tolist(),
             "high": None if high is None else high.tolist(),
@@ -151,11 +123,12 @@ class HARDataModule(ExperimentData):
             "recordings_too_short": int((lengths < self.window).sum()),
             "samples": int(lengths.sum()),
             "samples_filled": int(arrays["filled"].sum()),
-            "train_windows": len(self._train),
-            "held_out_windows": len(self._held_out),
+            "train_windows": len(train),
+            "held_out_windows": len(test),
             "train_windows_per_class": counts.tolist(),
-            "held_out_windows_per_class": np.bincount(self._held_out.y, minlength=self.num_classes).tolist(),
+            "held_out_windows_per_class": np.bincount(test.y, minlength=self.num_classes).tolist(),
         }
+        return {"train": train, "validation": test, "test": test}, statistics
 
     def received(self, x: Tensor, statistics: dict[str, Any], condition: int = 0) -> Tensor:
         """Windows [B, window, axes] in the sensor's unit → normalised by a run's own extremes, cut off at them."""
@@ -168,39 +141,10 @@ class HARDataModule(ExperimentData):
         low, high = (np.array(statistics[end], dtype=np.float32) for end in ("low", "high"))
         return torch.from_numpy(normalise_(samples, low, high))
 
-    def train_dataloader(self) -> DataLoader[Windows]:
-        """Training windows in an order that depends on (seed, fold, epoch); Lightning sets the epoch."""
-        dataset = self._ready(self._train)
-        return self._loader(dataset, Shuffled(len(dataset), self.seed, self.fold))
-
-    def val_dataloader(self) -> DataLoader[Windows]:
-        """The held-out subject's windows, in order of time."""
-        dataset = self._ready(self._held_out)
-        return self._loader(dataset, range(len(dataset)))
-
-    def test_dataloader(self) -> DataLoader[Windows]:
-        """The same as `val_dataloader()`: leave-one-subject-out has no third part, and the last epoch is reported."""
-        return self.val_dataloader()
-
     def training_sample(self, count: int = 100_000) -> npt.NDArray[np.float32]:
         """Up to `count` normalised samples [count, axes], spread evenly over the training windows, for histograms."""
-        return self._ready(self._train).sample(count)
-
-    def _ready(self, dataset: WindowDataset | None) -> WindowDataset:
-        if dataset is None:
-            raise RuntimeError("call setup() before asking for batches")
-        return dataset
-
-    def _loader(self, dataset: WindowDataset, order: Sampler[int] | range) -> DataLoader[Windows]:
-        kind = Batches if isinstance(order, Shuffled) else EvaluationBatches
-        return DataLoader(
-            dataset,
-            batch_sampler=kind(order, self.batch_size, drop_last=False),
-            collate_fn=_as_it_is,
-            num_workers=self.num_workers,
-            generator=torch.Generator().manual_seed(self.seed),  # else each epoch would draw from the global generator
-            persistent_workers=self.num_workers > 0,
-        )
+        sample: npt.NDArray[np.float32] = self.part("train").sample(count)
+        return sample
 
     def _extremes(self, arrays: Arrays) -> tuple[npt.NDArray[np.float32] | None, npt.NDArray[np.float32] | None]:
         """Per axis, the values that become −1 and 1; None without normalisation."""
@@ -312,7 +256,3 @@ def normalise_(
     x -= 1
     np.clip(x, -1, 1, out=x)
     return x
-
-
-def _as_it_is(batch: Any) -> Any:
-    return batch

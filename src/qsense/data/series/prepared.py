@@ -1,4 +1,7 @@
-"""A data set's recordings as a few long arrays, prepared once and then memory-mapped."""
+"""A data set's recordings as a few long arrays, prepared once and then memory-mapped.
+
+Open it when what is cached of recordings should change.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""SBHAR (HAPT): postures, walking and the transitions between them, a phone at the waist (Reyes-Ortiz et al. 2015)."""
+"""SBHAR (HAPT): postures, walking and the transitions between them, a phone at the waist (Reyes-Ortiz et al. 2015).
+
+Open it when the original archive of this data set cannot be read.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ import logging
 import re
 import zipfile
 import zlib
-from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
@@ -19,7 +21,7 @@ from qsense.data.cache import digest, file_digest
 from qsense.data.download import download as fetch
 from qsense.data.download import verify
 from qsense.data.errors import DataError
-from qsense.data.series.csv_har import CSVActivityDataset
+from qsense.data.series.csv_recordings import CSVRecordings
 from qsense.data.series.dataset import Recording
 from qsense.data.series.gaps import fill_gaps
 
@@ -39,24 +41,15 @@ class Segment(NamedTuple):
     end: int
 
 
-class SBHAR(CSVActivityDataset):
+class SBHAR(CSVRecordings):
     """30 subjects, 61 recordings, 12 activities and NULL, 3 axes in g at 50 Hz.
 
     Read from the original archive, as a zip file or unpacked (`RawData/acc_exp<e>_user<u>.txt` and
-    `RawData/labels.txt`), or from the common CSV layout, which joins a subject's recordings into one. Where `root`
-    holds both, the original counts.
+    `RawData/labels.txt`), or from the common CSV layout, which joins a subject's recordings into one. `root` is the zip
+    file, a folder that holds it, or the unpacked folder; where it holds both layouts, the original counts. `sha256` is
+    compared with the zip file, fetched or found.
 
     The full scale is not published; ±2 g is read off the samples, which end at −2.01 and 2.00 g.
-
-    Args:
-        root: the zip file, a folder that holds it, or the unpacked folder.
-        range: full scale [low, high] in g; None takes ±2 g.
-        download: fetch the archive if it is missing.
-        sha256: checksum the zip file must have (hex), fetched or found; it says nothing about an unpacked folder.
-            None accepts any and logs the one seen.
-
-    Raises:
-        ValueError: `range` is not [low, high] with low below high.
     """
 
     name = "SBHAR"
@@ -77,6 +70,7 @@ class SBHAR(CSVActivityDataset):
         "lie-to-stand",
     )
     axes = ("x", "y", "z")
+    named_axes = False  # of the common CSV layout
     rate_hz = 50.0
     unit = "g"
     range = (-2.0, 2.0)
@@ -86,27 +80,6 @@ class SBHAR(CSVActivityDataset):
         "smartphone+based+recognition+of+human+activities+and+postural+transitions.zip"
     )
     homepage = "https://doi.org/10.24432/C54G7M"
-
-    def __init__(
-        self,
-        root: str,
-        range: Sequence[float] | None = None,
-        download: bool = False,
-        sha256: str | None = None,
-    ) -> None:
-        super().__init__(
-            root=root,
-            name=self.name,
-            axes=len(self.axes),
-            labels=self.classes,
-            rate_hz=self.rate_hz,
-            subjects=self.num_subjects,
-            unit=self.unit,
-            range=self.range if range is None else range,
-            url=self.url,
-            download=download,
-            sha256=sha256,
-        )
 
     def check(self) -> None:
         """See the base class."""
@@ -191,7 +164,7 @@ class SBHAR(CSVActivityDataset):
             )
             for (experiment, user), name in sorted(signals.items())
         ]
-        absent = set(_numbers(self.num_subjects)) - {recording.subject for recording in recordings}
+        absent = set(range(self.num_subjects)) - {recording.subject for recording in recordings}
         if absent:
             raise DataError(f"{where}: no recording of user {min(absent) + 1}; SBHAR has 1 … {self.num_subjects}")
         return recordings
@@ -228,10 +201,6 @@ class SBHAR(CSVActivityDataset):
             labels[segment.start - 1 : segment.end] = segment.activity
         filled = fill_gaps(samples, self.axes, self.rate_hz, f"user {user}, {where}")
         return Recording(user - 1, where.rsplit("/", 1)[-1], samples.astype(np.float32), labels, filled)
-
-
-# Inside the class, `range` is the sensor's full scale.
-_numbers = range
 
 
 def _bytes(source: zipfile.ZipFile | Path, name: str) -> bytes:

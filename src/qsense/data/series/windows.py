@@ -1,4 +1,7 @@
-"""Sliding windows as index arithmetic: which samples belong to which window, and in which order an epoch takes them."""
+"""Sliding windows as index arithmetic: which samples belong to which window, and in which order an epoch takes them.
+
+Open it to change how windows lie, or which samples a prediction counts for.
+"""
 
 from __future__ import annotations
 
