@@ -27,12 +27,12 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from qsense.quant.sensor.base import SensorQuantizer
 from qsense.quant.sensor.gamma import Gamma
 from qsense.quant.sensor.gamma_per_condition import GammaPerCondition
 from qsense.quant.sensor.identity import Identity
 from qsense.quant.sensor.linear import Linear
 from qsense.quant.sensor.log import Log
+from qsense.quant.sensor.sensor import Sensor
 from qsense.quant.ste import round_half_up
 from qsense.signal import Signal
 
@@ -50,7 +50,7 @@ What limits each
 Times = tuple[list[float], list[float]]  # wall clock, and processor seconds of all threads, per turn
 
 
-def plain(quantizer: SensorQuantizer) -> Callable[[Tensor], Tensor]:
+def plain(quantizer: Sensor) -> Callable[[Tensor], Tensor]:
     """The quantizer's formula on values in [0, 1] as one would first write it down."""
     steps = (1 << quantizer.bits) - 1
 
@@ -83,7 +83,7 @@ def frames(kind: str, shape: tuple[int, ...], native_bits: int) -> Tensor:
     return found.round_().clamp_(0, top).to(torch.int32).to(torch.uint16)
 
 
-def measure(quantizers: dict[str, SensorQuantizer], codes: Tensor, values: Tensor, repeats: int) -> dict[str, Times]:
+def measure(quantizers: dict[str, Sensor], codes: Tensor, values: Tensor, repeats: int) -> dict[str, Times]:
     """Times of each quantizer, of each "autograd" beside it, and of "copy", in alternating turns."""
     grad = torch.randn_like(values)
     alternating = [i % 2 for i in range(len(codes))]  # of day and night: the hardest order
@@ -146,7 +146,7 @@ def main() -> None:
         for kind in arguments.codes:
             codes = frames(kind, shape, arguments.native_bits)
             values = codes.float() / signal.top
-            quantizers: dict[str, SensorQuantizer] = {
+            quantizers: dict[str, Sensor] = {
                 "none": Identity(signal),
                 "linear": Linear(signal, arguments.bits),
                 "log": Log(signal, arguments.bits),

@@ -32,6 +32,7 @@ from qsense.quant.sensor.log_eps import LogEps
 from qsense.quant.sensor.pwl import PiecewiseLinear
 from qsense.quant.sensor.quantile import Quantile
 from qsense.quant.sensor.range import Range
+from qsense.quant.sensor.sensor import Sensor
 from qsense.quant.sensor.soft_tanh import SoftTanh
 from qsense.quant.sensor.thresholds import Thresholds
 from qsense.quant.ste import round_half_up
@@ -53,13 +54,13 @@ What limits each
 """
 
 
-def plain(quantizer: SensorQuantizer) -> Callable[[Tensor], Tensor]:
+def plain(quantizer: Sensor) -> Callable[[Tensor], Tensor]:
     """The quantizer's formula over [-1, 1] or [0, 1] as one would first write it down."""
     steps = (1 << quantizer.bits) - 1
     bipolar = quantizer.signal.bipolar
 
     def transfer(x: Tensor) -> Tensor:
-        if isinstance(quantizer, Gamma):
+        if type(quantizer) is Gamma:
             gamma = quantizer.log_gamma.exp()
             if quantizer.per_channel and x.dim() == 4:
                 gamma = gamma[:, None, None]
@@ -70,9 +71,9 @@ def plain(quantizer: SensorQuantizer) -> Callable[[Tensor], Tensor]:
         if isinstance(quantizer, Log):
             ratio = torch.tensor(1 / quantizer.epsilon)
             return torch.sign(x) * torch.log1p(x.abs() * ratio) / torch.log1p(ratio)
-        if isinstance(quantizer, Linear | Identity):
-            return x
-        return quantizer.curve(x.reshape(1, -1)).view_as(x)
+        if isinstance(quantizer, SensorQuantizer) and not isinstance(quantizer, Linear):
+            return quantizer.curve(x.reshape(1, -1)).view_as(x)
+        return x
 
     def quantize(x: Tensor) -> Tensor:
         if isinstance(quantizer, Identity):
@@ -108,7 +109,7 @@ def saved_bytes(operation: Callable[[Tensor], Tensor], x: Tensor) -> int:
     return sum(kept.values())
 
 
-def measure(quantizer: SensorQuantizer, x: Tensor, repeats: int) -> list[float]:
+def measure(quantizer: Sensor, x: Tensor, repeats: int) -> list[float]:
     """Median seconds of [quantizer, autograd, copy]."""
     grad = torch.randn_like(x)
     parameters = list(quantizer.parameters())
@@ -167,7 +168,7 @@ def main() -> None:
         for wants_x in (False, True):
             x = data.clone().requires_grad_(wants_x)
             for bits in arguments.bits:
-                parts: dict[str, SensorQuantizer] = {
+                parts: dict[str, Sensor] = {
                     "none": Identity(signal),
                     "linear": Linear(signal, bits),
                     "log": Log(signal, bits),

@@ -1,21 +1,24 @@
-"""Shared by all tests: a command line in a process of its own, and composed configurations."""
+"""Shared by all tests: command lines in processes of their own, and composed configurations."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
 
 import pytest
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict
+from tests import forking
+from tests.forking import Forked, ForkServer
 
-from qsense.experiment.schema import config_folder
+from qsense.experiment.compose import compose, hydra
 
 # One thread: results do not depend on the machine's cores, and parallel tests do not fight for them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -23,7 +26,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 @dataclass(frozen=True)
 class Done:
-    """What a command printed and returned, and which heavy packages it had imported."""
+    """What a command printed and returned, and which heavy packages its process had imported."""
 
     code: int
     out: str
@@ -31,36 +34,103 @@ class Done:
     heavy: frozenset[str]
 
 
-RUNNER = """
-import atexit, runpy, sys
-def report():
-    print("HEAVY:" + ",".join(m for m in ("torch", "lightning", "wandb", "matplotlib") if m in sys.modules), flush=True)
-atexit.register(report)
-sys.argv = sys.argv[1:]
-runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
-"""
 Command = Callable[..., Done]
+
+# What a command needs before it needs anything heavy, and what it needs to train.
+LIGHT = (
+    "qsense.experiment.preflight",
+    "qsense.experiment.checks",
+    "qsense.study.summary",
+    "hydra_plugins.qsense_sweeper",
+)
+WARM = (*LIGHT, "lightning.pytorch", "torchvision", "wandb", "sklearn.datasets", "qsense.experiment.build")
+
+
+@contextmanager
+def serving(*modules: str) -> Iterator[ForkServer | None]:
+    """A server of commands; None where processes cannot be forked safely: commands then run without."""
+    server = ForkServer(*modules) if sys.platform == "linux" else None
+    yield server
+    if server:
+        server.close()
+
+
+@pytest.fixture(scope="session")
+def light_server() -> Iterator[ForkServer | None]:
+    """It has imported nothing heavy."""
+    with serving(*LIGHT) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def warm_server() -> Iterator[ForkServer | None]:
+    """It has imported all that a run needs."""
+    with serving(*WARM) as server:
+        yield server
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """A user's environment with no data, one thread, and the cache inside `folder`."""
+    kept = {key: value for key, value in os.environ.items() if key != "QSENSE_DATA"}
+    return {**kept, "QSENSE_CACHE": str(folder / "cache"), "WANDB_MODE": "offline", "COLUMNS": "160"}
+
+
+def start(
+    server: ForkServer | None,
+    command: Sequence[str],
+    cwd: Path,
+    variables: dict[str, str],
+    out: IO[bytes],
+    err: IO[bytes],
+) -> Forked | subprocess.Popen[bytes]:
+    """Start `python -m COMMAND`, forked from a server or cold."""
+    if server:
+        return server.start(command, cwd, variables, out, err)
+    line = [sys.executable, forking.__file__, "run", *command]
+    return subprocess.Popen(line, cwd=cwd, env=variables, stdout=out, stderr=err)
+
+
+def run_command(server: ForkServer | None, command: Sequence[str], cwd: Path, variables: dict[str, str]) -> Done:
+    """Run `python -m COMMAND` to its end."""
+    with TemporaryFile() as out, TemporaryFile() as err:
+        process = start(server, command, cwd, variables, out, err)
+        try:
+            code = process.wait(600)
+        finally:
+            process.kill()
+        out.seek(0)
+        err.seek(0)
+        printed, mark, heavy = out.read().decode().rpartition("HEAVY:")
+        return Done(
+            code, printed if mark else heavy, err.read().decode(), frozenset(filter(None, heavy.strip().split(",")))
+        )
+
+
+def commands(server: ForkServer | None, folder: Path) -> Command:
+    """Run `python -m MODULE ARGUMENTS` as a user would, in an empty folder and without any data."""
+
+    def command(module: str, *arguments: str, cwd: Path = folder, **variables: str) -> Done:
+        return run_command(server, [module, *arguments], cwd, environment(folder) | variables)
+
+    return command
 
 
 @pytest.fixture
-def command(tmp_path: Path) -> Command:
-    """Run `python -m MODULE ARGUMENTS` as a user would, in an empty folder and without any data."""
+def command(warm_server: ForkServer | None, tmp_path: Path) -> Command:
+    """Run `python -m MODULE ARGUMENTS` in an empty folder and without any data; its imports are done already."""
+    return commands(warm_server, tmp_path)
 
-    def run(module: str, *arguments: str, cwd: Path = tmp_path, **environment: str) -> Done:
-        clean = {key: value for key, value in os.environ.items() if key != "QSENSE_DATA"}
-        clean |= {"QSENSE_CACHE": str(tmp_path / "cache"), "WANDB_MODE": "offline", "COLUMNS": "160"}
-        done = subprocess.run(
-            [sys.executable, "-c", RUNNER, module, *arguments],
-            cwd=cwd,
-            env={**clean, **environment},
-            capture_output=True,
-            text=True,
-            timeout=600,
-        )
-        out, _, heavy = done.stdout.rpartition("HEAVY:")
-        return Done(done.returncode, out, done.stderr, frozenset(filter(None, heavy.strip().split(","))))
 
-    return run
+@pytest.fixture
+def light_command(light_server: ForkServer | None, tmp_path: Path) -> Command:
+    """The same where nothing heavy is imported, unless the command does it: `heavy` tells."""
+    return commands(light_server, tmp_path)
+
+
+@pytest.fixture
+def cold_command(tmp_path: Path) -> Command:
+    """The same by a new interpreter, as a user's shell starts it: once for each kind of command."""
+    return commands(None, tmp_path)
 
 
 @pytest.fixture
@@ -68,12 +138,12 @@ def composed(tmp_path: Path) -> Iterator[Callable[..., DictConfig]]:
     """Compose a configuration as `qsense.train` would, with its results under `tmp_path`."""
 
     def build(*overrides: str) -> DictConfig:
-        config = compose("train", [f"runs={tmp_path}/runs", *overrides], return_hydra_config=True)
+        config = compose([f"runs={tmp_path}/runs", *overrides])
         with open_dict(config):
             config.hydra.runtime.output_dir = str(tmp_path / "runs" / "run")
         HydraConfig.instance().set_config(config)
         return config
 
-    with initialize_config_dir(str(config_folder()), version_base="1.3"):
+    HydraConfig.instance().cfg = None  # of another test, with its own folders of YAML files
+    with hydra():
         yield build
-    GlobalHydra.instance().clear()

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from qsense.quant.sensor.pwl import PiecewiseLinear as PiecewiseLinear
     from qsense.quant.sensor.quantile import Quantile as Quantile
     from qsense.quant.sensor.range import Range as Range
+    from qsense.quant.sensor.sensor import Sensor as Sensor
     from qsense.quant.sensor.soft_tanh import SoftTanh as SoftTanh
     from qsense.quant.sensor.thresholds import Thresholds as Thresholds
     from qsense.signal import Signal as Signal
@@ -63,6 +64,7 @@ _HOMES = {
     "PiecewiseLinear": "quant.sensor.pwl",
     "Quantile": "quant.sensor.quantile",
     "Range": "quant.sensor.range",
+    "Sensor": "quant.sensor.sensor",
     "SoftTanh": "quant.sensor.soft_tanh",
     "Thresholds": "quant.sensor.thresholds",
     "Signal": "signal",

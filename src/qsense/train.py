@@ -29,7 +29,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from qsense.data.errors import DataError
-from qsense.experiment import errors
+from qsense.experiment import compose, errors
 from qsense.experiment.checks import check
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.identity import choices, count_processes, data_fingerprint, run_id
@@ -241,10 +241,10 @@ def train_here(overrides: Sequence[str] = ()) -> TrainedRun:
     from qsense.experiment.load import load
 
     try:
-        with own_hydra(), hydra.initialize_config_dir(str(config_folder()), version_base="1.3"):
+        with own_hydra(), compose.hydra():
             started = GlobalHydra.instance().hydra
             assert started is not None
-            done = started.run("train", logged, [*overrides, "hydra.mode=RUN"], with_log_configuration=False)
+            done = started.run(compose.ROOT, logged, [*overrides, "hydra.mode=RUN"], with_log_configuration=False)
     except (CompactHydraException, OmegaConfBaseException) as error:
         raise ConfigError(errors.explain(error)) from error
     assert done.hydra_cfg is not None

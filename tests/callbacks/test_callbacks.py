@@ -15,17 +15,17 @@ from torch import nn
 from qsense.callbacks.figures import curve_of, grid_of
 from qsense.callbacks.trajectory import Trajectory
 from qsense.experiment.seeding import Reseed
-from qsense.quant.sensor.base import SensorQuantizer
 from qsense.quant.sensor.gamma import Gamma
 from qsense.quant.sensor.identity import Identity
 from qsense.quant.sensor.linear import Linear
+from qsense.quant.sensor.sensor import Sensor
 from qsense.signal import Signal
 from qsense.tasks.har import HARTask
 
 SIGNAL = Signal(channels=2, low=-1.0, high=1.0, unit="g", rate_hz=50.0, names=("x", "y"))
 
 
-def task(sensor: SensorQuantizer) -> HARTask:
+def task(sensor: Sensor) -> HARTask:
     built = HARTask(nn.Linear(2, 2), sensor, ("NULL", "walk"))
     built.log = lambda *_, **__: None  # type: ignore[method-assign]
     return built

@@ -21,9 +21,9 @@ from qsense.metrics.cost import Cost, LayerCost
 from qsense.models.deepconvlstm import DeepConvLSTM
 from qsense.models.resnet_cifar import ResNetCIFAR
 from qsense.quant.network.quantizer import NetworkQuantizer
-from qsense.quant.sensor.base import SensorQuantizer
 from qsense.quant.sensor.gamma import Gamma
 from qsense.quant.sensor.identity import Identity
+from qsense.quant.sensor.sensor import Sensor
 from qsense.tasks.classification import ClassificationTask
 from qsense.tasks.har import HARTask
 
@@ -39,7 +39,7 @@ def activities(tmp_path_factory: pytest.TempPathFactory) -> HARDataModule:
     return data
 
 
-def har(data: HARDataModule, sensor: SensorQuantizer, quantizer: NetworkQuantizer | None) -> HARTask:
+def har(data: HARDataModule, sensor: Sensor, quantizer: NetworkQuantizer | None) -> HARTask:
     network = DeepConvLSTM(data.signal.channels, data.window, data.num_classes, filters=4, hidden=8)
     if quantizer is not None:
         quantizer.apply(network)

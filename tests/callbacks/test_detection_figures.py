@@ -22,11 +22,11 @@ from qsense.callbacks.network_figures import NetworkFigures
 from qsense.data.frames.dataset import Frame, Part
 from qsense.data.frames.module import DetectionDataModule
 from qsense.data.frames.synthetic_raw import SyntheticRaw
-from qsense.quant.sensor.base import SensorQuantizer
 from qsense.quant.sensor.gamma import Gamma
 from qsense.quant.sensor.gamma_per_condition import GammaPerCondition
 from qsense.quant.sensor.identity import Identity
 from qsense.quant.sensor.linear import Linear
+from qsense.quant.sensor.sensor import Sensor
 from qsense.signal import Signal
 from qsense.tasks.base import Task
 from qsense.tasks.detection import DetectionTask
@@ -55,7 +55,7 @@ def data() -> DetectionDataModule:
     return module
 
 
-def task(data: DetectionDataModule, sensor: SensorQuantizer, found: int = 1) -> DetectionTask:
+def task(data: DetectionDataModule, sensor: Sensor, found: int = 1) -> DetectionTask:
     return DetectionTask(OneBox(found), sensor, data.class_names, data.mean, data.std)
 
 

@@ -19,10 +19,10 @@ from qsense.data.series.synthetic_imu import SyntheticIMU
 from qsense.experiment.schema import config_folder
 from qsense.metrics.sensing import SensingModel
 from qsense.models.deepconvlstm import DeepConvLSTM
-from qsense.quant.sensor.base import SensorQuantizer
 from qsense.quant.sensor.gamma import Gamma
 from qsense.quant.sensor.identity import Identity
 from qsense.quant.sensor.linear import Linear
+from qsense.quant.sensor.sensor import Sensor
 from qsense.tasks.har import HARTask
 
 
@@ -40,7 +40,7 @@ def activities(tmp_path_factory: pytest.TempPathFactory) -> HARDataModule:
     return data
 
 
-def har(data: HARDataModule, sensor: SensorQuantizer) -> HARTask:
+def har(data: HARDataModule, sensor: Sensor) -> HARTask:
     network = DeepConvLSTM(data.signal.channels, data.window, data.num_classes, filters=4, hidden=8)
     return HARTask(network, sensor, data.class_names)
 

@@ -19,6 +19,7 @@ from qsense.models.deepconvlstm import DeepConvLSTM
 from qsense.models.detector import Detector, Sizes
 from qsense.quant.network.freeze import freeze
 from qsense.quant.network.quantizer import NetworkQuantizer
+from qsense.quant.sensor.base import SensorQuantizer
 from qsense.quant.sensor.gamma import Gamma
 from qsense.quant.sensor.gamma_per_condition import GammaPerCondition
 from qsense.quant.sensor.identity import Identity
@@ -121,7 +122,7 @@ class Batch:
 
 def agree(task: Task, batch: Batch, statistics: dict[str, Any], folder: Path) -> list[str]:
     task.eval()
-    converter = convert(task.sensor, "x", statistics) if task.sensor.bits else None
+    converter = convert(task.sensor, "x", statistics) if isinstance(task.sensor, SensorQuantizer) else None
     content = onnx_model.network(task, converter, batch.x[:1])
     checks = check_network(in_file(content, folder), task, Data(batch))  # type: ignore[arg-type]
     assert all(check.passed for check in checks), checks

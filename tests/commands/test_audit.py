@@ -133,17 +133,17 @@ def test_what_cannot_be_audited_is_refused_before_anything_starts(
     assert not list(tmp_path.iterdir())
 
 
-def test_the_command_line_answers_mistakes_quickly_and_in_few_lines(command: Command) -> None:
+def test_the_command_line_answers_mistakes_quickly_and_in_few_lines(light_command: Command) -> None:
     for arguments, said in (
         (["data=nowhere"], "there is no data=nowhere"),
         (["baselines=nothing", "seed=0", "fold=0", "gammas=0.4", "mus=0"], "there is no quant=nothing"),
     ):
-        done = command("qsense", "audit", *arguments)
+        done = light_command("qsense", "audit", *arguments)
         assert done.code == 1
         assert said in done.err
         assert len(done.err.splitlines()) < 12
         assert not done.heavy
-    done = command("qsense", "audit", "--help")
+    done = light_command("qsense", "audit", "--help")
     assert done.code == 0
     assert "gammas=" in done.out
     assert not done.heavy
@@ -152,8 +152,8 @@ def test_the_command_line_answers_mistakes_quickly_and_in_few_lines(command: Com
 # -------------------------------------------------------------------------------------------------------------- results
 
 
-def test_a_dry_run_counts_and_estimates_and_starts_nothing(command: Command, tmp_path: Path) -> None:
-    done = command("qsense", "audit", *ASKED, "dry_run=true")
+def test_a_dry_run_counts_and_estimates_and_starts_nothing(light_command: Command, tmp_path: Path) -> None:
+    done = light_command("qsense", "audit", *ASKED, "dry_run=true")
     assert done.code == 0, done.err
     assert "learned   4 runs: 0 finished, 4 to do" in done.out
     assert "fixed     8 runs: 0 finished, 8 to do" in done.out

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from tests.conftest import Command
+from tests.conftest import Command, environment, run_command
+from tests.forking import ForkServer
 
 from qsense.commands.export import main
 
@@ -23,19 +21,18 @@ NAME = "synthetic_imu_gamma_per_axis_2bit"
 Export = Callable[..., str]
 
 
-def train(folder: Path, *options: str) -> Path:
-    environment = {key: value for key, value in os.environ.items() if key != "QSENSE_DATA"}
-    command = [sys.executable, "-m", "qsense.train", *SMALL, f"runs={folder / 'runs'}", *options]
-    environment |= {"QSENSE_CACHE": str(folder / "cache")}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+def train(server: ForkServer | None, folder: Path, *options: str) -> Path:
+    done = run_command(
+        server, ["qsense.train", *SMALL, f"runs={folder / 'runs'}", *options], folder, environment(folder)
+    )
+    assert done.code == 0, done.err
     (run,) = (folder / "runs").iterdir()
     return run
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return train(tmp_path_factory.mktemp("export"), "quant=gamma_per_axis", "bits=2")
+def trained(warm_server: ForkServer | None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train(warm_server, tmp_path_factory.mktemp("export"), "quant=gamma_per_axis", "bits=2")
 
 
 @pytest.fixture
@@ -126,7 +123,7 @@ def test_without_the_onnx_packages(run: Path, export: Export, monkeypatch: pytes
     assert not list((run / "export").glob("*.onnx"))
 
 
-def test_mistakes_are_answered(command: Command, tmp_path: Path) -> None:
+def test_mistakes_are_answered(light_command: Command, tmp_path: Path) -> None:
     """Before torch is imported."""
     for arguments, message in (
         (["nowhere"], "error: nowhere holds no metrics.json: it is no run, or one that has not finished"),
@@ -142,11 +139,11 @@ def test_mistakes_are_answered(command: Command, tmp_path: Path) -> None:
         (["nowhere", "full_scale_volts=0"], "'0' must be a voltage above 0"),
         (["nowhere", "formt=c"], "unrecognized arguments: --formt=c"),
     ):
-        done = command("qsense", "export", *arguments)
+        done = light_command("qsense", "export", *arguments)
         assert done.code != 0
         assert message in done.err
         assert not done.heavy
-    assert "name=value" in command("qsense", "export", "--help").out
+    assert "name=value" in light_command("qsense", "export", "--help").out
 
 
 def test_options_that_contradict_the_run(run: Path, export: Export) -> None:
@@ -154,7 +151,7 @@ def test_options_that_contradict_the_run(run: Path, export: Export) -> None:
         export(run, "format=json", "native_bits=99")
 
 
-def test_a_sensor_that_is_not_quantized(tmp_path: Path, export: Export) -> None:
-    run = train(tmp_path, "quant=none")
+def test_a_sensor_that_is_not_quantized(warm_server: ForkServer | None, tmp_path: Path, export: Export) -> None:
+    run = train(warm_server, tmp_path, "quant=none")
     with pytest.raises(ValueError, match=r"the sensor of synthetic_imu-none.* is not quantized: there is no conv"):
         export(run)

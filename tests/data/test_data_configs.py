@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import os
-import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from omegaconf import DictConfig, OmegaConf
 from tests.refusal import refused
 
 from qsense.data.errors import DataMissingError
@@ -21,9 +20,12 @@ from qsense.data.series.rwhar import RWHAR
 from qsense.data.series.sbhar import SBHAR
 from qsense.data.series.wear import WEAR
 from qsense.data.series.wetlab import Wetlab
+from qsense.experiment.compose import stated_by_options
+from qsense.experiment.schema import config_folder
 
-FOLDER = Path(__file__).parents[2] / "conf" / "data"
-FILES = sorted(file for file in FOLDER.glob("*.yaml") if "HARDataModule" in file.read_text())
+SERIES = {
+    name: said.data for name, said in stated_by_options("data").items() if said.data._target_.endswith("HARDataModule")
+}
 GIVEN = {  # what csv_har leaves to its user
     "axes": 3,
     "labels": ["NULL", "walking"],
@@ -32,56 +34,46 @@ GIVEN = {  # what csv_har leaves to its user
 }
 
 
-def part(node: dict[str, Any]) -> tuple[type, dict[str, Any]]:
+def part(node: DictConfig) -> tuple[type, dict[str, Any]]:
     """A node's class and arguments, with environment variables filled in."""
-    module, name = node["_target_"].rsplit(".", 1)
-    arguments = {key: value for key, value in node.items() if key != "_target_"}
-    for key, value in arguments.items():
-        if isinstance(value, str) and value != "???":
-            arguments[key] = re.sub(
-                r"\$\{oc\.env:(\w+),'?([^'}]*)'?\}", lambda match: os.environ.get(match[1], match[2]), value
-            )
-        elif value == "???":
-            arguments[key] = GIVEN[key]
-    return getattr(importlib.import_module(module), name), arguments
+    arguments = OmegaConf.to_container(node, resolve=True)
+    assert isinstance(arguments, dict)
+    module, name = arguments.pop("_target_").rsplit(".", 1)
+    known = {str(key): GIVEN[str(key)] if value == "???" else value for key, value in arguments.items()}
+    return getattr(importlib.import_module(module), name), known
 
 
-def build(file: Path) -> ActivityDataset:
-    cls, arguments = part(yaml.safe_load(file.read_text())["data"]["dataset"])
+def build(name: str) -> ActivityDataset:
+    cls, arguments = part(SERIES[name].dataset)
     made = cls(**arguments)
     assert isinstance(made, ActivityDataset)
     return made
 
 
 def test_all_data_sets_are_there() -> None:
-    assert {file.stem for file in FILES} >= {"sbhar", "wear", "wetlab", "hangtime", "rwhar", "csv_har"}
+    assert set(SERIES) >= {"sbhar", "wear", "wetlab", "hangtime", "rwhar", "csv_har"}
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_every_argument_is_spelled_out(file: Path) -> None:
-    content = yaml.safe_load(file.read_text())
-    assert file.read_text().startswith("# @package _global_\n")
-    assert {"data", "hydra"} <= set(content)
-    for node, supplied in ((content["data"], {"fold", "seed"}), (content["data"]["dataset"], set())):
+@pytest.mark.parametrize("name", SERIES)
+def test_every_argument_is_spelled_out(name: str) -> None:
+    assert (config_folder() / "data" / f"{name}.yaml").read_text().startswith("# @package _global_\n")
+    for node, supplied in ((SERIES[name], {"fold", "seed"}), (SERIES[name].dataset, set())):
         cls, arguments = part(node)
         expected = set(inspect.signature(cls).parameters) - supplied
         assert set(arguments) == expected
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_facts_are_consistent_and_the_sweep_takes_every_fold(file: Path) -> None:
-    data = build(file)
+@pytest.mark.parametrize("name", SERIES)
+def test_facts_are_consistent_and_the_sweep_takes_every_fold(composed: Callable[..., DictConfig], name: str) -> None:
+    data = build(name)
     assert len(data.axes) == len(set(data.axes))
     assert len(data.classes) == len(set(data.classes))
     assert "NULL" not in data.classes[1:]
     assert data.rate_hz == 50
     assert data.num_folds == data.num_subjects
-    params = yaml.safe_load(file.read_text())["hydra"]["sweeper"]["params"]
-    assert params["seed"] == "0,1,2"
-    if file.stem == "csv_har":
-        assert params["fold"] == "range(${data.dataset.subjects})"
-    else:
-        assert params["fold"] == f"range({data.num_folds})"
+    given = [f"data.dataset.{key}={value}" for key, value in GIVEN.items()] if name == "csv_har" else []
+    params = composed(f"data={name}", *given).hydra.sweeper.params
+    assert dict(params) == {"seed": "0,1,2", "fold": f"range({data.num_folds})"}
 
 
 @pytest.mark.parametrize(
@@ -144,10 +136,9 @@ def test_the_common_layout_is_read_and_fetched(
 
 
 def test_a_yaml_alone_describes_a_further_data_set(bundle: Path) -> None:
-    text = (FOLDER / "csv_har.yaml").read_text()
-    for key, value in {"axes": "2", "labels": "[NULL, walk, run]", "rate_hz": "50.0", "subjects": "3"}.items():
-        text = re.sub(rf"(    {key}: )\?\?\?", rf"\g<1>{value}", text)
-    node = yaml.safe_load(text)["data"]["dataset"]
-    cls, arguments = part({**node, "root": str(bundle)})
+    facts = {"axes": 2, "labels": ["NULL", "walk", "run"], "rate_hz": 50.0, "subjects": 3, "root": str(bundle)}
+    node = OmegaConf.merge(SERIES["csv_har"].dataset, facts)
+    assert isinstance(node, DictConfig)
+    cls, arguments = part(node)
     assert cls is CSVActivityDataset
     assert len(cls(**arguments).recordings()) == 3

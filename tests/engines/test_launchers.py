@@ -51,14 +51,14 @@ def test_runs_of_one_process_are_not(composed: Compose, options: list[str]) -> N
     check_one_process(composed(*options))
 
 
-def test_a_sweep_of_several_processes_is_refused_at_once(command: Command) -> None:
+def test_a_sweep_of_several_processes_is_refused_at_once(light_command: Command) -> None:
     options = ["trainer.devices=2", "+trainer.strategy=ddp", "seed=0"]
-    done = command("qsense.train", "-m", *options, "fold=0,1")
+    done = light_command("qsense.train", "-m", *options, "fold=0,1")
     assert done.code == 1
     assert "trainer.devices=2" in done.err
     assert "Traceback" not in done.err
     assert not done.heavy
-    alone = command("qsense.train", "-m", *options, "fold=0", "hydra.sweeper.dry_run=true")
+    alone = light_command("qsense.train", "-m", *options, "fold=0", "hydra.sweeper.dry_run=true")
     assert alone.code == 0, alone.err
 
 

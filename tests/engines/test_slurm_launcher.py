@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 submitit = pytest.importorskip("submitit", reason="needs the extra: pip install 'qsense[slurm]'")
 
 
-def test_a_machine_without_slurm_is_refused_at_once(command: Command, tmp_path: Path) -> None:
-    done = command("qsense.train", "-m", "hydra/launcher=slurm", "seed=0", PATH=str(tmp_path))
+def test_a_machine_without_slurm_is_refused_at_once(light_command: Command, tmp_path: Path) -> None:
+    done = light_command("qsense.train", "-m", "hydra/launcher=slurm", "seed=0", PATH=str(tmp_path))
     assert done.code == 1
     assert "there is no sbatch, srun, squeue on this machine" in done.err
     assert "login node" in done.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -15,13 +16,16 @@ from PIL import Image
 
 from qsense.experiment.checks import check
 from qsense.experiment.errors import ConfigError
-from qsense.experiment.identity import data_fingerprint, namer, run_id, run_name
+from qsense.experiment.identity import choices, data_fingerprint, namer, run_id, run_name
 from qsense.experiment.schema import config_folder
+from qsense.runs.settings import bits_of
 
 if TYPE_CHECKING:
     from tests.conftest import Command
 
 Compose = Callable[..., DictConfig]
+
+QUANT = ("quant", "quant/sensor", "quant/network")
 
 
 def options(group: str) -> list[str]:
@@ -32,6 +36,14 @@ WRONG = {
     "unknown group option": (
         ["quant=gama"],
         ["there is no quant=gama", "did you mean gamma?", "gamma_per_axis, gamma_per_condition, linear"],
+    ),
+    "unknown sensor quantizer": (
+        ["quant=gamma_fat", "quant/sensor=gama"],
+        ["there is no quant/sensor=gama", "did you mean gamma?", "lloyd_max, log, log_eps", "none"],
+    ),
+    "unknown network quantizer": (
+        ["quant/network=fta"],
+        ["there is no quant/network=fta", "did you mean fat?", "fat, log_weights, none, uniform_weights"],
     ),
     "unknown logger among several": (["logger=[csv,wandbb]"], ["there is no logger=wandbb", "csv, none, tensorboard"]),
     "unknown experiment": (
@@ -45,7 +57,7 @@ WRONG = {
     "unknown argument, appended": (["+quant.sensor.gama=1"], ["quant.sensor.gama", "did you mean gamma", "rounding"]),
     "unknown trainer argument": (["+trainer.max_epoch=3"], ["trainer.max_epoch", "did you mean max_epochs"]),
     "unknown slot": (["+quant.sensr.lr=1"], ["unknown key quant.sensr", "did you mean sensor", "sensor, network"]),
-    "no part in a slot": (["quant.network=fat"], ["quant.network has no _target_"]),
+    "no part in a slot": (["quant.network=fat"], ["quant.network has no _target_", "quant/network=fat"]),
     "no part among callbacks": (["+callback.checkpont.x=2"], ["callback.checkpont has no _target_"]),
     "unknown launcher": (["hydra/launcher=worker", "-m"], ["there is no hydra/launcher=worker", "basic", "workers"]),
     "nothing to start from": (["init_from=nowhere"], ["nowhere/checkpoints/last.ckpt", "folder of a trained run"]),
@@ -83,9 +95,9 @@ WRONG = {
 
 @pytest.mark.parametrize(("overrides", "said"), WRONG.values(), ids=WRONG.keys())
 def test_wrong_configurations_are_answered_before_torch_is_imported(
-    command: Command, tmp_path: Path, overrides: list[str], said: list[str]
+    light_command: Command, tmp_path: Path, overrides: list[str], said: list[str]
 ) -> None:
-    done = command("qsense.train", *overrides)
+    done = light_command("qsense.train", *overrides)
     assert done.code == 1
     for words in said:
         assert words in done.err, done.err
@@ -95,40 +107,40 @@ def test_wrong_configurations_are_answered_before_torch_is_imported(
     assert not (tmp_path / "runs").exists() or not list((tmp_path / "runs").iterdir())
 
 
-def test_a_sweep_is_checked_whole_before_anything_is_trained(command: Command, tmp_path: Path) -> None:
-    done = command("qsense.train", "-m", "bits=2,17", "fold=0", "seed=0")
+def test_a_sweep_is_checked_whole_before_anything_is_trained(cold_command: Command, tmp_path: Path) -> None:
+    done = cold_command("qsense.train", "-m", "bits=2,17", "fold=0", "seed=0")
     assert done.code == 1
     assert "bits=17" in done.err
     assert not done.heavy
     assert not list(tmp_path.glob("runs/*/config.yaml"))
 
 
-def test_a_key_mistyped_inside_an_experiment_is_refused(command: Command, tmp_path: Path) -> None:
+def test_a_key_mistyped_inside_an_experiment_is_refused(light_command: Command, tmp_path: Path) -> None:
     (tmp_path / "mine" / "experiment").mkdir(parents=True)
     (tmp_path / "mine" / "experiment" / "typo.yaml").write_text("# @package _global_\nbit: 2\n")
-    done = command("qsense.train", f"hydra.searchpath=[file://{tmp_path}/mine]", "experiment=typo")
+    done = light_command("qsense.train", f"hydra.searchpath=[file://{tmp_path}/mine]", "experiment=typo")
     assert done.code == 1
     assert "bit" in done.err
     assert "Traceback" not in done.err
     assert not done.heavy
 
 
-def test_an_argument_mistyped_inside_an_experiment_is_refused(command: Command, tmp_path: Path) -> None:
+def test_an_argument_mistyped_inside_an_experiment_is_refused(light_command: Command, tmp_path: Path) -> None:
     (tmp_path / "mine" / "experiment").mkdir(parents=True)
     text = "# @package _global_\nquant:\n  sensor:\n    roundin: floor\n"
     (tmp_path / "mine" / "experiment" / "typo.yaml").write_text(text)
-    done = command("qsense.train", f"hydra.searchpath=[file://{tmp_path}/mine]", "experiment=typo")
+    done = light_command("qsense.train", f"hydra.searchpath=[file://{tmp_path}/mine]", "experiment=typo")
     assert done.code == 1
     assert "unknown argument quant.sensor.roundin (did you mean rounding?)" in done.err
 
 
-def test_unknown_range_is_refused_for_quantizers_that_need_it(command: Command, tmp_path: Path) -> None:
+def test_unknown_range_is_refused_for_quantizers_that_need_it(light_command: Command, tmp_path: Path) -> None:
     (tmp_path / "raw" / "inertial").mkdir(parents=True)
     for subject in range(2):
         (tmp_path / "raw" / "inertial" / f"sbj_{subject}.csv").write_text(f"sbj_id,x,label\n{subject},0.5,null\n")
     facts = {"name": "mine", "root": tmp_path, "axes": "[x]", "labels": "[NULL,walk]", "rate_hz": 50, "subjects": 2}
     overrides = [f"data.dataset.{key}={value}" for key, value in facts.items()]
-    done = command(
+    done = light_command(
         "qsense.train",
         "data=csv_har",
         *overrides,
@@ -142,13 +154,14 @@ def test_unknown_range_is_refused_for_quantizers_that_need_it(command: Command, 
     assert not done.heavy
 
 
-def test_help_lists_groups_and_options_without_torch(command: Command) -> None:
-    done = command("qsense.train", "--help")
+def test_help_lists_groups_and_options_without_torch(cold_command: Command) -> None:
+    done = cold_command("qsense.train", "--help")
     assert done.code == 0
     assert not done.heavy
-    for group in ("quant", "data", "model", "task", "trainer", "logger", "callback", "sensing", "experiment"):
+    for group in (*QUANT, "data", "model", "task", "trainer", "logger", "callback", "sensing", "experiment"):
         (line,) = [line for line in done.out.splitlines() if line.startswith(f"{group}: ")]
         assert line == f"{group}: {', '.join(options(group))}"
+    assert not [line for line in done.out.splitlines() if line.startswith(("data/", "base", "series", "conf"))]
     assert "hydra/launcher: basic, workers" in done.out
 
 
@@ -251,10 +264,46 @@ def test_check_is_silent_on_what_can_run(composed: Compose) -> None:
     check(composed("~sensing"))
 
 
-@pytest.mark.parametrize("group", ["quant", "trainer", "logger", "callback", "task", "sensing"])
+@pytest.mark.parametrize("group", [*QUANT, "trainer", "logger", "callback", "task", "sensing"])
 def test_every_option_of_a_group_passes_the_checks(composed: Compose, group: str) -> None:
     for option in options(group):
         check(composed(f"{group}={option}"))
+
+
+def test_every_pair_of_quantizers_serves_every_task(composed: Compose) -> None:
+    bits = ["bits=3", "network_bits=5"]
+    tasks = [composed(f"task={task}", *bits) for task in options("task")]
+    for sensor, network in itertools.product(options("quant/sensor"), options("quant/network")):
+        quant = composed(f"quant/sensor={sensor}", f"quant/network={network}", *bits).quant
+        for config in tasks:
+            config.quant = quant
+            check(config)
+        of_sensor, of_network = None if sensor == "none" else 3, 5 if sensor != "none" else 3
+        assert bits_of(config) == (of_sensor, None if network == "none" else of_network)
+        if network != "none":
+            assert config.quant.network.input_bits == (8 if sensor == "none" else None)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "bits", "name"),
+    [
+        (["quant=fat"], (None, 3), "fat"),
+        (["quant=fat", "quant/sensor=gamma"], (3, 5), "gamma_fat"),
+        (["quant=gamma", "quant/network=fat"], (3, 5), "gamma_fat"),
+        (["quant=gamma_fat", "quant/sensor=none"], (None, 3), "fat"),
+        (["quant=gamma_fat", "quant/sensor=lloyd_max"], (3, 5), "lloyd_max_fat"),
+        (["quant=gamma", "quant/sensor=log"], (3, None), "log"),
+        (["quant=gamma", "quant/sensor=none"], (None, None), "none"),
+    ],
+)
+def test_one_of_the_two_quantizers_may_be_changed(
+    composed: Compose, overrides: list[str], bits: tuple[int | None, int | None], name: str
+) -> None:
+    config = composed(*overrides, "bits=3", "network_bits=5")
+    assert bits_of(config) == bits
+    assert choices(config.hydra)["quant"] == name
+    if name in options("quant"):  # one run, however it is asked for
+        assert run_name(config) == run_name(composed(f"quant={name}", "bits=3", "network_bits=5"))
 
 
 def refusal(config: DictConfig) -> ConfigError | None:
@@ -296,10 +345,10 @@ def test_runs_of_many_seeds_and_folds_are_named_as_one_by_one(composed: Compose,
         assert name() == config.hydra.sweep.subdir
 
 
-def test_an_interpolation_that_does_not_end_is_named(command: Command, tmp_path: Path) -> None:
+def test_an_interpolation_that_does_not_end_is_named(light_command: Command, tmp_path: Path) -> None:
     (tmp_path / "own" / "quant").mkdir(parents=True)
     (tmp_path / "own" / "quant" / "broken.yaml").write_text("sensor:\n  bits: ${bits\nnetwork: null\n")
-    done = command("qsense.train", "--config-dir", str(tmp_path / "own"), "quant=broken")
+    done = light_command("qsense.train", "--config-dir", str(tmp_path / "own"), "quant=broken")
     assert done.code == 1
     assert "Traceback" not in done.err
     assert "${bits" in done.err

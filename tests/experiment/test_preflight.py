@@ -51,15 +51,15 @@ def test_a_single_run_has_one_too(command: Command, tmp_path: Path) -> None:
     assert done.out.index("preflight: passed") < done.out.index("runs/synthetic_imu")
 
 
-def test_a_dry_run_tells_and_trains_nothing(command: Command, tmp_path: Path) -> None:
+def test_a_dry_run_tells_and_trains_nothing(command: Command, light_command: Command, tmp_path: Path) -> None:
     options = [*SMALL, "trainer=smoke", "logger=none"]
-    done = command("qsense.train", *options, "run.dry_run=true")
+    done = light_command("qsense.train", *options, "run.dry_run=true")
     assert done.code == 0, done.err
     assert "to do: " in done.out
     assert not done.heavy
     assert not list((tmp_path / "runs").iterdir())
     assert command("qsense.train", *options, "bits=2").code == 0
-    done = command("qsense.train", "-m", *options, "bits=2,3", "run.dry_run=true")
+    done = light_command("qsense.train", "-m", *options, "bits=2,3", "run.dry_run=true")
     assert "2 runs: 1 finished, 1 to do · about" in done.out
     assert "of one worker's time" in done.out
     lines = done.out.splitlines()

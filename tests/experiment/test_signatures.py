@@ -6,7 +6,7 @@ import inspect
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
 import yaml
@@ -24,12 +24,18 @@ TARGETS = sorted(
 )
 
 
-def parameters(part: Any) -> dict[str, inspect.Parameter]:
-    """Those of a class or function; of a class also those that `**shared` hands on to its base."""
-    known = dict(inspect.signature(part).parameters)
-    if known.pop("shared", None) is not None:
-        known |= {name: p for name, p in parameters(part.__base__).items() if name not in known}
-    return known
+def parameters(part: Any) -> dict[str, bool]:
+    """Which arguments a class or function needs, those among them that it hands on as `**shared` or `**settings`."""
+    needed: dict[str, bool] = {}
+    for name, parameter in inspect.signature(part).parameters.items():
+        if parameter.kind is not inspect.Parameter.VAR_KEYWORD:
+            needed[name] = parameter.default is inspect.Parameter.empty
+        elif name == "settings":  # **settings: Unpack[Settings]
+            (settings,) = get_args(get_type_hints(part.__init__, include_extras=True)[name])
+            needed |= {key: key in settings.__required_keys__ for key in get_type_hints(settings)}
+        else:
+            needed |= {key: value for key, value in parameters(part.__base__).items() if key not in needed}
+    return needed
 
 
 @pytest.mark.parametrize("target", [t for t in TARGETS if t.startswith(("qsense.", "lightning."))])
@@ -37,9 +43,7 @@ def test_source_and_import_agree(target: str) -> None:
     known = signatures.arguments(target)
     assert known is not None
     expected = parameters(get_object(target))
-    assert list(known) == list(expected)
-    for name, argument in known.items():
-        assert argument.required == (expected[name].default is inspect.Parameter.empty)
+    assert [(name, argument.required) for name, argument in known.items()] == list(expected.items())
 
 
 CHOICES = [
@@ -169,3 +173,38 @@ def test_arguments_that_are_handed_on_to_the_base_are_known(tmp_path: Path, monk
     assert {name: argument.required for name, argument in known.items()} == {"c": True, "b": False, "a": True}
     assert not known["a"].accepts("one")
     assert signatures.arguments("handing.Other") is None
+
+
+def test_settings_that_are_handed_on_are_those_of_their_dictionary(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "handing"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "kinds.py").write_text(
+        "from typing import Literal, TypedDict\n"
+        "Shade = Literal['dark', 'light']\n"
+        "class Few(TypedDict, total=False):\n    shade: Shade\n"
+        "class More(Few, total=False):\n    share: float | None\n"
+    )
+    (package / "parts.py").write_text(
+        "from typing import Unpack\nfrom handing.kinds import More as Settings, Shade\n"
+        "class Part:\n    def __init__(self, size: int, first: Shade | None = None, **rest: Unpack[Settings]): ...\n"
+        "class Lost:\n    def __init__(self, size: int, **settings: Unpack[Nowhere]): ...\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    signatures._find.cache_clear()
+    known = signatures.arguments("handing.parts.Part")
+    assert known is not None
+    assert {name: argument.required for name, argument in known.items()} == {
+        "size": True,
+        "first": False,
+        "shade": False,
+        "share": False,
+    }
+    assert known["shade"].choices == ("dark", "light")
+    assert not known["shade"].accepts("grey")
+    assert known["first"].accepts(None)
+    assert not known["first"].accepts("grey")
+    assert not known["share"].accepts("half")
+    assert signatures.arguments("handing.parts.Lost") is None

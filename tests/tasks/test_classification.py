@@ -18,11 +18,11 @@ from qsense.data.images.digits import Digits
 from qsense.data.images.module import ImageDataModule, Images
 from qsense.models.resnet_cifar import ResNetCIFAR
 from qsense.quant.network.quantizer import NetworkQuantizer
-from qsense.quant.sensor.base import SensorQuantizer
 from qsense.quant.sensor.gamma import Gamma
 from qsense.quant.sensor.identity import Identity
 from qsense.quant.sensor.linear import Linear
 from qsense.quant.sensor.log import Log
+from qsense.quant.sensor.sensor import Sensor
 from qsense.signal import Signal
 from qsense.tasks.classification import ClassificationTask
 
@@ -44,9 +44,7 @@ class Echo(nn.Module):
         return self.scale * x.flatten(1)[:, : self.classes]
 
 
-def task(
-    network: nn.Module, classes: int = 10, sensor: SensorQuantizer | None = None, **recipe: Any
-) -> ClassificationTask:
+def task(network: nn.Module, classes: int = 10, sensor: Sensor | None = None, **recipe: Any) -> ClassificationTask:
     names = tuple("abcdefghijklmnop"[:classes])
     return ClassificationTask(network, sensor or Identity(GREY), names, (0.0,), (1.0,), **recipe)
 

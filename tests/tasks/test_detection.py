@@ -15,10 +15,10 @@ from torch.utils.data import DataLoader
 
 from qsense.data.frames.batch import FrameBatch
 from qsense.data.frames.dataset import Frame
-from qsense.quant.sensor.base import SensorQuantizer
 from qsense.quant.sensor.gamma import Gamma
 from qsense.quant.sensor.identity import Identity
 from qsense.quant.sensor.linear import Linear
+from qsense.quant.sensor.sensor import Sensor
 from qsense.signal import Signal
 from qsense.tasks.detection import DetectionTask, blank
 
@@ -61,7 +61,7 @@ def batch(*frames: Frame, codes: Tensor | None = None) -> FrameBatch:
     return FrameBatch(codes, [(8, 8)] * len(frames), list(frames))
 
 
-def task(network: nn.Module, sensor: SensorQuantizer | None = None, **recipe: Any) -> DetectionTask:
+def task(network: nn.Module, sensor: Sensor | None = None, **recipe: Any) -> DetectionTask:
     return DetectionTask(network, sensor or Identity(RAW), ("thing", "other"), MEAN, STD, **recipe)
 
 

@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 from qsense.data.module import ExperimentData
 from qsense.experiment.build import build
 from qsense.experiment.load import load
+from qsense.quant.sensor.fitted import Fitted
 from qsense.train import train
 
 Compose = Callable[..., DictConfig]
@@ -43,6 +44,7 @@ def test_levels_come_from_training_data_alone_and_stay_with_the_run(
     assert 1000 < len(x) <= 1_100_000
     assert x.is_floating_point() == (data.signal.native_bits is None)
     built.calibrate(data)
+    assert isinstance(built.sensor, Fitted)
     assert torch.equal(built.sensor.state_dict()["cuts"], cuts)
     share = torch.bincount(built.sensor.encode(x[:, :1].expand(-1, x.shape[1]))[:, 0], minlength=4) / len(x)
     assert (share > 0).all()
@@ -78,6 +80,7 @@ def test_held_out_activities_change_no_level(composed: Compose) -> None:
         data.prepare_data()
         data.setup("fit")
         task.calibrate(data)
+        assert isinstance(task.sensor, Fitted)
         fitted.append(task.sensor.thresholds())
         expected = data.part("train").sample(1_000_000)
         assert torch.equal(data.sensor_sample(), torch.from_numpy(expected))

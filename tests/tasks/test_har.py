@@ -41,6 +41,7 @@ def test_the_network_sees_the_sensors_levels() -> None:
     built(x)
     assert isinstance(built.network, Mean)
     assert built.network.seen is not None
+    assert isinstance(built.sensor, Gamma)
     torch.testing.assert_close(built.network.seen, built.sensor.decode(built.sensor.encode(x)))
     assert len(built.network.seen.unique()) <= 4
 

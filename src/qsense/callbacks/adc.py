@@ -27,10 +27,13 @@ class LearnedADC(Callback):
         self.file = Path(folder) / "adc.json"
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if not trainer.is_global_zero or not isinstance(pl_module, Task) or not pl_module.sensor.bits:
+        if not trainer.is_global_zero or not isinstance(pl_module, Task):
+            return
+        sensor = pl_module.sensor
+        if not isinstance(sensor, SensorQuantizer):
             return
         data = trainer.datamodule  # type: ignore[attr-defined]
-        adc = {**describe(pl_module.sensor), "data": data.dataset.name, "statistics": data.statistics}
+        adc = {**describe(sensor), "data": data.dataset.name, "statistics": data.statistics}
         write_json(self.file, adc)
         log_adc(trainer.loggers, adc)
 

@@ -20,6 +20,7 @@ from qsense.plots.transfer import plot_transfer
 from qsense.quant.sensor.base import SensorQuantizer
 from qsense.quant.sensor.fixed import GAMMAS, fixed_curves
 from qsense.quant.sensor.identity import Identity
+from qsense.quant.sensor.sensor import Sensor
 from qsense.runs.loggers import log_figure
 from qsense.tasks.detection import DetectionTask
 
@@ -56,7 +57,7 @@ class DetectionFigures(Callback):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         # Before a checkpoint is restored, so that a resumed run still knows where it began.
-        if stage == "fit" and isinstance(pl_module, DetectionTask) and pl_module.sensor.bits:
+        if stage == "fit" and isinstance(pl_module, DetectionTask):
             self.initial = curve_of(pl_module)
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -76,9 +77,9 @@ class DetectionFigures(Callback):
     def raw_histogram(self, task: DetectionTask, data: DetectionDataModule) -> Figure | None:
         """The learned curve over the training frames' counts; None for a sensor that is not quantized."""
         sensor, signal = task.sensor, data.signal
-        if not sensor.bits:
-            return None
         curve = curve_of(task)
+        if curve is None or not isinstance(sensor, SensorQuantizer):
+            return None
         samples, names = data.training_sample(), signal.names
         if len(curve) > 1 and not sensor.per_channel:  # one for each condition
             names = signal.conditions
@@ -121,7 +122,7 @@ class DetectionFigures(Callback):
         """One frame through fixed curves at the run's bits, and through what the run has learned."""
         (batch,) = chosen(data, 1, task.device)
         bits = task.sensor.bits or UNQUANTIZED
-        sensors = fixed_curves(data.signal, bits, self.gammas)
+        sensors: dict[str, Sensor] = {**fixed_curves(data.signal, bits, self.gammas)}
         if task.sensor.bits:
             sensors["this run"] = task.sensor
         seen = [through(sensor.to(task.device), batch) for sensor in sensors.values()]
@@ -129,7 +130,7 @@ class DetectionFigures(Callback):
         return plot_scene(light_of(task, batch), [seen], [bits], list(sensors), title)
 
 
-def title_of(sensor: SensorQuantizer) -> str:
+def title_of(sensor: Sensor) -> str:
     """ "Gamma, 4 bits, γ = 0.312"; several learned values are left to the picture."""
     if not sensor.bits:
         return "not quantized"
@@ -138,14 +139,16 @@ def title_of(sensor: SensorQuantizer) -> str:
     return f"{type(sensor).__name__}, {bits}" + (f", γ = {gamma[0]:.3g}" if len(gamma) == 1 else "")
 
 
-def grid_of(sensor: SensorQuantizer) -> Floats:
+def grid_of(sensor: Sensor) -> Floats:
     """Values from half a native count to the top of the range, evenly spread over their logarithm."""
     span = sensor.signal.top - sensor.signal.black
     return np.geomspace(0.5 / span, 1, GRID)
 
 
-def curve_of(task: DetectionTask) -> Floats:
-    """The transfer curve over `grid_of`, [rows, GRID]."""
+def curve_of(task: DetectionTask) -> Floats | None:
+    """The transfer curve over `grid_of`, [rows, GRID]; None for a sensor that is not quantized."""
+    if not isinstance(task.sensor, SensorQuantizer):
+        return None
     curve: Floats = task.sensor.transfer(torch.from_numpy(grid_of(task.sensor)).to(task.device)).cpu().numpy()
     return curve
 
@@ -165,7 +168,7 @@ def light_of(task: DetectionTask, batch: FrameBatch) -> Floats:
 
 
 @torch.no_grad()
-def through(sensor: SensorQuantizer, batch: FrameBatch) -> Floats:
+def through(sensor: Sensor, batch: FrameBatch) -> Floats:
     """The samples of a batch of one after a quantizer, [planes, h, w], without padding."""
     training = sensor.training
     sensor.eval()  # training may see a noisy surrogate

@@ -17,6 +17,7 @@ from qsense.plots.confusion import plot_confusion
 from qsense.plots.style import save
 from qsense.plots.trajectory import plot_trajectory
 from qsense.plots.transfer import plot_transfer
+from qsense.quant.sensor.base import SensorQuantizer
 from qsense.runs.loggers import log_figure
 from qsense.tasks.base import Task
 
@@ -55,8 +56,8 @@ class Figures(Callback):
     def transfer(self, trainer: Trainer, task: Task) -> Figure | None:
         """The learned curve over the training data; None for a sensor that is not quantized, and for raw frames, whose
         own picture shows it over a histogram of codes (`DetectionFigures`)."""
-        curve = curve_of(task)
-        if curve is None or task.takes == "frames":
+        curve, sensor = curve_of(task), task.sensor
+        if curve is None or not isinstance(sensor, SensorQuantizer) or task.takes == "frames":
             return None
         data = trainer.datamodule  # type: ignore[attr-defined]
         normalised = data.statistics.get("normalise", "none") != "none"
@@ -64,8 +65,8 @@ class Figures(Callback):
             grid_of(task),
             curve,
             data.training_sample(),
-            task.sensor.thresholds().cpu().numpy(),
-            task.sensor.levels().cpu().numpy(),
+            sensor.thresholds().cpu().numpy(),
+            sensor.levels().cpu().numpy(),
             initial=self.initial,
             names=data.signal.names,
             unit="normalised" if normalised else data.signal.unit,
@@ -96,7 +97,7 @@ def grid_of(task: Task) -> Floats:
 def curve_of(task: Task) -> Floats | None:
     """The transfer curve over `grid_of`, [rows, GRID] in the sensor's unit; None for a sensor that is not quantized."""
     sensor = task.sensor
-    if not sensor.bits:
+    if not isinstance(sensor, SensorQuantizer):
         return None
     curve: Floats = sensor.transfer(torch.from_numpy(grid_of(task)).to(task.device)).cpu().numpy()
     return curve

@@ -250,7 +250,7 @@ def check_network(file: Path, task: Task, data: ExperimentData) -> list[Check]:
     fed = [tensor.numpy() for tensor in given]
     found = session(file)(*fed)
     checks = []
-    if task.sensor.bits:
+    if isinstance(task.sensor, SensorQuantizer):
         codes = task.sensor.encode(x, condition).long().numpy()
         checks.append(compared("ONNX, codes of a test batch", found.pop(0).astype(np.int64), codes))
     with torch.no_grad():

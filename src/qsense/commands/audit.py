@@ -13,26 +13,23 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-import yaml
+from omegaconf import DictConfig, OmegaConf
 
 from qsense.commands import folds
 from qsense.experiment import signatures
 from qsense.experiment.checks import signal_of_data
 from qsense.experiment.completion import OverridesCompleter
+from qsense.experiment.compose import stated, stated_by_options
 from qsense.experiment.errors import ConfigError
-from qsense.experiment.overrides import key_of
-from qsense.experiment.schema import Config, config_folder
+from qsense.experiment.overrides import key_of, root_of
+from qsense.experiment.schema import Config
 from qsense.runs import folder as run_folder
 from qsense.runs.next_steps import say_next
 from qsense.runs.settings import part_name
 from qsense.runs.status import overview, seconds_left, standing
 from qsense.runs.words import duration
 from qsense.study.arms import Arm, Job, Kind, arms, science
-
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
 
 GAMMAS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
 MUS = (-0.1, 0.0, 0.1)  # in unit coordinates
@@ -165,8 +162,9 @@ def plan(asked: Options) -> list[Group]:
         grid.append(f"quant.sensor.mu={','.join(f'{mu:g}' for mu in (MUS if asked.mus is None else asked.mus))}")
     elif asked.mus not in (None, (0.0,)):
         raise ConfigError("mus=…: this signal is unsigned, so its curves have no centre; leave mus out")
-    fixed = _others(asked, config, _power_option(config), ["quant.sensor.lr=0", *grid])
-    beside = [_others(asked, config, name, []) for name in asked.baselines]
+    network = [entry for entry in asked.overrides if key_of(entry).startswith("quant.network.")]
+    fixed = _others(asked, config, _power_curves(config), ["quant.sensor.lr=0", *grid, *network])
+    beside = [_others(asked, config, [f"quant={name}"], []) for name in asked.baselines]
     kinds: list[tuple[Kind, tuple[str, ...]]] = [("fixed", fixed), *(("baseline", own) for own in beside)]
     return groups + [Group(kind, overrides, folds.plan(overrides)[0]) for kind, overrides in kinds]
 
@@ -178,7 +176,7 @@ def _varied(planned: Mapping[Job, Path]) -> str:
         for entry in job:
             values.setdefault(key_of(entry), set()).add(entry)
     free = ("seed", "fold", "quant")
-    return next((key for key, found in values.items() if len(found) > 1 and key.partition(".")[0] not in free), "")
+    return next((key for key, found in values.items() if len(found) > 1 and root_of(key) not in free), "")
 
 
 def _check_learns(config: DictConfig) -> None:
@@ -195,50 +193,54 @@ def _check_learns(config: DictConfig) -> None:
 
 
 def _learning() -> Iterator[str]:
-    for file in sorted((config_folder() / "quant").glob("*.yaml")):
-        sensor = yaml.safe_load(file.read_text(encoding="utf-8")).get("sensor") or {}
-        if "lr" in (signatures.arguments(sensor.get("_target_", "")) or {}):
-            yield file.stem
+    for option, said in stated_by_options("quant").items():
+        target = OmegaConf.select(said, "quant.sensor._target_", default="")
+        if "lr" in (signatures.arguments(target) or {}):
+            yield option
 
 
-def _power_option(config: DictConfig) -> str:
-    """The option of `quant` whose fixed curves are the grid: with the same quantizer of the network, if any."""
+def _power_curves(config: DictConfig) -> tuple[str, ...]:
+    """Overrides for the quantizer whose fixed curves are the grid: with the same quantizer of the network, if any."""
+    taken = config.hydra.runtime.choices
     if config.quant.network is None:
-        return "gamma"
+        return ("quant=gamma",)
+    if network := taken.get("quant/network"):
+        return "quant=gamma", f"quant/network={network}"
     if part_name(config.quant.sensor._target_) == POWER:
-        return str(config.hydra.runtime.choices.quant)
+        return (f"quant={taken.quant}",)
     raise ConfigError(
-        f"{config.hydra.runtime.choices.quant} quantizes the network, too, and there is no fixed γ curve beside that "
-        "network: audit the sensor's curve without it, or quant=gamma_fat"
+        f"{taken.quant} quantizes the network, too, and says no quant/network: there is no fixed γ curve beside that "
+        "network. Audit the sensor's curve without it, or quant=gamma_fat"
     )
 
 
-def _others(asked: Options, config: DictConfig, quant: str, own: Sequence[str]) -> tuple[str, ...]:
+def _others(asked: Options, config: DictConfig, quant: Sequence[str], own: Sequence[str]) -> tuple[str, ...]:
     """The same experiment with another quantizer, as its own file has it: what was said about the learned one is not
     about this one, be it said in overrides or in an experiment."""
-    kept = [entry for entry in asked.overrides if key_of(entry).partition(".")[0] != "quant"]
-    restored = _restored(config, quant)
+    kept = [entry for entry in asked.overrides if root_of(entry) != "quant"]
     said = {key_of(entry) for entry in own}
-    return (*kept, f"quant={quant}", *(entry for entry in restored if key_of(entry) not in said), *own)
+    restored = [entry for entry in _restored(config, quant) if key_of(entry) not in said]
+    return (*kept, *quant, *restored, *own)
 
 
-def _restored(config: DictConfig, quant: str) -> list[str]:
+def _restored(config: DictConfig, quant: Sequence[str]) -> list[str]:
     """Overrides that take back what an experiment sets at the sensor."""
     experiment = config.hydra.runtime.choices.experiment
     if not experiment:
         return []
-    set_there: Any = yaml.safe_load((config_folder() / "experiment" / f"{experiment}.yaml").read_text(encoding="utf-8"))
-    changed = ((set_there.get("quant") or {}).get("sensor") or {}).keys()
-    file = config_folder() / "quant" / f"{quant}.yaml"
-    default = (yaml.safe_load(file.read_text(encoding="utf-8")).get("sensor") or {}) if file.is_file() else {}
-    back = []
-    for key in changed:
-        if key not in default:
-            back.append(f"~quant.sensor.{key}")
-        elif not isinstance(default[key], str) or "${" not in default[key]:
-            value = default[key]
-            back.append(f"quant.sensor.{key}={'null' if value is None else str(value).lower()}")
-    return back
+    default, changed = (
+        OmegaConf.to_container(stated([*chosen, *quant], ["quant", "experiment"]).quant.sensor)
+        for chosen in ([], [f"experiment={experiment}"])
+    )
+    assert isinstance(default, dict)
+    assert isinstance(changed, dict)
+    added = [f"~quant.sensor.{key!s}" for key in changed if key not in default]
+    return added + [f"quant.sensor.{key!s}={_text(value)}" for key, value in default.items() if changed[key] != value]
+
+
+def _text(value: object) -> str:
+    """A value as an override has it."""
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def train(groups: Sequence[Group]) -> bool:

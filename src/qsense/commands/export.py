@@ -75,12 +75,13 @@ def export(again: TrainedRun, origin: Origin, out: Path, options: argparse.Names
     """
     from qsense.chip.converter import convert
     from qsense.chip.origin import identifier
+    from qsense.quant.sensor.base import SensorQuantizer
 
     task, result = again.task, origin.result
     notes: list[str] = []
     files: dict[str, str | bytes] = {}
     converter = None
-    if task.sensor.bits:
+    if isinstance(task.sensor, SensorQuantizer):
         converter = convert(
             task.sensor,
             options.name or identifier(f"{result['data']} {result['quant']} {task.sensor.bits}bit"),
@@ -170,8 +171,11 @@ def models(again: TrainedRun, converter: Converter | None, notes: list[str]) -> 
 def checks(again: TrainedRun, exported: Exported, out: Path) -> list[Check]:
     """Compare all forms that were written; the outcome also goes to `conformance.txt`."""
     from qsense.chip.conformance import check, check_network
+    from qsense.quant.sensor.base import SensorQuantizer
 
-    found = [] if exported.converter is None else check(out, exported.converter, again.task.sensor)
+    sensor, found = again.task.sensor, []
+    if exported.converter is not None and isinstance(sensor, SensorQuantizer):
+        found += check(out, exported.converter, sensor)
     if out / "network.onnx" in exported.files:
         found += check_network(out / "network.onnx", again.task, again.data)
     run_folder.write_atomically(out / REPORT, "".join(f"{each}\n" for each in found))

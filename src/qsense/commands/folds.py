@@ -20,9 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from hydra import initialize_config_dir
 from hydra._internal.callbacks import Callbacks
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.plugins import Plugins
 from hydra.types import HydraContext, RunMode
 from hydra.utils import instantiate
@@ -30,8 +28,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from qsense.experiment import errors
 from qsense.experiment.completion import OverridesCompleter
+from qsense.experiment.compose import ROOT, hydra
 from qsense.experiment.overrides import key_of
-from qsense.experiment.schema import config_folder
 from qsense.runs import folder as run_folder
 from qsense.runs.lock import ClaimedError, claim
 from qsense.runs.next_steps import PART, say_next
@@ -54,9 +52,8 @@ def plan(overrides: Sequence[str]) -> tuple[dict[Job, Path], DictConfig]:
     Raises:
         ConfigError: one of them cannot run.
     """
-    with initialize_config_dir(str(config_folder()), version_base="1.3"):
-        loader = GlobalHydra.instance().config_loader()
-        config = loader.load_configuration("train", list(overrides), RunMode.MULTIRUN)
+    with hydra() as loader:
+        config = loader.load_configuration(ROOT, list(overrides), RunMode.MULTIRUN)
         sweeper = Plugins.instance().instantiate_sweeper(
             config=config, hydra_context=HydraContext(loader, Callbacks(config)), task_function=train
         )

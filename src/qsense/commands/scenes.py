@@ -78,15 +78,13 @@ def from_data(options: argparse.Namespace) -> Iterator[Scene]:
         DataError: frames that cannot be read.
         ValueError: a frame that is not there.
     """
-    from hydra import compose, initialize_config_dir
     from hydra.utils import instantiate
 
     from qsense.data.frames.nearest import shrunk
+    from qsense.experiment.compose import compose
     from qsense.experiment.errors import ConfigError
-    from qsense.experiment.schema import config_folder
 
-    with initialize_config_dir(str(config_folder()), version_base="1.3"):
-        config = compose("train", overrides=["task=detection", f"data={options.data}"])
+    config = compose(["task=detection", f"data={options.data}"])
     if options.root is not None:
         if "root" not in config.data.dataset:
             raise ValueError(f"--root: {config.data.dataset._target_} is computed and reads no folder")

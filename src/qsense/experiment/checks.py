@@ -9,15 +9,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import yaml
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from qsense.data.errors import DataError
 from qsense.data.series.dataset import signal_of
 from qsense.experiment import signatures
+from qsense.experiment.compose import stated_by_options
 from qsense.experiment.errors import ConfigError
-from qsense.experiment.schema import Config, config_folder
+from qsense.experiment.schema import Config
 from qsense.runs import folder as run_folder
 from qsense.runs.settings import bits_of, count_devices
 from qsense.signal import Signal
@@ -97,6 +97,13 @@ def _check_shape(config: DictConfig) -> None:
             raise ConfigError(
                 f"unknown key quant.{key}{_close(str(key), ['sensor', 'network'])}; quant has sensor, network"
             )
+    for slot in ("sensor", "network"):
+        if slot not in config.quant:
+            raise ConfigError(f"quant.{slot} is missing: take quant/{slot}=none, or another option of that group")
+        if isinstance(config.quant[slot], str):
+            raise ConfigError(
+                f"quant.{slot} has no _target_: to take an option of that name, write quant/{slot}={config.quant[slot]}"
+            )
     for path, node in (
         ("quant.sensor", config.quant.sensor),
         ("quant.network", config.quant.network),
@@ -155,11 +162,7 @@ def _check_kind(config: DictConfig) -> None:
     )
     if None in (takes, gives) or takes == gives:
         return
-    fitting = []
-    for file in sorted((config_folder() / "data").glob("*.yaml")):
-        target = yaml.safe_load(file.read_text(encoding="utf-8"))["data"]["_target_"]
-        if signatures.constant(target, "gives") == takes:
-            fitting.append(file.stem)
+    fitting = [name for name, target in _targets("data") if signatures.constant(target, "gives") == takes]
     raise ConfigError(
         f"data {config.data._target_.rpartition('.')[2]} does not fit task {config.task._target_.rpartition('.')[2]}: "
         f"it gives {gives}, and the task takes {takes}. Data that fit: {', '.join(fitting)}"
@@ -170,22 +173,19 @@ def _check_model(config: DictConfig) -> None:
     facts = signatures.constant(config.task._target_, "network_facts")
     if facts is None or _misfit(config.model._target_, facts) is None:
         return
-    fitting = []
-    for file in sorted((config_folder() / "model").glob("*.yaml")):
-        target = _target(file)
-        if target and _misfit(target, facts) is None:
-            fitting.append(file.stem)
+    fitting = [name for name, target in _targets("model") if _misfit(target, facts) is None]
     raise ConfigError(
         f"model {config.model._target_} does not fit task {config.task._target_.rpartition('.')[2]}: "
         f"{_misfit(config.model._target_, facts)}. Models that fit: {', '.join(fitting)}"
     )
 
 
-def _target(file: Path) -> str:
-    """The `_target_` of a part's YAML, or of the one beside it that it changes some values of."""
-    content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-    others = [name for name in content.get("defaults", ()) if isinstance(name, str) and name != "_self_"]
-    return str(content.get("_target_") or (_target(file.with_name(f"{others[0]}.yaml")) if others else ""))
+def _targets(group: str) -> Iterator[tuple[str, str]]:
+    """Every option of a group that names a class, with that class."""
+    for option, said in stated_by_options(group).items():
+        target = OmegaConf.select(said, f"{group}._target_")
+        if target:
+            yield option, target
 
 
 def _misfit(target: str, facts: tuple[str, ...]) -> str | None:
@@ -237,6 +237,17 @@ def signal_of_data(config: DictConfig) -> Signal:
     dataset = _dataset(config)
     found: Signal = signal_of(dataset, config.data.normalise) if "normalise" in config.data else dataset.signal
     return found
+
+
+def folds(_root_: DictConfig) -> int:
+    """`${folds:}`: how many folds a configuration's data set has; 1 where it cannot be built (`check` tells why)."""
+    try:
+        return int(_dataset(_root_).num_folds)
+    except Exception:  # whatever a wrong argument raises: a sweep's grid is no place to answer it
+        return 1
+
+
+OmegaConf.register_new_resolver("folds", folds, replace=True)
 
 
 def _dataset(config: DictConfig) -> Any:

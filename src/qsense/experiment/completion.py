@@ -23,19 +23,17 @@ class OverridesCompleter:
         self.own = own
 
     def __call__(self, prefix: str, **_: Any) -> list[str]:
-        from hydra import initialize_config_dir
-        from hydra.core.global_hydra import GlobalHydra
         from hydra.plugins.completion_plugin import DefaultCompletionPlugin
 
-        from qsense.experiment.schema import config_folder
+        from qsense.experiment.compose import ROOT, hydra
 
         line = os.environ["COMP_LINE"][: int(os.environ["COMP_POINT"])]
         before = line[: len(line) - len(prefix)].split()[2:]
         settings = [word for word in before if "=" in word and key_of(word) not in self.own]
         several = ["-m"] * bool({"-m", "--multirun"} & set(before))
-        with initialize_config_dir(str(config_folder()), version_base="1.3"):
-            hydra = DefaultCompletionPlugin(GlobalHydra.instance().config_loader())
-            found = hydra._query("train", " ".join([*several, *settings, prefix]))
+        with hydra() as loader:
+            plugin = DefaultCompletionPlugin(loader)
+            found = plugin._query(ROOT, " ".join([*several, *settings, prefix]))
             while len(found) == 1 and found[0].endswith("."):  # a shell would end the word there
-                found = hydra._query("train", " ".join([*several, *settings, *found]))
+                found = plugin._query(ROOT, " ".join([*several, *settings, *found]))
         return [*found, *(f"{key}=" for key in self.own)]

@@ -7,6 +7,7 @@ import json
 import re
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,6 +16,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from qsense.data.cache import fingerprint
+from qsense.experiment.compose import compose
 from qsense.experiment.signatures import definition
 from qsense.runs.folder import SCHEMA
 from qsense.runs.settings import GROUPS, NOT_DECISIVE, bits_of, count_devices, decisive, processes
@@ -100,7 +102,28 @@ def _fingerprint(dataset: str, cache: Path) -> str | None:
 def choices(hydra: DictConfig) -> dict[str, Any]:
     """Which option of each group Hydra took, for tables and names: {"quant": "gamma", "data": "sbhar", …}."""
     taken = hydra.runtime.choices
-    return {group: taken.get(group) for group in ("task", "data", "model", "quant", "experiment")}
+    found = {group: taken.get(group) for group in ("task", "data", "model", "quant", "experiment")}
+    return found | {"quant": _quantizers(taken, str(hydra.runtime.config_sources))}
+
+
+def _quantizers(taken: DictConfig, sources: str) -> str | None:
+    """The option of `quant`; where another sensor or network quantizer was taken than its own, the pair's name.
+
+    That is `quantile_fat`, or `quantile` beside a network in full precision: where there is an option of `quant` for
+    the pair, its name.
+    """
+    option, sensor, network = (taken.get(group) for group in ("quant", "quant/sensor", "quant/network"))
+    pair = "_".join(name for name in (sensor, network) if name not in (None, "none")) or "none"
+    if None in (option, sensor, network) or pair == option or (sensor, network) == _own_pair(option, sources):
+        return None if option is None else str(option)
+    return pair
+
+
+@cache
+def _own_pair(option: str, sources: str) -> tuple[str, str]:
+    """The sensor and the network quantizer that an option of `quant` names, read from these sources."""
+    taken = compose([f"quant={option}"]).hydra.runtime.choices
+    return taken["quant/sensor"], taken["quant/network"]
 
 
 def run_name(_root_: DictConfig) -> str:
@@ -108,11 +131,10 @@ def run_name(_root_: DictConfig) -> str:
 
     Without bits where nothing is quantized: `quant=none` is the same run at any number of them.
     """
-    return _named(_root_, identity(_root_))
+    return _named(_root_, _readable(_root_, choices(_root_.hydra)), identity(_root_))
 
 
-def _named(config: DictConfig, own: dict[str, Any]) -> str:
-    readable = _readable(config, choices(config.hydra))
+def _named(config: DictConfig, readable: list[str], own: dict[str, Any]) -> str:
     return "-".join([*readable, f"fold{config.fold:>02}", f"seed{config.seed}", _digest(own)])
 
 
@@ -126,8 +148,8 @@ def namer(config: DictConfig) -> Callable[[], str]:
     plain = OmegaConf.to_yaml(OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"]))
     if not isinstance(subdir, dict) or subdir["subdir"] != "${run_name:}" or REPEATED.search(plain):
         return lambda: str(config.hydra.sweep.subdir)
-    alike = identity(config)
-    return lambda: _named(config, {**alike, "seed": config.seed, "fold": config.fold})
+    alike, readable = identity(config), _readable(config, choices(config.hydra))
+    return lambda: _named(config, readable, {**alike, "seed": config.seed, "fold": config.fold})
 
 
 def cell_name(_root_: DictConfig) -> str:

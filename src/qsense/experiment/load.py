@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from qsense.data.module import ExperimentData
-    from qsense.quant.sensor.base import SensorQuantizer
+    from qsense.quant.sensor.sensor import Sensor
     from qsense.tasks.base import Task
 
 
@@ -51,7 +51,7 @@ class TrainedRun:
         return metrics
 
     @property
-    def converter(self) -> SensorQuantizer:
+    def converter(self) -> Sensor:
         """The sensor's learned quantizer: `encode`, `decode`, `thresholds()`, `levels()`."""
         return self.task.sensor
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from qsense.experiment import errors
 from qsense.experiment.errors import ConfigError
-from qsense.experiment.overrides import key_of
+from qsense.experiment.overrides import key_of, root_of
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ def preflight(overrides: Sequence[str], hydra: Any) -> None:
         ConfigError: it failed; with the end of what it said.
     """
     brief = {key_of(entry) for entry in BRIEF}
-    kept = [each for each in overrides if key_of(each).partition(".")[0] not in NOT_TAKEN and key_of(each) not in brief]
+    kept = [each for each in overrides if root_of(each) not in NOT_TAKEN and key_of(each) not in brief]
     began = time.monotonic()
     log.info("preflight: one batch of %s", " ".join(overrides) or "the default run")
     where = [f"--config-dir={each.path}" for each in hydra.runtime.config_sources if each.provider == "command-line"]

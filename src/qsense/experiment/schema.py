@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
+from omegaconf import DictConfig, OmegaConf
 
 
 @dataclass
@@ -44,6 +45,18 @@ class Config:
 
 
 ConfigStore.instance().store(name="schema", node=Config)
+
+
+def if_sensor_quantized(then: Any, otherwise: Any, *, _root_: DictConfig) -> Any:
+    """`${if_sensor_quantized:THEN,OTHERWISE}`: what a network quantizer takes where the sensor is quantized, too.
+
+    It looks at the sensor that the configuration has in the end, so that any pair of the two means what it should.
+    """
+    sensor = _root_.quant.sensor
+    return then if OmegaConf.is_dict(sensor) and sensor.get("bits") else otherwise
+
+
+OmegaConf.register_new_resolver("if_sensor_quantized", if_sensor_quantized, replace=True)
 
 
 def config_folder() -> Path:

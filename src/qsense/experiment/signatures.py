@@ -19,7 +19,7 @@ SIMPLE_TYPES: dict[str, tuple[type, ...]] = {
     "Path": (str,),
 }
 Signature = ast.ClassDef | ast.FunctionDef
-WITHOUT_ARGUMENTS = ("ABC", "object", "Generic", "Protocol")  # bases that have no `__init__` of their own
+WITHOUT_ARGUMENTS = ("ABC", "object", "Generic", "Protocol", "TypedDict")  # bases without an `__init__` of their own
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def _parse(file: Path) -> ast.Module:
 def find(target: str) -> Signature | None:
     """The definition behind a `_target_`, following re-exports; None where the source cannot tell."""
     found = _find(target)
-    return None if found is None else found[0]
+    return found[0] if found and isinstance(found[0], Signature) else None
 
 
 def definition(target: str) -> str:
@@ -88,7 +88,7 @@ def definition(target: str) -> str:
 
 
 @cache
-def _find(target: str) -> tuple[Signature, str] | None:
+def _find(target: str) -> tuple[Signature | ast.Assign, str] | None:
     top, *rest = target.split(".")
     spec = importlib.util.find_spec(top)
     if spec is None or not rest:
@@ -107,12 +107,14 @@ def _find(target: str) -> tuple[Signature, str] | None:
     return None
 
 
-def _definition(file: Path, names: list[str], target: str) -> tuple[Signature, str] | None:
+def _definition(file: Path, names: list[str], target: str) -> tuple[Signature | ast.Assign, str] | None:
     if len(names) != 1 or not file.is_file() or file.suffix != ".py":
         return None
     (name,) = names
     for node in _parse(file).body:
         if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name:
+            return node, target
+        if isinstance(node, ast.Assign) and [ast.unparse(left) for left in node.targets] == [name]:
             return node, target
         if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             for alias in node.names:
@@ -124,35 +126,72 @@ def _definition(file: Path, names: list[str], target: str) -> tuple[Signature, s
 def arguments(target: str) -> dict[str, Argument] | None:
     """The arguments that a `_target_` takes, in order.
 
-    A class without an `__init__` takes those of its base class. One whose `__init__` ends in `**shared` and hands them
-    on by `super().__init__(**shared)` takes its own arguments and those of its base class.
+    A class without an `__init__` takes those of its base class. `**settings: Unpack[Settings]` stands for the keys of
+    the `TypedDict` Settings, which are optional; other `**shared` that an `__init__` hands on, by
+    `super().__init__(**shared)`, for the arguments of its base class.
 
     Returns:
         Name → argument, or None where the source cannot tell (other `**kwargs`, not found, a base that is not found).
 
     >>> list(arguments("qsense.models.deepconvlstm.DeepConvLSTM"))[:3]
     ['channels', 'window', 'num_classes']
+    >>> list(arguments("qsense.quant.sensor.linear.Linear"))
+    ['signal', 'bits', 'rounding', 'surrogate', 'output']
     """
-    found = find(target)
-    if isinstance(found, ast.FunctionDef):
-        return None if found.args.kwarg else _named_arguments(found)
+    node = find(target)
+    if isinstance(node, ast.FunctionDef):
+        return None if node.args.kwarg else _named_arguments(node, _module(definition(target)))
     known: dict[str, Argument] = {}
-    for node in _with_bases(target):
-        if node is None:
+    for base in _with_bases(target):
+        if base is None:
             return None
-        for method in node.body:
+        for method in base[0].body:
             if isinstance(method, ast.FunctionDef) and method.name == "__init__":
-                own = dict(list(_named_arguments(method).items())[1:])  # without self
+                own = dict(list(_named_arguments(method, base[1]).items())[1:])  # without self
+                settings = _settings(method, base[1])
+                if settings is not None:
+                    own |= settings
                 known |= {name: argument for name, argument in own.items() if name not in known}
-                if method.args.kwarg is None:
+                if method.args.kwarg is None or settings is not None:
                     return known
                 if not _hands_on(method, method.args.kwarg.arg):
                     return None
-    return None if found is None else known
+    return None if node is None else known
+
+
+def _named_arguments(function: ast.FunctionDef, module: str) -> dict[str, Argument]:
+    spec = function.args
+    positional = [*spec.posonlyargs, *spec.args]
+    defaults = [False] * (len(positional) - len(spec.defaults)) + [True] * len(spec.defaults)
+    known = {
+        a.arg: Argument(_expanded(a.annotation, module), not has) for a, has in zip(positional, defaults, strict=True)
+    }
+    for argument, default in zip(spec.kwonlyargs, spec.kw_defaults, strict=True):
+        known[argument.arg] = Argument(_expanded(argument.annotation, module), default is None)
+    return known
+
+
+def _settings(method: ast.FunctionDef, module: str) -> dict[str, Argument] | None:
+    """The keys of the `TypedDict` that `**settings: Unpack[…]` names; None for other arguments."""
+    match method.args.kwarg and method.args.kwarg.annotation:
+        case ast.Subscript(value=ast.Name(id="Unpack"), slice=ast.Name(id=name)):
+            bases = list(_with_bases(f"{module}.{name}"))
+            if None in bases:
+                return None
+            return {
+                entry.target.id: Argument(_expanded(entry.annotation, base[1]), required=False)
+                for base in reversed(bases)
+                if base is not None
+                for entry in base[0].body
+                if isinstance(entry, ast.AnnAssign) and isinstance(entry.target, ast.Name)
+            }
+    return None
 
 
 def _hands_on(method: ast.FunctionDef, shared: str) -> bool:
-    """Whether an `__init__` calls `super().__init__(**shared)`."""
+    """Whether an `__init__` calls `super().__init__(**shared)`, whose keys no `TypedDict` states."""
+    if method.args.kwarg is not None and ast.unparse(method.args.kwarg.annotation or ast.Name("Any")) != "Any":
+        return False
     return any(
         ast.unparse(call.func) == "super().__init__"
         and any(keyword.arg is None and ast.unparse(keyword.value) == shared for keyword in call.keywords)
@@ -161,27 +200,33 @@ def _hands_on(method: ast.FunctionDef, shared: str) -> bool:
     )
 
 
-def _named_arguments(function: ast.FunctionDef) -> dict[str, Argument]:
-    spec = function.args
-    positional = [*spec.posonlyargs, *spec.args]
-    defaults = [False] * (len(positional) - len(spec.defaults)) + [True] * len(spec.defaults)
-    known = {a.arg: Argument(a.annotation, not has) for a, has in zip(positional, defaults, strict=True)}
-    for argument, default in zip(spec.kwonlyargs, spec.kw_defaults, strict=True):
-        known[argument.arg] = Argument(argument.annotation, default is None)
-    return known
+def _expanded(annotation: ast.expr | None, module: str) -> ast.expr | None:
+    """An annotation of this module, with the name of a `Literal[…]` replaced by what it stands for."""
+    match annotation:
+        case ast.BinOp(left=left, op=ast.BitOr() as either, right=right):
+            return ast.BinOp(_expanded(left, module) or left, either, _expanded(right, module) or right)
+        case ast.Name(id=name) if name not in SIMPLE_TYPES:
+            match _find(f"{module}.{name}"):
+                case (ast.Assign(value=ast.Subscript(value=ast.Name(id="Literal")) as choices), _):
+                    return choices
+    return annotation
 
 
-def _with_bases(target: str) -> Iterator[ast.ClassDef | None]:
-    """A class and its bases, nearest first; None for a base whose source is not found."""
+def _module(path: str) -> str:
+    return path.rpartition(".")[0]
+
+
+def _with_bases(target: str) -> Iterator[tuple[ast.ClassDef, str] | None]:
+    """A class and its bases, nearest first, each with its module; None for a base whose source is not found."""
     node, path = _find(target) or (None, "")
     if not isinstance(node, ast.ClassDef):
         yield None
         return
-    yield node
+    yield node, _module(path)
     for base in node.bases:
         written = ast.unparse(base).partition("[")[0]
         if written not in WITHOUT_ARGUMENTS:
-            yield from _with_bases(f"{path.rpartition('.')[0]}.{written}")
+            yield from _with_bases(f"{_module(path)}.{written}")
 
 
 def constant(target: str, name: str) -> Any:
@@ -190,8 +235,8 @@ def constant(target: str, name: str) -> Any:
     >>> constant("qsense.tasks.har.HARTask", "network_facts")
     ('channels', 'window', 'num_classes')
     """
-    for node in _with_bases(target):
-        for statement in node.body if node else []:
+    for base in _with_bases(target):
+        for statement in base[0].body if base else []:
             match statement:
                 case ast.Assign(targets=[ast.Name(id=found)], value=value) if found == name:
                     return ast.literal_eval(value)

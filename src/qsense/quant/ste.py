@@ -1,4 +1,7 @@
-"""Straight-through gradients: forward takes a step, backward does as if it had not (Bengio et al., 2013)."""
+"""Straight-through gradients: forward takes a step, backward does as if it had not (Bengio et al., 2013).
+
+Open it to give a step a gradient; the quantizers of the sensor and of weights do.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +28,8 @@ class _StraightThrough(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         wants_x, _, _, *wants = ctx.needs_input_grad
-        of_x, of_parameters = ctx.pullback(ctx.saved_tensors[0], grad, wants_x, wants)
-        return of_x, None, None, *of_parameters
+        grad_x, grad_parameters = ctx.pullback(ctx.saved_tensors[0], grad, wants_x, wants)
+        return grad_x, None, None, *grad_parameters
 
 
 def straight_through(
@@ -77,9 +80,9 @@ def differentiate(
         x = x.detach().requires_grad_(wants_x)
         y = function(x).expand_as(grad)
         wanted = [x] * wants_x + [p for p, want in zip(parameters, wants, strict=True) if want]
-        found = iter(torch.autograd.grad(y, wanted, grad, allow_unused=True) if y.requires_grad else ())
-    of_x = next(found, None) if wants_x else None
-    return of_x, [next(found, None) if want else None for want in wants]
+        gradients = iter(torch.autograd.grad(y, wanted, grad, allow_unused=True) if y.requires_grad else ())
+    grad_x = next(gradients, None) if wants_x else None
+    return grad_x, [next(gradients, None) if want else None for want in wants]
 
 
 class _Floor(torch.autograd.Function):

@@ -11,11 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
-from pathlib import Path
-from typing import Any
 
-import yaml
-
+from qsense.runs.settings import GROUPS
 from qsense.runs.words import rounded, some
 from qsense.study.cell import Cell
 from qsense.study.rows import Place
@@ -141,50 +138,20 @@ def _fat() -> Iterator[Published]:
 @cache
 def protocol(experiment: str, quant: str) -> Mapping[str, str]:
     """The settings that a paper's experiment pins, of a quantizer with its defaults, and of a trainer that trains in
-    full. Values that depend on the user's folders are left out."""
-    from qsense.experiment.schema import config_folder  # here: it brings Hydra
+    full."""
+    from qsense.experiment.compose import compose, plain, stated  # here: it brings Hydra
 
-    conf = config_folder()
-    parts = [
-        {"quant": _yaml(conf / "quant" / f"{quant}.yaml")},
-        {"trainer": _yaml(conf / "trainer" / "cpu.yaml")},
-        *_chain(conf / "experiment", experiment),
-    ]
-    merged: dict[str, Any] = {"rounding": "round"}
-    for part in parts:
-        _merge(merged, part)
-    texts = settings(merged)
-    texts = {key: str(merged["rounding"]) if value == "${rounding}" else value for key, value in texts.items()}
+    def keys(overrides: list[str], *groups: str) -> list[str]:
+        stated_there = settings(plain(stated(overrides, groups), resolve=False))
+        return [key for key, value in stated_there.items() if value != "???"]
+
+    overrides = [f"experiment={experiment}", f"quant={quant}"]
+    composed = compose(overrides)
+    values = settings({group: plain(composed[group]) for group in GROUPS})
     # An experiment says much about FAT's quantizer that no other has.
-    own = settings(parts[0])
-    return {
-        key: value
-        for key, value in texts.items()
-        if (key == "model.weights" or "${" not in value)
-        and "???" not in value
-        and (not key.startswith("quant.") or key in own)
-    }
-
-
-def _yaml(file: Path) -> dict[str, Any]:
-    content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-    assert isinstance(content, dict)
-    return content
-
-
-def _chain(folder: Path, name: str) -> list[dict[str, Any]]:
-    """An experiment's YAML after those that it builds on."""
-    content = _yaml(folder / f"{name}.yaml")
-    parents = [entry for entry in content.pop("defaults", []) if isinstance(entry, str) and entry != "_self_"]
-    return [part for parent in parents for part in _chain(folder, parent)] + [content]
-
-
-def _merge(into: dict[str, Any], other: Mapping[str, Any]) -> None:
-    for key, value in other.items():
-        if isinstance(value, Mapping) and isinstance(into.get(key), dict):
-            _merge(into[key], value)
-        else:
-            into[key] = dict(value) if isinstance(value, Mapping) else value
+    own = keys([f"quant={quant}"], "quant")
+    pinned = keys(overrides, "experiment", "trainer")
+    return {key: values[key] for key in [*own, *(key for key in pinned if not key.startswith("quant."))]}
 
 
 def _same(key: str, one: str, other: str) -> bool:

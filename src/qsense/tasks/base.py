@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from qsense.data.module import ExperimentData
 from qsense.quant.network.quantizer import NetworkQuantizer
-from qsense.quant.sensor.base import SensorQuantizer
+from qsense.quant.sensor.sensor import Sensor
 
 
 class DivergedError(RuntimeError):
@@ -39,9 +39,7 @@ class Task(LightningModule):
     monitor: ClassVar[str]
     mode: ClassVar[str] = "max"
 
-    def __init__(
-        self, network: nn.Module, sensor: SensorQuantizer, network_quantizer: NetworkQuantizer | None = None
-    ) -> None:
+    def __init__(self, network: nn.Module, sensor: Sensor, network_quantizer: NetworkQuantizer | None = None) -> None:
         super().__init__()
         self.network = network
         self.sensor = sensor
@@ -78,6 +76,10 @@ class Task(LightningModule):
         """
         if self.sensor.wants_samples:
             self.sensor.fit(data.sensor_sample())
+
+    def on_fit_start(self) -> None:
+        if self.network_quantizer:
+            self.network_quantizer.prepare(self.device)
 
     def on_train_epoch_start(self) -> None:
         epochs = self.trainer.max_epochs

@@ -15,7 +15,7 @@ from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionM
 
 from qsense.data.images.module import Images
 from qsense.quant.network.quantizer import NetworkQuantizer
-from qsense.quant.sensor.base import SensorQuantizer
+from qsense.quant.sensor.sensor import Sensor
 from qsense.tasks.base import Task
 
 LARGEST_CONFUSION = 100  # classes; a million counts help nobody who reads metrics.json
@@ -57,7 +57,7 @@ class ClassificationTask(Task):
     def __init__(
         self,
         network: nn.Module,
-        sensor: SensorQuantizer,
+        sensor: Sensor,
         class_names: tuple[str, ...],
         mean: tuple[float, ...],
         std: tuple[float, ...],

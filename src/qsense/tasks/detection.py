@@ -15,7 +15,7 @@ from qsense.data.frames.batch import FrameBatch
 from qsense.data.frames.bayer import to_rgb
 from qsense.metrics.detection import DetectionScore
 from qsense.quant.network.quantizer import NetworkQuantizer
-from qsense.quant.sensor.base import SensorQuantizer
+from qsense.quant.sensor.sensor import Sensor
 from qsense.tasks.base import Task
 
 
@@ -64,7 +64,7 @@ class DetectionTask(Task):
     def __init__(
         self,
         network: nn.Module,
-        sensor: SensorQuantizer,
+        sensor: Sensor,
         class_names: tuple[str, ...],
         mean: Sequence[float],
         std: Sequence[float],

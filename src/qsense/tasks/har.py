@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 from qsense.data.series.module import Windows
 from qsense.metrics.f1 import HARScore
 from qsense.quant.network.quantizer import NetworkQuantizer
-from qsense.quant.sensor.base import SensorQuantizer
+from qsense.quant.sensor.sensor import Sensor
 from qsense.tasks.base import Task
 
 
@@ -39,7 +39,7 @@ class HARTask(Task):
     def __init__(
         self,
         network: nn.Module,
-        sensor: SensorQuantizer,
+        sensor: Sensor,
         class_names: tuple[str, ...],
         network_quantizer: NetworkQuantizer | None = None,
         lr: float = 1e-4,

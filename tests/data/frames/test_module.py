@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-import yaml
 from lightning import LightningModule, Trainer
+from omegaconf import DictConfig, OmegaConf
 from tests.refusal import refused
 from torch import Tensor
 
@@ -20,6 +20,7 @@ from qsense.data.frames.dataset import Frame, FrameDataset, Part
 from qsense.data.frames.module import DetectionDataModule, arranged, mirror, padded
 from qsense.data.frames.nearest import resize
 from qsense.experiment import signatures
+from qsense.experiment.compose import stated_by_options
 from qsense.experiment.schema import config_folder
 from qsense.signal import Signal
 
@@ -308,25 +309,28 @@ def test_an_empty_part_is_refused_and_setup_comes_first() -> None:
         DetectionDataModule(Memory()).test_dataloader()
 
 
-YAMLS = [
-    file for file in sorted((config_folder() / "data").glob("*.yaml")) if "DetectionDataModule" in file.read_text()
-]
+FRAMES = {
+    name: OmegaConf.to_container(said.data)
+    for name, said in stated_by_options("data").items()
+    if said.data._target_.endswith("DetectionDataModule")
+}
 
 
-@pytest.mark.parametrize("file", YAMLS, ids=lambda file: file.stem)
-def test_every_argument_is_spelled_out(file: Path) -> None:
-    content = yaml.safe_load(file.read_text())
-    assert file.read_text().startswith("# @package _global_\n")
-    for node, supplied in ((content["data"], {"fold", "seed"}), (content["data"]["dataset"], set())):
+@pytest.mark.parametrize("name", FRAMES)
+def test_every_argument_is_spelled_out(composed: Callable[..., DictConfig], name: str) -> None:
+    data: Any = FRAMES[name]
+    assert (config_folder() / "data" / f"{name}.yaml").read_text().startswith("# @package _global_\n")
+    for node, supplied in ((data, {"fold", "seed"}), (data["dataset"], set())):
         known = signatures.arguments(node["_target_"])
         assert known is not None
         assert set(node) - {"_target_"} == set(known) - supplied
-        assert all(known[name].accepts(value) for name, value in node.items() if name != "_target_")
-    assert content["hydra"]["sweeper"]["params"] == {"seed": "0,1,2", "fold": "0"}
+        assert all(known[key].accepts(value) for key, value in node.items() if key != "_target_")
+    params = composed("task=detection", f"data={name}").hydra.sweeper.params
+    assert dict(params) == {"seed": "0,1,2", "fold": "range(1)"}
 
 
 def test_real_data_sets_are_configured() -> None:
-    assert {file.stem for file in YAMLS} >= {"pascal_raw", "raod"}
+    assert set(FRAMES) >= {"pascal_raw", "raod"}
 
 
 def test_a_sample_for_the_quantizer_holds_native_codes_of_training_frames() -> None:

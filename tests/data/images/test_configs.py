@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from qsense.experiment import signatures
+from qsense.experiment.compose import stated
 from qsense.experiment.schema import config_folder
 
 Compose = Callable[..., DictConfig]
@@ -26,20 +27,22 @@ TRAINED = [
 ]
 
 
-def spelled(path: Path, node: dict[str, object], supplied: set[str]) -> None:
+def spelled(path: Path, node: Mapping[str, object] | DictConfig, supplied: set[str]) -> None:
     known = signatures.arguments(str(node["_target_"]))
     assert known is not None, path
     assert set(node) - {"_target_"} == set(known) - supplied, path
 
 
 @pytest.mark.parametrize("name", IMAGES)
-def test_data_spells_out_every_argument(name: str) -> None:
+def test_data_spells_out_every_argument(composed: Compose, name: str) -> None:
     path = config_folder() / "data" / f"{name}.yaml"
-    content = yaml.safe_load(path.read_text())
     assert path.read_text().startswith("# @package _global_\n")
-    spelled(path, content["data"], {"fold", "seed"})
-    spelled(path, content["data"]["dataset"], set())
-    assert content["hydra"]["sweeper"]["params"] == {"seed": "0,1,2", "fold": "0"}
+    data = stated([f"data={name}"], ["data"]).data
+    spelled(path, data, {"fold", "seed"})
+    spelled(path, data.dataset, set())
+    given = ["data.dataset.root=."] if name == "folder" else []
+    params = composed("task=classification", f"data={name}", *given).hydra.sweeper.params
+    assert dict(params) == {"seed": "0,1,2", "fold": "range(1)"}
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -3,7 +3,10 @@ from __future__ import annotations
 import logging
 import math
 import shutil
+import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,16 +16,18 @@ from torch import Tensor
 from qsense.quant.network import clip
 from qsense.quant.network.activations import ActivationQuantizer
 from qsense.quant.network.levels import Levels, Logarithmic, Uniform
+from qsense.quant.network.quantizer import NetworkQuantizer
 
 needs_compiler = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
 LARGE = clip.SMALLEST + 4096 * 3 + 17  # neither whole blocks nor whole lanes
 
 
 @pytest.fixture
-def anew() -> Iterator[None]:
-    """Compile within this test, and again after it."""
+def anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Compile within this test, into an empty cache of its own."""
+    monkeypatch.setenv("TORCH_EXTENSIONS_DIR", str(tmp_path / "extensions"))
     clip.library.cache_clear()
-    yield
+    yield tmp_path / "extensions"
     clip.library.cache_clear()
 
 
@@ -124,3 +129,41 @@ def test_nothing_needs_a_compiler(
         assert torch.equal(q(x), compiled)
         q(x)
     assert [missing(record.message, named) for record in caplog.records] == [[]]
+
+
+def source() -> str:
+    return Path(clip.__file__).with_name("clip.c").read_text(encoding="utf-8")
+
+
+@needs_compiler
+def test_it_is_compiled_once_per_machine(
+    anew: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        NetworkQuantizer(bits=4).prepare(torch.device("meta"))
+        assert not anew.exists()
+        NetworkQuantizer(bits=4).prepare(torch.device("cpu"))
+        (file,) = (anew / "qsense").iterdir()
+        clip.library.cache_clear()  # another process
+        monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("compiled again"))
+        assert clip.library() is not None
+        clip.library()
+    assert [str(file) in record.message for record in caplog.records] == [True, True]
+    changed = clip.cached_file(source() + "\n", "cc"), clip.cached_file(source(), "another compiler")
+    assert len({clip.cached_file(source(), "cc"), *changed}) == 3
+
+
+@needs_compiler
+def test_processes_that_compile_at_once_do_not_meet(anew: Path) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        loaded = list(pool.map(lambda _: clip._load(source(), "cc"), range(4)))
+    (file,) = (anew / "qsense").iterdir()
+    assert {place for _, place in loaded} == {str(file)}
+
+
+@needs_compiler
+def test_a_cache_that_takes_no_files_is_done_without(anew: Path) -> None:
+    anew.write_text("a file where the folder should be")
+    library, place = clip._load(source(), "cc")
+    assert library.quantize
+    assert str(anew) not in place

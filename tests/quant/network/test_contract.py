@@ -5,32 +5,27 @@ from __future__ import annotations
 import copy
 import importlib
 import inspect
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-import yaml
+from omegaconf import OmegaConf
 from torch import nn
 
+from qsense.experiment.compose import compose, stated_by_options
 from qsense.quant.network.freeze import freeze, load_frozen
 from qsense.quant.network.quantizer import NetworkQuantizer
 
-FOLDER = Path(__file__).parents[3] / "conf" / "quant"
-FILES = {
-    file.stem: content["network"]
-    for file in sorted(FOLDER.glob("*.yaml"))
-    if (content := yaml.safe_load(file.read_text(encoding="utf-8")))["network"]
+FILES: dict[str, Any] = {
+    name: OmegaConf.to_container(compose([f"quant={name}"]).quant.network, resolve=True)
+    for name, said in stated_by_options("quant").items()
+    if said.quant.network
 }
 
 
 def build(part: dict[str, Any], bits: int = 4) -> NetworkQuantizer:
     module, _, name = part["_target_"].rpartition(".")
-    arguments = {
-        key: bits if isinstance(value, str) and value.startswith("${") else value
-        for key, value in part.items()
-        if key != "_target_"
-    }
+    arguments = {key: value for key, value in part.items() if key != "_target_"} | {"bits": bits}
     made = getattr(importlib.import_module(module), name)(**arguments)
     assert isinstance(made, NetworkQuantizer)
     return made

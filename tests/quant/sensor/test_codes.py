@@ -8,7 +8,7 @@ import pytest
 import torch
 from tests.refusal import refused
 
-from qsense.quant.sensor.codes import add_up, are_codes, pays, units, values
+from qsense.quant.sensor.codes import add_up, are_codes, units, values, worth_a_table
 from qsense.quant.sensor.gamma import Gamma
 from qsense.quant.sensor.identity import Identity
 from qsense.quant.sensor.linear import Linear
@@ -86,7 +86,7 @@ def test_codes_too_many_for_a_table_are_converted_one_by_one() -> None:
     x = torch.randint(0, 1 << 24, (2, 4, 100, 101), dtype=torch.int32)
     x.view(-1)[:3] = torch.tensor([0, 1, (1 << 24) - 1])
     grad = torch.randn(x.shape)
-    assert not pays(x, signal, 1)
+    assert not worth_a_table(x, signal, 1)
     v = x.double() / ((1 << 24) - 1)
     for per_channel in (False, True):
         gamma, exact = (Gamma(signal, 4, gamma=0.3, per_channel=per_channel) for _ in range(2))
@@ -106,9 +106,9 @@ def test_what_counts_as_codes_and_when_a_table_pays() -> None:
     assert are_codes(x, RAW)
     assert not are_codes(x.float(), RAW)
     assert not are_codes(x, Signal(channels=4, low=0.0, high=1.0, unit=""))
-    assert pays(x, RAW, 1)
-    assert not pays(x, RAW, 4)
-    assert not pays(x[:4096], RAW, 1)
+    assert worth_a_table(x, RAW, 1)
+    assert not worth_a_table(x, RAW, 4)
+    assert not worth_a_table(x[:4096], RAW, 1)
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.uint16, torch.int64], ids=str)

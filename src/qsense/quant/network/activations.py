@@ -1,4 +1,7 @@
-"""Quantized activations with a learned clipping range α (FAT, eqs. 1-2)."""
+"""Quantized activations with a learned clipping range α (FAT, eqs. 1-2).
+
+Open it to see how the range of a layer's input is found in a first batch, and learned.
+"""
 
 from __future__ import annotations
 
@@ -35,8 +38,8 @@ class Clip(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, y, alpha = ctx.saved_tensors
-        dx, dalpha = ctx.levels.gradients(grad, x, y, alpha, ctx.pact)
-        return dx, dalpha, None, None
+        grad_x, grad_alpha = ctx.levels.gradients(grad, x, y, alpha, ctx.pact)
+        return grad_x, grad_alpha, None, None
 
 
 def positive(rho: Tensor) -> Tensor:

@@ -1,5 +1,7 @@
 """From a trained quantized network to plain weights: integer codes times one scale per weight tensor (FAT, deployment).
 
+Open it to read or write a frozen network; `frozen.pt` holds this dictionary.
+
 A frozen state is a dictionary of plain Python values and tensors, which `torch.load(weights_only=True)` reads:
 
     {"format": 1,
@@ -103,25 +105,23 @@ def load_frozen(network: nn.Module, state: dict[str, Any]) -> None:
     """
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise ValueError(f"this is not a frozen network of format {FORMAT}: freeze() makes one")
-    own = {n: t for n, t in network.state_dict().items() if "input_quantizer" not in n.split(".")}
+    tensors = {n: t for n, t in network.state_dict().items() if "input_quantizer" not in n.split(".")}
+    built = {name: list(tensor.shape) for name, tensor in tensors.items()}
     stored = {name: list(tensor.shape) for name, tensor in state["rest"].items()}
     stored |= {name: entry["shape"] for name, entry in state["weights"].items()}
-    wrong = [n for n in sorted({*own, *stored}) if n not in own or n not in stored or list(own[n].shape) != stored[n]]
+    wrong = [name for name in sorted({*built, *stored}) if built.get(name) != stored.get(name)]
     if wrong:
-        lines = [
-            f"{n}: {list(own[n].shape) if n in own else 'absent'} in the network, {stored.get(n, 'absent')} stored"
-            for n in wrong[:8]
-        ]
+        lines = [f"{n}: {built.get(n, 'absent')} in the network, {stored.get(n, 'absent')} stored" for n in wrong[:8]]
         raise ValueError(f"{len(wrong)} tensors do not fit this network: " + "; ".join(lines))
     for name, tensor in state["rest"].items():
-        own[name].copy_(tensor)
+        tensors[name].copy_(tensor)
     for name, entry in state["weights"].items():
         module_name, _, weight_name = name.rpartition(".")
         module = network.get_submodule(module_name)
         levels = make_levels(entry["levels"], entry["bits"], entry["signed"])
-        codes = unpack(entry["codes"], own[name].numel(), levels.bits, levels.lowest_code)
-        grid = levels.decode(codes).view(own[name].shape)
-        own[name].copy_(assemble(grid, entry["unit"], like=own[name]))
+        codes = unpack(entry["codes"], tensors[name].numel(), levels.bits, levels.lowest_code)
+        grid = levels.decode(codes).view(tensors[name].shape)
+        tensors[name].copy_(assemble(grid, entry["unit"], like=tensors[name]))
         module.__dict__["frozen_levels"] = {**frozen_levels(module), weight_name: levels}
         module.__dict__["frozen_end"] = module_name in state["ends"]
     for name, entry in state["activations"].items():

@@ -1,4 +1,7 @@
-"""What a trained network's quantized weights look like, for pictures: spectra, masks, levels, shifted codes."""
+"""What a trained network's quantized weights look like, for pictures: spectra, masks, levels, shifted codes.
+
+Open it to draw a picture of FAT's masks, or to disturb one band of frequencies.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,7 @@ class WeightView:
 @torch.no_grad()
 def views(network: nn.Module) -> list[WeightView]:
     """Every weight with a learned clipping range, in the order of definition; none in a frozen or plain network."""
-    found = []
+    seen = []
     for name, module in counted(network):
         for weight_name, weight, quantizer in quantizers(module):
             if not isinstance(quantizer, LearnedWeight):
@@ -48,7 +51,7 @@ def views(network: nn.Module) -> list[WeightView]:
             without = quantizer.recipe.quantize(weight, quantizer.alpha, None)
             levels, spectrum = quantizer.levels, with_transform.spectrum
             codes = torch.arange(levels.lowest_code, levels.highest_code + 1)
-            found.append(
+            seen.append(
                 WeightView(
                     name=name if weight_name == "weight" else f"{name}.{weight_name}".removeprefix("."),
                     rows=with_transform.transformed.cpu(),
@@ -58,7 +61,7 @@ def views(network: nn.Module) -> list[WeightView]:
                     shifted=(with_transform.grid != without.grid).double().mean().item(),
                 )
             )
-    return found
+    return seen
 
 
 @contextmanager
@@ -80,7 +83,7 @@ def band_scaled(network: nn.Module, band: int, bands: int = 32, factor: float = 
     """
     if not 0 <= band < bands:
         raise ValueError(f"band={band} must be in 0 … {bands - 1}")
-    kept: list[tuple[Tensor, Tensor]] = []
+    originals: list[tuple[Tensor, Tensor]] = []
     with torch.no_grad():
         for _, module in counted(network):
             if not quantizable(module):
@@ -91,13 +94,13 @@ def band_scaled(network: nn.Module, band: int, bands: int = 32, factor: float = 
                 columns = rows.shape[1] // 2 + 1
                 inside = torch.arange(columns, device=weight.device) * bands // columns == band
                 if inside.any():
-                    kept.append((weight, weight.clone()))
+                    originals.append((weight, weight.clone()))
                     weight.copy_(filter_rows(rows, torch.where(inside, factor, 1.0).to(rows)).view_as(weight))
     try:
         yield
     finally:
         with torch.no_grad():
-            for weight, before in kept:
+            for weight, before in originals:
                 weight.copy_(before)
 
 

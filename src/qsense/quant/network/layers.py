@@ -1,4 +1,7 @@
-"""A network's layers that multiply and accumulate, and the bits each works with."""
+"""A network's layers that multiply and accumulate, and the bits each works with.
+
+Open it to quantize another kind of layer, or to count the cost of one.
+"""
 
 from __future__ import annotations
 
@@ -131,7 +134,7 @@ def layers(network: nn.Module) -> list[QuantizedLayer]:
     >>> [(layer.name, layer.kind, layer.weight_bits) for layer in layers(nn.Sequential(nn.Conv1d(1, 2, 3), nn.ReLU()))]
     [('0', 'Conv1d', 32)]
     """
-    found = []
+    listed = []
     for name, module in counted(network):
         weights = [quantizer for _, _, quantizer in quantizers(module)]
         bits = [quantizer.levels.bits for quantizer in weights]
@@ -141,9 +144,9 @@ def layers(network: nn.Module) -> list[QuantizedLayer]:
         if any(isinstance(quantizer, AbsMaxWeight) for quantizer in weights) or module.__dict__.get("frozen_end"):
             role = "end"
         kind = next(kind.__name__ for kind in COUNTED if isinstance(module, kind))
-        found.append(
+        listed.append(
             QuantizedLayer(
                 name, kind, max(bits, default=FULL), FULL if activation is None else activation.bits, module, role
             )
         )
-    return found
+    return listed

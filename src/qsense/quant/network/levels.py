@@ -1,4 +1,7 @@
-"""Where quantized values may lie: evenly spaced, or at powers of two (FAT, section 3.2)."""
+"""Where quantized values may lie: evenly spaced, or at powers of two (FAT, section 3.2).
+
+Open it to add a kind of levels.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import torch
 from torch import Tensor
 
 from qsense.quant.network import clip
-from qsense.quant.network.gradients import inner_difference, inside
+from qsense.quant.network.gradients import inner_difference, zero_outside
 
 
 @dataclass(frozen=True)
@@ -84,8 +87,8 @@ class Levels(ABC):
         """Gradients of x and α, with y = quantize(x, unit(α)): see `activations.Clip`."""
         working = torch.promote_types(x.dtype, torch.float32)
         x, y, g = x.to(working), y.to(working), grad.to(working)
-        dx = inside(g, x, alpha, self.signed)
-        return dx.to(grad.dtype), (inner_difference(g, y, dx, y if pact else x) / alpha).to(alpha.dtype)
+        grad_x = zero_outside(g, x, alpha, self.signed)
+        return grad_x.to(grad.dtype), (inner_difference(g, y, grad_x, y if pact else x) / alpha).to(alpha.dtype)
 
 
 class Uniform(Levels):
@@ -117,8 +120,8 @@ class Uniform(Levels):
         if clip.fits(x, alpha):
             high = alpha.item()
             bounds = (-high if self.signed else 0.0, high)
-            dx, total = clip.gradients(grad, x, self.unit(alpha), self.lowest_code, self.top, bounds, pact)
-            return dx, alpha.new_tensor(total / high)
+            grad_x, total = clip.gradients(grad, x, self.unit(alpha), self.lowest_code, self.top, bounds, pact)
+            return grad_x, alpha.new_tensor(total / high)
         return super().gradients(grad, x, y, alpha, pact)
 
     def encode(self, grid: Tensor) -> Tensor:

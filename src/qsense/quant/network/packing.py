@@ -1,4 +1,7 @@
-"""Codes of a few bits, packed into bytes."""
+"""Codes of a few bits, packed into bytes.
+
+Open it to read the codes of a frozen network elsewhere.
+"""
 
 from __future__ import annotations
 

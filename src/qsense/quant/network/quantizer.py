@@ -1,4 +1,7 @@
-"""What rewrites a network's layers, so that it multiplies few-bit weights with few-bit activations."""
+"""The network quantizer: rewrites a network's layers to multiply few-bit weights with few-bit activations.
+
+Open it to see what each option of `quant.network` does, and to which layers.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from qsense.quant.network import clip
 from qsense.quant.network.activations import ActivationQuantizer, attach
 from qsense.quant.network.layers import QuantizedLayer, counted, layers, quantizable, to_parametrized, weight_names
 from qsense.quant.network.levels import make_levels
@@ -144,20 +148,25 @@ class NetworkQuantizer:
         Raises:
             ValueError: it is quantized already, has nothing to quantize, or a pattern fits none of its layers.
         """
-        found = {name: module for name, module in counted(network) if quantizable(module)}
-        if not found:
+        modules = {name: module for name, module in counted(network) if quantizable(module)}
+        if not modules:
             raise ValueError(f"{type(network).__name__} has no convolution, linear layer or LSTM to quantize")
-        if any(hasattr(module, "input_quantizer") or parametrize.is_parametrized(module) for module in found.values()):
+        if any(hasattr(m, "input_quantizer") or parametrize.is_parametrized(m) for m in modules.values()):
             raise ValueError(f"{type(network).__name__} is quantized (or parametrized) already")
-        skipped = _matching("skip", self.skip or [], found)
-        names = [name for name in found if name not in skipped]
-        first = set(names[:1]) if self.first is None else _matching("first", self.first, found)
-        last = set(names[-1:]) if self.last is None else _matching("last", self.last, found)
+        skipped = _matching("skip", self.skip or [], modules)
+        names = [name for name in modules if name not in skipped]
+        first = set(names[:1]) if self.first is None else _matching("first", self.first, modules)
+        last = set(names[-1:]) if self.last is None else _matching("last", self.last, modules)
         for name in names:
             try:
-                self._rewrite(found[name], name in first, name in last)
+                self._rewrite(modules[name], name in first, name in last)
             except ValueError as error:
                 raise ValueError(f"layer {name or type(network).__name__}: {error}") from error
+
+    def prepare(self, device: torch.device) -> None:
+        """Before training on a device: load or compile what it needs, which logs how activations are quantized."""
+        if device.type == "cpu":
+            clip.library()
 
     def _rewrite(self, module: nn.Module, first: bool, last: bool) -> None:
         end = self.first_last_bits is not None and (first or last)
@@ -201,7 +210,7 @@ class NetworkQuantizer:
 
         Args:
             network: what `apply` has rewritten.
-            lr: the network's learning rate, used where no own one was given.
+            lr: the network's learning rate, used where none was given.
 
         Returns:
             Up to two groups; every parameter that is in none belongs to the network.
@@ -210,8 +219,8 @@ class NetworkQuantizer:
         weights = [p for m in network.modules() if isinstance(m, WeightQuantizer) for p in m.parameters()]
         groups = ((activations, self.activation_lr), (weights, self.weight_lr))
         return [
-            {"params": parameters, "lr": lr if own is None else own, "weight_decay": self.weight_decay}
-            for parameters, own in groups
+            {"params": parameters, "lr": lr if rate is None else rate, "weight_decay": self.weight_decay}
+            for parameters, rate in groups
             if parameters
         ]
 
@@ -279,8 +288,8 @@ def quantize_network(network: nn.Module, bits: int, **settings: Any) -> NetworkQ
 def _matching(key: str, patterns: list[str], names: dict[str, nn.Module]) -> set[str]:
     matched: set[str] = set()
     for pattern in patterns:
-        found = fnmatch.filter(names, pattern)
-        if not found:
+        fitting = fnmatch.filter(names, pattern)
+        if not fitting:
             raise ValueError(f"{key}: '{pattern}' fits no layer; the layers are {', '.join(names)}")
-        matched.update(found)
+        matched.update(fitting)
     return matched

@@ -1,4 +1,7 @@
-"""The frequency-aware transform of weights: each filter's spectrum, weighted by a learned mask (FAT, eqs. 3-5, 10)."""
+"""The frequency-aware transform of weights: each filter's spectrum, weighted by a learned mask (FAT, eqs. 3-5, 10).
+
+Open it for FAT's equations and their gradients.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Weights from one network into another quantized differently: full precision → 5 → 4 → 3 bits (FAT)."""
+"""Weights from one network into another quantized differently: full precision → 5 → 4 → 3 bits (FAT).
+
+Open it to see which tensors `init_from` takes over.
+"""
 
 from __future__ import annotations
 
@@ -64,23 +67,21 @@ def load_weights(network: nn.Module, state: Mapping[str, Tensor], prefix: str = 
     Raises:
         ValueError: not one tensor fits.
     """
-    own = network.state_dict()
-    targets = {plain_name(name): name for name in own}
-    theirs = {
-        plain_name(name.removeprefix(prefix)): tensor for name, tensor in state.items() if name.startswith(prefix)
-    }
+    current = network.state_dict()
+    targets = {plain_name(name): name for name in current}
+    given = {plain_name(name.removeprefix(prefix)): tensor for name, tensor in state.items() if name.startswith(prefix)}
     loaded, mismatched, left_out = [], [], []
-    for name, tensor in theirs.items():
+    for name, tensor in given.items():
         target = targets.get(name)
         if target is None:
             left_out.append(name)
-        elif own[target].shape != tensor.shape:
-            mismatched.append((target, list(own[target].shape), list(tensor.shape)))
+        elif current[target].shape != tensor.shape:
+            mismatched.append((target, list(current[target].shape), list(tensor.shape)))
         else:
-            own[target] = tensor
+            current[target] = tensor
             loaded.append(target)
     if not loaded:
         names = ", ".join(list(state)[:3]) or "none"
         raise ValueError(f"no tensor fits the network (prefix={prefix!r}); the state's first names: {names}")
-    network.load_state_dict(own)
-    return Transfer(loaded, [target for name, target in targets.items() if name not in theirs], left_out, mismatched)
+    network.load_state_dict(current)
+    return Transfer(loaded, [target for name, target in targets.items() if name not in given], left_out, mismatched)

@@ -1,5 +1,7 @@
 """Quantized weights: normalise, transform, quantize (FAT, Algorithm 1), and the 8-bit weights of first and last layers.
 
+Open it to see how weights are quantized, with FAT's transform and without.
+
 **Scale.** Weights are quantized as (W - mean)/std, and multiplied by std afterwards. Where batch norm follows, that
 changes neither the network's output nor any gradient (batch norm ignores the scale of its input), and elsewhere it is
 needed; so nothing has to be known about what follows, and running statistics of a trained network stay valid. Without
@@ -19,7 +21,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from qsense.quant.network.activations import inverse_softplus, positive
-from qsense.quant.network.gradients import inner, inner_difference, inside
+from qsense.quant.network.gradients import inner, inner_difference, zero_outside
 from qsense.quant.network.levels import Levels, Uniform
 from qsense.quant.network.spectrum import Spectrum, transform, transform_backward
 from qsense.quant.ste import straight_through
@@ -98,17 +100,17 @@ class Fat(torch.autograd.Function):
             # `result` carries the factor std where `rescale` is on, `transformed` never does.
             y = result.reshape(transformed.shape).to(transformed.dtype)
             factor = std if recipe.rescale else 1.0
-            kept = inside(g, transformed, alpha, signed=True)
+            passed = zero_outside(g, transformed, alpha, signed=True)
             exact = (y, 1.0) if recipe.pact else (transformed, factor)
-            dalpha = inner_difference(g, y, kept, *exact) / alpha
-            dmixing = None
+            grad_alpha = inner_difference(g, y, passed, *exact) / alpha
+            grad_mixing = None
             if recipe.clip_grad:
-                g = kept
+                g = passed
             if mixing is not None and recipe.score_scale is not None:
-                g, dmixing = transform_backward(g, mixing, recipe.score_scale, Spectrum(*spectrum))
-                dmixing = (dmixing * factor).to(mixing.dtype)
-            dweight = (g if recipe.rescale else g / std).view(grad.shape).to(grad.dtype)
-        return dweight, dalpha.to(alpha.dtype), dmixing, None
+                g, grad_mixing = transform_backward(g, mixing, recipe.score_scale, Spectrum(*spectrum))
+                grad_mixing = (grad_mixing * factor).to(mixing.dtype)
+            grad_weight = (g if recipe.rescale else g / std).view(grad.shape).to(grad.dtype)
+        return grad_weight, grad_alpha.to(alpha.dtype), grad_mixing, None
 
 
 class WeightQuantizer(nn.Module, ABC):
@@ -122,7 +124,7 @@ class WeightQuantizer(nn.Module, ABC):
 
     def __init__(self) -> None:
         super().__init__()
-        self._kept: tuple[int, Tensor] | None = None
+        self._cached: tuple[int, Tensor] | None = None
 
     @abstractmethod
     def grid(self, weight: Tensor) -> tuple[Tensor, Tensor]:
@@ -138,25 +140,25 @@ class WeightQuantizer(nn.Module, ABC):
         version = 0
         if not torch.compiler.is_compiling() and not torch.is_inference(weight):
             version = sum(tensor._version for tensor in (weight, *self.parameters()))
-        if self._kept is None or self._kept[0] != version:
-            self._kept = (version, self.quantize(weight))
-        return self._kept[1]
+        if self._cached is None or self._cached[0] != version:
+            self._cached = (version, self.quantize(weight))
+        return self._cached[1]
 
     def right_inverse(self, weight: Tensor) -> Tensor:
         """Setting the weight sets what is quantized."""
         return weight
 
     def train(self, mode: bool = True) -> WeightQuantizer:
-        self._kept = None
+        self._cached = None
         return super().train(mode)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> WeightQuantizer:
-        self._kept = None
+        self._cached = None
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         return self
 
     def _load_from_state_dict(self, *args: Any) -> None:
-        self._kept = None
+        self._cached = None
         super()._load_from_state_dict(*args)
 
     def extra_repr(self) -> str:

@@ -1,4 +1,7 @@
-"""The inverse of a monotone function over the representable numbers, for curves without one of their own."""
+"""The inverse of a monotone function over the representable numbers, for curves without one of their own.
+
+Open it if decision levels of a new curve come out wrong.
+"""
 
 from __future__ import annotations
 

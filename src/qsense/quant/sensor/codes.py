@@ -1,8 +1,10 @@
 """Sensors that deliver integer codes: a table with one entry per code instead of a computation per sample.
 
+Open it to see what native codes stand for, or why a raw image converts faster than its values.
+
 A sensor of n bits has 2^n different samples, however many of them come. What is to be done to each is done once to each
-*code*; forward looks the result up, and backward first adds up the gradients that arrive at one code, since what
-follows is linear in them. What is done to a code is not known here.
+*code*; forward looks the result up, and backward first adds up the gradients of one code's samples, since what follows
+is linear in them. What is done to a code is not known here.
 """
 
 from __future__ import annotations
@@ -42,8 +44,8 @@ def units(codes: Tensor, signal: Signal) -> Tensor:
     [0.0, 0.0, 0.25, 1.0]
     """
     span = signal.top - signal.black
-    found = codes.double().clamp_(signal.black, signal.top).sub_(signal.black)
-    return (found.mul_(2).sub_(span) if signal.bipolar else found).div_(span)
+    steps = codes.double().clamp_(signal.black, signal.top).sub_(signal.black)
+    return (steps.mul_(2).sub_(span) if signal.bipolar else steps).div_(span)
 
 
 def values(codes: Tensor, signal: Signal) -> Tensor:
@@ -59,7 +61,7 @@ def values(codes: Tensor, signal: Signal) -> Tensor:
     return snap(signal.low + (signal.high - signal.low) * units(codes, signal))
 
 
-def pays(x: Tensor, signal: Signal, rows: int) -> bool:
+def worth_a_table(x: Tensor, signal: Signal, rows: int) -> bool:
     """Whether a table of every code has fewer entries than there are samples, and few enough for the cache."""
     return are_codes(x, signal) and signal.codes <= 1 << WIDEST and x.numel() > rows * signal.codes
 
@@ -71,7 +73,7 @@ def every_code(signal: Signal, rows: int, device: torch.device) -> Tensor:
 
 
 def evaluate(function: Callable[[Tensor, Tensor], object], x: Tensor, out: Tensor, signal: Signal, rows: int) -> None:
-    """`function(x, out)`, which fills `out` sample by sample, by way of a table where that pays.
+    """`function(x, out)`, which fills `out` sample by sample, by way of a table where one is worth it.
 
     Args:
         function: fills its second argument from its first; of their shapes it only minds where the channels are.
@@ -80,7 +82,7 @@ def evaluate(function: Callable[[Tensor, Tensor], object], x: Tensor, out: Tenso
         signal: what the sensor delivers.
         rows: channels where each has a curve of its own, else 1.
     """
-    if not pays(x, signal, rows):
+    if not worth_a_table(x, signal, rows):
         function(x, out)
         return
     every = every_code(signal, rows, x.device)
@@ -90,16 +92,16 @@ def evaluate(function: Callable[[Tensor, Tensor], object], x: Tensor, out: Tenso
     # 32-bit places are the faster ones, where a code cannot lose its upper half on the way
     dtype = torch.int64 if x.dtype in (torch.uint32, torch.int64) else torch.int32
 
-    def look_up(part: list[Piece]) -> None:
+    def look_up(pieces: list[Piece]) -> None:
         places = _Places(x, signal, dtype)
-        for row, piece, to in part:
-            torch.index_select(tables[row], 0, places(piece), out=to)
+        for row, piece, results in pieces:
+            torch.index_select(tables[row], 0, places(piece), out=results)
 
     _share_out(look_up, _pieces(x, out, rows))
 
 
 def add_up(grad: Tensor, x: Tensor, signal: Signal, rows: int) -> Tensor:
-    """The gradient that arrives at each code, float64 in the layout of `every_code`.
+    """The sum of the gradients of each code's samples, float64 in the layout of `every_code`.
 
     In float64, so that the order in which a GPU adds moves no digit of a float32 result but in rare ties.
 
@@ -114,8 +116,8 @@ def add_up(grad: Tensor, x: Tensor, signal: Signal, rows: int) -> Tensor:
         totals = torch.zeros(rows, signal.codes, dtype=torch.float64, device=x.device)
         places = _Places(x, signal, torch.int64)
         wide = torch.empty(_width(x), dtype=torch.float64, device=x.device)
-        for row, piece, arriving in part:
-            totals[row].scatter_add_(0, places(piece), wide[: len(piece)].copy_(arriving))
+        for row, piece, grad_piece in part:
+            totals[row].scatter_add_(0, places(piece), wide[: len(piece)].copy_(grad_piece))
         return totals
 
     total = torch.stack(_share_out(add, _pieces(x, grad, rows))).sum(0)
@@ -152,7 +154,7 @@ def _pieces(x: Tensor, y: Tensor, rows: int) -> list[Piece]:
             planes = list(t.view(-1, rows).t())
         return [(i % rows, piece) for i, plane in enumerate(planes) for piece in torch.split(plane, _width(x))]
 
-    return [(row, of_x, of_y) for (row, of_x), (_, of_y) in zip(split(x), split(y), strict=True)]
+    return [(row, codes, other) for (row, codes), (_, other) in zip(split(x), split(y), strict=True)]
 
 
 def _share_out(work: Callable[[list[Piece]], T], pieces: list[Piece]) -> list[T]:

@@ -1,9 +1,11 @@
 """What stands in for the derivative of rounding, which is 0 or infinite: one of five, the same for every curve.
 
-With L = 2^bits - 1 steps, v = L·z on the scale of codes, t = v + ½ (rounding "round") or v (rounding "floor"), a
-sample's code is floor(t). `g` is the gradient that arrives at the code, and what is passed on to v is
+Open it to choose `surrogate`, or to add one.
 
-| name | training sees | passed on |
+With L = 2^bits - 1 steps, v = L·z on the scale of codes, t = v + ½ (rounding "round") or v (rounding "floor"), a
+sample's code is floor(t). `g` is the code's gradient, and the gradient of v is
+
+| name | training sees | gradient of v |
 |---|---|---|
 | `ste` | the quantized values | g: straight through (Bengio et al., 2013) |
 | `noise` | v plus uniform noise of one step (Ballé et al., 2017) | g |
@@ -20,10 +22,14 @@ be `ste` itself.
 
 from __future__ import annotations
 
+from typing import get_args
+
 import torch
 from torch import Tensor
 
-SURROGATES = ("ste", "noise", "soft", "ewgs", "rect")
+from qsense.quant.sensor.settings import Surrogate
+
+SURROGATES: tuple[str, ...] = get_args(Surrogate)
 SMOOTH = ("noise", "soft")  # training sees no codes
 SHAPED = ("ewgs", "rect")  # the gradient depends on where between two decision levels a sample lies
 DELTA = 0.2  # δ: gradients change by up to a tenth, at a decision level

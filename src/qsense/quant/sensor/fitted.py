@@ -1,25 +1,29 @@
-"""ADCs whose decision levels were placed by training data before training, and stay there."""
+"""ADCs whose decision levels were placed by training data before training, and stay there.
+
+Open it to write a quantizer that looks at data; `quantile.py` and `lloyd_max.py` are two.
+"""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar, Literal
+from typing import ClassVar, Unpack
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from qsense.quant.sensor.base import SensorQuantizer
-from qsense.quant.sensor.piecewise import interpolate, pull_back
+from qsense.quant.sensor.conversion import unit_coordinates
+from qsense.quant.sensor.piecewise import PiecewiseCurve, pull_back
 from qsense.quant.sensor.search import round_up
+from qsense.quant.sensor.settings import ChannelSettings
 from qsense.signal import Signal
 
 Floats = npt.NDArray[np.float64]
 
 
-class Fitted(SensorQuantizer):
+class Fitted(PiecewiseCurve):
     """Decision levels that `fit` places by the histogram of training samples; a subclass says where.
 
     The curve is straight between the levels: (T_k, z_k) for k = 1 … 2^bits - 1, where z_k is what code k begins at,
@@ -29,30 +33,16 @@ class Fitted(SensorQuantizer):
     The levels lie in the buffer `cuts`, in unit coordinates, float32, and travel with the state. Native codes of up to
     22 bits are told apart exactly.
 
-    Args:
-        signal: what the sensor delivers.
-        bits: resolution, 1 … 16.
-        per_channel: one histogram per channel instead of one of all samples.
-        rounding: "round" or "floor"; which moves no decision level here, for those are given.
-        surrogate: how gradients pass the rounding: "ste", "noise", "soft", "ewgs" or "rect" (`estimators.py`).
-        output: "level" (in the sensor's unit) or "code".
+    `per_channel` means one histogram per channel instead of one of all samples; `rounding` moves no decision level.
     """
 
     wants_samples: ClassVar[bool] = True
     cuts: Tensor
 
-    def __init__(
-        self,
-        signal: Signal,
-        bits: int,
-        per_channel: bool = False,
-        rounding: Literal["round", "floor"] = "round",
-        surrogate: Literal["ste", "noise", "soft", "ewgs", "rect"] = "ste",
-        output: Literal["level", "code"] = "level",
-    ) -> None:
-        super().__init__(signal, bits, rounding, surrogate, output, per_channel)
-        self.register_buffer("cuts", torch.full((self.rows, (1 << bits) - 1), torch.nan))
-        self._seen = False  # whether `cuts` are known to be placed: looking at them may mean waiting for the device
+    def __init__(self, signal: Signal, bits: int, **settings: Unpack[ChannelSettings]) -> None:
+        super().__init__(signal, bits, **settings, lr=None)
+        self.register_buffer("cuts", torch.full((self.rows, self.steps), torch.nan))
+        self._placed = False  # whether `cuts` are known to be there: looking at them may mean waiting for the device
 
     @abstractmethod
     def place(self, values: Floats, counts: Floats) -> Floats:
@@ -78,7 +68,7 @@ class Fitted(SensorQuantizer):
         if not samples.isfinite().all():
             raise ValueError(f"{type(self).__name__} cannot be fitted on samples that are not finite: fill them first")
         wide = samples.double() if samples.is_floating_point() else samples
-        units = self._units(wide).clamp(self.bottom, 1.0).cpu().numpy()
+        units = unit_coordinates(self, wide).clamp(self.bottom, 1.0).cpu().numpy()
         rows = []
         for row in units.T if self.per_channel else [units.ravel()]:
             values, counts = np.unique(row, return_counts=True)
@@ -86,30 +76,22 @@ class Fitted(SensorQuantizer):
         # Rounded up, a level between two neighbouring float32 samples still parts them.
         self.cuts.copy_(round_up(torch.from_numpy(np.stack(rows))))
 
-    def curve(self, u: Tensor) -> Tensor:
-        """z, straight between the decision levels."""
-        return interpolate(u, *self._knots(u.dtype))
-
-    def inverse(self, z: Tensor) -> Tensor:
-        """u; at the z where codes begin, the decision levels exactly."""
-        knots, heights = self._knots(z.dtype)
-        return interpolate(z.expand(self.rows, -1), heights, knots, right=False)
-
     def pullback(
         self, u: Tensor, grad: Tensor, wants_u: bool, wants: Sequence[bool]
     ) -> tuple[Tensor | None, list[Tensor | None]]:
         """∂z/∂u: the slope between two decision levels."""
         inside = u.clamp(self.bottom, 1.0)
-        return pull_back(inside, grad * (inside == u), *self._knots(u.dtype))[0] if wants_u else None, []
+        return pull_back(inside, grad * (inside == u), *self.knots(u.dtype))[0] if wants_u else None, []
 
-    def _knots(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        if not self._seen and self.cuts.isnan().any():
+    def knots(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """The decision levels and the two ends of the range."""
+        if not self._placed and self.cuts.isnan().any():
             raise RuntimeError(
                 f"{type(self).__name__} has no decision levels yet: show it training data first, sensor.fit(samples) "
                 "(`qsense.train` does), or load a trained run's state"
             )
-        self._seen = True
+        self._placed = True
         ends = self.cuts.new_tensor([[self.bottom, 1.0]], dtype=dtype).expand(self.rows, -1)
-        heights = self._cuts().to(dtype).expand(self.rows, -1)
+        heights = self.code_starts().to(dtype).expand(self.rows, -1)
         knots, heights = (torch.cat([ends[:, :1], inner, ends[:, 1:]], 1) for inner in (self.cuts.to(dtype), heights))
         return knots, heights

@@ -1,21 +1,24 @@
-"""The curves that nobody learned, side by side: what a learned one is compared with."""
+"""The curves that nobody learned, side by side: what a learned one is compared with.
+
+Open it to change which curves contact sheets and visibility tables show.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 from qsense.quant.sensor.base import SensorQuantizer
 from qsense.quant.sensor.gamma import Gamma
 from qsense.quant.sensor.linear import Linear
 from qsense.quant.sensor.log import Log
+from qsense.quant.sensor.settings import Rounding
 from qsense.signal import Signal
 
 GAMMAS = (0.6, 0.35, 0.2)
 
 
 def fixed_curves(
-    signal: Signal, bits: int, gammas: Sequence[float] = GAMMAS, rounding: Literal["round", "floor"] = "round"
+    signal: Signal, bits: int, gammas: Sequence[float] = GAMMAS, rounding: Rounding = "round"
 ) -> dict[str, SensorQuantizer]:
     """Linear, log, and one γ after the other, by name.
 
@@ -33,4 +36,4 @@ def fixed_curves(
     """
     powers = {f"γ = {gamma:g}": Gamma(signal, bits, gamma=gamma, rounding=rounding) for gamma in gammas}
     log = Log(signal, bits, native_bits=signal.native_bits or 12, rounding=rounding)
-    return {"linear": Linear(signal, bits, rounding), "log": log, **powers}
+    return {"linear": Linear(signal, bits, rounding=rounding), "log": log, **powers}

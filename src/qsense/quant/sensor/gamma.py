@@ -1,16 +1,20 @@
-"""The γ ADC: a power-law curve whose exponent, and for signed signals centre, is learned (γ-Quant, eqs. 6-7)."""
+"""The γ ADC: a power-law curve whose exponent, and for signed signals centre, is learned (γ-Quant, eqs. 6-7).
+
+Open it for the curve of the paper and its gradients.
+"""
 
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
-from typing import Literal
+from typing import ClassVar, Unpack
 
 import torch
 from torch import Tensor, nn
 
 from qsense.quant.sensor.base import SensorQuantizer
+from qsense.quant.sensor.learned import for_logs, freeze_at_one_bit
+from qsense.quant.sensor.settings import LearnedSettings
 from qsense.signal import Signal
 
 # Below one step of a 24-bit sensor the slope of u^γ is held at its value there: at 0 it would be infinite.
@@ -33,19 +37,10 @@ class Gamma(SensorQuantizer):
     no decision level (except unipolar with rounding "round") and is frozen.
 
     Args:
-        signal: what the sensor delivers.
-        bits: resolution, 1 … 16.
         gamma: exponent to start from, positive; None: 0.4 for bipolar signals, 1.0 for unipolar ones.
         mu: centre to start from, in unit coordinates, [-1, 1]; bipolar signals only (0 for unipolar ones).
         epsilon: keeps the slope at the centre finite, in unit coordinates, positive; bipolar signals only.
-        per_channel: one γ (and μ) per channel instead of one for all.
-        lr: own learning rate of γ and μ; None means the network's.
-        rounding: "round" (half up) or "floor".
-        surrogate: how gradients pass the rounding: "ste", "noise", "soft", "ewgs" or "rect" (`estimators.py`).
-        output: "level" (in the sensor's unit) or "code".
-
-    Raises:
-        ValueError: an argument outside what is listed.
+        settings: as in `SensorQuantizer`.
 
     >>> gamma = Gamma(Signal(channels=3, low=-1.0, high=1.0, unit="g"), bits=2, gamma=0.5)
     >>> [round(t, 3) for t in gamma.thresholds()[0].tolist()]
@@ -54,6 +49,8 @@ class Gamma(SensorQuantizer):
     {'gamma': [0.5], 'mu': [0.0]}
     """
 
+    reach: ClassVar[float] = 1.0  # how far from 0 the centre may lie
+
     def __init__(
         self,
         signal: Signal,
@@ -61,29 +58,30 @@ class Gamma(SensorQuantizer):
         gamma: float | None = None,
         mu: float = 0.0,
         epsilon: float = 1e-3,
-        per_channel: bool = False,
-        lr: float | None = None,
-        rounding: Literal["round", "floor"] = "round",
-        surrogate: Literal["ste", "noise", "soft", "ewgs", "rect"] = "ste",
-        output: Literal["level", "code"] = "level",
+        **settings: Unpack[LearnedSettings],
     ) -> None:
-        super().__init__(signal, bits, rounding, surrogate, output, per_channel, lr)
-        if gamma is None:
-            gamma = 0.4 if signal.bipolar else 1.0
-        if not 0 < gamma < math.inf:
-            raise ValueError(f"gamma={gamma!r}: Gamma needs a positive exponent, or null for the default")
+        super().__init__(signal, bits, **settings)
+        gamma = (0.4 if signal.bipolar else 1.0) if gamma is None else gamma
+        name = type(self).__name__
+        self.check(name, gamma, epsilon)
         if not signal.bipolar and mu != 0:
             raise ValueError(f"mu={mu!r}: a unipolar signal (low={signal.low:g}) has no centre, only mu=0 is allowed")
-        if not -1 <= mu <= 1:
-            raise ValueError(f"mu={mu!r}: Gamma needs a centre within the range, from -1 to 1 (unit coordinates)")
-        if not 0 < epsilon < 1:
-            raise ValueError(f"epsilon={epsilon!r}: Gamma needs a number between 0 and 1")
+        if not -self.reach <= mu <= self.reach:
+            raise ValueError(
+                f"mu={mu!r}: {name} needs a centre within the range, from -{self.reach:g} to {self.reach:g} "
+                "(unit coordinates)"
+            )
         self.epsilon = epsilon
         self.log_gamma = nn.Parameter(torch.full((self.rows,), math.log(gamma)))
         self.mu = nn.Parameter(torch.full((self.rows,), float(mu))) if signal.bipolar else None
-        if bits == 1 and (signal.bipolar or rounding == "floor"):
-            self.log_gamma.requires_grad_(False)
-            warnings.warn("at 1 bit gamma changes no code: it is frozen at its initial value", stacklevel=2)
+        freeze_at_one_bit(self, self.log_gamma, "gamma")
+
+    def check(self, name: str, gamma: float, epsilon: float) -> None:
+        """Raise ValueError for a γ or an ε that this curve, called `name`, cannot have."""
+        if not 0 < gamma < math.inf:
+            raise ValueError(f"gamma={gamma!r}: {name} needs a positive exponent, or null for the default")
+        if not 0 < epsilon < 1:
+            raise ValueError(f"epsilon={epsilon!r}: {name} needs a number between 0 and 1")
 
     def curve(self, u: Tensor) -> Tensor:
         """z = u^γ or s·(|u - μ| + ε)^γ; see the class."""
@@ -119,30 +117,29 @@ class Gamma(SensorQuantizer):
             a.clamp_max_(1.0)  # h is 0 there; this keeps infinities out of 0 · ∞
         log = a.log2()
         moment = (log * gamma[:, None]).exp2_().mul_(h)  # h·|z|
-        of_gamma = of_mu = of_u = None
+        grad_gamma = grad_mu = grad_u = None
         if wants[0]:
             log.mul_(moment)
             total = log.sum(1)
             if centred is not None:  # z = s·|z|, and Σ s·w = 2·Σ[u ≥ μ]·w - Σ w
                 total = torch.ge(centred, 0.0, out=centred).mul_(log).sum(1).mul_(2.0).sub_(total)
-            of_gamma = total.mul_(gamma).mul_(math.log(2.0))  # ∂ log γ = γ·∂γ, and ln = ln 2 · log₂
+            grad_gamma = total.mul_(gamma).mul_(math.log(2.0))  # ∂ log γ = γ·∂γ, and ln = ln 2 · log₂
         wants_mu = self.mu is not None and wants[1]
         if wants_u or wants_mu:
             moment.div_(a)
             if wants_mu:
-                of_mu = moment.sum(1).mul_(gamma).neg_()
+                grad_mu = moment.sum(1).mul_(gamma).neg_()
             if wants_u:
-                of_u = moment.mul_(gamma[:, None])
-        return of_u, [of_gamma] if self.mu is None else [of_gamma, of_mu]
+                grad_u = moment.mul_(gamma[:, None])
+        return grad_u, [grad_gamma] if self.mu is None else [grad_gamma, grad_mu]
 
     @torch.no_grad()
     def clamp_(self) -> None:
         """Keep μ within the range."""
         if self.mu is not None:
-            self.mu.clamp_(-1.0, 1.0)
+            self.mu.clamp_(-self.reach, self.reach)
 
     def trajectory(self) -> dict[str, list[float]]:
-        """γ, and for bipolar signals μ, one value per curve, to float32's accuracy."""
-        gamma = self.log_gamma.detach().double().exp().float()
-        learned = {"gamma": gamma} if self.mu is None else {"gamma": gamma, "mu": self.mu.detach()}
-        return {name: [float(f"{value:.7g}") for value in tensor.tolist()] for name, tensor in learned.items()}
+        """γ, and for bipolar signals μ, one value per curve."""
+        gamma = {"gamma": for_logs(self.log_gamma.detach().double().exp().float())}
+        return gamma if self.mu is None else gamma | {"mu": for_logs(self.mu.detach())}

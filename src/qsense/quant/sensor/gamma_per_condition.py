@@ -1,17 +1,22 @@
-"""One γ ADC per condition, chosen sample by sample: a camera that converts differently by day and by night."""
+"""One γ ADC per condition, chosen sample by sample: a camera that converts differently by day and by night.
+
+Open it for a quantizer that is told something about each sample of a batch.
+"""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
 from functools import partial
-from typing import Literal
+from typing import Unpack
 
 import torch
 from torch import Tensor, nn
 
+from qsense.quant.sensor import conversion
 from qsense.quant.sensor.base import SensorQuantizer
 from qsense.quant.sensor.gamma import Gamma
+from qsense.quant.sensor.settings import Settings
 from qsense.quant.ste import straight_through
 from qsense.signal import Signal
 
@@ -24,18 +29,9 @@ class GammaPerCondition(SensorQuantizer):
     A condition that is absent from a batch gets a gradient of zero.
 
     Args:
-        signal: what the sensor delivers.
-        bits: resolution, 1 … 16.
-        gamma: exponent to start from under every condition; see `Gamma`.
-        mu: centre to start from; see `Gamma`.
-        epsilon: keeps the slope at the centre finite; see `Gamma`.
+        gamma: exponent to start from under every condition; as `mu` and `epsilon`, see `Gamma`.
         lr: own learning rate of γ and μ; None means the network's.
-        rounding: "round" (half up) or "floor".
-        surrogate: how gradients pass the rounding: "ste", "noise", "soft", "ewgs" or "rect" (`estimators.py`).
-        output: "level" (in the sensor's unit) or "code".
-
-    Raises:
-        ValueError: an argument outside what is listed.
+        settings: as in `SensorQuantizer`.
 
     >>> raw = Signal(channels=4, low=0.0, high=1.0, unit="full scale", conditions=("day", "night"))
     >>> gamma = GammaPerCondition(raw, bits=2)
@@ -53,14 +49,12 @@ class GammaPerCondition(SensorQuantizer):
         mu: float = 0.0,
         epsilon: float = 1e-3,
         lr: float | None = None,
-        rounding: Literal["round", "floor"] = "round",
-        surrogate: Literal["ste", "noise", "soft", "ewgs", "rect"] = "ste",
-        output: Literal["level", "code"] = "level",
+        **settings: Unpack[Settings],
     ) -> None:
-        super().__init__(signal, bits, rounding, surrogate, output, lr=lr)
+        super().__init__(signal, bits, **settings, per_channel=False, lr=lr)
         self.rows = max(len(signal.conditions), 1)
         self.converters = nn.ModuleList(
-            Gamma(signal, bits, gamma, mu, epsilon, False, lr, rounding, surrogate, output) for _ in range(self.rows)
+            Gamma(signal, bits, gamma, mu, epsilon, lr=lr, **settings) for _ in range(self.rows)
         )
 
     def forward(self, x: Tensor, condition: Sequence[int] | None = None) -> Tensor:
@@ -76,7 +70,7 @@ class GammaPerCondition(SensorQuantizer):
         runs = self._runs(x, condition)
         with torch.autocast(x.device.type, enabled=False):
             return straight_through(
-                x, partial(self._value_of, runs), partial(self._gradients_of, runs), list(self.parameters())
+                x, partial(self._convert, runs), partial(self._gradients, runs), list(self.parameters())
             )
 
     @torch.no_grad()
@@ -111,9 +105,9 @@ class GammaPerCondition(SensorQuantizer):
         return {name: [value for one in learned for value in one[name]] for name in learned[0]}
 
     def _converter(self, condition: int) -> Gamma:
-        found = self.converters[condition]
-        assert isinstance(found, Gamma)
-        return found
+        converter = self.converters[condition]
+        assert isinstance(converter, Gamma)
+        return converter
 
     def _per_row(self, u: Tensor) -> list[Tensor]:
         return [u] if self.rows == 1 else list(torch.split(u.expand(self.rows, -1), 1))
@@ -139,26 +133,28 @@ class GammaPerCondition(SensorQuantizer):
             start = stop
         return runs
 
-    def _value_of(self, runs: Runs, x: Tensor) -> Tensor:
-        samples = self._samples(x)
-        result = torch.empty(samples.shape, dtype=self._output_dtype(samples), device=x.device)
+    def _convert(self, runs: Runs, x: Tensor) -> Tensor:
+        samples = conversion.as_samples(self, x)
+        output = conversion.empty_output(samples)
         for c, part in runs:
-            self._converter(c)._write(samples[part], result[part])
-        return result
+            conversion.convert_into(self._converter(c), samples[part], output[part])
+        return output
 
-    def _gradients_of(
+    def _gradients(
         self, runs: Runs, x: Tensor, grad: Tensor, wants_x: bool, wants: Sequence[bool]
     ) -> tuple[Tensor | None, list[Tensor | None]]:
         parameters = list(self.parameters())
-        each = len(parameters) // self.rows
-        of_x = torch.zeros_like(x) if wants_x else None
+        count = len(parameters) // self.rows  # of each condition
+        grad_x = torch.zeros_like(x) if wants_x else None
         totals = [torch.zeros_like(p) if want else None for p, want in zip(parameters, wants, strict=True)]
         for c, part in runs:
-            mine = slice(c * each, (c + 1) * each)
-            of_part, found = self._converter(c)._gradients(x[part], grad[part], wants_x, wants[mine])
-            if of_x is not None and of_part is not None:
-                of_x[part] = of_part
-            for total, new in zip(totals[mine], found, strict=True):
-                if total is not None and new is not None:
-                    total += new
-        return of_x, totals
+            place = slice(c * count, (c + 1) * count)
+            grad_part, grad_parameters = conversion.gradients(
+                self._converter(c), x[part], grad[part], wants_x, wants[place]
+            )
+            if grad_x is not None and grad_part is not None:
+                grad_x[part] = grad_part
+            for total, grad_parameter in zip(totals[place], grad_parameters, strict=True):
+                if total is not None and grad_parameter is not None:
+                    total += grad_parameter
+        return grad_x, totals

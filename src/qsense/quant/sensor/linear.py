@@ -1,40 +1,32 @@
-"""The linear ADC: evenly spaced levels (γ-Quant, eqs. 2 and 7 without the curve)."""
+"""The linear ADC: evenly spaced levels (γ-Quant, eqs. 2 and 7 without the curve).
+
+Open it for the simplest curve that has closed forms of its inverse and gradient.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Unpack
 
 import torch
 from torch import Tensor
 
 from qsense.quant.sensor.base import SensorQuantizer
+from qsense.quant.sensor.settings import Settings
 from qsense.signal import Signal
 
 
 class Linear(SensorQuantizer):
-    """z = u: what most sensors have.
+    """z = u: what most sensors have. Nothing is learned, and all channels are alike.
 
-    Args:
-        signal: what the sensor delivers.
-        bits: resolution, 1 … 16.
-        rounding: "round" (half up) or "floor" (γ-Quant's eq. 2: 3 usable levels at 2 bits).
-        surrogate: how gradients pass the rounding: "ste", "noise", "soft", "ewgs" or "rect" (`estimators.py`).
-        output: "level" (in the sensor's unit) or "code".
+    Rounding "floor" is γ-Quant's eq. 2, with 3 usable levels at 2 bits.
 
     >>> Linear(Signal(channels=3, low=-8.0, high=8.0, unit="g"), bits=2)(torch.tensor([-9.0, -1.0, 0.0, 7.0])).tolist()
     [-8.0, -2.6666667461395264, 2.6666667461395264, 8.0]
     """
 
-    def __init__(
-        self,
-        signal: Signal,
-        bits: int,
-        rounding: Literal["round", "floor"] = "round",
-        surrogate: Literal["ste", "noise", "soft", "ewgs", "rect"] = "ste",
-        output: Literal["level", "code"] = "level",
-    ) -> None:
-        super().__init__(signal, bits, rounding, surrogate, output)
+    def __init__(self, signal: Signal, bits: int, **settings: Unpack[Settings]) -> None:
+        super().__init__(signal, bits, **settings, per_channel=False, lr=None)
 
     def curve(self, u: Tensor) -> Tensor:
         """z = u."""

@@ -1,14 +1,14 @@
-"""The ADC of least squared error for the training data (Lloyd, 1982; Max, 1960)."""
+"""The ADC of least squared error for the training data (Lloyd, 1982; Max, 1960).
+
+Open it for how the best of all partitions is found.
+"""
 
 from __future__ import annotations
-
-from typing import Literal
 
 import numpy as np
 
 from qsense.quant.sensor.fitted import Fitted, Floats
 from qsense.quant.sensor.quantile import equal_shares
-from qsense.signal import Signal
 
 MOST_ROUNDS = 10_000
 # Places where boundaries may first lie: so many of equal shares, and of equal widths. More levels than these start from
@@ -23,34 +23,13 @@ class LloydMax(Fitted):
     the samples in it, and each decision level lies half way between two neighbouring values. What the network sees is
     nevertheless each cell's code, evenly spread, as with every other curve here: it is the levels that are compared.
 
-    Args:
-        signal: what the sensor delivers.
-        bits: resolution, 1 … 16.
-        per_channel: one histogram per channel instead of one of all samples.
-        rounding: "round" or "floor"; which moves no decision level here.
-        surrogate: how gradients pass the rounding: "ste", "noise", "soft", "ewgs" or "rect" (`estimators.py`).
-        output: "level" (in the sensor's unit) or "code".
-
-    Raises:
-        ValueError: an argument outside what is listed.
-
     >>> import torch
+    >>> from qsense.signal import Signal
     >>> lloyd = LloydMax(Signal(channels=1, low=0.0, high=1.0, unit=""), bits=2)
     >>> lloyd.fit(torch.linspace(0, 1, 1001)[:, None] ** 2)
     >>> [round(t, 3) for t in lloyd.thresholds()[0].tolist()]
     [0.173, 0.423, 0.702]
     """
-
-    def __init__(
-        self,
-        signal: Signal,
-        bits: int,
-        per_channel: bool = False,
-        rounding: Literal["round", "floor"] = "round",
-        surrogate: Literal["ste", "noise", "soft", "ewgs", "rect"] = "ste",
-        output: Literal["level", "code"] = "level",
-    ) -> None:
-        super().__init__(signal, bits, per_channel, rounding, surrogate, output)
 
     def place(self, values: Floats, counts: Floats) -> Floats:
         """Lloyd's rounds from the best of all partitions of a coarser histogram: alone they end in a local optimum."""

@@ -1,15 +1,19 @@
-"""The logarithmic ADC: levels in fixed ratios (γ-Quant, eqs. 3-4 with fixed end points)."""
+"""The logarithmic ADC: levels in fixed ratios (γ-Quant, eqs. 3-4 with fixed end points).
+
+Open it for the curve that γ-Quant compares its own with; `log_eps.py` learns its ε.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import Unpack
 
 import torch
 from torch import Tensor
 
 from qsense.quant.sensor.base import SensorQuantizer
+from qsense.quant.sensor.settings import Settings
 from qsense.signal import Signal
 
 
@@ -20,31 +24,16 @@ class Log(SensorQuantizer):
     real ADC cannot know an image's own minimum and maximum (eq. 4). Signed signals get the odd extension.
 
     Args:
-        signal: what the sensor delivers.
-        bits: resolution, 1 … 16.
         native_bits: resolution n of the sensor itself, 1 … 32; ε is one of its steps (eq. 3's "+ 1" on raw counts).
-        rounding: "round" (half up) or "floor".
-        surrogate: how gradients pass the rounding: "ste", "noise", "soft", "ewgs" or "rect" (`estimators.py`).
-        output: "level" (in the sensor's unit) or "code".
-
-    Raises:
-        ValueError: an argument outside what is listed.
+        settings: as in `SensorQuantizer`.
 
     >>> log = Log(Signal(channels=1, low=0.0, high=1.0, unit=""), bits=2, native_bits=12)
     >>> [round(t, 4) for t in log.thresholds()[0].tolist()]
     [0.0007, 0.0154, 0.2498]
     """
 
-    def __init__(
-        self,
-        signal: Signal,
-        bits: int,
-        native_bits: int = 12,
-        rounding: Literal["round", "floor"] = "round",
-        surrogate: Literal["ste", "noise", "soft", "ewgs", "rect"] = "ste",
-        output: Literal["level", "code"] = "level",
-    ) -> None:
-        super().__init__(signal, bits, rounding, surrogate, output)
+    def __init__(self, signal: Signal, bits: int, native_bits: int = 12, **settings: Unpack[Settings]) -> None:
+        super().__init__(signal, bits, **settings, per_channel=False, lr=None)
         if isinstance(native_bits, bool) or not isinstance(native_bits, int) or not 1 <= native_bits <= 32:
             raise ValueError(f"native_bits={native_bits!r}: Log needs an integer from 1 to 32")
         self.native_bits = native_bits

@@ -1,16 +1,20 @@
-"""The logarithmic ADC with a learned offset ε (γ-Quant's eq. 3, whose fixed "+ 1" its authors suggest to learn)."""
+"""The logarithmic ADC with a learned offset ε (γ-Quant's eq. 3, whose fixed "+ 1" its authors suggest to learn).
+
+Open it for the curve that `mulaw.py` has, too.
+"""
 
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
-from typing import Literal
+from typing import Unpack
 
 import torch
 from torch import Tensor, nn
 
 from qsense.quant.sensor.base import SensorQuantizer
+from qsense.quant.sensor.learned import for_logs, freeze_at_one_bit
+from qsense.quant.sensor.settings import LearnedSettings
 from qsense.signal import Signal
 
 SMALLEST, LARGEST = 2.0**-24, 2.0**10  # ε: from one step of a 24-bit sensor to what is linear to a thousandth
@@ -20,42 +24,22 @@ class Logarithmic(SensorQuantizer):
     """The curve that `LogEps` and `MuLaw` share; they differ in what they call its one parameter, and in learning it.
 
     Args:
-        signal: what the sensor delivers.
-        bits: resolution, 1 … 16.
         epsilon: where ε begins.
-        learn: whether ε is a parameter; else it is a buffer.
-        name: what a warning calls it.
-        per_channel: one ε per channel instead of one for all.
-        lr: own learning rate of ε; None means the network's.
-        rounding: "round" (half up) or "floor".
-        surrogate: how gradients pass the rounding: "ste", "noise", "soft", "ewgs" or "rect" (`estimators.py`).
-        output: "level" (in the sensor's unit) or "code".
+        learned_as: what a warning calls ε where it is a parameter; None: it is a buffer.
     """
 
     log_epsilon: Tensor
 
     def __init__(
-        self,
-        signal: Signal,
-        bits: int,
-        epsilon: float,
-        learn: bool,
-        name: str,
-        per_channel: bool,
-        lr: float | None,
-        rounding: Literal["round", "floor"],
-        surrogate: Literal["ste", "noise", "soft", "ewgs", "rect"],
-        output: Literal["level", "code"],
+        self, signal: Signal, bits: int, epsilon: float, learned_as: str | None, **settings: Unpack[LearnedSettings]
     ) -> None:
-        super().__init__(signal, bits, rounding, surrogate, output, per_channel, lr)
+        super().__init__(signal, bits, **settings)
         initial = torch.full((self.rows,), math.log(epsilon))
-        if not learn:
+        if learned_as is None:
             self.register_buffer("log_epsilon", initial)
-            return
-        useless = bits == 1 and (signal.bipolar or rounding == "floor")
-        self.log_epsilon = nn.Parameter(initial, requires_grad=not useless)
-        if useless:
-            warnings.warn(f"at 1 bit {name} changes no code: it is frozen at its initial value", stacklevel=3)
+        else:
+            self.log_epsilon = nn.Parameter(initial)
+            freeze_at_one_bit(self, self.log_epsilon, learned_as)
 
     def curve(self, u: Tensor) -> Tensor:
         """z; see `LogEps`."""
@@ -75,12 +59,12 @@ class Logarithmic(SensorQuantizer):
         inside = u.clamp(self.bottom, 1.0)
         h = inside.eq(u).mul(grad).div_(epsilon.reciprocal().log1p())
         size = inside.abs()
-        found: list[Tensor | None] = [None] * len(wants)
+        grad_parameters: list[Tensor | None] = [None] * len(wants)
         if any(wants):
             z = (size / epsilon).log1p_().div_(epsilon.reciprocal().log1p())
-            of_log = z.div_(1 + epsilon).sub_(size / (size + epsilon)).mul_(torch.where(inside < 0, -h, h))
-            found = [of_log.sum(1)]
-        return h.div_(size.add_(epsilon)) if wants_u else None, found
+            grad_log = z.div_(1 + epsilon).sub_(size / (size + epsilon)).mul_(torch.where(inside < 0, -h, h))
+            grad_parameters = [grad_log.sum(1)]
+        return h.div_(size.add_(epsilon)) if wants_u else None, grad_parameters
 
     @torch.no_grad()
     def clamp_(self) -> None:
@@ -99,18 +83,9 @@ class LogEps(Logarithmic):
     is frozen.
 
     Args:
-        signal: what the sensor delivers.
-        bits: resolution, 1 … 16.
         epsilon: offset to start from, in unit coordinates, 2^-24 … 1024; None: one native step of the sensor, or one of
             12 bits where it delivers values.
-        per_channel: one ε per channel instead of one for all.
-        lr: own learning rate of ε; None means the network's.
-        rounding: "round" (half up) or "floor".
-        surrogate: how gradients pass the rounding: "ste", "noise", "soft", "ewgs" or "rect" (`estimators.py`).
-        output: "level" (in the sensor's unit) or "code".
-
-    Raises:
-        ValueError: an argument outside what is listed.
+        settings: as in `SensorQuantizer`.
 
     >>> log = LogEps(Signal(channels=1, low=0.0, high=1.0, unit=""), bits=2, epsilon=1 / 4095)
     >>> [round(t, 4) for t in log.thresholds()[0].tolist()]
@@ -118,23 +93,14 @@ class LogEps(Logarithmic):
     """
 
     def __init__(
-        self,
-        signal: Signal,
-        bits: int,
-        epsilon: float | None = None,
-        per_channel: bool = False,
-        lr: float | None = None,
-        rounding: Literal["round", "floor"] = "round",
-        surrogate: Literal["ste", "noise", "soft", "ewgs", "rect"] = "ste",
-        output: Literal["level", "code"] = "level",
+        self, signal: Signal, bits: int, epsilon: float | None = None, **settings: Unpack[LearnedSettings]
     ) -> None:
         if epsilon is None:
             epsilon = max(1.0 / ((1 << (signal.native_bits or 12)) - 1), SMALLEST)
         if not SMALLEST <= epsilon <= LARGEST:
             raise ValueError(f"epsilon={epsilon!r}: LogEps needs 2^-24 to {LARGEST:g}, or null for one native step")
-        super().__init__(signal, bits, epsilon, True, "epsilon", per_channel, lr, rounding, surrogate, output)
+        super().__init__(signal, bits, epsilon, "epsilon", **settings)
 
     def trajectory(self) -> dict[str, list[float]]:
-        """ε, one value per curve, to float32's accuracy."""
-        epsilon = self.log_epsilon.detach().double().exp().float()
-        return {"epsilon": [float(f"{value:.7g}") for value in epsilon.tolist()]}
+        """ε, one value per curve."""
+        return {"epsilon": for_logs(self.log_epsilon.detach().double().exp().float())}

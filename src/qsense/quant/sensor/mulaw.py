@@ -1,12 +1,17 @@
-"""The μ-law ADC: the compander of telephony (ITU-T G.711), fixed or learned."""
+"""The μ-law ADC: the compander of telephony (ITU-T G.711), fixed or learned.
+
+Open it for μ and its range; the curve itself is in `log_eps.py`.
+"""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Unpack
 
 from torch import nn
 
+from qsense.quant.sensor.learned import for_logs
 from qsense.quant.sensor.log_eps import LARGEST, SMALLEST, Logarithmic
+from qsense.quant.sensor.settings import LearnedSettings
 from qsense.signal import Signal
 
 
@@ -17,18 +22,9 @@ class MuLaw(Logarithmic):
     not, `log_epsilon` is a buffer.
 
     Args:
-        signal: what the sensor delivers.
-        bits: resolution, 1 … 16.
         mu: of the law, 2^-10 … 2^24; larger is steeper at 0.
         learn: whether μ is learned from there.
-        per_channel: one μ per channel instead of one for all.
-        lr: own learning rate of μ; None means the network's.
-        rounding: "round" (half up) or "floor".
-        surrogate: how gradients pass the rounding: "ste", "noise", "soft", "ewgs" or "rect" (`estimators.py`).
-        output: "level" (in the sensor's unit) or "code".
-
-    Raises:
-        ValueError: an argument outside what is listed.
+        settings: as in `SensorQuantizer`.
 
     >>> law = MuLaw(Signal(channels=1, low=-1.0, high=1.0, unit=""), bits=2)
     >>> [round(t, 4) for t in law.thresholds()[0].tolist()]
@@ -36,26 +32,16 @@ class MuLaw(Logarithmic):
     """
 
     def __init__(
-        self,
-        signal: Signal,
-        bits: int,
-        mu: float = 255.0,
-        learn: bool = False,
-        per_channel: bool = False,
-        lr: float | None = None,
-        rounding: Literal["round", "floor"] = "round",
-        surrogate: Literal["ste", "noise", "soft", "ewgs", "rect"] = "ste",
-        output: Literal["level", "code"] = "level",
+        self, signal: Signal, bits: int, mu: float = 255.0, learn: bool = False, **settings: Unpack[LearnedSettings]
     ) -> None:
         if not 1 / LARGEST <= mu <= 1 / SMALLEST:
             raise ValueError(f"mu={mu!r}: MuLaw needs 2^-10 to 2^24; G.711 has 255")
         if not isinstance(learn, bool):
             raise ValueError(f"learn={learn!r}: MuLaw allows true or false")
-        super().__init__(signal, bits, 1 / mu, learn, "mu", per_channel, lr, rounding, surrogate, output)
+        super().__init__(signal, bits, 1 / mu, "mu" if learn else None, **settings)
 
     def trajectory(self) -> dict[str, list[float]]:
-        """The law's μ where it is learned, one value per curve, to float32's accuracy; `mu` is a centre elsewhere."""
+        """The law's μ where it is learned, one value per curve; elsewhere `mu` is a centre, hence another name."""
         if not isinstance(self.log_epsilon, nn.Parameter):
             return {}
-        mu = self.log_epsilon.detach().double().neg().exp().float()
-        return {"mu_law": [float(f"{value:.7g}") for value in mu.tolist()]}
+        return {"mu_law": for_logs(self.log_epsilon.detach().double().neg().exp().float())}

@@ -1,11 +1,42 @@
-"""Functions made of straight pieces, one row of knots per curve."""
+"""Curves made of straight pieces: one row of knots per curve.
+
+Open it to write a curve by where it bends, or to see how samples find their piece.
+"""
 
 from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
+from qsense.quant.sensor.base import SensorQuantizer
+
 FEW = 34  # knots
+
+
+class PiecewiseCurve(SensorQuantizer):
+    """A curve that is straight between its `knots`; a subclass says where they are, and adds `pullback`."""
+
+    @abstractmethod
+    def knots(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """u of the knots, ascending, and their z, both [rows, m], m ≥ 2, in this dtype."""
+
+    def curve(self, u: Tensor) -> Tensor:
+        """z, straight between the knots."""
+        return interpolate(u, *self.knots(u.dtype))
+
+    def inverse(self, z: Tensor) -> Tensor:
+        """u, straight between the knots; at a knot's z exactly that knot."""
+        knots, heights = self.knots(z.dtype)
+        return interpolate(z, heights, knots, right=False)
+
+    def at_quarters(self, function: Callable[[Tensor], Tensor], name: str) -> dict[str, list[float]]:
+        """For logs: `curve` or `inverse` at a quarter, half and three quarters of the interval, one value per curve."""
+        quarters = torch.tensor([0.25, 0.5, 0.75], dtype=torch.float64, device=self.device)
+        values = function(quarters * self.span + self.bottom).detach().expand(self.rows, -1).float()
+        return {f"{name}{percent}": of_rows.tolist() for percent, of_rows in zip((25, 50, 75), values.t(), strict=True)}
 
 
 def interpolate(x: Tensor, knots: Tensor, heights: Tensor, right: bool = True) -> Tensor:
@@ -32,7 +63,7 @@ def interpolate(x: Tensor, knots: Tensor, heights: Tensor, right: bool = True) -
 def pull_back(x: Tensor, grad: Tensor, knots: Tensor, heights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of Σ grad · interpolate(x, knots, heights) with respect to x, the knots and the heights.
 
-    With f the share of its piece that lies before x, the ends of the piece get 1 - f and f of what arrives, the knots
+    With f the share of its piece that lies before x, the ends of the piece get 1 - f and f of x's gradient, the knots
     times minus the slope: two sums per piece, whatever the number of samples.
 
     Args:
@@ -58,8 +89,8 @@ def pull_back(x: Tensor, grad: Tensor, knots: Tensor, heights: Tensor) -> tuple[
         .to(x.dtype)
         for part in (before, after)
     )
-    of_heights, of_knots = first + second.roll(1, 1), slope * first + (slope * second).roll(1, 1)
-    return grad * _at(slope, place, x), of_knots.neg_(), of_heights
+    grad_heights, grad_knots = first + second.roll(1, 1), slope * first + (slope * second).roll(1, 1)
+    return grad * _at(slope, place, x), grad_knots.neg_(), grad_heights
 
 
 def _pieces(x: Tensor, knots: Tensor, right: bool) -> Tensor:
@@ -67,11 +98,11 @@ def _pieces(x: Tensor, knots: Tensor, right: bool) -> Tensor:
     rows, count = knots.shape
     x, knots = x.detach(), knots.detach()
     if count <= FEW:  # comparisons that write 1.0 and 0.0 are vectorised, and a search is not
-        found, hit = torch.zeros_like(x), torch.empty_like(x)
+        passed, hit = torch.zeros_like(x), torch.empty_like(x)
         for j in range(1, count - 1):
             knot = knots[0, j] if rows == 1 else knots[:, j, None]
-            found.add_(torch.ge(x, knot, out=hit) if right else torch.gt(x, knot, out=hit))
-        index = found.long()
+            passed.add_(torch.ge(x, knot, out=hit) if right else torch.gt(x, knot, out=hit))
+        index = passed.long()
     else:
         table = knots[0] if rows == 1 else knots.contiguous()
         index = torch.searchsorted(table, x.contiguous(), right=right).sub_(1).clamp_(0, count - 2)

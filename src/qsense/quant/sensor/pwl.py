@@ -1,21 +1,24 @@
-"""The ADC with a learned curve of straight pieces (LCQ)."""
+"""The ADC with a learned curve of straight pieces (LCQ).
+
+Open it for a curve of any shape, learned.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Unpack
 
 import torch
 from torch import Tensor, nn
 
-from qsense.quant.sensor.base import SensorQuantizer
-from qsense.quant.sensor.piecewise import interpolate, pull_back
+from qsense.quant.sensor.piecewise import PiecewiseCurve, pull_back
+from qsense.quant.sensor.settings import LearnedSettings
 from qsense.signal import Signal
 
 STEEPEST = 12.0  # of `logits`: rises differ by at most e^24
 
 
-class PiecewiseLinear(SensorQuantizer):
+class PiecewiseLinear(PiecewiseCurve):
     """A rising curve through the ends of the range, straight over each of K equally wide pieces.
 
     Yamamoto, "Learnable Companding Quantization for Accurate Low-bit Neural Networks" (2021, eqs. 7-8): over piece k
@@ -30,17 +33,8 @@ class PiecewiseLinear(SensorQuantizer):
     θ is `logits`, one row per curve, 0 at the start: a linear curve.
 
     Args:
-        signal: what the sensor delivers.
-        bits: resolution, 1 … 16.
         pieces: K, 2 … 1024; the paper has 16.
-        per_channel: one curve per channel instead of one for all.
-        lr: own learning rate of θ; None means the network's.
-        rounding: "round" (half up) or "floor".
-        surrogate: how gradients pass the rounding: "ste", "noise", "soft", "ewgs" or "rect" (`estimators.py`).
-        output: "level" (in the sensor's unit) or "code".
-
-    Raises:
-        ValueError: an argument outside what is listed.
+        settings: as in `SensorQuantizer`.
 
     >>> curve = PiecewiseLinear(Signal(channels=1, low=0.0, high=1.0, unit=""), bits=2, pieces=2)
     >>> with torch.no_grad():
@@ -49,31 +43,12 @@ class PiecewiseLinear(SensorQuantizer):
     [0.1111, 0.3333, 0.6667]
     """
 
-    def __init__(
-        self,
-        signal: Signal,
-        bits: int,
-        pieces: int = 16,
-        per_channel: bool = False,
-        lr: float | None = None,
-        rounding: Literal["round", "floor"] = "round",
-        surrogate: Literal["ste", "noise", "soft", "ewgs", "rect"] = "ste",
-        output: Literal["level", "code"] = "level",
-    ) -> None:
-        super().__init__(signal, bits, rounding, surrogate, output, per_channel, lr)
+    def __init__(self, signal: Signal, bits: int, pieces: int = 16, **settings: Unpack[LearnedSettings]) -> None:
+        super().__init__(signal, bits, **settings)
         if isinstance(pieces, bool) or not isinstance(pieces, int) or not 2 <= pieces <= 1024:
             raise ValueError(f"pieces={pieces!r}: PiecewiseLinear needs an integer from 2 to 1024")
         self.pieces = pieces
         self.logits = nn.Parameter(torch.zeros(self.rows, pieces))
-
-    def curve(self, u: Tensor) -> Tensor:
-        """z, straight between the ends of the pieces."""
-        return interpolate(u, *self._knots(u.dtype))
-
-    def inverse(self, z: Tensor) -> Tensor:
-        """u, straight between the ends of the pieces."""
-        knots, heights = self._knots(z.dtype)
-        return interpolate(z, heights, knots, right=False)
 
     def pullback(
         self, u: Tensor, grad: Tensor, wants_u: bool, wants: Sequence[bool]
@@ -81,9 +56,9 @@ class PiecewiseLinear(SensorQuantizer):
         """Summed per piece, then by autograd from the heights to θ."""
         inside = u.clamp(self.bottom, 1.0)
         with torch.enable_grad():
-            knots, heights = self._knots(u.dtype)
-        of_u, _, of_heights = pull_back(inside, grad * (inside == u), knots, heights.detach())
-        return of_u, list(torch.autograd.grad(heights, self.logits, of_heights)) if wants[0] else [None]
+            knots, heights = self.knots(u.dtype)
+        grad_u, _, grad_heights = pull_back(inside, grad * (inside == u), knots, heights.detach())
+        return grad_u, list(torch.autograd.grad(heights, self.logits, grad_heights)) if wants[0] else [None]
 
     @torch.no_grad()
     def clamp_(self) -> None:
@@ -92,14 +67,12 @@ class PiecewiseLinear(SensorQuantizer):
 
     def trajectory(self) -> dict[str, list[float]]:
         """z25, z50, z75: how high the curve is at a quarter, half and three quarters of the range."""
-        u = torch.tensor([0.25, 0.5, 0.75], dtype=torch.float64, device=self._device())
-        z = self.curve(u * (1.0 - self.bottom) + self.bottom).detach().expand(self.rows, -1).float()
-        return {name: column.tolist() for name, column in zip(("z25", "z50", "z75"), z.t(), strict=True)}
+        return self.at_quarters(self.curve, "z")
 
-    def _knots(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """d and its z, [rows, pieces + 1]; the last z is 1 exactly."""
+    def knots(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """The ends of the pieces; the last z is 1 exactly."""
         knots = torch.linspace(self.bottom, 1.0, self.pieces + 1, dtype=dtype, device=self.logits.device)
         rises = self.logits.to(dtype).softmax(1)
         ends = torch.zeros_like(rises[:, :1]), torch.ones_like(rises[:, :1])
         heights = torch.cat([ends[0], rises.cumsum(1)[:, :-1], ends[1]], 1)
-        return knots.expand(self.rows, -1), heights * (1.0 - self.bottom) + self.bottom
+        return knots.expand(self.rows, -1), heights * self.span + self.bottom

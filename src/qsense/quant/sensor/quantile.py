@@ -1,13 +1,13 @@
-"""The ADC of equal shares: every code is as frequent as every other (maximum output entropy; Messerschmitt, 1971)."""
+"""The ADC of equal shares: every code is as frequent as every other (maximum output entropy; Messerschmitt, 1971).
+
+Open it for what equal shares are where values repeat.
+"""
 
 from __future__ import annotations
-
-from typing import Literal
 
 import numpy as np
 
 from qsense.quant.sensor.fitted import Fitted, Floats
-from qsense.signal import Signal
 
 
 class Quantile(Fitted):
@@ -16,34 +16,13 @@ class Quantile(Fitted):
     Messerschmitt, "Quantizing for Maximum Output Entropy", IEEE Trans. Information Theory 17 (1971): of all quantizers
     of so many bits this one's codes say most about the sample.
 
-    Args:
-        signal: what the sensor delivers.
-        bits: resolution, 1 … 16.
-        per_channel: one histogram per channel instead of one of all samples.
-        rounding: "round" or "floor"; which moves no decision level here.
-        surrogate: how gradients pass the rounding: "ste", "noise", "soft", "ewgs" or "rect" (`estimators.py`).
-        output: "level" (in the sensor's unit) or "code".
-
-    Raises:
-        ValueError: an argument outside what is listed.
-
     >>> import torch
+    >>> from qsense.signal import Signal
     >>> quantile = Quantile(Signal(channels=1, low=0.0, high=1.0, unit=""), bits=2)
     >>> quantile.fit(torch.linspace(0, 1, 1001)[:, None] ** 2)
     >>> [round(t, 3) for t in quantile.thresholds()[0].tolist()]
     [0.062, 0.25, 0.563]
     """
-
-    def __init__(
-        self,
-        signal: Signal,
-        bits: int,
-        per_channel: bool = False,
-        rounding: Literal["round", "floor"] = "round",
-        surrogate: Literal["ste", "noise", "soft", "ewgs", "rect"] = "ste",
-        output: Literal["level", "code"] = "level",
-    ) -> None:
-        super().__init__(signal, bits, per_channel, rounding, surrogate, output)
 
     def place(self, values: Floats, counts: Floats) -> Floats:
         """The quantiles."""

@@ -1,15 +1,19 @@
-"""The linear ADC over a learned part of the range: a programmable gain and offset before it (LSQ+)."""
+"""The linear ADC over a learned part of the range: a programmable gain and offset before it (LSQ+).
+
+Open it for an ADC that learns which part of the range matters.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import Unpack
 
 import torch
 from torch import Tensor, nn
 
 from qsense.quant.sensor.base import SensorQuantizer
+from qsense.quant.sensor.settings import LearnedSettings
 from qsense.signal import Signal
 
 NARROWEST = 2.0**-12  # of the whole range
@@ -33,18 +37,9 @@ class Range(SensorQuantizer):
     offset of its input, which its first layer can undo; LSQ+'s own gradient through that gain and offset falls away.
 
     Args:
-        signal: what the sensor delivers.
-        bits: resolution, 1 … 16.
         low: lower end to start from, in unit coordinates; None: the range's.
         high: upper end to start from, above `low` by at least 1/4096 of the range; None: the range's.
-        per_channel: ends of its own for each channel instead of the same for all.
-        lr: own learning rate of the ends; None means the network's.
-        rounding: "round" (half up) or "floor".
-        surrogate: how gradients pass the rounding: "ste", "noise", "soft", "ewgs" or "rect" (`estimators.py`).
-        output: "level" (in the sensor's unit) or "code".
-
-    Raises:
-        ValueError: an argument outside what is listed.
+        settings: as in `SensorQuantizer`.
 
     >>> half = Range(Signal(channels=3, low=-8.0, high=8.0, unit="g"), bits=2, low=-0.5, high=0.25)
     >>> half.thresholds().tolist(), half.levels().tolist()
@@ -57,15 +52,11 @@ class Range(SensorQuantizer):
         bits: int,
         low: float | None = None,
         high: float | None = None,
-        per_channel: bool = False,
-        lr: float | None = None,
-        rounding: Literal["round", "floor"] = "round",
-        surrogate: Literal["ste", "noise", "soft", "ewgs", "rect"] = "ste",
-        output: Literal["level", "code"] = "level",
+        **settings: Unpack[LearnedSettings],
     ) -> None:
-        super().__init__(signal, bits, rounding, surrogate, output, per_channel, lr)
+        super().__init__(signal, bits, **settings)
         start, stop = self.bottom if low is None else low, 1.0 if high is None else high
-        self.narrowest = NARROWEST * (1.0 - self.bottom)
+        self.narrowest = NARROWEST * self.span
         if not (self.bottom <= start and start + self.narrowest <= stop <= 1):
             raise ValueError(
                 f"low={low!r}, high={high!r}: Range needs {self.bottom:g} ≤ low < high ≤ 1, in units of the range and "
@@ -77,12 +68,12 @@ class Range(SensorQuantizer):
     def curve(self, u: Tensor) -> Tensor:
         """z, straight from the lower to the upper end and beyond."""
         low, width = self._learned(u.dtype)
-        return (u - low) / width * (1.0 - self.bottom) + self.bottom
+        return (u - low) / width * self.span + self.bottom
 
     def inverse(self, z: Tensor) -> Tensor:
         """u = a + (b - a)·(z - bottom)/S."""
         low, width = self._learned(z.dtype)
-        return low + width * ((z - self.bottom) / (1.0 - self.bottom))
+        return low + width * ((z - self.bottom) / self.span)
 
     def pullback(
         self, u: Tensor, grad: Tensor, wants_u: bool, wants: Sequence[bool]
@@ -92,15 +83,15 @@ class Range(SensorQuantizer):
         inside = u.clamp(self.bottom, 1.0)
         share = (inside - low).div_(width)
         h = inside.eq(u).logical_and_(share >= 0).logical_and_(share <= 1) * grad
-        h.mul_((1.0 - self.bottom) / width)
-        of_high = share.mul_(h).sum(1).neg_() if any(wants) else None
-        of_low = h.sum(1).neg_().sub_(of_high) if of_high is not None else None
-        ends = [of if want else None for of, want in zip((of_low, of_high), wants, strict=True)]
+        h.mul_(self.span / width)
+        grad_high = share.mul_(h).sum(1).neg_() if any(wants) else None
+        grad_low = h.sum(1).neg_().sub_(grad_high) if grad_high is not None else None
+        ends = [grad_end if want else None for grad_end, want in zip((grad_low, grad_high), wants, strict=True)]
         return h if wants_u else None, ends
 
     def gradient_scale(self, samples: int) -> float:
         """LSQ's g = 1/√(N·L)."""
-        return 1.0 / math.sqrt(max(samples, 1) * ((1 << self.bits) - 1))
+        return 1.0 / math.sqrt(max(samples, 1) * self.steps)
 
     @torch.no_grad()
     def clamp_(self) -> None:

@@ -1,7 +1,9 @@
 """Which code a sample has: how many of an ADC's decision levels are ≤ it.
 
-The search runs like a successive-approximation ADC: one comparison per bit, each against the level that the bits found
-so far select.
+Open it for the inner loop of every conversion, and for the rounding of decision levels.
+
+The search runs like a successive-approximation ADC: one comparison per bit, each against the level that the
+bits before it select.
 """
 
 from __future__ import annotations
@@ -56,8 +58,8 @@ def positions(x: Tensor, tables: Tables) -> Tensor:
     rows, bits = tables.thresholds.shape[0], len(tables.tree)
     row = torch.arange(rows, device=x.device, dtype=x.dtype)[:, None] if rows > 1 else None
     if x.device.type != "cpu":
-        found = torch.searchsorted(tables.thresholds, x, right=True, out_int32=True)
-        return found if row is None else found + (row.int() << bits)
+        codes = torch.searchsorted(tables.thresholds, x, right=True, out_int32=True)
+        return codes if row is None else codes + (row.int() << bits)
     # Comparisons write 1.0 and 0.0 instead of booleans: that is the vectorised form, 3 times as fast.
     prefix = torch.ge(x, tables.tree[0][:, None], out=torch.empty_like(x))
     if row is not None:

@@ -1,13 +1,17 @@
-"""The ADC learned as a staircase of tanh steps that sharpen during training (deep task-based quantization)."""
+"""The ADC learned as a staircase of tanh steps that sharpen during training (deep task-based quantization).
+
+Open it for a curve that changes from epoch to epoch by itself.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Unpack
 
 import torch
 from torch import Tensor
 
+from qsense.quant.sensor.settings import LearnedSettings
 from qsense.quant.sensor.thresholds import Thresholds
 from qsense.signal import Signal
 
@@ -29,19 +33,10 @@ class SoftTanh(Thresholds):
     `final_sharpness`. Decision levels do not depend on it.
 
     Args:
-        signal: what the sensor delivers.
-        bits: resolution, 1 … 16.
         sharpness: c in the first epoch, 0.01 … 100; below 1 the steps are hardly seen.
         final_sharpness: c in the last epoch, not below `sharpness`, at most 100.
-        per_channel: levels of its own for each channel instead of the same for all.
-        lr: own learning rate of the levels; None means the network's.
-        rounding: "round" (half up) or "floor".
-        surrogate: "soft" as in the paper: training sees the staircase. Under the others (`estimators.py`) it sees what
-            they say, and gradients are those of the staircase.
-        output: "level" (in the sensor's unit) or "code".
-
-    Raises:
-        ValueError: an argument outside what is listed.
+        settings: as in `SensorQuantizer`, but for `surrogate`, by default "soft" as in the paper: training sees the
+            staircase. Under the others it sees what `estimators.py` says, and gradients are those of the staircase.
 
     >>> steps = SoftTanh(Signal(channels=1, low=0.0, high=1.0, unit=""), bits=1, sharpness=8.0)
     >>> x = torch.tensor([0.1, 0.4, 0.5, 0.6, 0.9])
@@ -57,19 +52,16 @@ class SoftTanh(Thresholds):
         bits: int,
         sharpness: float = 2.0,
         final_sharpness: float = 20.0,
-        per_channel: bool = False,
-        lr: float | None = None,
-        rounding: Literal["round", "floor"] = "round",
-        surrogate: Literal["ste", "noise", "soft", "ewgs", "rect"] = "soft",
-        output: Literal["level", "code"] = "level",
+        **settings: Unpack[LearnedSettings],
     ) -> None:
-        super().__init__(signal, bits, per_channel, lr, rounding, surrogate, output)
+        settings.setdefault("surrogate", "soft")
+        super().__init__(signal, bits, **settings)
         if not 0.01 <= sharpness <= final_sharpness <= 100:
             raise ValueError(
                 f"sharpness={sharpness!r}, final_sharpness={final_sharpness!r}: SoftTanh needs 0.01 ≤ sharpness ≤ "
                 "final_sharpness ≤ 100"
             )
-        self._half = 0.5 if rounding == "round" else 0.0
+        self._half = 0.5 if self.rounding == "round" else 0.0
         self.ends = (float(sharpness), float(final_sharpness))
         self.register_buffer("sharpness", torch.tensor(self.ends[0]))
 
@@ -77,7 +69,7 @@ class SoftTanh(Thresholds):
         """z of the staircase."""
         t, level, sharpness = self._steps(u)
         stairs = level + (sharpness * (t - level)).tanh() / (2 * (sharpness / 2).tanh())
-        return (stairs - self._half) * ((1.0 - self.bottom) / ((1 << self.bits) - 1)) + self.bottom
+        return (stairs - self._half) * (self.span / self.steps) + self.bottom
 
     def pullback(
         self, u: Tensor, grad: Tensor, wants_u: bool, wants: Sequence[bool]
@@ -100,6 +92,6 @@ class SoftTanh(Thresholds):
     def _steps(self, u: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """t, the level nearest to it, and c."""
         z = super().curve(u).clamp(self.bottom - 1.0, 2.0)  # finite, and far enough not to cut gradients off
-        t = (z - self.bottom) * (((1 << self.bits) - 1) / (1.0 - self.bottom)) + self._half
-        level = t.detach().round().clamp(1, (1 << self.bits) - 1)  # under floor t ends half a step beyond the levels
+        t = (z - self.bottom) * (self.steps / self.span) + self._half
+        level = t.detach().round().clamp(1, self.steps)  # under floor t ends half a step beyond the levels
         return t, level, self.sharpness.to(u.dtype)
