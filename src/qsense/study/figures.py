@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from qsense.experiment.load import TrainedRun
 
-MOST_DRAWN = 12  # runs that are trained for a figure; each takes seconds
+MOST_DRAWN = 12  # runs that are loaded for a figure; each takes seconds
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class PaperFigure:
         shows: what it shows, in a line.
         takes: whether it can be drawn from a run.
         needs: such runs in words, for the message where there is none.
-        of_run: draws it from a run loaded; None for a figure over many runs.
+        of_run: draws it from a loaded run; None for a figure over many runs.
     """
 
     name: str
@@ -47,7 +47,7 @@ def draw(name: str, found: Sequence[Run], out: Path) -> list[Path]:
         out: a folder, made if it is not there.
 
     Raises:
-        ReportError: no such figure, no run that fits, or one that cannot be trained.
+        ReportError: no such figure, no run that fits, or one that cannot be loaded.
     """
     if name not in FIGURES:
         raise ReportError(f"there is no figure {name}; those that runs can draw: {', '.join(FIGURES)}")

@@ -269,7 +269,7 @@ def of_run(run: Path, examples: int) -> list[Tangents]:
         examples: how many at least (whole batches).
 
     Raises:
-        FileNotFoundError, ConfigError, ValueError: the run cannot be rebuilt, or there are no slopes to compare.
+        FileNotFoundError, ConfigError, ValueError: the run cannot be loaded, or there are no slopes to compare.
     """
     from qsense.experiment.load import load
 
