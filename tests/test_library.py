@@ -18,7 +18,7 @@ from torch import Tensor, nn
 import qsense
 from qsense.experiment.schema import config_folder
 
-SMALL = ["trainer=smoke", "logger=none", "callback={}", "bits=2"]
+SMALL = ["trainer=smoke", "logger=none", "callback=[]", "bits=2"]
 HAR = [*SMALL, "model.filters=4", "data.dataset.subjects=2", "data.dataset.sessions=1", "data.dataset.minutes=2"]
 TASKS = {
     "har": HAR,

@@ -215,7 +215,7 @@ def test_every_command_says_what_comes_next(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     small = ["task=classification", "quant=gamma_fat", "bits=2", "network_bits=4", "trainer=smoke", "logger=none"]
-    small += ["callback={}"]
+    small += ["callback=[]"]
     done = command("qsense", "train", *small)
     (run,) = (tmp_path / "runs").iterdir()
     assert {words[1] for words in pasted(done.err)} == {"export", "freeze", "report"}

@@ -165,6 +165,9 @@ def test_arguments_that_are_handed_on_to_the_base_are_known(tmp_path: Path, monk
     (tmp_path / "handing.py").write_text(
         "class Old:\n    def __init__(self, a: int, b: bool = False): ...\n"
         "class New(Old):\n    def __init__(self, c, b=True, **more):\n        super().__init__(b=b, **more)\n"
+        "class Fixed(Old):\n    def __init__(self, c, **more):\n        super().__init__(**more, b=True)\n"
+        "class Placed(Old):\n    def __init__(self, c, **more):\n        super().__init__(c, **more)\n"
+        "class Young(Fixed):\n    def __init__(self, d, **more):\n        super().__init__(d, **more)\n"
         "class Other(Old):\n    def __init__(self, c, **more):\n        print(more)\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -172,39 +175,22 @@ def test_arguments_that_are_handed_on_to_the_base_are_known(tmp_path: Path, monk
     known = signatures.arguments("handing.New") or {}
     assert {name: argument.required for name, argument in known.items()} == {"c": True, "b": False, "a": True}
     assert not known["a"].accepts("one")
+    assert list(signatures.arguments("handing.Fixed") or {}) == ["c", "a"]
+    assert list(signatures.arguments("handing.Placed") or {}) == ["c", "b"]
+    assert list(signatures.arguments("handing.Young") or {}) == ["d", "a"]
     assert signatures.arguments("handing.Other") is None
 
 
-def test_settings_that_are_handed_on_are_those_of_their_dictionary(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    package = tmp_path / "handing"
-    package.mkdir()
-    (package / "__init__.py").write_text("")
-    (package / "kinds.py").write_text(
-        "from typing import Literal, TypedDict\n"
-        "Shade = Literal['dark', 'light']\n"
-        "class Few(TypedDict, total=False):\n    shade: Shade\n"
-        "class More(Few, total=False):\n    share: float | None\n"
-    )
-    (package / "parts.py").write_text(
-        "from typing import Unpack\nfrom handing.kinds import More as Settings, Shade\n"
-        "class Part:\n    def __init__(self, size: int, first: Shade | None = None, **rest: Unpack[Settings]): ...\n"
-        "class Lost:\n    def __init__(self, size: int, **settings: Unpack[Nowhere]): ...\n"
+def test_a_named_choice_is_what_it_stands_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "shades.py").write_text("from typing import Literal\nShade = Literal['dark', 'light']\nSize = int\n")
+    (tmp_path / "lamp.py").write_text(
+        "from shades import Shade as S, Size\n"
+        "class Lamp:\n    def __init__(self, shade: S, other: S | None = None, size: Size = 1): ...\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     signatures._find.cache_clear()
-    known = signatures.arguments("handing.parts.Part")
-    assert known is not None
-    assert {name: argument.required for name, argument in known.items()} == {
-        "size": True,
-        "first": False,
-        "shade": False,
-        "share": False,
-    }
+    known = signatures.arguments("lamp.Lamp") or {}
     assert known["shade"].choices == ("dark", "light")
-    assert not known["shade"].accepts("grey")
-    assert known["first"].accepts(None)
-    assert not known["first"].accepts("grey")
-    assert not known["share"].accepts("half")
-    assert signatures.arguments("handing.parts.Lost") is None
+    assert [known["shade"].accepts(value) for value in ("dark", "grey", None)] == [True, False, False]
+    assert [known["other"].accepts(value) for value in ("dark", "grey", None)] == [True, False, True]
+    assert known["size"].accepts("anything: only choices are looked up")

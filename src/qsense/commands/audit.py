@@ -20,7 +20,7 @@ from qsense.commands import folds
 from qsense.experiment import signatures
 from qsense.experiment.checks import signal_of_data
 from qsense.experiment.completion import OverridesCompleter
-from qsense.experiment.compose import stated, stated_by_options
+from qsense.experiment.compose import plain, stated, stated_by_options
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.overrides import key_of, root_of
 from qsense.experiment.schema import Config
@@ -229,13 +229,11 @@ def _restored(config: DictConfig, quant: Sequence[str]) -> list[str]:
     if not experiment:
         return []
     default, changed = (
-        OmegaConf.to_container(stated([*chosen, *quant], ["quant", "experiment"]).quant.sensor)
+        plain(stated([*chosen, *quant], ["quant", "experiment"]).quant.sensor, resolve=False)
         for chosen in ([], [f"experiment={experiment}"])
     )
-    assert isinstance(default, dict)
-    assert isinstance(changed, dict)
-    added = [f"~quant.sensor.{key!s}" for key in changed if key not in default]
-    return added + [f"quant.sensor.{key!s}={_text(value)}" for key, value in default.items() if changed[key] != value]
+    added = [f"~quant.sensor.{key}" for key in changed if key not in default]
+    return added + [f"quant.sensor.{key}={_text(value)}" for key, value in default.items() if changed[key] != value]
 
 
 def _text(value: object) -> str:

@@ -16,8 +16,6 @@ from hydra._internal.defaults_list import create_defaults_list
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.object_type import ObjectType
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -27,6 +25,7 @@ from qsense.experiment.overrides import key_of
 from qsense.experiment.schema import config_folder
 
 ROOT = "train"  # the root's YAML
+SEARCH_PATH = "hydra.searchpath"
 
 
 @contextmanager
@@ -48,9 +47,14 @@ def compose(overrides: Sequence[str] = ()) -> DictConfig:
     Raises:
         HydraException: an option or key that does not exist.
     """
-    search = _search_path()
     with hydra():
-        return hydra_compose(ROOT, [*search, *overrides], return_hydra_config=True)
+        return hydra_compose(ROOT, _searching(overrides), return_hydra_config=True)
+
+
+def options(group: str) -> list[str]:
+    """The options of a group, by name."""
+    with hydra() as loader:
+        return list(loader.get_group_options(group, overrides=_searching([])))
 
 
 def stated(overrides: Sequence[str], groups: Sequence[str]) -> DictConfig:
@@ -63,8 +67,23 @@ def stated(overrides: Sequence[str], groups: Sequence[str]) -> DictConfig:
     Raises:
         HydraException: an option that does not exist.
     """
-    with _repository() as (loader, repository):
-        return _stated(loader, repository, overrides, groups)
+    with hydra() as loader:
+        return _stated(loader, ROOT, overrides, groups)
+
+
+def stated_by_options(group: str) -> dict[str, DictConfig]:
+    """What each option of a group says, by its name; options that do not compose are left out."""
+    found = {}
+    with hydra() as loader:
+        for option in options(group):
+            # By itself in a tenth of the time; one that overrides the option of another group needs that one, too.
+            for root, override in ((None, f"+{group}={option}"), (ROOT, f"{group}={option}")):
+                try:
+                    found[option] = _stated(loader, root, [override], [group])
+                    break
+                except (HydraException, OmegaConfBaseException, YAMLError):
+                    continue  # perhaps a broken file of the user's, which may have nothing to do with what is asked
+    return found
 
 
 def plain(config: DictConfig, resolve: bool = True) -> dict[str, Any]:
@@ -74,41 +93,19 @@ def plain(config: DictConfig, resolve: bool = True) -> dict[str, Any]:
     return {str(key): value for key, value in found.items()}
 
 
-def stated_by_options(group: str) -> dict[str, DictConfig]:
-    """What each option of a group says, by its name; options that do not compose are left out.
-
-    Much faster than composing a whole configuration for each.
-    """
-    found = {}
-    with _repository() as (loader, repository):
-        for option in repository.get_group_options(group, ObjectType.CONFIG):
-            try:
-                found[option] = _stated(loader, repository, [f"{group}={option}"], [group])
-            except (HydraException, OmegaConfBaseException, YAMLError):
-                continue  # a broken file of the user's, which may have nothing to do with what is asked
-    return found
-
-
-def _search_path() -> list[str]:
-    """The `hydra.searchpath=…` of the running application, which each configuration has to be told anew."""
-    if not (GlobalHydra.instance().is_initialized() and HydraConfig.initialized()):
-        return []
-    return [entry for entry in HydraConfig.get().overrides.hydra if key_of(entry) == "hydra.searchpath"]
-
-
-@contextmanager
-def _repository() -> Iterator[tuple[ConfigLoaderImpl, Any]]:
-    """Hydra's loader and its files, each of which is read once."""
-    search = _search_path()
-    with hydra() as loader:
-        assert isinstance(loader, ConfigLoaderImpl)
-        yield loader, loader._parse_overrides_and_create_caching_repo(ROOT, search)[1]
-
-
-def _stated(loader: ConfigLoaderImpl, repository: Any, overrides: Sequence[str], groups: Sequence[str]) -> DictConfig:
-    parsed = OverridesParser.create().parse_overrides(list(overrides))
-    files = create_defaults_list(repository, ROOT, parsed, prepend_hydra=True, skip_missing=False).defaults
-    wanted = {file.config_path for file in files if f"{file.config_path}".startswith(tuple(f"{g}/" for g in groups))}
-    while more := {file.config_path for file in files if file.parent in wanted} - wanted:
+def _stated(loader: ConfigLoader, root: str | None, overrides: Sequence[str], groups: Sequence[str]) -> DictConfig:
+    assert isinstance(loader, ConfigLoaderImpl)
+    parsed, files = loader._parse_overrides_and_create_caching_repo(root, _searching(overrides))
+    entries = create_defaults_list(files, root, parsed, prepend_hydra=root is not None, skip_missing=False).defaults
+    prefixes = tuple(f"{group}/" for group in groups)
+    wanted = {entry.config_path for entry in entries if str(entry.config_path).startswith(prefixes)}
+    while more := {entry.config_path for entry in entries if entry.parent in wanted} - wanted:
         wanted |= more
-    return loader._compose_config_from_defaults_list([file for file in files if file.config_path in wanted], repository)
+    return loader._compose_config_from_defaults_list([entry for entry in entries if entry.config_path in wanted], files)
+
+
+def _searching(overrides: Sequence[str]) -> list[str]:
+    """With the `hydra.searchpath=…` of the configuration at work, which Hydra has to be told anew for each."""
+    own = [*HydraConfig.get().overrides.hydra] if HydraConfig.initialized() else []
+    search = [entry for entry in own if key_of(entry) == SEARCH_PATH]
+    return [*(search if SEARCH_PATH not in map(key_of, overrides) else ()), *overrides]

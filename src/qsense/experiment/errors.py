@@ -11,6 +11,8 @@ from hydra.errors import CompactHydraException, MissingConfigException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from qsense.experiment.compose import options
+
 # What brings the launchers of other packages, on which those of conf/hydra/launcher rest.
 EXTRAS = {"joblib": "parallel", "submitit_slurm": "slurm"}
 RAISE = "HYDRA_FULL_ERROR"  # with it, Hydra hands its exceptions on instead of printing them
@@ -49,7 +51,7 @@ def explain(error: BaseException) -> str:
         group, _, name = error.missing_cfg_file.rpartition("/")
         if group == "hydra/launcher" and name in EXTRAS:
             return f"this launcher needs packages that are not installed: pip install 'qsense[{EXTRAS[name]}]'"
-        lines = [f"there is no {group}={name}", *_allowed(name, list(error.options or ()))]
+        lines = [f"there is no {group}={name}", *_allowed(name, list(error.options or options(group)))]
     elif isinstance(cause, OmegaConfBaseException) and cause.key is not None:
         lines = [str(cause.msg or cause).splitlines()[0], f"where: {cause.full_key}"]
         parent = cause.parent_node

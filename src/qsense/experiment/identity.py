@@ -112,6 +112,7 @@ def _quantizers(taken: DictConfig, sources: str) -> str | None:
     That is `quantile_fat`, or `quantile` beside a network in full precision: where there is an option of `quant` for
     the pair, its name.
     """
+    option: str | None
     option, sensor, network = (taken.get(group) for group in ("quant", "quant/sensor", "quant/network"))
     pair = "_".join(name for name in (sensor, network) if name not in (None, "none")) or "none"
     if None in (option, sensor, network) or pair == option or (sensor, network) == _own_pair(option, sources):

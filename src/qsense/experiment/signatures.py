@@ -19,7 +19,7 @@ SIMPLE_TYPES: dict[str, tuple[type, ...]] = {
     "Path": (str,),
 }
 Signature = ast.ClassDef | ast.FunctionDef
-WITHOUT_ARGUMENTS = ("ABC", "object", "Generic", "Protocol", "TypedDict")  # bases without an `__init__` of their own
+WITHOUT_ARGUMENTS = ("ABC", "object", "Generic", "Protocol")  # bases that have no `__init__` of their own
 
 
 @dataclass(frozen=True)
@@ -126,9 +126,9 @@ def _definition(file: Path, names: list[str], target: str) -> tuple[Signature | 
 def arguments(target: str) -> dict[str, Argument] | None:
     """The arguments that a `_target_` takes, in order.
 
-    A class without an `__init__` takes those of its base class. `**settings: Unpack[Settings]` stands for the keys of
-    the `TypedDict` Settings, which are optional; other `**shared` that an `__init__` hands on, by
-    `super().__init__(**shared)`, for the arguments of its base class.
+    A class without an `__init__` takes those of its base class. One whose `__init__` ends in `**shared` and hands them
+    on by `super().__init__(…, **shared)` takes its own arguments, and those of its base class that this call leaves
+    open.
 
     Returns:
         Name → argument, or None where the source cannot tell (other `**kwargs`, not found, a base that is not found).
@@ -142,21 +142,32 @@ def arguments(target: str) -> dict[str, Argument] | None:
     if isinstance(node, ast.FunctionDef):
         return None if node.args.kwarg else _named_arguments(node, _module(definition(target)))
     known: dict[str, Argument] = {}
+    by_place, by_name = 1, set[str | None]()  # what is filled already; self is
     for base in _with_bases(target):
         if base is None:
             return None
         for method in base[0].body:
             if isinstance(method, ast.FunctionDef) and method.name == "__init__":
-                own = dict(list(_named_arguments(method, base[1]).items())[1:])  # without self
-                settings = _settings(method, base[1])
-                if settings is not None:
-                    own |= settings
-                known |= {name: argument for name, argument in own.items() if name not in known}
-                if method.args.kwarg is None or settings is not None:
+                named = list(_named_arguments(method, base[1]).items())[by_place:]
+                known |= {name: argument for name, argument in named if name not in {*known, *by_name}}
+                if method.args.kwarg is None:
                     return known
-                if not _hands_on(method, method.args.kwarg.arg):
+                call = _handing_on(method, method.args.kwarg.arg)
+                if call is None:
                     return None
+                by_place = 1 + len(call.args)
+                by_name |= {keyword.arg for keyword in call.keywords}
     return None if node is None else known
+
+
+def _handing_on(method: ast.FunctionDef, shared: str) -> ast.Call | None:
+    """The call `super().__init__(…, **shared)` of an `__init__`, if there is one."""
+    for call in ast.walk(method):
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "super().__init__":
+            handed_on = [ast.unparse(keyword.value) for keyword in call.keywords if keyword.arg is None]
+            if handed_on == [shared]:
+                return call
+    return None
 
 
 def _named_arguments(function: ast.FunctionDef, module: str) -> dict[str, Argument]:
@@ -169,35 +180,6 @@ def _named_arguments(function: ast.FunctionDef, module: str) -> dict[str, Argume
     for argument, default in zip(spec.kwonlyargs, spec.kw_defaults, strict=True):
         known[argument.arg] = Argument(_expanded(argument.annotation, module), default is None)
     return known
-
-
-def _settings(method: ast.FunctionDef, module: str) -> dict[str, Argument] | None:
-    """The keys of the `TypedDict` that `**settings: Unpack[…]` names; None for other arguments."""
-    match method.args.kwarg and method.args.kwarg.annotation:
-        case ast.Subscript(value=ast.Name(id="Unpack"), slice=ast.Name(id=name)):
-            bases = list(_with_bases(f"{module}.{name}"))
-            if None in bases:
-                return None
-            return {
-                entry.target.id: Argument(_expanded(entry.annotation, base[1]), required=False)
-                for base in reversed(bases)
-                if base is not None
-                for entry in base[0].body
-                if isinstance(entry, ast.AnnAssign) and isinstance(entry.target, ast.Name)
-            }
-    return None
-
-
-def _hands_on(method: ast.FunctionDef, shared: str) -> bool:
-    """Whether an `__init__` calls `super().__init__(**shared)`, whose keys no `TypedDict` states."""
-    if method.args.kwarg is not None and ast.unparse(method.args.kwarg.annotation or ast.Name("Any")) != "Any":
-        return False
-    return any(
-        ast.unparse(call.func) == "super().__init__"
-        and any(keyword.arg is None and ast.unparse(keyword.value) == shared for keyword in call.keywords)
-        for call in ast.walk(method)
-        if isinstance(call, ast.Call)
-    )
 
 
 def _expanded(annotation: ast.expr | None, module: str) -> ast.expr | None:

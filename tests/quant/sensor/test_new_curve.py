@@ -26,9 +26,9 @@ class Cubic(SensorQuantizer):
         return u**3
 """
 YAML = """\
-defaults: [linear, _self_]
-sensor:
-  _target_: cubic_adc.Cubic
+_target_: cubic_adc.Cubic
+bits: ${bits}
+rounding: ${rounding}
 """
 
 
@@ -36,11 +36,11 @@ sensor:
 def quant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The overrides that choose it."""
     (tmp_path / "cubic_adc.py").write_text(CODE)
-    (tmp_path / "conf" / "quant").mkdir(parents=True)
-    (tmp_path / "conf" / "quant" / "cubic.yaml").write_text(YAML)
+    (tmp_path / "conf" / "quant" / "sensor").mkdir(parents=True)
+    (tmp_path / "conf" / "quant" / "sensor" / "cubic.yaml").write_text(YAML)
     monkeypatch.syspath_prepend(str(tmp_path))
     signatures._find.cache_clear()
-    return [f"hydra.searchpath=[file://{tmp_path}/conf]", "quant=cubic"]
+    return [f"hydra.searchpath=[file://{tmp_path}/conf]", "quant/sensor=cubic"]
 
 
 def test_a_curve_and_three_lines_make_a_quantizer(quant: list[str], composed: Callable[..., DictConfig]) -> None:
@@ -65,6 +65,6 @@ def test_a_wrong_argument_is_answered_with_the_right_names(
     for part in ("quant.sensor.per_chanel", "rounding", "surrogate", "output", "per_channel", "lr"):
         assert part in str(error.value)
     with pytest.raises(ConfigError) as error:
-        check(composed(*quant, "quant.sensor.output=codes"))
+        check(composed(*quant, "+quant.sensor.output=codes"))
     for part in ("quant.sensor.output", "'codes'", "'level'", "'code'"):
         assert part in str(error.value)
