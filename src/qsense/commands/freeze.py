@@ -53,7 +53,7 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     print("identical results")
     say_next(
-        (("export", options.run, "format=onnx"), "the same network as ONNX"),
+        (("export", options.run, "--format", "onnx"), "the same network as ONNX"),
         (("report", options.run.parent), "size, operations and accuracy beside other runs"),
     )
     return 0
