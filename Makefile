@@ -23,10 +23,10 @@ train: $(STAMP)  ## learn a 2-bit ADC on the built-in data: every fold × seeds 
 	$(BIN)/python -m qsense.train quant=gamma bits=2 -m
 
 test: $(STAMP)  ## all tests, the slow ones too (QSENSE_DATA=… adds those on real data)
-	$(BIN)/python -m pytest --numprocesses auto -m "not engine"
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal -m "not engine"
 
 test-fast: $(STAMP)  ## the tests that take seconds
-	$(BIN)/python -m pytest --numprocesses auto -m "not slow and not engine"
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal -m "not slow and not engine"
 
 test-ray: $(STAMP)  ## a Ray cluster of two nodes on this machine, one of which dies (installs Ray)
 	test -x $(BIN)/ray || $(BIN)/python -m pip install --quiet --editable '.[dev,ray]'

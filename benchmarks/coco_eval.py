@@ -15,10 +15,8 @@ import io
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
@@ -27,20 +25,11 @@ from rich.table import Table
 from torch import Tensor
 from torchmetrics.detection import MeanAveragePrecision
 
+from qsense.data.frames.dataset import Frame
 from qsense.metrics.detection import FIGURES, DetectionScore
 
 CLASSES, OBJECTS, PREDICTIONS = 3, 3, 100
-
-
-@dataclass(frozen=True, eq=False)
-class Frame:
-    """What the metric asks of a frame."""
-
-    id: int
-    boxes: npt.NDArray[np.float32]
-    labels: npt.NDArray[np.int64]
-    crowd: npt.NDArray[np.bool_]
-    area: npt.NDArray[np.float32]
+SIZE = 1000  # pixels of a frame's sides, which COCO's figures do not depend on
 
 
 Epoch = tuple[list[dict[str, Tensor]], list[Frame]]
@@ -72,7 +61,8 @@ def simulate(frames: int) -> Epoch:
             }
         )
         area = side.prod(axis=1).astype(np.float32)
-        truth.append(Frame(id, boxes.astype(np.float32), labels, np.zeros(m, dtype=np.bool_), area))
+        none = np.zeros(m, dtype=np.bool_)
+        truth.append(Frame(id, str(id), SIZE, SIZE, boxes.astype(np.float32), labels, none, area))
     return predictions, truth
 
 

@@ -22,8 +22,8 @@ from pathlib import Path
 from hydra.core.global_hydra import GlobalHydra
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from qsense.commands.folds import plan
-from qsense.runs.status import seconds_left, standing
+from qsense.experiment.grid import plan
+from qsense.runs.status import seconds_left, status_of
 
 TOP = Path(__file__).parents[1]
 SMALL = ["data.dataset.subjects=4", "data.dataset.minutes=4", "model.filters=8", "model.hidden=16", "fold=0"]
@@ -87,7 +87,7 @@ def scan(folder: Path, count: int) -> tuple[float, float]:
         (run / "run.json").write_text(json.dumps({"status": "finished", "started": [0.0], "ended": 60.0}))
         (run / "metrics.json").write_text("{}")
     began = time.perf_counter()
-    assert all(standing(run).state == "finished" for run in folders.values())
+    assert all(status_of(run).state == "finished" for run in folders.values())
     seconds_left(dict.fromkeys(folders.values(), 0))
     return planned, time.perf_counter() - began
 

@@ -133,6 +133,11 @@ def cold_command(tmp_path: Path) -> Command:
     return commands(None, tmp_path)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest tests first, or the last of several processes would end with one of them alone."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture
 def composed(tmp_path: Path) -> Iterator[Callable[..., DictConfig]]:
     """Compose a configuration as `qsense.train` would, with its results under `tmp_path`."""

@@ -33,8 +33,14 @@ class Forked:
 
     def __init__(self, reply: int) -> None:
         self.reply = reply
-        (self.pid,) = NUMBER.unpack(os.read(reply, NUMBER.size))
+        self.pid = self.receive()
         self.returncode: int | None = None
+
+    def receive(self) -> int:
+        """The next number that the server tells."""
+        if not (sent := os.read(self.reply, NUMBER.size)):
+            raise RuntimeError("the server of commands has ended")
+        return int(NUMBER.unpack(sent)[0])
 
     def wait(self, timeout: float | None = None) -> int:
         """Its exit code, negative if a signal ended it.
@@ -45,7 +51,7 @@ class Forked:
         if self.returncode is None:
             if not select.select([self.reply], [], [], timeout)[0]:
                 raise subprocess.TimeoutExpired(f"process {self.pid}", timeout or 0)
-            (self.returncode,) = NUMBER.unpack(os.read(self.reply, NUMBER.size))
+            self.returncode = self.receive()
             os.close(self.reply)
         return self.returncode
 
@@ -73,7 +79,7 @@ class ForkServer:
 
     def __init__(self, *modules: str) -> None:
         self.channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.process = subprocess.Popen([sys.executable, __file__, "serve", *modules], stdin=theirs)
+        self.process = subprocess.Popen([sys.executable, __file__, "serve", *modules], stdin=theirs.fileno())
         theirs.close()
 
     def start(
@@ -129,7 +135,7 @@ def serve(channel: socket.socket) -> list[str]:
 def run(command: list[str]) -> None:
     """What `python -m` does with a module and its arguments."""
     atexit.register(lambda: print("HEAVY:" + ",".join(name for name in HEAVY if name in sys.modules), flush=True))
-    sys.path[0] = str(Path.cwd())
+    sys.path[:1] = [str(Path.cwd()), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     sys.argv = command
     runpy.run_module(command[0], run_name="__main__", alter_sys=True)
 

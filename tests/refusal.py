@@ -1,11 +1,13 @@
 """What an error names – keys with values, files, classes, bounds – is its promise; its English may be polished.
 
 Each token stands in a message as a whole, in any order: 1 is not in 16, 1.5 or -1, nor `bits=0` in `native_bits=0`.
+A token given twice stands there twice: a name that is meant, say, and that is also among those that are allowed.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,9 +17,12 @@ Errors = type[BaseException] | tuple[type[BaseException], ...]
 
 
 def missing(text: str, *tokens: object) -> list[str]:
-    """Those tokens that do not stand in the text."""
+    """Those tokens that do not stand in the text as often as they are given."""
     assert tokens, "name at least one token"
-    return [token for token in map(str, tokens) if not re.search(rf"(?<![\w.-]){re.escape(token)}(?!\w|\.\w)", text)]
+    counts = Counter(map(str, tokens))
+    return [
+        each for each, n in counts.items() if len(re.findall(rf"(?<![\w.-]){re.escape(each)}(?!\w|\.\w)", text)) < n
+    ]
 
 
 def assert_names(text: str, *tokens: object) -> None:

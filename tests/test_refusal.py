@@ -20,6 +20,11 @@ def test_a_part_of_a_key_a_word_or_a_number_is_not_the_token(token: object) -> N
     assert missing(MESSAGE, "Gamma", token, 16) == [str(token)]
 
 
+def test_a_token_given_twice_stands_there_twice() -> None:
+    assert not missing("no gama: gamma? linear, gamma", "gamma", "gamma")
+    assert missing("no gama: linear, gamma", "gamma", "gamma") == ["gamma"]
+
+
 def test_a_refusal_that_names_too_little_fails_and_shows_the_message() -> None:
     with pytest.raises(pytest.fail.Exception, match=r"^bits=0, 16 not named in:\nGamma needs 1 to 15$"):  # noqa: SIM117
         with refused(ValueError, "bits=0", 1, 16, "Gamma"):

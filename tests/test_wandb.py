@@ -166,7 +166,7 @@ def given(artifact: dict[str, Any], run: str, kind: str) -> bool:
     return bool(artifact["runName"] == run and artifact["artifactTypeName"] == kind)
 
 
-def test_a_killed_run_costs_its_grid_point_alone_and_the_next_sweep_makes_up_for_it(
+def test_a_killed_run_costs_its_grid_point_and_the_next_sweep_makes_up(
     start: Start, server: Server, tmp_path: Path
 ) -> None:
     quick = [*SMALL, "fold=0,1", "callback.figures=null", "logger.csv=null"]

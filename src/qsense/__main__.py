@@ -46,10 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"qsense {__version__}")
         return 0
     if name not in commands():
-        import difflib
+        from qsense.runs.words import did_you_mean
 
-        close = "".join(f" (did you mean {each}?)" for each in difflib.get_close_matches(name, commands(), n=1))
-        print(f"error: there is no command {name}{close}: use one of {', '.join(commands())}", file=sys.stderr)
+        hint = did_you_mean(name, list(commands()))
+        print(f"error: there is no command {name}{hint}: use one of {', '.join(commands())}", file=sys.stderr)
         return 2
     import logging
 

@@ -32,7 +32,7 @@ from qsense.data.errors import DataError
 from qsense.experiment import compose, errors
 from qsense.experiment.checks import check
 from qsense.experiment.errors import ConfigError
-from qsense.experiment.identity import choices, count_processes, data_fingerprint, run_id
+from qsense.experiment.identity import choices, data_fingerprint, resolved, run_id
 from qsense.experiment.overrides import key_of
 from qsense.experiment.preflight import preflight
 from qsense.experiment.schema import config_folder
@@ -40,7 +40,7 @@ from qsense.runs import folder as run_folder
 from qsense.runs.lock import ClaimedError, claim
 from qsense.runs.next_steps import say_next
 from qsense.runs.settings import bits_of
-from qsense.runs.status import standing
+from qsense.runs.status import status_of
 
 if TYPE_CHECKING:
     from lightning import Trainer
@@ -68,7 +68,7 @@ def train(config: DictConfig) -> float:
             return headline(run_folder.result(folder))
         if config.run.dry_run:
             run_folder.discard(folder)
-            log.info("%s: %s", standing(folder).state, folder)
+            log.info("%s: %s", status_of(folder).state, folder)
             return math.nan
         if config.run.preflight and hydra_config.mode == RunMode.RUN and first:
             preflight(hydra_config.overrides.task, hydra_config)
@@ -184,16 +184,6 @@ def result_of(
 def parts(node: DictConfig | None) -> list[Any]:
     """The built parts of a group that takes several (callbacks, loggers), without those set to null."""
     return [instantiate(part, _convert_="all") for part in (node or {}).values() if part]
-
-
-def resolved(config: DictConfig, hydra_config: Any) -> DictConfig:
-    """The configuration with every interpolation resolved, and which option of each group was taken."""
-    plain = OmegaConf.to_container(config, resolve=True)
-    assert isinstance(plain, dict)
-    dataset = plain["data"]["dataset"]
-    if "root" in dataset:  # absolute, so that the run can be evaluated from any folder
-        dataset["root"] = str(Path(dataset["root"]).absolute())
-    return OmegaConf.create({**plain, "choices": choices(hydra_config), "processes": count_processes(config)})
 
 
 def headline(result: dict[str, Any]) -> float:

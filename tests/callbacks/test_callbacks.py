@@ -12,7 +12,8 @@ import pytest
 import torch
 from torch import nn
 
-from qsense.callbacks.figures import curve_of, grid_of
+from qsense.callbacks.figures import Figures, grid_of
+from qsense.callbacks.pictures import curve_of
 from qsense.callbacks.trajectory import Trajectory
 from qsense.experiment.seeding import Reseed
 from qsense.quant.sensor.gamma import Gamma
@@ -77,8 +78,13 @@ def test_what_learns_nothing_leaves_no_table(tmp_path: Path) -> None:
 @pytest.mark.parametrize("low", [-1.0, -8.0, 0.0])
 def test_curves_are_drawn_in_the_sensors_unit(low: float) -> None:
     signal = Signal(channels=2, low=low, high=8.0 if low else 4095.0, unit="counts")
-    built = task(Linear(signal, bits=4))
-    curve = curve_of(built)
-    assert curve is not None
-    np.testing.assert_allclose(curve, grid_of(built)[None], atol=1e-9 * 4095)
-    assert curve_of(task(Identity(signal))) is None
+    sensor = Linear(signal, bits=4)
+    np.testing.assert_allclose(curve_of(sensor, grid_of(sensor)), grid_of(sensor)[None], atol=1e-9 * 4095)
+
+
+@pytest.mark.parametrize("signal", [SIGNAL, Signal(channels=2, low=None, high=None, unit="g")])
+def test_an_unquantized_sensor_has_no_curve(signal: Signal) -> None:
+    built, figures = task(Identity(signal)), Figures("")
+    figures.begin(built)
+    assert figures.initial is None
+    assert figures.transfer(built, None) is None  # type: ignore[arg-type]

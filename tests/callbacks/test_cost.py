@@ -16,7 +16,6 @@ from torch import nn
 from qsense.callbacks.cost import MOST_ROWS, CostTable, as_table, cost_of
 from qsense.data.images.module import ImageDataModule
 from qsense.data.series.module import HARDataModule
-from qsense.data.series.synthetic_imu import SyntheticIMU
 from qsense.metrics.cost import Cost, LayerCost
 from qsense.models.deepconvlstm import DeepConvLSTM
 from qsense.models.resnet_cifar import ResNetCIFAR
@@ -28,15 +27,6 @@ from qsense.tasks.classification import ClassificationTask
 from qsense.tasks.har import HARTask
 
 FAT = partial(NetworkQuantizer, transform="fat")
-
-
-@pytest.fixture(scope="module")
-def activities(tmp_path_factory: pytest.TempPathFactory) -> HARDataModule:
-    data = HARDataModule(
-        SyntheticIMU(subjects=2, sessions=1, minutes=2), cache=str(tmp_path_factory.mktemp("cache")), batch_size=4
-    )
-    data.setup("fit")
-    return data
 
 
 def har(data: HARDataModule, sensor: Sensor, quantizer: NetworkQuantizer | None) -> HARTask:
@@ -73,16 +63,6 @@ def test_the_first_layer_multiplies_the_sensors_codes(activities: HARDataModule)
     ]
     task = har(activities, Gamma(activities.signal, bits=2), FAT(bits=4))  # quantizes its input once more
     assert cost_of(task, activities).layers[0].activation_bits == 8
-
-
-@pytest.fixture
-def digits() -> ImageDataModule:
-    pytest.importorskip("sklearn")
-    from qsense.data.images.digits import Digits
-
-    data = ImageDataModule(Digits(), batch_size=16)
-    data.setup("fit")
-    return data
 
 
 def test_images_file_and_screen(digits: ImageDataModule, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

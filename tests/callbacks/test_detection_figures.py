@@ -204,7 +204,7 @@ def test_a_picture_that_fails_costs_nothing(
 def test_other_processes_and_other_tasks_draw_nothing(data: DetectionDataModule, tmp_path: Path) -> None:
     callback = DetectionFigures(str(tmp_path))
     callback.on_test_end(end(data, rank=1), task(data, Linear(data.signal, 4)))
-    other = Task(nn.Linear(1, 1), Linear(data.signal, 4))
+    other = Task(nn.Linear(1, 1), Linear(data.signal, 4), ("only",))
     callback.setup(end(data), other, "fit")
     callback.on_test_end(end(data), other)
     assert written(tmp_path) == set()
@@ -218,7 +218,6 @@ def test_wrong_arguments() -> None:
 
 
 def test_bands_of_a_detector_are_refused_before_training(data: DetectionDataModule) -> None:
-
     with refused(ValueError, "bands=8", "callback.network_figures.bands=0"):
         NetworkFigures("", bands=8).setup(end(data), task(data, Linear(data.signal, 4)), "fit")
     NetworkFigures("").setup(end(data), task(data, Linear(data.signal, 4)), "fit")

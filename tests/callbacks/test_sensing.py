@@ -15,7 +15,6 @@ from qsense.callbacks.sensing import as_lines, sensing_of
 from qsense.data.frames.module import DetectionDataModule
 from qsense.data.frames.synthetic_raw import SyntheticRaw
 from qsense.data.series.module import HARDataModule
-from qsense.data.series.synthetic_imu import SyntheticIMU
 from qsense.experiment.schema import config_folder
 from qsense.metrics.sensing import SensingModel
 from qsense.models.deepconvlstm import DeepConvLSTM
@@ -29,15 +28,6 @@ from qsense.tasks.har import HARTask
 def model(**changes: Any) -> SensingModel:
     constants = yaml.safe_load((config_folder() / "sensing" / "ble.yaml").read_text())
     return SensingModel(**{name: value for name, value in (constants | changes).items() if name != "_target_"})
-
-
-@pytest.fixture(scope="module")
-def activities(tmp_path_factory: pytest.TempPathFactory) -> HARDataModule:
-    data = HARDataModule(
-        SyntheticIMU(subjects=2, sessions=1, minutes=2), cache=str(tmp_path_factory.mktemp("cache")), batch_size=4
-    )
-    data.setup("fit")
-    return data
 
 
 def har(data: HARDataModule, sensor: Sensor) -> HARTask:

@@ -108,7 +108,7 @@ def test_a_wrong_entry_of_the_look_up_table_is_found(tmp_path: Path) -> None:
     assert run(tmp_path / "again", "v.hex").stdout == "FAIL: 512 vectors, 1 differences\n"
 
 
-def test_the_encode_path_has_no_floating_point_and_the_head_says_where_it_comes_from() -> None:
+def test_the_encode_path_has_no_floats_and_the_head_says_where_it_is_from() -> None:
     _, converter = EVERY["gamma per axis, values"]
     text = c_header.header(converter, a_run())
     integer = re.sub(r"/\*.*?\*/", "", text.partition("#ifdef ADC_UNDER_TEST_TABLES")[0], flags=re.S)

@@ -9,15 +9,15 @@ import json
 import re
 
 import numpy as np
-import pytest
 import torch
 from tests.chip.converters import RAW, a_run, converters
+from tests.refusal import refused
 
 from qsense.chip import registers, tables, vectors
 from qsense.chip.converter import convert
 from qsense.chip.datasheet import datasheet
 from qsense.chip.findings import findings
-from qsense.chip.origin import identifier
+from qsense.chip.names import identifier
 from qsense.quant.sensor.gamma import Gamma
 from qsense.quant.sensor.quantile import Quantile
 from qsense.signal import Signal
@@ -111,7 +111,11 @@ def test_vectors_are_every_count_and_have_a_checksum() -> None:
     assert again.row.tolist() == [0] * 256 + [1] * 256
     assert again.count.tolist() == [*range(256)] * 2
     assert again.code.tolist() == converter.lut().ravel().tolist()
-    with pytest.raises(ValueError, match=r"the vector file is damaged: .* export it again"):
+    with refused(
+        ValueError,
+        hashlib.sha256(body.encode()).hexdigest(),
+        hashlib.sha256(body.replace("1_ff_7", "1_ff_6").encode()).hexdigest(),
+    ):
         vectors.read(text.replace("1_ff_7", "1_ff_6"))
 
 

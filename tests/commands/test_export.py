@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from tests.conftest import Command, environment, run_command
 from tests.forking import ForkServer
+from tests.refusal import assert_names, refused
 
 from qsense.commands.export import main
 
@@ -53,7 +54,7 @@ def export(capsys: pytest.CaptureFixture[str]) -> Export:
 
 def test_every_text_form(run: Path, export: Export, tmp_path: Path) -> None:
     said = export(run, TEXTS, "full_scale_volts=3.3")
-    assert "note: the data states no native codes; assumed: 12 bits (native_bits=), full scale -4 to 4 g" in said
+    assert_names(said, 12, "native_bits=", -4, "4 g")
     files = {file.name for file in (run / "export").iterdir()}
     assert files == {
         "adc.json", "thresholds.csv", "levels.csv", "lut.csv", f"{NAME}.h", f"{NAME}_test.c", f"{NAME}.v",
@@ -64,6 +65,7 @@ def test_every_text_form(run: Path, export: Export, tmp_path: Path) -> None:
     recorded = json.loads((run / "adc.json").read_text())  # what the run itself kept of its converter
     assert content["network_sees"]["thresholds"] == recorded["thresholds"]
     assert content["learned"] == recorded["learned"]
+    assert content["sensor"].items() <= recorded.items(), "one form of a converter"
     assert content["simulated"] is True
     for row, own in zip(content["rows"], recorded["thresholds"], strict=True):
         assert row["thresholds"] == pytest.approx([4 * t for t in own])  # ±4 g became ±1
@@ -107,10 +109,10 @@ def test_check_compares_all_forms(run: Path, export: Export) -> None:
 def test_check_fails_where_forms_differ(
     run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from qsense.chip import conformance
+    from qsense.chip.conformance import Check
 
-    monkeypatch.setattr("qsense.commands.export.models", lambda *_: {})
-    monkeypatch.setattr(conformance, "check", lambda *_: [conformance.Check("C", False, "1 differences")])
+    monkeypatch.setattr("qsense.chip.export.models", lambda *_: {})
+    monkeypatch.setattr("qsense.chip.export.check", lambda *_: [Check("C", False, "1 differences")])
     assert main([str(run), "format=json", "--check"]) == 1
     assert capsys.readouterr().err == "the forms do not agree\n"
     assert (run / "export" / "conformance.txt").read_text() == "C: FAILED: 1 differences\n"
@@ -119,39 +121,39 @@ def test_check_fails_where_forms_differ(
 def test_without_the_onnx_packages(run: Path, export: Export, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda package: None)
     said = export(run, "format=onnx,json")
-    assert "note: no ONNX is written: onnx and onnxscript not installed (pip install 'qsense[export]')" in said
+    assert_names(said, "ONNX", "onnx", "onnxscript", "pip install 'qsense[export]'")
     assert not list((run / "export").glob("*.onnx"))
 
 
 def test_mistakes_are_answered(light_command: Command, tmp_path: Path) -> None:
     """Before torch is imported."""
-    for arguments, message in (
-        (["nowhere"], "error: nowhere holds no metrics.json: it is no run, or one that has not finished"),
+    for arguments, named in (
+        (["nowhere"], ("nowhere", "metrics.json")),
         (
             ["nowhere", "format=pdf"],
-            "'pdf' is no format: there are json, csv, c, verilog, registers, vectors, onnx, da",
+            ("--format", "'pdf'", "json, csv, c, verilog, registers, vectors, onnx, datasheet"),
         ),
-        (["nowhere", "name=2x"], "'2x' is no name: use a–z, 0–9 and _, beginning with a letter"),
-        (["nowhere", "name=reg"], "'reg' is a keyword of C or Verilog: choose another name"),
-        (["nowhere", "--full-scale", "-8,-9"], "'-8,-9' must be LOW,HIGH, the lower one first"),
-        (["nowhere", "full_scale=2"], "'2' must be LOW,HIGH: two numbers"),
-        (["nowhere", "full_scale=2,1"], "'2,1' must be LOW,HIGH, the lower one first"),
-        (["nowhere", "full_scale_volts=0"], "'0' must be a voltage above 0"),
-        (["nowhere", "formt=c"], "unrecognized arguments: --formt=c"),
+        (["nowhere", "name=2x"], ("--name", "'2x'", "a–z, 0–9", "_")),
+        (["nowhere", "name=reg"], ("--name", "'reg'", "C", "Verilog")),
+        (["nowhere", "--full-scale", "-8,-9"], ("--full-scale", "'-8,-9'", "LOW,HIGH")),
+        (["nowhere", "full_scale=2"], ("--full-scale", "'2'", "LOW,HIGH")),
+        (["nowhere", "full_scale=2,1"], ("--full-scale", "'2,1'", "LOW,HIGH")),
+        (["nowhere", "full_scale_volts=0"], ("--full-scale-volts", "'0'", 0)),
+        (["nowhere", "formt=c"], ("--formt=c",)),
     ):
         done = light_command("qsense", "export", *arguments)
         assert done.code != 0
-        assert message in done.err
+        assert_names(done.err.partition("error: ")[2], *named)
         assert not done.heavy
     assert "name=value" in light_command("qsense", "export", "--help").out
 
 
 def test_options_that_contradict_the_run(run: Path, export: Export) -> None:
-    with pytest.raises(ValueError, match="native_bits=99: a sensor's codes have 1 to 32 bits"):
+    with refused(ValueError, "native_bits=99", 1, 32):
         export(run, "format=json", "native_bits=99")
 
 
 def test_a_sensor_that_is_not_quantized(warm_server: ForkServer | None, tmp_path: Path, export: Export) -> None:
     run = train(warm_server, tmp_path, "quant=none")
-    with pytest.raises(ValueError, match=r"the sensor of synthetic_imu-none.* is not quantized: there is no conv"):
+    with refused(ValueError, run.name):
         export(run)

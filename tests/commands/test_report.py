@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 from rich.console import Console
+from tests.refusal import assert_names, refused
 from tests.study_folders import by_seed, make_cell, make_run, sensing
 
 from qsense.__main__ import main as door
@@ -146,10 +147,7 @@ def test_unfinished_runs_are_named_with_their_logs(tmp_path: Path) -> None:
     assert [run.status for run in summary.unfinished] == ["failed", "interrupted"]
     text = screen(summary)
     assert f"failed: gamma 2 bit, sbhar, seed 1, fold 0: RuntimeError: loss is NaN\n    {failed / 'failed.txt'}" in text
-    assert (
-        f"interrupted: gamma 2 bit, sbhar, seed 2, fold 3: interrupted, or still running\n    {stopped / 'train.log'}"
-        in text
-    )
+    assert f"interrupted: gamma 2 bit, sbhar, seed 2, fold 3\n    {stopped / 'train.log'}" in text
     (cell,) = summary.cells.values()
     assert cell.seeds == (0, 1, 2), "a seed of which no run finished is still expected"
     assert cell.missing == "seed 0: folds 1–3; seeds 1, 2: all 4 folds"
@@ -205,7 +203,7 @@ def test_a_key_that_varies_on_one_data_set_is_named_on_all(tmp_path: Path) -> No
     assert {dataset for row, dataset in summary.cells if row == summary.rows[1]} == {"RWHAR", "SBHAR"}
 
 
-def test_a_key_that_varies_in_some_rows_is_named_in_all_that_have_one_value_of_it(tmp_path: Path) -> None:
+def test_a_key_that_varies_in_some_rows_is_named_in_all_with_one_value(tmp_path: Path) -> None:
     make_run(tmp_path, trainer={"max_epochs": 5})
     make_run(tmp_path, trainer={"max_epochs": 30}, sensor={"gamma": 0.3})
     make_run(tmp_path, quant="none", bits=None)
@@ -321,41 +319,42 @@ def test_folders_are_searched_and_runs_counted_once(tmp_path: Path) -> None:
 
 def test_no_runs_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(tmp_path), "--out", str(tmp_path / "report")]) == 1
-    assert capsys.readouterr().err == (
-        f"error: no runs in {tmp_path}: neither config.yaml nor metrics.json in any folder there\n"
-    )
+    said = capsys.readouterr().err
+    assert_names(said, "error", tmp_path, "config.yaml", "metrics.json")
+    assert said.count("\n") == 1
     assert not (tmp_path / "report").exists()
 
 
-@pytest.mark.parametrize(("name", "reason"), [("file", "it is a file"), ("file/deeper", "Not a directory")])
+@pytest.mark.parametrize(("name", "reason"), [("file", ("file", "file")), ("file/deeper", ("Not a directory",))])
 def test_a_report_that_cannot_be_written_is_one_line(
-    tmp_path: Path, name: str, reason: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, name: str, reason: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
     make_run(tmp_path / "runs")
     (tmp_path / "file").write_text("mine")
     out = tmp_path / name
     assert main([str(tmp_path / "runs"), "--out", str(out)]) == 1
     said = capsys.readouterr()
-    assert said.err == f"error: no report can be written to {out} ({reason}): give a folder, --out FOLDER\n"
+    assert_names(said.err, "error", out, *reason, "--out FOLDER")
+    assert said.err.count("\n") == 1
     assert "gamma 2 bit" in said.out
     assert (tmp_path / "file").read_text() == "mine"
 
 
 def test_no_such_folder(tmp_path: Path) -> None:
-    with pytest.raises(ReportError, match=r"absent is not a folder: give run folders, or folders of them"):
+    with refused(ReportError, tmp_path / "absent"):
         summarise([tmp_path / "absent"])
 
 
 def test_unknown_metric(tmp_path: Path) -> None:
     make_run(tmp_path)
-    with pytest.raises(ReportError, match="no run measured mAP; there are f1_sample, f1_window, loss"):
+    with refused(ReportError, "mAP", "f1_sample, f1_window, loss"):
         summarise([tmp_path], "mAP")
 
 
 def test_tasks_with_different_metrics_need_a_choice(tmp_path: Path) -> None:
     make_run(tmp_path)
     make_run(tmp_path, monitor="map")
-    with pytest.raises(ReportError, match=r"monitor different metrics \(f1_sample, map\): choose one with --metric"):
+    with refused(ReportError, "f1_sample, map", "--metric"):
         summarise([tmp_path])
     assert summarise([tmp_path], "map").notes == ["Finished runs that did not measure map and are left out: 1."]
 
@@ -445,7 +444,7 @@ def test_costs_are_columns_and_a_picture(tmp_path: Path) -> None:
     assert "| 46.7 | 1858 |" in markdown
     assert "(tradeoff.png)" in markdown
     latex = (tmp_path / "report" / "report.tex").read_text()
-    assert "\\begin{tabular}{lccccc}" in latex
+    assert "\\begin{tabular}{lcccccc}" in latex
     assert "& 6.10 & 34.7--35.9 \\\\" in latex
     cells = list(csv.DictReader((tmp_path / "report" / "report.csv").open()))
     assert [(row["quant"], row["bops"], row["size_mb"]) for row in cells] == [
@@ -589,7 +588,7 @@ def test_several_metrics_are_several_tables(tmp_path: Path, capsys: pytest.Captu
 def test_folders_come_before_metrics(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make_run(tmp_path / "runs")
     assert main([str(tmp_path / "runs"), "--metric", "f1_window", str(tmp_path)]) == 1
-    assert f"({tmp_path} is a folder; folders of runs come first); there are" in capsys.readouterr().err
+    assert_names(capsys.readouterr().err, "error", tmp_path, "f1_window")
 
 
 def test_strict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -598,7 +597,7 @@ def test_strict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(command) == 0
     failed = make_run(tmp_path / "runs", None, quant="linear", failure="ValueError: no")
     assert main(command) == 1
-    assert "error: --strict: not complete, see Missing and Not finished above" in capsys.readouterr().err
+    assert_names(capsys.readouterr().err, "error", "--strict")
     assert main(command[:-1]) == 0
     for file in failed.iterdir():
         file.unlink()

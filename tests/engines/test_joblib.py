@@ -10,18 +10,8 @@ from pathlib import Path
 
 import joblib
 import pytest
-from tests.engines.sweeps import (
-    LONG_S,
-    SHORT,
-    environment,
-    finished,
-    printed,
-    start,
-    starts,
-    under_way,
-    wait_until,
-    worker_of,
-)
+from tests.engines import sweeps
+from tests.engines.sweeps import LONG_S, SHORT, environment, finished, printed
 
 from qsense.experiment.schema import config_folder
 
@@ -58,11 +48,11 @@ def test_each_worker_takes_its_share_of_the_cores(tmp_path: Path) -> None:
 def test_a_killed_worker_costs_one_more_start(tmp_path: Path, number: signal.Signals, gave_up: str) -> None:
     options = [*SHORT, "trainer.max_epochs=15", "seed=0,1,2", "fold=0,1"]
     options += ["hydra/launcher=workers", "hydra.launcher.n_jobs=2"]
-    sweep = start(tmp_path, *options)
+    sweep = sweeps.start(tmp_path, *options)
     # At a moment when there is something of each kind: finished runs, and one between two checkpoints.
-    wait_until(lambda: bool(finished(tmp_path) and under_way(tmp_path)), tmp_path, sweep, LONG_S)
-    victim = under_way(tmp_path)[0]
-    worker = worker_of(victim)
+    sweeps.wait_until(lambda: bool(finished(tmp_path) and sweeps.under_way(tmp_path)), tmp_path, sweep, LONG_S)
+    victim = sweeps.under_way(tmp_path)[0]
+    worker = sweeps.worker_of(victim)
     assert worker is not None, printed(tmp_path)
     os.kill(worker, number)
     assert sweep.wait(LONG_S) == 1
@@ -74,12 +64,12 @@ def test_a_killed_worker_costs_one_more_start(tmp_path: Path, number: signal.Sig
     before = finished(tmp_path)
     assert len(before) >= 4, "those that had not begun are trained all the same"
     assert victim.name not in before
-    again = start(tmp_path, *options)
+    again = sweeps.start(tmp_path, *options)
     assert again.wait(LONG_S) == 0, printed(tmp_path)
     after = finished(tmp_path)
     assert len(after) == 6
     assert after.items() >= before.items()  # not trained again
-    begun = starts(tmp_path)
+    begun = sweeps.starts(tmp_path)
     assert all(begun[name] == 1 for name in before)
     assert begun[victim.name] == 2
     assert f"resuming from {victim}" in printed(tmp_path)

@@ -34,6 +34,7 @@ from tests.engines.sweeps import (
     wait_until,
     worker_of,
 )
+from tests.refusal import assert_names, refused
 
 import qsense
 from hydra_plugins.qsense_ray import outcome
@@ -188,8 +189,7 @@ def test_runs_share_a_gpu_and_one_that_ray_gives_up_stops_no_other(cluster: Clus
 def test_a_cluster_that_is_not_there_or_lets_nobody_in_is_said(cluster: Cluster, tmp_path: Path) -> None:
     sweep = ray_sweep(cluster, tmp_path, "trainer=smoke", "seed=0", "fold=0", RAY_AUTH_TOKEN="another")
     assert sweep.wait(LONG_S) == 1
-    assert f"no Ray at hydra.launcher.ray.init.address={cluster.address} lets this process in" in printed(tmp_path)
-    assert "RAY_AUTH_MODE=token" in printed(tmp_path)
+    assert_names(printed(tmp_path), f"hydra.launcher.ray.init.address={cluster.address}", "RAY_AUTH_MODE=token")
 
 
 def test_why_a_run_could_not_start_is_told_in_its_own_words(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,5 +201,5 @@ def test_why_a_run_could_not_start_is_told_in_its_own_words(monkeypatch: pytest.
     monkeypatch.setattr("ray.get", nowhere)
     lost = outcome("job", OmegaConf.create({"hydra": {"overrides": {"task": ["seed=1"]}}}))
     assert lost.status == JobStatus.FAILED
-    with pytest.raises(FileNotFoundError, match=r"^no /sweep$"):
+    with refused(FileNotFoundError, "no /sweep"):
         _ = lost.return_value

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from tests.engines.sweeps import LONG_S, SHORT, finished, printed, start, starts, wait_until, worker_of
+from tests.refusal import assert_names
 
 CLUSTER = os.environ.get("QSENSE_TEST_SLURM", "")
 pytestmark = [pytest.mark.engine, pytest.mark.skipif(not CLUSTER, reason="needs a cluster of its own: make test-slurm")]
@@ -103,10 +104,10 @@ def test_a_sweep_outlives_its_jobs(tmp_path: Path, sweep_in: Start) -> None:
     assert by_seed(starts(tmp_path)) == {killed: 2, signalled: 2, requeued: 2, cancelled: 1, undisturbed: 1}
     for seed in (killed, signalled, requeued):
         assert "resuming from" in (run_of(tmp_path, seed) / "train.log").read_text()
-    assert "1 of 5 runs did not finish" in printed(tmp_path)
-    assert "left no result; Slurm says CANCELLED" in printed(tmp_path)
+    assert_names(printed(tmp_path), "1 of 5", "CANCELLED")
+
     job = job_of(tmp_path, cancelled)
-    assert f"FAILED, see {tmp_path}/runs/.slurm/{job}/{job}_0_log.out" in printed(tmp_path)
+    assert_names(printed(tmp_path), "FAILED", f"{tmp_path}/runs/.slurm/{job}/{job}_0_log.out")
     states = slurm("sacct", "-X", "-n", "-P", "--duplicates", "--format=State", "-j", job_of(tmp_path, killed))
     assert states.split() == ["REQUEUED", "COMPLETED"]
 
@@ -124,8 +125,8 @@ def test_a_sweep_outlives_its_jobs(tmp_path: Path, sweep_in: Start) -> None:
 def test_a_refusal_of_slurm_is_shown_in_its_words(tmp_path: Path, sweep_in: Start) -> None:
     sweep = sweep_in("seed=0,1", "hydra.launcher.partition=nosuch")
     assert sweep.wait(LONG_S) == 1
-    assert "Slurm refuses the jobs: invalid partition specified: nosuch" in printed(tmp_path)
-    assert "hydra.launcher.partition" in printed(tmp_path)
+    assert_names(printed(tmp_path), "invalid partition specified: nosuch", "hydra.launcher.partition")
+
     assert "Traceback" not in printed(tmp_path)
     assert not starts(tmp_path)
 

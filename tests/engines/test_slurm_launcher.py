@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import OmegaConf
+from tests.refusal import assert_names, refused
 
 from hydra_plugins import qsense_slurm
 from hydra_plugins.qsense_slurm import REQUEUE, ClusterLauncher, finished
@@ -30,8 +31,8 @@ submitit = pytest.importorskip("submitit", reason="needs the extra: pip install 
 def test_a_machine_without_slurm_is_refused_at_once(light_command: Command, tmp_path: Path) -> None:
     done = light_command("qsense.train", "-m", "hydra/launcher=slurm", "seed=0", PATH=str(tmp_path))
     assert done.code == 1
-    assert "there is no sbatch, srun, squeue on this machine" in done.err
-    assert "login node" in done.err
+    assert_names(done.err, "sbatch, srun, squeue")
+
     assert "Traceback" not in done.err
     assert not done.heavy
     assert not (tmp_path / "runs").exists()
@@ -91,8 +92,8 @@ def test_the_queue_is_told_from_time_to_time(
     jobs[0].paths.result_pickle.touch()
     with caplog.at_level("INFO"):
         assert list(finished(jobs)) == [0, 1]
-    assert "2 of 2 left: 1 pending (Resources), 1 running" in caplog.text
-    assert "1 of 2 left: 1 running" in caplog.text
+    assert_names(caplog.text, "2 of 2", "1 pending (Resources)", "1 running")
+    assert_names(caplog.text, "1 of 2", "1 running")
 
 
 class FakeLauncher(ClusterLauncher):
@@ -133,7 +134,7 @@ def test_what_slurm_refuses_hides_nothing_that_it_took(tmp_path: Path, monkeypat
     assert states == [JobStatus.COMPLETED] * 4 + [JobStatus.FAILED]
     assert Executor.arrays == [2, 2]
     room, Executor.arrays[:] = 0, []
-    with pytest.raises(ConfigError, match=r"refuses the jobs: Job violates accounting/QOS policy.*partition, account"):
+    with refused(ConfigError, "Job violates accounting/QOS policy", "hydra.launcher.partition", "account"):
         FakeLauncher().launch(runs, 0)
 
 

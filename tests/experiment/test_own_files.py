@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from omegaconf import DictConfig
 
-from qsense.commands import folds
+from qsense.experiment.grid import plan
 from qsense.experiment.identity import choices
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def test_runs_are_named_by_their_quantizers(composed: Compose, mine: Path, overr
 
 @pytest.mark.parametrize(("data", "runs"), [("mine", 9), ("two_folds", 6)])
 def test_a_sweep_takes_every_fold_unless_the_file_names_some(mine: Path, data: str, runs: int) -> None:
-    folders, config = folds.plan([f"hydra.searchpath=[file://{mine}]", f"data={data}"])
+    folders, config = plan([f"hydra.searchpath=[file://{mine}]", f"data={data}"])
     assert len(folders) == runs
     assert (config.data.dataset.name, config.data.window, config.data.batch_size) == ("mine", 20, 100)
 
@@ -104,9 +104,9 @@ def test_a_sweep_takes_every_fold_unless_the_file_names_some(mine: Path, data: s
     ],
 )
 def test_mistakes_are_answered_with_ones_own_files_among_the_names(
-    command: Command, mine: Path, overrides: list[str], said: list[str]
+    light_command: Command, mine: Path, overrides: list[str], said: list[str]
 ) -> None:
-    done = command("qsense.train", "--config-dir", str(mine), *overrides)
+    done = light_command("qsense.train", "--config-dir", str(mine), *overrides)
     assert done.code == 1
     for words in said:
         assert words in done.err, done.err

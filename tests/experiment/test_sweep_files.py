@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 import yaml
 from hydra.core.global_hydra import GlobalHydra
+from tests.refusal import refused
 
-from qsense.commands import folds
 from qsense.commands.sweep import arguments
 from qsense.experiment import checks
 from qsense.experiment.errors import ConfigError
+from qsense.experiment.grid import plan
 from qsense.experiment.sweep_files import SweepFile, read_sweep
 
 FOLDER = Path(__file__).parents[2] / "sweeps"
@@ -47,7 +48,7 @@ def without_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[No
 
 def names_of(overrides: list[str]) -> set[str]:
     """Names of a multirun's runs, which end in their identities."""
-    planned, _ = folds.plan(overrides)
+    planned, _ = plan(overrides)
     return {folder.name for folder in planned.values()}
 
 
@@ -63,7 +64,7 @@ def test_there_is_a_file_for_every_table_and_figure() -> None:
 def test_the_command_is_the_one_a_user_types(file: Path) -> None:
     sweep = yaml.safe_load(file.read_text())
     assert sweep["program"] == "qsense"
-    assert sweep["command"][:4] == ["${env}", "python", "-m", "qsense", "folds"]
+    assert sweep["command"][:5] == ["${env}", "python", "-m", "qsense", "folds"]
     assert sweep["command"][-1] == "${args_no_hyphens}"
     assert sweep["metric"]["name"].startswith(("test/", "cost/"))
 
@@ -116,22 +117,22 @@ def test_whole_numbers_from_low_to_high_are_an_axis(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
+    ("content", "named"),
     [
-        ("[", "cannot be read"),
-        ("a: 1", "is no W&B sweep: it needs `method` and `parameters`"),
-        ("method: bayes\nparameters: {a: {value: 1}}", r"method bayes draws its points .* `wandb sweep .*yaml`"),
-        ("method: grid\nparameters: {lr: {min: 0.1, max: 1.0}}", "parameter lr of a grid needs `value`, `values`, or"),
-        ("method: grid\nparameters: {lr: 3}", "parameter lr of a grid needs"),
+        ("[", ("line 1",)),
+        ("a: 1", ("`method`", "`parameters`")),
+        ("method: bayes\nparameters: {a: {value: 1}}", ("bayes", "`wandb agent`", "`method: grid`")),
+        ("method: grid\nparameters: {lr: {min: 0.1, max: 1.0}}", ("lr", "`value`", "`values`", "`min`", "`max`")),
+        ("method: grid\nparameters: {lr: 3}", ("lr", "`value`", "`values`", "`min`", "`max`")),
     ],
 )
-def test_what_is_no_grid_is_refused(tmp_path: Path, content: str, message: str) -> None:
+def test_what_is_no_grid_is_refused(tmp_path: Path, content: str, named: tuple[str, ...]) -> None:
     file = tmp_path / "sweep.yaml"
     file.write_text(content)
-    with pytest.raises(ConfigError, match=message):
+    with refused(ConfigError, file, *named):
         read_sweep(file)
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"there is no .*absent.yaml; sweeps are YAML files like those of sweeps/"):
+    with refused(ConfigError, tmp_path / "absent.yaml", "sweeps/"):
         read_sweep(tmp_path / "absent.yaml")

@@ -67,7 +67,6 @@ def test_all_mismatches_stand_in_one_table_and_nothing_is_changed(tmp_path: Path
     with refused(ValueError, tmp_path / "w.th", "Sequential", 7, 8, "'module.'") as caught:
         load_weights(other, str(tmp_path / "w.th"))
     lines = str(caught.value).splitlines()
-
     rows = {line.split()[0]: " ".join(line.split()[1:]) for line in lines[2:]}
     assert rows["0.weight"] == "(5, 2) (3, 2)"
     assert rows["1.running_var"] == "(5,) missing"

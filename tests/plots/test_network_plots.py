@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
@@ -186,13 +183,3 @@ def test_points_of_one_cost_share_their_label() -> None:
     (text,) = ax.texts
     assert text.get_text() == "8 bit, 4 bit, 2 bit"
     assert text.xy == (1.0, 68.0)  # type: ignore[attr-defined]
-
-
-def test_pictures_need_neither_pyplot_nor_torch() -> None:
-    program = (
-        "import sys, qsense.plots.bands, qsense.plots.frequency, qsense.plots.pareto, qsense.plots.shifted, "
-        "qsense.plots.tradeoff, "
-        "qsense.plots.weights; print({'torch', 'matplotlib.pyplot'} & set(sys.modules))"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout == "set()\n"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -275,12 +273,3 @@ def test_save_makes_the_folder_and_leaves_no_half_file(tmp_path: Path) -> None:
     save(plot_confusion([[1]], ["only"]), tmp_path / "new" / "confusion.png")
     assert [file.name for file in (tmp_path / "new").iterdir()] == ["confusion.png"]
     assert (tmp_path / "new" / "confusion.png").read_bytes() == first, "the same picture is the same file"
-
-
-def test_pictures_need_neither_pyplot_nor_torch() -> None:
-    program = (
-        "import sys, qsense.plots.confusion, qsense.plots.scores, qsense.plots.trajectory, qsense.plots.transfer; "
-        "print({'torch', 'matplotlib.pyplot'} & set(sys.modules))"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout == "set()\n"

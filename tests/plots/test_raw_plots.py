@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -240,12 +238,3 @@ def test_curves_per_colour_label_their_counts_once_per_column() -> None:
 def test_a_logarithmic_axis_begins_above_0() -> None:
     with refused(ValueError, "x", 0):
         plot_transfer(np.linspace(0, 1, 5), np.linspace(0, 1, 5), np.zeros(3), counts=4095)
-
-
-def test_pictures_of_frames_need_neither_pyplot_nor_torch() -> None:
-    program = (
-        "import sys, qsense.plots.predictions, qsense.plots.scene; "
-        "print({'torch', 'matplotlib.pyplot'} & set(sys.modules))"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout == "set()\n"

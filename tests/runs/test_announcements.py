@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-import pytest
+from tests.refusal import refused
 from tests.study_folders import make_run
 
 from qsense.runs.announcements import FOLDER, announced, not_begun
@@ -45,13 +45,14 @@ def test_the_progress_of_a_study_knows_them(tmp_path: Path) -> None:
     for fold in range(4):
         make_run(tmp_path, fold=fold)
     names = [f"sbhar-gamma-4bit-fold0{fold}-seed0-1" for fold in range(4)] + ["wear-gamma-4bit-fold00-seed0-1"]
-    assert [part.missing for part in progress(summarise([tmp_path]))] == [0]
+    assert [part.count["to do"] for part in progress(summarise([tmp_path]))] == [0]
     with announced(tmp_path, names):
         parts = progress(summarise([tmp_path]))
-    assert [(part.dataset, part.finished, part.missing) for part in parts] == [("SBHAR", 4, 4), ("wear", 0, 1)]
+    counts = [(part.dataset, part.count["finished"], part.count["to do"]) for part in parts]
+    assert counts == [("SBHAR", 4, 4), ("wear", 0, 1)]
 
 
 def test_a_sweep_that_is_refused_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="refused"), announced(tmp_path, ["sbhar-x"]):
+    with refused(ValueError, "refused"), announced(tmp_path, ["sbhar-x"]):
         raise ValueError("refused")
     assert not (tmp_path / FOLDER).exists()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tests.refusal import refused
 
 from qsense.experiment.seeding import derive
 from qsense.runs import folder as run_folder
@@ -45,7 +46,7 @@ def test_a_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.M
         raise OSError("no space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="no space"):
+    with refused(OSError, "no space left on device"):
         run_folder.write_atomically(file, "new")
     assert file.read_text() == "old"
 
@@ -89,17 +90,17 @@ def test_a_run_remembers_its_data(tmp_path: Path) -> None:
 
 
 def test_what_a_run_says_of_itself(tmp_path: Path) -> None:
-    assert (run_folder.status(tmp_path), run_folder.seconds(tmp_path)) == ("", None)
+    assert (run_folder.recorded_state(tmp_path), run_folder.seconds(tmp_path)) == ("", None)
     run_folder.start(tmp_path, "", [], None)
-    assert (run_folder.status(tmp_path), run_folder.seconds(tmp_path)) == ("running", None)
+    assert (run_folder.recorded_state(tmp_path), run_folder.seconds(tmp_path)) == ("running", None)
     run_folder.interrupt(tmp_path)
-    assert run_folder.status(tmp_path) == "interrupted"
+    assert run_folder.recorded_state(tmp_path) == "interrupted"
     assert 0 <= (run_folder.seconds(tmp_path) or -1) < 60
     run_folder.start(tmp_path, "", [], None)
     run_folder.finish(tmp_path, {})
     assert run_folder.seconds(tmp_path) is None, "it was resumed: nobody knows how long it takes"
     (tmp_path / "run.json").write_text("{")
-    assert run_folder.status(tmp_path) == ""
+    assert run_folder.recorded_state(tmp_path) == ""
 
 
 @pytest.mark.parametrize(
@@ -130,7 +131,7 @@ def test_a_damaged_checkpoint_is_moved_aside(tmp_path: Path) -> None:
 
 def test_a_damaged_result_is_named(tmp_path: Path) -> None:
     (tmp_path / "metrics.json").write_text('{"metrics": ')
-    with pytest.raises(ValueError, match=r"metrics\.json is damaged.*delete it"):
+    with refused(ValueError, tmp_path / "metrics.json"):
         run_folder.result(tmp_path)
 
 
@@ -143,7 +144,7 @@ def test_only_an_empty_folder_is_discarded(tmp_path: Path) -> None:
 
 
 def test_no_result_is_said(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="not finished"):
+    with refused(FileNotFoundError, tmp_path, "metrics.json"):
         run_folder.result(tmp_path)
 
 

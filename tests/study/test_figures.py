@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from tests.refusal import assert_names, refused
 from tests.study_folders import by_seed, make_cell, make_run
 
 from qsense.__main__ import main
@@ -31,11 +32,9 @@ def test_they_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
 def test_no_such_figure_and_no_such_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make_run(tmp_path / "runs", quant="linear")
     assert main(["report", str(tmp_path / "runs"), "--figure", "gamma_quant/33"]) == 1
-    assert (
-        "error: there is no figure gamma_quant/33; those that runs can draw: gamma_quant/3, " in capsys.readouterr().err
-    )
+    assert_names(capsys.readouterr().err, "gamma_quant/33", "gamma_quant/3", "fat/6")
     assert main(["report", str(tmp_path / "runs"), "--figure", "gamma_quant/4"]) == 1
-    assert "figure gamma_quant/4 needs finished runs on PASCAL RAW" in capsys.readouterr().err
+    assert_names(capsys.readouterr().err, "gamma_quant/4", "PASCAL RAW")
 
 
 @pytest.mark.parametrize(("name", "dataset"), [("gamma_quant/4", "PASCAL RAW"), ("gamma_quant/6", "RAOD")])
@@ -105,7 +104,7 @@ def test_from_trained_runs(tmp_path: Path, command: Command, overrides: list[str
         assert file.name == f"{name.replace('/', '_')}-{run.name}.png"
         assert file.read_bytes().startswith(PNG)
     (run / "checkpoints" / "last.ckpt").unlink()
-    with pytest.raises(ReportError, match=r"cannot be rebuilt: .*last\.ckpt is missing"):
+    with refused(ReportError, run, run / "checkpoints" / "last.ckpt"):
         draw(names[0], gather([tmp_path / "runs"]), tmp_path / "out")
 
 
@@ -115,5 +114,5 @@ def test_a_run_that_learned_nothing_is_passed_over(tmp_path: Path) -> None:
     assert config["choices"]["quant"] == "linear"
     result = json.loads((folder / "metrics.json").read_text())
     (folder / "metrics.json").write_text(json.dumps(result | {"quantizer": {}}))
-    with pytest.raises(ReportError, match=r"needs finished runs that learned a γ .*; none of the 1 runs is such a one"):
+    with refused(ReportError, "gamma_quant/3", "γ", "quant=gamma", "gamma_per_axis", 1):
         draw("gamma_quant/3", gather([tmp_path]), tmp_path / "out")

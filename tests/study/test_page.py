@@ -14,6 +14,7 @@ import torch
 import yaml
 from tests import browser as chromium
 from tests.browser import Browser
+from tests.refusal import assert_names
 from tests.study_folders import by_seed, make_cell, make_run, running, sensing
 
 from qsense.__main__ import main
@@ -156,7 +157,7 @@ def test_on_the_command_line(study: Path, tmp_path: Path, capsys: pytest.Capture
     assert not (tmp_path / "report").exists()
     (tmp_path / "file").touch()
     assert main(["report", str(study), "--html", str(tmp_path / "file")]) == 1
-    assert "(it is a file): give a folder, --html FOLDER" in capsys.readouterr().err
+    assert_names(capsys.readouterr().err, tmp_path / "file", "--html FOLDER")
 
 
 # --------------------------------------------------------------------------------------------------------- the numbers
@@ -327,10 +328,24 @@ def test_classes_and_folds(page: Browser, summary: Summary) -> None:
 @CLICKING
 def test_progress(page: Browser) -> None:
     assert page.texts("#progress .words") == ["71 of 72", "72 of 74"]
-    assert page.texts("#progress .key li") == ["143 finished", "1 running", "1 failed", "0 interrupted", "1 missing"]
+    counts = ["143 finished", "1 running", "1 failed", "0 interrupted", "0 killed", "1 to do"]
+    assert page.texts("#progress .key li") == counts
     failed = page.texts("#unfinished tbody tr")[0]
     assert failed.startswith("failed gamma_per_axis 2 bit SBHAR 0 0 RuntimeError: loss is NaN")
     assert failed.endswith("failed.txt")
+
+
+@CLICKING
+def test_bits_of_sensors_and_networks_are_filtered_by_their_own_names(window: Browser, tmp_path: Path) -> None:
+    for quant, bits in (("none", None), ("gamma", 4), ("fat", 4), ("gamma_fat", 2)):
+        make_run(tmp_path / "runs", quant=quant, bits=bits)
+    window.open(write_page([summarise([tmp_path / "runs"])], tmp_path))
+    assert window.texts("#filter-bits .chip") == ["2 bit", "4 bit", "network 4 bit", "not quantized"]
+    window.click("#filter-bits .chip", 1)
+    rows = [row for row, name in cells(window) if name == "SBHAR"]
+    assert rows == ["none", "fat network 4 bit", "gamma_fat 2 bit + network 4 bit"]
+    assert window.texts("#bits .key li") == ["none", "fat (network bits)", "gamma_fat network 4 bit"]
+    assert window.errors() == []
 
 
 @CLICKING

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tests.study_folders import by_seed, make_cell, make_run, running
 
+from qsense.runs.status import STATES, TO_DO
 from qsense.study.progress import Progress, progress
 from qsense.study.summary import summarise
 
@@ -15,6 +16,10 @@ from qsense.study.summary import summarise
 def record(folder: Path, seconds: float, started: int = 1) -> None:
     content = {"status": "finished", "started": [0.0] * started, "ended": seconds}
     (folder / "run.json").write_text(json.dumps(content))
+
+
+def count(to_do: int = 0, **states: int) -> dict[str, int]:
+    return dict.fromkeys(STATES, 0) | states | {TO_DO: to_do}
 
 
 def test_counts_and_estimate(tmp_path: Path) -> None:
@@ -26,7 +31,7 @@ def test_counts_and_estimate(tmp_path: Path) -> None:
         running(make_run(tmp_path, None, fold=fold, seed=1))
     (found,) = progress(summarise([tmp_path]))
     # 2 seeds × 4 folds: 4 finished, 1 failed, 2 running (half of each is to come), 1 missing; two at a time.
-    assert found == Progress("SBHAR", 4, 2, 1, 0, 1, seconds_left=60 * 3 / 2)
+    assert found == Progress("SBHAR", count(finished=4, running=2, failed=1, to_do=1), seconds_left=60 * 3 / 2)
     assert found.total == 8
 
 
@@ -43,10 +48,15 @@ def test_each_data_set_has_its_own_speed(tmp_path: Path) -> None:
 
 def test_nothing_finished(tmp_path: Path) -> None:
     make_run(tmp_path, None)
-    assert progress(summarise([tmp_path])) == [Progress("sbhar", 0, 0, 0, 1, 0, None)]
+    assert progress(summarise([tmp_path])) == [Progress("sbhar", count(interrupted=1), None)]
+
+
+def test_a_killed_run_counts_as_such(tmp_path: Path) -> None:
+    running(make_run(tmp_path, None)).joinpath(".heartbeat").unlink()
+    assert progress(summarise([tmp_path]))[0].count == count(killed=1)
 
 
 def test_complete(tmp_path: Path) -> None:
     make_cell(tmp_path, by_seed(0.4, 0.5, 0.6))
     (found,) = progress(summarise([tmp_path]))
-    assert (found.finished, found.total, found.missing) == (12, 12, 0)
+    assert (found.count, found.total) == (count(finished=12), 12)

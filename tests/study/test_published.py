@@ -175,7 +175,8 @@ def test_difference_in_std_beside_ours(study: Path, tmp_path: Path) -> None:
 
 
 def test_of_many_differences_the_first_are_named(tmp_path: Path) -> None:
-    make_run(tmp_path / "runs")
+    keys = ("max_epochs", "max_steps", "precision", "accumulate_grad_batches", "gradient_clip_val")
+    make_run(tmp_path / "runs", trainer=dict.fromkeys(keys, 7))
     out = tmp_path / "report"
     write_report(with_paper(summarise([tmp_path / "runs"])), out)
     (row,) = csv.DictReader((out / "report.csv").open())

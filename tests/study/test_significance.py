@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.refusal import refused
 from tests.study_folders import make_cell, make_run
 
 from qsense.__main__ import main
@@ -65,9 +66,9 @@ def test_a_data_set_of_one_fold_is_paired_over_seeds(tmp_path: Path) -> None:
 def test_nothing_to_compare(tmp_path: Path) -> None:
     make_run(tmp_path)
     make_run(tmp_path, quant="linear", bits=4)
-    with pytest.raises(ReportError, match="no finished run has quant=gama; there are gamma, linear"):
+    with refused(ReportError, "--compare gama linear", "quant=gama", "gamma, linear"):
         compare(summarise([tmp_path]), "gama", "linear")
-    with pytest.raises(ReportError, match="no two rows of them have bits, settings, a data set and a fold in common"):
+    with refused(ReportError, "--compare gamma linear", "bits"):
         compare(summarise([tmp_path]), "gamma", "linear")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tests.refusal import refused
 from torch import Tensor, nn
 
 from qsense.data.series.module import Windows
@@ -118,11 +119,11 @@ def test_signs_count_only_where_the_difference_is_sure() -> None:
 
 
 def test_what_has_no_slopes_is_refused() -> None:
-    with pytest.raises(ValueError, match="Linear has no parameter to learn: there are no slopes to compare"):
+    with refused(ValueError, "Linear"):
         compare_slopes(task(Linear(SIGNAL, bits=2)), batches(1))
-    with pytest.raises(ValueError, match="no batch to take a loss of"):
+    with refused(ValueError, "batch"):
         compare_slopes(task(), [])
-    with pytest.raises(ValueError, match="no slope to compare"):
+    with refused(ValueError, "slope"):
         agreements([])
-    with pytest.raises(ValueError, match=r"step=0.7: differences were taken over 0\.1"):
+    with refused(ValueError, "step=0.7", 0.1):
         agreements([made_up([1.0], [1.0])], step=0.7)

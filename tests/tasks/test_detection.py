@@ -74,7 +74,7 @@ def trainer(**arguments: Any) -> Trainer:
     return Trainer(accelerator="cpu", enable_model_summary=False, **{**quiet, **arguments})
 
 
-def test_codes_are_quantized_then_made_rgb_then_normalised_then_padded_with_zeros() -> None:
+def test_codes_are_quantized_then_rgb_then_normalised_then_zero_padded() -> None:
     codes = torch.zeros(2, 4, 4, 4, dtype=torch.int32)
     codes[:, 0], codes[:, 1], codes[:, 2], codes[:, 3] = 4095, 1024, 3072, 0
     network = Oracle()

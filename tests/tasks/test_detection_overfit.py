@@ -24,7 +24,7 @@ def test_eight_frames_are_learned_by_heart(composed: Callable[..., DictConfig], 
     data._parts["test"] = data._parts["train"]
     trainer = Trainer(
         accelerator="cpu",
-        max_epochs=250,  # of one batch
+        max_epochs=150,  # of one batch
         gradient_clip_val=5.0,
         logger=False,
         enable_checkpointing=False,

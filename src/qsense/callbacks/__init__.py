@@ -1,1 +1,1 @@
-"""Lightning callbacks: one per file."""
+"""Lightning callbacks: one per file; what they share is in `base` and `pictures`."""

@@ -1,4 +1,7 @@
-"""Count what a run's network costs per prediction, show it, and keep it by layer."""
+"""Count what a run's network costs per prediction, show it, and keep it by layer.
+
+Open it to change the cost table; what is counted is in `metrics/cost.py`.
+"""
 
 from __future__ import annotations
 
@@ -9,24 +12,26 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import Trainer
 from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from qsense.callbacks.base import AfterTest
 from qsense.callbacks.sensing import as_lines, sensing_of
 from qsense.data.module import ExperimentData
 from qsense.metrics.cost import FULL, Cost, LayerBits, LayerCost, count, price
 from qsense.metrics.sensing import SensingModel
 from qsense.quant.network.layers import layers
 from qsense.runs.folder import write_atomically
+from qsense.runs.words import short
 from qsense.tasks.base import Task
 
 MOST_ROWS = 12  # on the screen; more layers than that are shown in groups
 
 
-class CostTable(Callback):
+class CostTable(AfterTest):
     """After the test, print the cost table and write it to `<folder>/cost.csv`, one row per layer.
 
     Args:
@@ -38,16 +43,13 @@ class CostTable(Callback):
         self.file = Path(folder) / "cost.csv"
         self.sensing = sensing
 
-    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if not trainer.is_global_zero or not isinstance(pl_module, Task):
-            return
-        data = trainer.datamodule  # type: ignore[attr-defined]
-        cost = cost_of(pl_module, data)
+    def finish(self, trainer: Trainer, task: Task, data: ExperimentData) -> None:
+        cost = cost_of(task, data)
         write_atomically(self.file, as_csv(cost))
         console = Console()
         console.print(as_table(cost))
         if self.sensing is not None:
-            for line in as_lines(sensing_of(pl_module, data, self.sensing)):
+            for line in as_lines(sensing_of(task, data, self.sensing)):
                 console.print(line, highlight=False, soft_wrap=True)
 
 
@@ -62,7 +64,7 @@ def cost_of(task: Task, data: ExperimentData) -> Cost:
         task: trained, or at least with calibrated activations.
         data: set up.
     """
-    x = task.normalise(task.sensor(data.example().to(task.device)))
+    x = task.input_of(data.example().to(task.device))
     records = {
         layer.name: LayerBits(
             layer.name, layer.kind, layer.weight_bits, layer.activation_bits, layer.role, layer.state_bits
@@ -108,19 +110,11 @@ def groups(rows: Sequence[LayerCost]) -> list[tuple[str, list[LayerCost]]]:
     """Rows with a name each: one by one if they are few, else those of one kind, role and bits together."""
     if len(rows) <= MOST_ROWS:
         return [(row.name, [row]) for row in rows]
-    found: dict[tuple[Any, ...], list[LayerCost]] = {}
+    alike: dict[tuple[Any, ...], list[LayerCost]] = {}
     for row in rows:
-        found.setdefault((row.kind, row.role, row.weight_bits, row.activation_bits), []).append(row)
-    return [(same[0].name if len(same) == 1 else f"{len(same)} × {same[0].kind}", same) for same in found.values()]
+        alike.setdefault((row.kind, row.role, row.weight_bits, row.activation_bits), []).append(row)
+    return [(same[0].name if len(same) == 1 else f"{len(same)} × {same[0].kind}", same) for same in alike.values()]
 
 
 def _numbers(cost: Cost, bits: str, weights: int) -> tuple[str, ...]:
-    return _short(cost.macs / 1e6), bits, _short(cost.bops / 1e6), f"{weights:,}", _short(cost.size_mb)
-
-
-def _short(value: float) -> str:
-    """
-    >>> _short(1814.07), _short(0.005124), _short(118.01)
-    ('1,814', '0.00512', '118')
-    """
-    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
+    return short(cost.macs / 1e6), bits, short(cost.bops / 1e6), f"{weights:,}", short(cost.size_mb)

@@ -1,36 +1,30 @@
-"""Draw what a detector's sensor learned and what is found: curve over the raw histogram, predictions, a scene."""
+"""Draw what a detector's sensor learned and what it finds: curve over the raw histogram, predictions, a scene.
+
+Open it to change a detector's pictures, or which test frames they show.
+"""
 
 from __future__ import annotations
 
-import logging
-from pathlib import Path
-
 import numpy as np
-import numpy.typing as npt
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import Trainer
 from matplotlib.figure import Figure
 
+from qsense.callbacks.pictures import GRID, Drawing, Floats, Pictures, curve_of, plot_sensor
 from qsense.data.frames.batch import FrameBatch
 from qsense.data.frames.module import DetectionDataModule
 from qsense.plots.predictions import Sight, plot_predictions
 from qsense.plots.scene import plot_scene
-from qsense.plots.style import save
-from qsense.plots.transfer import plot_transfer
 from qsense.quant.sensor.base import SensorQuantizer
 from qsense.quant.sensor.fixed import GAMMAS, fixed_curves
 from qsense.quant.sensor.identity import Identity
 from qsense.quant.sensor.sensor import Sensor
-from qsense.runs.loggers import log_figure
 from qsense.tasks.detection import DetectionTask
 
-log = logging.getLogger(__name__)
-GRID = 2001  # points at which a curve is drawn
 UNQUANTIZED = 4  # bits at which a scene is drawn for a run whose own sensor has none
-Floats = npt.NDArray[np.floating]
 
 
-class DetectionFigures(Callback):
+class DetectionFigures(Pictures):
     """Write `<folder>/{raw_histogram,predictions,scene}.png` after a detector's test, and show them in the loggers.
 
     The same test frames are drawn in every run on the same data: those with objects, spread evenly. Without a quantizer
@@ -45,51 +39,37 @@ class DetectionFigures(Callback):
         ValueError: no frame, or an exponent that is not positive.
     """
 
+    works_on = DetectionTask
+
     def __init__(self, folder: str, frames: int = 3, gammas: tuple[float, ...] = GAMMAS) -> None:
         if frames < 1:
             raise ValueError(f"frames={frames} must be at least 1")
         if any(not gamma > 0 for gamma in gammas):
             raise ValueError(f"gammas={list(gammas)} must be positive")
-        self.folder = Path(folder)
+        super().__init__(folder)
         self.frames = frames
         self.gammas = tuple(gammas)
-        self.initial: Floats | None = None
 
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        # Before a checkpoint is restored, so that a resumed run still knows where it began.
-        if stage == "fit" and isinstance(pl_module, DetectionTask):
-            self.initial = curve_of(pl_module)
+    def begin(self, task: DetectionTask) -> None:
+        if isinstance(task.sensor, SensorQuantizer):
+            self.initial = curve_of(task.sensor, grid_of(task.sensor))
 
-    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if not trainer.is_global_zero or not isinstance(pl_module, DetectionTask):
-            return
-        data = trainer.datamodule  # type: ignore[attr-defined]
-        for draw in (self.raw_histogram, self.predictions, self.scene):
-            name = draw.__name__
-            try:
-                figure = draw(pl_module, data)
-                if figure is not None:
-                    save(figure, self.folder / f"{name}.png")
-                    log_figure(trainer.loggers, name, figure)
-            except Exception:  # a picture must not cost a trained run its result
-                log.exception("the picture %s could not be drawn", name)
+    def drawings(self, trainer: Trainer) -> dict[str, Drawing]:
+        return {"raw_histogram": self.raw_histogram, "predictions": self.predictions, "scene": self.scene}
 
     def raw_histogram(self, task: DetectionTask, data: DetectionDataModule) -> Figure | None:
         """The learned curve over the training frames' counts; None for a sensor that is not quantized."""
         sensor, signal = task.sensor, data.signal
-        curve = curve_of(task)
-        if curve is None or not isinstance(sensor, SensorQuantizer):
+        if not isinstance(sensor, SensorQuantizer):
             return None
         samples, names = data.training_sample(), signal.names
-        if len(curve) > 1 and not sensor.per_channel:  # one for each condition
+        if sensor.rows > 1 and not sensor.per_channel:  # one for each condition
             names = signal.conditions
-            samples = np.stack([sample_of(data, index) for index in range(len(curve))], axis=1)
-        return plot_transfer(
+            samples = np.stack([sample_of(data, index) for index in range(sensor.rows)], axis=1)
+        return plot_sensor(
+            sensor,
             grid_of(sensor),
-            curve,
             samples,
-            sensor.thresholds().cpu().numpy(),
-            sensor.levels().cpu().numpy(),
             initial=self.initial,
             names=names,
             unit=signal.unit,
@@ -98,19 +78,19 @@ class DetectionFigures(Callback):
         )
 
     def predictions(self, task: DetectionTask, data: DetectionDataModule) -> Figure:
-        """What is found in a few frames, over them quantized and not."""
+        """A few frames, quantized and not, with the detections and the objects over them."""
         sights = []
         for batch in chosen(data, self.frames, task.device):
-            found = {name: values.cpu().numpy() for name, values in task.predict(batch)[0].items()}
+            detections = {name: values.cpu().numpy() for name, values in task.predict(batch)[0].items()}
             frame, (across, down) = batch.frames[0], batch.scales[0]
             sights.append(
                 Sight(
                     frame.name,
                     light_of(task, batch),
                     through(task.sensor, batch),
-                    found["boxes"],
-                    found["scores"],
-                    found["labels"],
+                    detections["boxes"],
+                    detections["scores"],
+                    detections["labels"],
                     frame.boxes * (across, down, across, down),
                     frame.labels,
                     frame.crowd,
@@ -139,18 +119,10 @@ def title_of(sensor: Sensor) -> str:
     return f"{type(sensor).__name__}, {bits}" + (f", γ = {gamma[0]:.3g}" if len(gamma) == 1 else "")
 
 
-def grid_of(sensor: Sensor) -> Floats:
-    """Values from half a native count to the top of the range, evenly spread over their logarithm."""
+def grid_of(sensor: SensorQuantizer) -> Floats:
+    """Values from half a native count to the top of the range, [GRID], evenly spread over their logarithm."""
     span = sensor.signal.top - sensor.signal.black
     return np.geomspace(0.5 / span, 1, GRID)
-
-
-def curve_of(task: DetectionTask) -> Floats | None:
-    """The transfer curve over `grid_of`, [rows, GRID]; None for a sensor that is not quantized."""
-    if not isinstance(task.sensor, SensorQuantizer):
-        return None
-    curve: Floats = task.sensor.transfer(torch.from_numpy(grid_of(task.sensor)).to(task.device)).cpu().numpy()
-    return curve
 
 
 def chosen(data: DetectionDataModule, count: int, device: torch.device) -> list[FrameBatch]:

@@ -1,29 +1,27 @@
-"""Draw what a quantized network learned: spectra and masks, weights and levels, shifted codes, frequencies it needs."""
+"""Draw what a quantized network learned: spectra and masks, weights and levels, shifted codes, frequencies it needs.
+
+Open it to change a quantized network's pictures, or which of its layers they show.
+"""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import Trainer
 from matplotlib.figure import Figure
 
+from qsense.callbacks.pictures import Drawing, Pictures
 from qsense.data.module import ExperimentData
 from qsense.plots.bands import plot_bands
 from qsense.plots.frequency import plot_frequency
 from qsense.plots.shifted import plot_shifted
-from qsense.plots.style import save
 from qsense.plots.weights import plot_weights
 from qsense.quant.network.inspection import WeightView, band_scaled, views
-from qsense.runs.loggers import log_figure
 from qsense.tasks.base import Task
 
-log = logging.getLogger(__name__)
 
-
-class NetworkFigures(Callback):
+class NetworkFigures(Pictures):
     """Write `<folder>/{weights,frequency,shifted,bands}.png` after the test, each where it makes sense.
 
     Weights and levels are those of a quantized network; spectra and shifted codes belong to FAT's transform; bands are
@@ -44,51 +42,58 @@ class NetworkFigures(Callback):
         for name, value in (("bands", bands), ("band_examples", band_examples)):
             if value < 0:
                 raise ValueError(f"{name}={value} must be 0 or more")
-        self.folder = Path(folder)
+        super().__init__(folder)
         self.layers = layers
         self.bands = bands
         self.band_examples = band_examples
 
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        if stage == "fit" and isinstance(pl_module, Task):
-            chosen(views(pl_module.network), self.layers)  # a wrong name is answered now
-            if self.bands and pl_module.takes == "frames":
-                raise ValueError(
-                    f"bands={self.bands}: the accuracy with a band halved needs one label per example, and frames with "
-                    "boxes have none; set callback.network_figures.bands=0"
-                )
+    def begin(self, task: Task) -> None:
+        chosen(views(task.network), self.layers)  # a wrong name is answered now
+        if self.bands and task.takes == "frames":
+            raise ValueError(
+                f"bands={self.bands}: the accuracy with a band halved needs one label per example, and frames with "
+                "boxes have none; set callback.network_figures.bands=0"
+            )
 
-    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if not trainer.is_global_zero or not isinstance(pl_module, Task):
-            return
-        try:
-            for name, figure in self.draw(pl_module, trainer.datamodule).items():  # type: ignore[attr-defined]
-                save(figure, self.folder / f"{name}.png")
-                log_figure(trainer.loggers, name, figure)
-        except Exception:  # a picture must not cost a trained run its result
-            log.exception("the pictures of the network could not be drawn")
+    def drawings(self, trainer: Trainer) -> dict[str, Drawing]:
+        return {
+            "weights": self.weights,
+            "frequency": self.frequency,
+            "shifted": self.shifted,
+            "bands": self.accuracy_by_band,
+        }
 
-    def draw(self, task: Task, data: ExperimentData) -> dict[str, Figure]:
-        """The pictures by name."""
-        every = views(task.network)
-        some = chosen(every, self.layers)
-        names = [view.name for view in some]
-        figures = {}
-        if some:
-            figures["weights"] = plot_weights(names, [view.rows for view in some], [view.levels for view in some])
+    def weights(self, task: Task, data: ExperimentData) -> Figure | None:
+        """Weights and levels of some layers; None for a network that is not quantized."""
+        some = chosen(views(task.network), self.layers)
+        if not some:
+            return None
+        return plot_weights([view.name for view in some], [view.rows for view in some], [view.levels for view in some])
+
+    def frequency(self, task: Task, data: ExperimentData) -> Figure | None:
+        """Spectra and masks of some layers; None without FAT's transform."""
+        some = chosen(views(task.network), self.layers)
         magnitudes = [view.magnitudes for view in some if view.magnitudes is not None]
         masks = [view.mask for view in some if view.mask is not None]
-        if magnitudes:
-            figures["frequency"] = plot_frequency(names, magnitudes, masks)
-            figures["shifted"] = plot_shifted([view.name for view in every], [view.shifted for view in every])
-        if self.bands:
-            untouched = 100 * accuracy(task, data, self.band_examples)
-            scores = []
-            for band in range(self.bands):
-                with band_scaled(task.network, band, self.bands):
-                    scores.append(100 * accuracy(task, data, self.band_examples))
-            figures["bands"] = plot_bands(scores, untouched)
-        return figures
+        return plot_frequency([view.name for view in some], magnitudes, masks) if magnitudes else None
+
+    def shifted(self, task: Task, data: ExperimentData) -> Figure | None:
+        """Share of codes that FAT's transform shifts, in every layer; None without it."""
+        every = views(task.network)
+        if all(view.magnitudes is None for view in chosen(every, self.layers)):
+            return None
+        return plot_shifted([view.name for view in every], [view.shifted for view in every])
+
+    def accuracy_by_band(self, task: Task, data: ExperimentData) -> Figure | None:
+        """Accuracy in percent with each frequency band of the weights halved; None unless it was asked for."""
+        if not self.bands:
+            return None
+        untouched = 100 * accuracy(task, data, self.band_examples)
+        scores = []
+        for band in range(self.bands):
+            with band_scaled(task.network, band, self.bands):
+                scores.append(100 * accuracy(task, data, self.band_examples))
+        return plot_bands(scores, untouched)
 
 
 def chosen(every: Sequence[WeightView], names: Sequence[str] | None) -> list[WeightView]:

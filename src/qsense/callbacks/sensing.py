@@ -6,6 +6,7 @@ from typing import Any
 
 from qsense.data.module import ExperimentData
 from qsense.metrics.sensing import SensingModel
+from qsense.runs.words import short
 from qsense.tasks.base import Task
 
 
@@ -35,18 +36,10 @@ def as_lines(sensing: dict[str, Any]) -> list[str]:
     """
 
     def words(price: dict[str, Any]) -> str:
-        links = f" of {_short(price['link_share'])} links" if price["link_share"] > 1 else ""
+        links = f" of {short(price['link_share'])} links" if price["link_share"] > 1 else ""
         return (
-            f"{_short(price['kbit_s'])} kbit/s · radio{links} {_short(price['radio_uj_s'])} µJ/s · "
-            f"ADC {_short(price['adc_uj_s'])} µJ/s ({price['bits']} bit{'s' * (price['bits'] != 1)})"
+            f"{short(price['kbit_s'])} kbit/s · radio{links} {short(price['radio_uj_s'])} µJ/s · "
+            f"ADC {short(price['adc_uj_s'])} µJ/s ({price['bits']} bit{'s' * (price['bits'] != 1)})"
         )
 
     return [f"sensor, by model: {words(sensing)}", f"at native bits: {words(sensing['native'])}"]
-
-
-def _short(value: float) -> str:
-    """
-    >>> _short(1736616.4), _short(0.00078), _short(130.2)
-    ('1,736,616', '0.00078', '130')
-    """
-    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"

@@ -1,4 +1,7 @@
-"""Follow what the sensor quantizer learns, epoch by epoch."""
+"""Follow what the sensor quantizer learns, epoch by epoch.
+
+Open it to change `learned.csv`, or what of it is logged while training runs.
+"""
 
 from __future__ import annotations
 

@@ -254,7 +254,7 @@ def check_network(file: Path, task: Task, data: ExperimentData) -> list[Check]:
         codes = task.sensor.encode(x, condition).long().numpy()
         checks.append(compared("ONNX, codes of a test batch", found.pop(0).astype(np.int64), codes))
     with torch.no_grad():
-        seen = task.normalise(task.sensor(x, condition))
+        seen = task.input_of(x, condition)
         expected = outputs(part(seen))
         if task.network_quantizer is None:
             return [*checks, _close(name, "of a test batch", found, expected, len(x))]

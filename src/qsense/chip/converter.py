@@ -19,6 +19,7 @@ import numpy.typing as npt
 import torch
 
 from qsense.quant.sensor.base import SensorQuantizer
+from qsense.quant.sensor.record import as_record
 from qsense.quant.sensor.search import snap
 from qsense.signal import Signal
 
@@ -69,9 +70,8 @@ class Converter:
 
     Args:
         name: an identifier, for symbols and files.
-        quantizer: class of the run's quantizer.
+        record: the quantizer in its own terms (`as_record`), as in the run's `adc.json`.
         bits: N.
-        rounding: how its thresholds were placed, "round" or "floor".
         unit: the sensor's own unit.
         channels: the channels' names, in order.
         rows: the rows' names, R of them.
@@ -88,13 +88,11 @@ class Converter:
         counts: smallest native count that reaches each threshold, int64 [R, 2^N − 1]; `native.codes` where none does.
         values: what the network sees for each code, float32 [2^N].
         levels: reconstruction levels in `unit`, float64 [R, 2^N].
-        learned: the quantizer's learned parameters.
     """
 
     name: str
-    quantizer: str
+    record: dict[str, Any]
     bits: int
-    rounding: str
     unit: str
     channels: tuple[str, ...]
     rows: tuple[str, ...]
@@ -110,7 +108,6 @@ class Converter:
     counts: Counts
     values: npt.NDArray[np.float32]
     levels: Floats
-    learned: dict[str, list[float]]
 
     @property
     def listed(self) -> bool:
@@ -176,9 +173,8 @@ def convert(
     thresholds = np.stack([_physical(row, domain, end) for row, end in zip(seen, limits, strict=True)])
     return Converter(
         name=name,
-        quantizer=type(sensor).__name__,
+        record=as_record(sensor),
         bits=sensor.bits,
-        rounding=sensor.rounding,
         unit=signal.unit,
         channels=channels,
         rows=names,
@@ -194,7 +190,6 @@ def convert(
         counts=np.stack([_smallest(row, native, end, domain, cut) for row, end in zip(seen, limits, strict=True)]),
         values=values,
         levels=np.stack([_physical(levels, domain, end) for end in limits]),
-        learned=sensor.trajectory(),
     )
 
 

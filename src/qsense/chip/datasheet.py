@@ -70,7 +70,7 @@ def datasheet(
     """
     found = findings(converter)
     native, result = converter.native, origin.result
-    subtitle = f"{converter.bits}-bit {converter.quantizer} converter behind a sensor of {native.bits} bits"
+    subtitle = f"{converter.bits}-bit {converter.record['quantizer']} converter behind a sensor of {native.bits} bits"
     tag = '<span class="tag">SIMULATED DATA</span>' if origin.simulated else ""
     score = f"{100 * origin.score:.1f} %" if percent(result["monitor"]) else f"{origin.score:.4f}"
     fold = f"fold {result['fold']} of {result['num_folds']}, seed {result['seed']}"
@@ -106,7 +106,7 @@ log2(full scale / smallest distance of two neighbouring thresholds), in bits, of
 
 def _origin(converter: Converter, sensor: SensorQuantizer) -> str:
     """What the data did for the curve."""
-    if converter.learned:
+    if converter.record["learned"]:
         return "learned for"
     return "fitted to" if sensor.wants_samples else "used for"
 
@@ -241,7 +241,8 @@ def _rows(
     converter: Converter, found: Findings, heads: Sequence[str] = (), cells: Sequence[Sequence[str]] | None = None
 ) -> str:
     """Row by row: its range, what was learned, gap and accuracy; with cells of its own under `heads` in between."""
-    parameters = [name for name, values in converter.learned.items() if len(values) > max(converter.source)]
+    learned = converter.record["learned"]
+    parameters = [name for name, values in learned.items() if len(values) > max(converter.source)]
     parameters = parameters if len(parameters) <= MOST_LEARNED else []
     head = ["", f"range ({escape(converter.unit)})", *(PARAMETERS.get(name, name) for name in parameters), *heads]
     head += ["smallest gap (steps)", "accuracy (bits)", "codes in use"] if not heads else ["gap", "bits", "codes"]
@@ -254,7 +255,7 @@ def _rows(
             [
                 escape(row.name),
                 f"{_signed(low, digits)} to {_signed(high, digits)}",
-                *(_signed(converter.learned[name][converter.source[r]]) for name in parameters),
+                *(_signed(learned[name][converter.source[r]]) for name in parameters),
                 *(cells[r] if cells else []),
                 "–" if row.gap is None else f"{row.gap:.4g}",
                 "–" if row.accuracy is None else f"{row.accuracy:.1f}",

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from qsense.chip.converter import Converter
 from qsense.models.detector import Detector
-from qsense.quant.sensor.codes import are_codes
+from qsense.quant.sensor.codes import are_codes, values
 from qsense.quant.sensor.search import round_up, search_tree
 from qsense.tasks.base import Task
 
@@ -75,8 +75,10 @@ class Deployed(nn.Module):
 
     def forward(self, x: Tensor, row: Tensor | None = None) -> tuple[Tensor, ...]:
         """Codes where there are any, then the network's outputs."""
-        if self.sensor is None:
-            return outputs(self.network(self.task.normalise(x)))
+        if self.sensor is None:  # not `input_of`: it converts block by block, for a batch of one size
+            signal = self.task.sensor.signal
+            value = values(x, signal).float() if are_codes(x, signal) else x
+            return outputs(self.network(self.task.normalise(value)))
         code, value = self.sensor(x, row)
         return code, *outputs(self.network(self.task.normalise(value)))
 
@@ -120,7 +122,7 @@ def network(task: Task, converter: Converter | None, x: Tensor) -> bytes:
     name, part = exported_part(task)
     quantizer = None if converter is None else comparators(task, converter, x)
     with torch.no_grad():
-        count = len(outputs(part(task.normalise(task.sensor(x, [0] * len(x))))))
+        count = len(outputs(part(task.input_of(x, [0] * len(x)))))
     names = [name] if count == 1 else [f"{name}_{level}" for level in range(count)]
     inputs = [x.repeat(2, *[1] * (x.dim() - 1))[:2]]  # a batch of one would be taken for a fixed size
     conditions = task.sensor.rows > 1 and not task.sensor.per_channel

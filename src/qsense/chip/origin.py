@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,13 +70,3 @@ def origin(run: Path) -> Origin:
     return Origin(
         run.resolve().name, result, json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
     )
-
-
-def identifier(text: str) -> str:
-    """A name that C, Verilog and file systems take.
-
-    >>> identifier("SBHAR γ-per axis 2bit"), identifier("2x")
-    ('sbhar_per_axis_2bit', 'adc_2x')
-    """
-    plain = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
-    return plain if plain[:1].isalpha() else f"adc_{plain}".strip("_")

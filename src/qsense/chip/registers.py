@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qsense.chip.converter import Converter
-from qsense.chip.origin import Origin, identifier
+from qsense.chip.names import identifier
+from qsense.chip.origin import Origin
 
 
 def as_text(converter: Converter, origin: Origin) -> str:

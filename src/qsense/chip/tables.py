@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from qsense.chip.converter import Converter
 from qsense.chip.findings import findings
 from qsense.chip.origin import Origin
+from qsense.quant.sensor.record import finite
 
 
 def volts(position: float, native_bits: int, full_scale_volts: float) -> float:
@@ -25,6 +25,8 @@ def volts(position: float, native_bits: int, full_scale_volts: float) -> float:
 
 def as_json(converter: Converter, origin: Origin, full_scale_volts: float | None = None) -> str:
     """Everything as JSON; null where a threshold is at infinity, or no native count reaches it.
+
+    `rows` are in the sensor's own unit and in native counts. `sensor` is what the run's `adc.json` holds.
 
     Up to 16 native bits a row's `lut` is the code of every native count in order, `lut_digits` hexadecimal digits each:
     a string, which stays on one line.
@@ -42,13 +44,13 @@ def as_json(converter: Converter, origin: Origin, full_scale_volts: float | None
         row: dict[str, Any] = {
             "name": name,
             "range": list(converter.limits[r]),
-            "thresholds": _finite(converter.thresholds[r]),
-            "native_positions": _finite(converter.positions[r]),
+            "thresholds": finite(converter.thresholds[r]),
+            "native_positions": finite(converter.positions[r]),
             "native_counts": [int(c) if c < native.codes else None for c in converter.counts[r]],
             "levels": converter.levels[r].tolist(),
         }
         if full_scale_volts is not None:
-            row["volts"] = _finite([volts(p, native.bits, full_scale_volts) for p in converter.positions[r]])
+            row["volts"] = finite([volts(p, native.bits, full_scale_volts) for p in converter.positions[r]])
         if converter.listed:
             row["lut"] = "".join(f"{code:0{digits}x}" for code in lut[r])
         rows.append(row)
@@ -57,10 +59,7 @@ def as_json(converter: Converter, origin: Origin, full_scale_volts: float | None
         "name": converter.name,
         "origin": origin.lines(),
         "simulated": origin.simulated,
-        "quantizer": converter.quantizer,
-        "bits": converter.bits,
-        "rounding": converter.rounding,
-        "unit": converter.unit,
+        **{key: converter.record[key] for key in ("quantizer", "bits", "rounding", "unit")},
         "channels": list(converter.channels),
         "native": {
             "bits": native.bits,
@@ -78,9 +77,10 @@ def as_json(converter: Converter, origin: Origin, full_scale_volts: float | None
             "low": converter.low,
             "high": converter.high,
             "levels": converter.values.astype(float).tolist(),
-            "thresholds": [_finite(row) for row in converter.seen],
+            "thresholds": [finite(row) for row in converter.seen],
         },
-        "learned": converter.learned,
+        "learned": converter.record["learned"],
+        "sensor": converter.record,
         "findings": findings(converter).as_dict(),
     }
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
@@ -116,10 +116,6 @@ def lut_csv(converter: Converter) -> str:
     """One row per native count: its code in each row."""
     lut = converter.lut().T.tolist()
     return _csv(["native_count", *converter.rows], ([count, *codes] for count, codes in enumerate(lut)))
-
-
-def _finite(values: Iterable[float]) -> list[float | None]:
-    return [float(value) if math.isfinite(value) else None for value in values]
 
 
 def _word(unit: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 from dataclasses import fields
 from importlib.util import find_spec
@@ -20,6 +19,7 @@ from qsense.experiment.errors import ConfigError
 from qsense.experiment.schema import Config
 from qsense.runs import folder as run_folder
 from qsense.runs.settings import bits_of, count_devices
+from qsense.runs.words import did_you_mean
 from qsense.signal import Signal
 
 
@@ -70,7 +70,7 @@ def _check_root(config: DictConfig) -> None:
     for key in config:
         if key not in allowed and key != "hydra":
             raise ConfigError(
-                f"unknown key '{key!s}'{_close(str(key), allowed)}; the root keys are {', '.join(allowed)}"
+                f"unknown key '{key!s}'{did_you_mean(str(key), allowed)}; the root keys are {', '.join(allowed)}"
             )
     for key, low, high, what in (
         ("bits", 1, 16, "a whole number from 1 to 16: the sensor's ADC has 2^bits levels"),
@@ -95,7 +95,7 @@ def _check_shape(config: DictConfig) -> None:
     for key in config.quant:
         if key not in ("sensor", "network"):
             raise ConfigError(
-                f"unknown key quant.{key}{_close(str(key), ['sensor', 'network'])}; quant has sensor, network"
+                f"unknown key quant.{key}{did_you_mean(str(key), ['sensor', 'network'])}; quant has sensor, network"
             )
     for slot in ("sensor", "network"):
         if slot not in config.quant:
@@ -146,7 +146,7 @@ def _check_arguments(path: str, part: dict[str, Any]) -> None:
             continue
         if key not in known:
             raise ConfigError(
-                f"unknown argument {path}.{key}{_close(key, list(known))}; {name} takes {', '.join(known)}"
+                f"unknown argument {path}.{key}{did_you_mean(key, list(known))}; {name} takes {', '.join(known)}"
             )
         if value == "???":
             raise ConfigError(f"{path}.{key} is missing: set {path}.{key}=…  ({known[key]})")
@@ -253,8 +253,3 @@ OmegaConf.register_new_resolver("folds", folds, replace=True)
 def _dataset(config: DictConfig) -> Any:
     # As a partial, so that a refused argument is raised as it is and not wrapped by Hydra.
     return instantiate(config.data.dataset, _partial_=True, _convert_="all")()
-
-
-def _close(word: str, known: list[str]) -> str:
-    match = difflib.get_close_matches(word, known, n=1)
-    return f" (did you mean {match[0]}?)" if match else ""

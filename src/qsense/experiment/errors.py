@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from qsense.experiment.compose import options
+from qsense.runs.words import did_you_mean
 
 # What brings the launchers of other packages, on which those of conf/hydra/launcher rest.
 EXTRAS = {"joblib": "parallel", "submitit_slurm": "slurm"}
@@ -51,16 +51,16 @@ def explain(error: BaseException) -> str:
         group, _, name = error.missing_cfg_file.rpartition("/")
         if group == "hydra/launcher" and name in EXTRAS:
             return f"this launcher needs packages that are not installed: pip install 'qsense[{EXTRAS[name]}]'"
-        lines = [f"there is no {group}={name}", *_allowed(name, list(error.options or options(group)))]
+        allowed = list(error.options or options(group))
+        lines = [f"there is no {group}={name}{did_you_mean(name, allowed)}", _allowed(allowed)]
     elif isinstance(cause, OmegaConfBaseException) and cause.key is not None:
         lines = [str(cause.msg or cause).splitlines()[0], f"where: {cause.full_key}"]
         parent = cause.parent_node
         known = [str(key) for key in parent.keys()] if isinstance(parent, DictConfig) else []  # noqa: SIM118 – may be null
         if known and cause.key not in known:
-            lines = [f"unknown key {cause.full_key}", *_allowed(str(cause.key), known)]
+            lines = [f"unknown key {cause.full_key}{did_you_mean(str(cause.key), known)}", _allowed(known)]
     return "\n".join(lines)
 
 
-def _allowed(word: str, names: list[str]) -> list[str]:
-    close = difflib.get_close_matches(word, names, n=1)
-    return [f"did you mean {name}?" for name in close] + [f"allowed: {', '.join(sorted(names))}"]
+def _allowed(names: list[str]) -> str:
+    return f"allowed: {', '.join(sorted(names))}"

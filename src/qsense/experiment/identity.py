@@ -127,6 +127,16 @@ def _own_pair(option: str, sources: str) -> tuple[str, str]:
     return taken["quant/sensor"], taken["quant/network"]
 
 
+def resolved(config: DictConfig, hydra_config: Any) -> DictConfig:
+    """The configuration with every interpolation resolved, and which option of each group was taken."""
+    plain = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(plain, dict)
+    dataset = plain["data"]["dataset"]
+    if "root" in dataset:  # absolute, so that the run can be evaluated from any folder
+        dataset["root"] = str(Path(dataset["root"]).absolute())
+    return OmegaConf.create({**plain, "choices": choices(hydra_config), "processes": count_processes(config)})
+
+
 def run_name(_root_: DictConfig) -> str:
     """A run's folder: readable first, identity last, as in `sbhar-gamma-2bit-fold03-seed0-1a2b3c4d5e`.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import itertools
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import yaml
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.overrides import key_of
 from qsense.experiment.schema import beside_package
+from qsense.runs.words import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,9 @@ def find_sweep(sweep: str) -> Path:
         return Path(sweep)
     known = packaged()
     if sweep not in known:
-        close = "".join(f" (did you mean {each}?)" for each in difflib.get_close_matches(sweep, known, n=1))
-        raise ConfigError(f"there is no sweep {sweep}{close}: name a file, or one of {', '.join(known)}")
+        raise ConfigError(
+            f"there is no sweep {sweep}{did_you_mean(sweep, list(known))}: name a file, or one of {', '.join(known)}"
+        )
     return beside_package("sweeps") / f"{sweep}.yaml"
 
 

@@ -156,6 +156,8 @@ def count(network: nn.Module, names: Sequence[str], *example: Any) -> list[Count
         In the order of `names`, a recurrent layer's states after its input; a last one without a name where there are
         products outside all of them (attention).
     """
+    # The counter's own table by module names a layer that two parents share after the last of them, and the root after
+    # its class; so what a layer adds to the total is read here, where a recurrent layer's steps are counted as well.
     layers = {name: network.get_submodule(name) for name in names}
     counter = FlopCounterMode(display=False)
     began: dict[str, int] = {}

@@ -24,8 +24,8 @@ def add_counts(confusion: Tensor, pred: Tensor, y: Tensor) -> None:
     tensor([[1, 1],
             [0, 1]])
     """
-    # A padded entry adds 0 at (0, pred) instead of being filtered out: filtering would have to wait for the device.
-    # Two indices rather than one flat y·K + pred, so that a class out of range cannot land in another row.
+    # Not torchmetrics' MulticlassConfusionMatrix: it filters padding out and uses bincount, both of which wait for the
+    # device, and its flat index y·K + pred counts a class out of range in another row. Here padding adds 0.
     counted = (y >= 0).to(confusion.dtype)
     confusion.index_put_((y.clamp_min(0), pred), counted, accumulate=True)
 

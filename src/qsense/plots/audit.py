@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FormatStrFormatter, NullLocator
 
-from qsense.plots.style import COLOURS, FAINT, INK, LARGE, NORMAL, SMALL, panels, tidy
+from qsense.plots.style import COLOURS, FAINT, INK, NORMAL, SMALL, headline, legend_below, panels, tidy
 
 if TYPE_CHECKING:
     from matplotlib.collections import QuadMesh
@@ -136,8 +136,7 @@ def plot_audit(
             marks, ["start of a run", "its end"], loc="lower right", bbox_to_anchor=(1, 1), ncols=2, fontsize=SMALL,
             frameon=False, labelcolor=INK, borderaxespad=0.2,
         )  # fmt: skip
-    if title:
-        figure.suptitle(title, fontsize=LARGE, color=INK)
+    headline(figure, title)
     return figure
 
 
@@ -245,21 +244,17 @@ def plot_tangents(curves: Sequence[LossCurve], title: str = "") -> Figure:
         ax.set_xlabel(curve.name, fontsize=NORMAL, color=INK)
         ax.grid(axis="y", color=FAINT, linewidth=0.5)
     axes[0].set_ylabel("loss of the trained network", fontsize=NORMAL, color=INK)
-    names = [slope.name for slope in curves[0].slopes]
-    handles = [Line2D([], [], color=GREY, linewidth=2.2)]
+    handles = [Line2D([], [], color=GREY, linewidth=2.2, label="true loss")]
     handles += [
         Line2D(
             [],
             [],
             color=INK if order == 0 else COLOURS[(order - 1) % len(COLOURS)],
             linestyle="--" if order == 0 else "-",
+            label=slope.name,
         )
-        for order in range(len(names))
+        for order, slope in enumerate(curves[0].slopes)
     ]
-    figure.legend(
-        handles, ["true loss", *names], loc="outside lower center", ncols=min(len(names) + 1, 6), fontsize=SMALL,
-        frameon=False, labelcolor=INK,
-    )  # fmt: skip
-    if title:
-        figure.suptitle(title, fontsize=LARGE, color=INK)
+    legend_below(figure, handles, 6)
+    headline(figure, title)
     return figure

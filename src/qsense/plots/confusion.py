@@ -1,5 +1,8 @@
 """A confusion matrix: which class is taken for which."""
 
+# Not scikit-learn's ConfusionMatrixDisplay or torchmetrics' plot: both need pyplot, draw one number per cell where two
+# are wanted (share and count), and colour a class that never occurs like one that is never hit.
+
 from __future__ import annotations
 
 from collections.abc import Sequence

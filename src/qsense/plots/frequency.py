@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 
-from qsense.plots.style import INK, LARGE, NORMAL, SMALL, tidy
+from qsense.plots.style import INK, NORMAL, SMALL, headline, tidy
 
 Floats = npt.NDArray[np.floating]
 MOST = 0.9999  # masks beyond 1 - MOST … MOST have no colour of their own: they are 0 or 1 to the eye
@@ -72,8 +72,7 @@ def plot_frequency(
     for bar in (magnitude, mask):
         bar.ax.tick_params(labelsize=SMALL, color=INK, labelcolor=INK)
         bar.outline.set_visible(False)
-    if title:
-        figure.suptitle(title, fontsize=LARGE, color=INK)
+    headline(figure, title)
     return figure
 
 

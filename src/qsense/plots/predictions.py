@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from qsense.plots.display import as_light, develop, white_of
-from qsense.plots.style import COLOURS, FAINT, INK, LARGE, NORMAL, SMALL, close_up
+from qsense.plots.style import COLOURS, FAINT, INK, NORMAL, SMALL, close_up, headline, legend_below
 
 WIDTH = 4.6  # inches of one image
 LEAST = 0.3  # score of the predictions that are drawn
@@ -92,8 +92,7 @@ def plot_predictions(sights: Sequence[Sight], class_names: Sequence[str], title:
         shown |= {int(label) for label in (*sight.labels[drawn], *sight.true_labels)}
         crowds = crowds or bool(sight.crowd.any())
     _legend(figure, [(class_names[label], _colour(label)) for label in sorted(shown)], crowds)
-    if title:
-        figure.suptitle(title, fontsize=LARGE, color=INK)
+    headline(figure, title)
     return figure
 
 
@@ -155,11 +154,4 @@ def _legend(figure: Figure, classes: Sequence[tuple[str, str]], crowds: bool) ->
     handles.append(Line2D([], [], color=INK, linewidth=1.2, linestyle="--", label="object"))
     if crowds:
         handles.append(Line2D([], [], color=INK, linewidth=1.2, linestyle=":", label="crowd"))
-    figure.legend(
-        handles=handles,
-        loc="outside lower center",
-        ncols=min(len(handles), 7),
-        fontsize=SMALL,
-        frameon=False,
-        labelcolor=INK,
-    )
+    legend_below(figure, handles, 7)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from qsense.plots.display import as_light, develop, used, white_of
-from qsense.plots.style import FAINT, INK, LARGE, NORMAL, SMALL, close_up
+from qsense.plots.style import FAINT, INK, LARGE, NORMAL, SMALL, close_up, headline
 
 WIDTH = 2.6  # inches of one image
 
@@ -64,6 +64,5 @@ def plot_scene(
         grid[row][0].set_ylabel(f"{resolution} bits →" if resolution > 1 else "1 bit →", fontsize=LARGE, color=INK)
     for ax, name in zip(grid[0], ("not quantized", *quantizers), strict=True):
         ax.set_title(name, fontsize=NORMAL, color=INK)
-    if title:
-        figure.suptitle(title, fontsize=LARGE, color=INK)
+    headline(figure, title)
     return figure

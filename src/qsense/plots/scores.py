@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from qsense.plots.style import COLOURS, FAINT, INK, LARGE, MARKERS, NORMAL, SMALL, panels
+from qsense.plots.style import COLOURS, FAINT, INK, MARKERS, NORMAL, SMALL, headline, in_order, legend_below, panels
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,7 @@ def plot_scores(scores: Sequence[Score], label: str, title: str = "") -> Figure:
     """
     if not scores:
         raise ValueError("no score to draw")
-    names = list(dict.fromkeys(score.panel for score in scores))
-    lines = list(dict.fromkeys(score.line for score in scores))
+    names, lines = in_order(score.panel for score in scores), in_order(score.line for score in scores)
     bits = sorted({score.bits for score in scores if score.bits is not None})
     place = {value: position for position, value in enumerate(bits)}
     figure, axes = panels(len(names), 3.4, 3.0, columns=3)
@@ -58,7 +57,7 @@ def plot_scores(scores: Sequence[Score], label: str, title: str = "") -> Figure:
             here = [score for score in scores if score.panel == name and score.line == line]
             for score in (score for score in here if score.bits is None):
                 ax.axhline(score.mean, color=colour, linestyle="--" if score.complete else ":", linewidth=1.2)
-                handles[line] = Line2D([], [], color=colour, linestyle="--", linewidth=1.2)
+                handles[line] = Line2D([], [], color=colour, linestyle="--", linewidth=1.2, label=line)
                 if score.std:
                     ax.axhspan(score.mean - score.std, score.mean + score.std, color=colour, alpha=0.12, linewidth=0)
             points = sorted((score for score in here if score.bits is not None), key=lambda score: score.bits or 0)
@@ -69,7 +68,7 @@ def plot_scores(scores: Sequence[Score], label: str, title: str = "") -> Figure:
             y = np.array([score.mean for score in points])
             error = np.array([score.std or 0.0 for score in points])
             ax.errorbar(x, y, error, color=colour, linewidth=1.2, capsize=2.5, elinewidth=1)
-            handles[line] = Line2D([], [], color=colour, linewidth=1.2, marker=marker, markersize=5)
+            handles[line] = Line2D([], [], color=colour, linewidth=1.2, marker=marker, markersize=5, label=line)
             for at, score in zip(x, points, strict=True):
                 face = colour if score.complete else "white"
                 ax.plot(at, score.mean, marker=marker, markersize=5, color=colour, markerfacecolor=face)
@@ -81,16 +80,6 @@ def plot_scores(scores: Sequence[Score], label: str, title: str = "") -> Figure:
         ax.set_xlabel("bits", fontsize=NORMAL, color=INK)
         ax.grid(axis="y", color=FAINT, linewidth=0.5)
     axes[0].set_ylabel(label, fontsize=NORMAL, color=INK)
-    shown = [line for line in lines if line in handles]
-    figure.legend(
-        handles=[handles[line] for line in shown],
-        labels=shown,
-        loc="outside lower center",
-        ncols=min(len(shown), 4 if len(names) > 1 else 2),
-        fontsize=SMALL,
-        frameon=False,
-        labelcolor=INK,
-    )
-    if title:
-        figure.suptitle(title, fontsize=LARGE, color=INK)
+    legend_below(figure, [handles[line] for line in lines if line in handles], 4 if len(names) > 1 else 2)
+    headline(figure, title)
     return figure

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -51,6 +52,33 @@ def tidy(ax: Axes) -> None:
     ax.spines[["left", "bottom"]].set_color(INK)
     ax.tick_params(labelsize=SMALL, color=INK, labelcolor=INK, length=3)
     ax.set_axisbelow(True)
+
+
+def headline(figure: Figure, title: str) -> None:
+    """The title of a whole figure; nothing where it is empty."""
+    if title:
+        figure.suptitle(title, fontsize=LARGE, color=INK)
+
+
+def legend_below(figure: Figure, handles: Sequence[Artist], columns: int) -> None:
+    """One legend of labelled artists under all panels, in at most `columns` columns."""
+    figure.legend(
+        handles=handles,
+        loc="outside lower center",
+        ncols=min(len(handles), columns),
+        fontsize=SMALL,
+        frameon=False,
+        labelcolor=INK,
+    )
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Each name once, in the order of first mention.
+
+    >>> in_order(["WEAR", "SBHAR", "WEAR"])
+    ['WEAR', 'SBHAR']
+    """
+    return list(dict.fromkeys(names))
 
 
 def close_up(figure: Figure) -> None:

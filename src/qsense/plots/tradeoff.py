@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from qsense.plots.pareto import front
-from qsense.plots.style import COLOURS, FAINT, INK, LARGE, MARKERS, NORMAL, SMALL, panels
+from qsense.plots.style import COLOURS, FAINT, INK, MARKERS, NORMAL, SMALL, headline, in_order, legend_below, panels
 
 FRONT = "Pareto front"
 PALE = 0.35  # opacity of dominated points
@@ -60,35 +60,25 @@ def plot_tradeoff(points: Sequence[Point], label: str, cost_label: str, title: s
     """
     if not points:
         raise ValueError("no point to draw")
-    names = list(dict.fromkeys(point.panel for point in points))
-    lines = list(dict.fromkeys(point.line for point in points))
+    names, lines = in_order(point.panel for point in points), in_order(point.line for point in points)
     figure, axes = panels(len(names), 3.6, 3.1, columns=3)
-    shown = {}
+    handles = {}
     for ax, name in zip(axes, names, strict=True):
         all_here = [point for point in points if point.panel == name]
         ahead = _front(all_here, less)
         for order, line in enumerate(lines):
             here = [point for point in all_here if point.line == line]
             if here:
-                shown[line] = _line(ax, sorted(here, key=lambda point: point.cost), order, ahead)
+                handles[line] = _line(ax, sorted(here, key=lambda point: point.cost), order, ahead)
         _labels(ax, all_here)
         _axis(ax, [point.cost for point in all_here], cost_label)
-        shown[FRONT] = _steps(ax, ahead)
+        handles[FRONT] = _steps(ax, ahead)
         ax.set_title(name, fontsize=NORMAL, color=INK, loc="left")
         if not all(point.complete and point.comparable for point in all_here):
             ax.set_title("hollow: runs are missing", fontsize=SMALL, color=INK, loc="right")
     axes[0].set_ylabel(label, fontsize=NORMAL, color=INK)
-    figure.legend(
-        handles=[shown[line] for line in (*lines, FRONT)],
-        labels=[*lines, FRONT],
-        loc="outside lower center",
-        ncols=min(len(lines) + 1, 5 if len(names) > 1 else 2),
-        fontsize=SMALL,
-        frameon=False,
-        labelcolor=INK,
-    )
-    if title:
-        figure.suptitle(title, fontsize=LARGE, color=INK)
+    legend_below(figure, [handles[line] for line in (*lines, FRONT)], 5 if len(names) > 1 else 2)
+    headline(figure, title)
     return figure
 
 
@@ -107,7 +97,7 @@ def _line(ax: Axes, points: Sequence[Point], order: int, ahead: Sequence[Point])
             point.cost, point.mean, point.std, color=colour, capsize=2.5, elinewidth=1, marker=marker,
             markersize=5, markerfacecolor=face, alpha=strength,
         )  # fmt: skip
-    return Line2D([], [], color=colour, linewidth=1.1, marker=marker, markersize=5)
+    return Line2D([], [], color=colour, linewidth=1.1, marker=marker, markersize=5, label=points[0].line)
 
 
 def _steps(ax: Axes, ahead: Sequence[Point]) -> Line2D:
@@ -116,7 +106,7 @@ def _steps(ax: Axes, ahead: Sequence[Point]) -> Line2D:
         x, y = [point.cost for point in ahead], [point.mean for point in ahead]
         x, y = [*x, ax.get_xlim()[1]], [*y, y[-1]]
         ax.plot(x, y, color=INK, linewidth=0.9, drawstyle="steps-post", label=FRONT, zorder=1)
-    return Line2D([], [], color=INK, linewidth=0.9)
+    return Line2D([], [], color=INK, linewidth=0.9, label=FRONT)
 
 
 def _labels(ax: Axes, points: Sequence[Point]) -> None:

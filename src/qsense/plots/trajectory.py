@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from qsense.plots.style import FAINT, INK, LARGE, NORMAL, PARAMETERS, SMALL, line_styles, panels, spread
+from qsense.plots.style import FAINT, INK, LARGE, NORMAL, PARAMETERS, SMALL, headline, line_styles, panels, spread
 
 TEXT_HEIGHT = 0.125  # inches per label at the line ends
 
@@ -48,8 +48,7 @@ def plot_trajectory(table: pd.DataFrame, names: Sequence[str] = (), title: str =
         _lines(ax, epochs, table[columns].to_numpy(dtype=float), labels if len(columns) > 1 else [""], height)
         ax.set_xlabel("epoch", fontsize=NORMAL, color=INK)
         ax.set_title(PARAMETERS.get(parameter, parameter), fontsize=LARGE, color=INK)
-    if title:
-        figure.suptitle(title, fontsize=LARGE, color=INK)
+    headline(figure, title)
     return figure
 
 

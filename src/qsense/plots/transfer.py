@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
-from qsense.plots.style import BLUE, FAINT, INK, LARGE, NORMAL, SMALL, VERMILION, panels
+from qsense.plots.style import BLUE, FAINT, INK, NORMAL, SMALL, VERMILION, headline, legend_below, panels
 
 Floats = npt.NDArray[np.floating]
 
@@ -101,8 +101,7 @@ def plot_transfer(
             ax.set_xlabel(f"analog value ({unit})" if unit else "analog value", fontsize=NORMAL, color=INK)
         if index % columns == 0:
             ax.set_ylabel("what the network sees", fontsize=NORMAL if count == 1 else SMALL, color=INK)
-    if title:
-        figure.suptitle(title, fontsize=LARGE, color=INK)
+    headline(figure, title)
     drawn = steps is not None and steps.shape[1] <= MOST_DRAWN
     _legend(figure, drawn=drawn, initial=before is not None)
     return figure
@@ -169,6 +168,4 @@ def _legend(figure: Figure, drawn: bool, initial: bool) -> None:
         handles.append(Line2D([], [], color=VERMILION, linewidth=1.4, label="levels"))
         handles.append(Line2D([], [], color=VERMILION, linewidth=0.6, alpha=0.6, label="thresholds"))
     handles.append(Patch(color=FAINT, label="data"))
-    figure.legend(
-        handles=handles, loc="outside lower center", ncols=len(handles), fontsize=SMALL, frameon=False, labelcolor=INK
-    )
+    legend_below(figure, handles, len(handles))

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from qsense.plots.style import FAINT, INK, LARGE, NORMAL, SMALL, VERMILION, panels
+from qsense.plots.style import FAINT, INK, NORMAL, SMALL, VERMILION, headline, legend_below, panels
 
 MOST_LINES = 64  # levels that are drawn; more would be an area
 
@@ -57,7 +57,6 @@ def plot_weights(
         if place % 3 == 0:
             ax.set_ylabel("weights (%)", fontsize=NORMAL, color=INK)
     handles = [Patch(color=FAINT, label="weights before rounding"), Line2D([], [], color=VERMILION, label="levels")]
-    figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=SMALL, frameon=False, labelcolor=INK)
-    if title:
-        figure.suptitle(title, fontsize=LARGE, color=INK)
+    legend_below(figure, handles, 2)
+    headline(figure, title)
     return figure

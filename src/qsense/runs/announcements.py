@@ -11,6 +11,7 @@ from pathlib import Path
 
 from qsense.runs import folder as run_folder
 from qsense.runs.lock import alive, claim
+from qsense.runs.status import TO_DO, status_of
 
 FOLDER = ".sweeps"  # below a dot, where no report looks for runs
 PLAN = "plan.json"
@@ -40,9 +41,9 @@ def announced(folder: Path, names: Sequence[str]) -> Iterator[None]:
 
 def not_begun(folder: Path) -> list[str]:
     """Names of runs that sweeps at work on a folder have yet to begin."""
-    found: dict[str, None] = {}
+    names: dict[str, None] = {}
     for file in sorted(folder.glob(f"{FOLDER}/*/{PLAN}")):
         if alive(file.parent):
             with suppress(OSError, ValueError):
-                found |= dict.fromkeys(json.loads(file.read_text(encoding="utf-8")))
-    return [name for name in found if not (folder / name / run_folder.CONFIG).is_file()]
+                names |= dict.fromkeys(json.loads(file.read_text(encoding="utf-8")))
+    return [name for name in names if status_of(folder / name).state == TO_DO]

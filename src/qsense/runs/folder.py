@@ -22,6 +22,7 @@ RESULT = "metrics.json"  # written last: its presence means finished
 CONFIG = "config.yaml"
 RECORD = "run.json"
 FAILURE = "failed.txt"
+FINISHED, RUNNING, FAILED, INTERRUPTED = "finished", "running", "failed", "interrupted"  # what a run says of itself
 CHECKPOINT = Path("checkpoints") / "last.ckpt"
 SCHEMA = 3  # of a run: raise it where the same configuration on the same data gives other numbers than before
 PACKAGES = ("qsense", "torch", "lightning", "hydra-core", "omegaconf", "torchmetrics", "numpy")
@@ -87,7 +88,7 @@ def start(run: Path, config_yaml: str, overrides: list[str], data: str | None) -
             versions[package] = "not installed"
     _update(
         run,
-        status="running",
+        status=RUNNING,
         command=[sys.executable, "-m", "qsense.train", *overrides],
         git_revision=git_revision(),
         data_fingerprint=data,
@@ -100,13 +101,13 @@ def start(run: Path, config_yaml: str, overrides: list[str], data: str | None) -
 
 def finish(run: Path, content: dict[str, Any]) -> None:
     """Record a run's result; after this it counts as finished."""
-    _update(run, status="finished", ended=time.time())
+    _update(run, status=FINISHED, ended=time.time())
     write_json(run / RESULT, content)
 
 
 def interrupt(run: Path) -> None:
     """Record that a run was stopped from outside; the same command resumes it."""
-    _update(run, status="interrupted", ended=time.time())
+    _update(run, status=INTERRUPTED, ended=time.time())
 
 
 def fingerprint(run: Path) -> str | None:
@@ -114,8 +115,8 @@ def fingerprint(run: Path) -> str | None:
     return _record(run).get("data_fingerprint")
 
 
-def status(run: Path) -> str:
-    """What a run last said of itself: "running", "finished", "failed" or "interrupted"; empty before it began."""
+def recorded_state(run: Path) -> str:
+    """What a run last said of itself; empty before it began. `status.status_of` knows whether that is still true."""
     return str(_record(run).get("status", ""))
 
 
@@ -140,7 +141,7 @@ def failure(run: Path) -> str:
 def fail(run: Path) -> None:
     """Record the exception being handled, with its traceback."""
     write_atomically(run / FAILURE, traceback.format_exc())
-    _update(run, status="failed", ended=time.time())
+    _update(run, status=FAILED, ended=time.time())
 
 
 def sound_checkpoint(run: Path) -> Path | None:

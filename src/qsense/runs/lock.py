@@ -36,9 +36,10 @@ def claim(run: Path) -> Iterator[Callable[[], bool]]:
     """Hold a run's folder for this process; yields what tells whether it is still held.
 
     On one machine a lock decides, which the operating system gives free however the process ends. Folders that several
-    machines share may not share their locks, so the holder also writes a heartbeat. Who meets one from another machine
-    watches it: if it moves, the run is taken; if it is silent for `SILENCE_S`, its owner is dead, and the run is taken
-    over. No clocks are compared. An owner that finds its heartbeat replaced (it was suspended for too long) stops.
+    machines share may not share their locks, so the holder also writes a heartbeat. A process that finds a heartbeat of
+    another machine watches it: if the heartbeat changes, the run is taken; if it does not for `SILENCE_S`, its owner is
+    dead, and the process takes the run over. No clocks are compared. An owner whose heartbeat was replaced (it was
+    suspended for too long) stops.
 
     Raises:
         ClaimedError: another process holds it.
@@ -117,14 +118,14 @@ def _wait_for_silence(heartbeat: Path, locks_work: bool) -> None:
             if now != first and now["owner"]:
                 raise ClaimedError(str(heartbeat.parent))
         log.warning("%s: its heartbeat is silent, so its owner is dead: taken over", heartbeat.parent)
-    grave = heartbeat.with_name(f"{HEARTBEAT}.{uuid.uuid4().hex}")
+    stale = heartbeat.with_name(f"{HEARTBEAT}.{uuid.uuid4().hex}")
     with suppress(FileNotFoundError):
-        heartbeat.rename(grave)
-        buried = _read(grave)
-        if buried is not None and buried["owner"] != first["owner"]:  # another one took it over, and was faster
-            grave.rename(heartbeat)
+        heartbeat.rename(stale)
+        moved = _read(stale)
+        if moved is not None and moved["owner"] != first["owner"]:  # another one took it over, and was faster
+            stale.rename(heartbeat)
             raise ClaimedError(str(heartbeat.parent))
-        grave.unlink()
+        stale.unlink()
 
 
 @contextmanager

@@ -160,12 +160,12 @@ def figures(result: dict[str, Any]) -> dict[str, float]:
     >>> figures({"metrics": {}, "sensing": {"basis": "model, not measured", "kbit_s": 1.2}})
     {'sensing/kbit_s': 1.2}
     """
-    found = {f"test/{name}": value for name, value in result["metrics"].items()}
+    named = {f"test/{name}": value for name, value in result["metrics"].items()}
     for name, values in result.get("quantizer", {}).items():
-        found |= {f"learned/{name}_{index}": value for index, value in enumerate(values)}
+        named |= {f"learned/{name}_{index}": value for index, value in enumerate(values)}
     for part in ("cost", "sensing"):
-        found |= {f"{part}/{name}": value for name, value in result.get(part, {}).items()}
-    return {name: float(value) for name, value in found.items() if isinstance(value, int | float)}
+        named |= {f"{part}/{name}": value for name, value in result.get(part, {}).items()}
+    return {name: float(value) for name, value in named.items() if isinstance(value, int | float)}
 
 
 def why_offline(timeout: float = 2.0) -> str | None:

@@ -28,24 +28,24 @@ def decisive(config: Mapping[str, Any]) -> dict[str, Any]:
     the quantizer alone: `quant=none` is one run at any number of bits. Batch sizes are per process, and what moves the
     numbers is the batch of one optimiser step: `data.batch_size` counts over all processes.
     """
-    kept = {
+    parts = {
         group: _named(config[group], NOT_DECISIVE.get(group, set()))
         for group in GROUPS
         if config.get(group) is not None
     }
-    data, model = kept.get("data", {}), kept.get("model", {})
+    data, model = parts.get("data", {}), parts.get("model", {})
     if isinstance(data.get("batch_size"), int):
         data["batch_size"] *= processes(config)
     # Where weights start from counts by name, as it is the file or run that matters and not its folder.
     if model.get("weights"):
         model["weights"] = Path(str(model["weights"])).name
     if config.get("init_from"):
-        kept["init_from"] = Path(str(config["init_from"])).name
+        parts["init_from"] = Path(str(config["init_from"])).name
     callbacks = config.get("callback") or {}
     others = {name: _named(callbacks[name], set()) for name in callbacks if name not in NOT_DECISIVE["callback"]}
     if others:  # one that stops early or averages weights makes another experiment
-        kept["callback"] = others
-    return kept
+        parts["callback"] = others
+    return parts
 
 
 def processes(config: Mapping[str, Any]) -> int:
@@ -102,10 +102,10 @@ def part_name(target: str) -> str:
 def _named(node: Any, dropped: set[str]) -> Any:
     """Without the dropped keys, parts by their stable names, and 1.0 as 1: one number, whoever spells it."""
     if isinstance(node, Mapping):
-        kept = {key: _named(value, dropped) for key, value in node.items() if key not in dropped}
-        if isinstance(kept.get("_target_"), str):
-            kept["_target_"] = part_name(kept["_target_"])
-        return kept
+        named = {key: _named(value, dropped) for key, value in node.items() if key not in dropped}
+        if isinstance(named.get("_target_"), str):
+            named["_target_"] = part_name(named["_target_"])
+        return named
     if isinstance(node, list | tuple):
         return [_named(value, dropped) for value in node]
     if isinstance(node, float) and node.is_integer():

@@ -1,4 +1,7 @@
-"""Where the runs of a sweep stand: finished, failed, killed, at work, or not begun; and how long the rest will take."""
+"""Where runs stand: finished, at work, failed, interrupted, killed or not begun; and how long the rest will take.
+
+The one place that tells a run's state, for sweeps, dry runs, reports and the study page.
+"""
 
 from __future__ import annotations
 
@@ -11,18 +14,21 @@ from pathlib import Path
 from qsense.runs import folder as run_folder
 from qsense.runs import lock
 
-FINISHED, RUNNING, FAILED = "finished", "running", "failed"
-INTERRUPTED, KILLED, TO_DO = "interrupted", "killed", "to do"
+FINISHED, RUNNING = run_folder.FINISHED, run_folder.RUNNING
+FAILED, INTERRUPTED = run_folder.FAILED, run_folder.INTERRUPTED
+KILLED, TO_DO = "killed", "to do"  # what no run says of itself
+STATES = (FINISHED, RUNNING, FAILED, INTERRUPTED, KILLED, TO_DO)
+LOST = "its process ended without saying why: a kill, too little memory, a lost machine"
 MOST_REASONS, MOST_FOLDERS = 6, 3  # a table of failures stays on one screen
 
 
 @dataclass(frozen=True)
-class Standing:
+class Status:
     """One run.
 
     Args:
         folder: where it lies, or will.
-        state: one of the words above; "killed" ended without a word: a kill, too little memory, a lost machine.
+        state: one of `STATES`.
         reason: the last exception of a failed run, or what its launcher said; else empty.
     """
 
@@ -32,67 +38,69 @@ class Standing:
 
     @property
     def log(self) -> Path:
-        """What tells most about it."""
+        """The file that tells most about it; its folder where there is none."""
         logs = [self.folder / run_folder.FAILURE, *sorted(self.folder.glob("*.log"))]
         return next((file for file in logs if file.is_file()), self.folder)
 
 
-def standing(folder: Path) -> Standing:
+def status_of(folder: Path) -> Status:
     """Where a run stands, by what its folder holds."""
     if run_folder.finished(folder):
-        return Standing(folder, FINISHED)
+        return Status(folder, FINISHED)
     if lock.alive(folder):
-        return Standing(folder, RUNNING)
-    state = {"running": KILLED, "failed": FAILED, "interrupted": INTERRUPTED}.get(run_folder.status(folder), TO_DO)
-    return Standing(folder, state, run_folder.failure(folder) if state == FAILED else "")
+        return Status(folder, RUNNING)
+    if not (folder / run_folder.CONFIG).is_file():
+        return Status(folder, TO_DO)
+    recorded = run_folder.recorded_state(folder)
+    if recorded == FAILED:
+        return Status(folder, FAILED, run_folder.failure(folder))
+    return Status(folder, KILLED, LOST) if recorded == RUNNING else Status(folder, INTERRUPTED)
 
 
-def overview(every: Sequence[Standing]) -> str:
+def overview(every: Sequence[Status]) -> str:
     """
-    >>> overview([Standing(Path("a"), TO_DO), Standing(Path("b"), FINISHED), Standing(Path("c"), TO_DO)])
+    >>> overview([Status(Path("a"), TO_DO), Status(Path("b"), FINISHED), Status(Path("c"), TO_DO)])
     '3 runs: 1 finished, 2 to do'
     """
-    count = Counter(each.state for each in every)
-    order = (FINISHED, RUNNING, FAILED, INTERRUPTED, KILLED, TO_DO)
-    texts = [f"{count[state]} {state}" for state in order if count[state] or state == FINISHED]
+    count = Counter(status.state for status in every)
+    texts = [f"{count[state]} {state}" for state in STATES if count[state] or state == FINISHED]
     return f"{len(every)} runs: {', '.join(texts)}"
 
 
-def seconds_left(cells: Mapping[Path, object]) -> float | None:
+def seconds_left(experiments: Mapping[Path, object]) -> float | None:
     """How long the unfinished of some runs take, one after the other, at the pace of the finished; None without any.
 
     Args:
-        cells: {folder: whatever its experiment has in common with its other folds and seeds}.
+        experiments: {folder: whatever the run has in common with its other folds and seeds}.
     """
     known: dict[object, list[float]] = defaultdict(list)
     waiting = []
-    for folder, cell in cells.items():
+    for folder, experiment in experiments.items():
         if not run_folder.finished(folder):
-            waiting.append(cell)
+            waiting.append(experiment)
         elif (seconds := run_folder.seconds(folder)) is not None:
-            known[cell].append(seconds)
+            known[experiment].append(seconds)
     if not known:
         return None
     overall = statistics.fmean(second for several in known.values() for second in several)
-    return sum(statistics.fmean(known[cell]) if cell in known else overall for cell in waiting)
+    return sum(statistics.fmean(known[each]) if each in known else overall for each in waiting)
 
 
-def failures(every: Iterable[Standing]) -> str:
+def failures(every: Iterable[Status]) -> str:
     """What became of runs that ended without a result, the commonest reason first; empty where there are none.
 
-    >>> print(failures([Standing(Path("runs/a"), KILLED), Standing(Path("runs/b"), FINISHED)]))
-      1 × killed, or its machine failed
+    >>> print(failures([Status(Path("runs/a"), FAILED, "ValueError: no"), Status(Path("runs/b"), FINISHED)]))
+      1 × failed: ValueError: no
           runs/a
     """
-    reasons: dict[str, list[Standing]] = defaultdict(list)
-    for each in every:
-        if each.state in (FAILED, KILLED, INTERRUPTED, TO_DO):
-            words = {KILLED: "killed, or its machine failed", TO_DO: "not begun"}.get(each.state, each.state)
-            reasons[words + f": {each.reason}" * bool(each.reason)].append(each)
+    reasons: dict[str, list[Status]] = defaultdict(list)
+    for status in every:
+        if status.state not in (FINISHED, RUNNING):
+            reasons[status.state + f": {status.reason}" * bool(status.reason)].append(status)
     lines = []
     for reason, several in sorted(reasons.items(), key=lambda item: -len(item[1]))[:MOST_REASONS]:
         lines.append(f"{len(several):>3} × {reason}")
-        lines += [f"      {each.log}" for each in several[:MOST_FOLDERS]]
+        lines += [f"      {status.log}" for status in several[:MOST_FOLDERS]]
         if len(several) > MOST_FOLDERS:
             lines.append(f"      … and {len(several) - MOST_FOLDERS} more")
     if len(reasons) > MOST_REASONS:

@@ -1,9 +1,10 @@
-"""How numbers, lists and metrics are written, the same on the screen, in files and on the page."""
+"""How numbers, lists and metrics are written, the same everywhere; and how lists are read."""
 
 from __future__ import annotations
 
+import difflib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 METRICS = {
     "f1_sample": "macro-F1, sample-wise",
@@ -47,6 +48,31 @@ def some(texts: Sequence[str], separator: str = ", ") -> str:
     return separator.join(texts[:MOST_NAMED]) + (f" … and {more} more" if more > 0 else "")
 
 
+def entries(text: str) -> list[str]:
+    """The entries of a list on a command line, with or without brackets.
+
+    >>> entries("0.2,0.4"), entries("[linear, log]"), entries("")
+    (['0.2', '0.4'], ['linear', 'log'], [])
+    """
+    return [entry.strip() for entry in text.strip("[] ").split(",") if entry.strip()]
+
+
+def did_you_mean(word: str, names: Iterable[str] | Mapping[str, str], most: int = 1) -> str:
+    """The names nearest to a mistyped one, to follow it in a sentence; empty where none is near.
+
+    Args:
+        word: as typed.
+        names: those allowed; or {name: what to show for it}.
+        most: how many at most.
+
+    >>> did_you_mean("gama", ["gamma", "linear"]), did_you_mean("nowhere", ["gamma"])
+    (' (did you mean gamma?)', '')
+    """
+    shown = names if isinstance(names, Mapping) else {name: name for name in names}
+    near = [shown[name] for name in difflib.get_close_matches(word, shown, most)]
+    return f" (did you mean {', '.join(near)}?)" if near else ""
+
+
 def many(noun: str, numbers: Sequence[int]) -> str:
     """A noun with its numbers, neighbours joined.
 
@@ -72,6 +98,15 @@ def rounded(value: float) -> str:
     if not 0 < value < 1000:
         return f"{value:.0f}"
     return f"{value:.{2 - math.floor(math.log10(value))}f}"
+
+
+def short(value: float) -> str:
+    """Three digits at most; from 1000 on whole, thousands apart.
+
+    >>> short(1736616.4), short(0.00078), short(130.2)
+    ('1,736,616', '0.00078', '130')
+    """
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 
 def duration(seconds: float) -> str:

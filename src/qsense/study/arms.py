@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from qsense.experiment.overrides import key_of
+from qsense.experiment.overrides import Job, experiment_of, key_of
 from qsense.runs import folder as run_folder
+from qsense.runs.status import FINISHED
 from qsense.study.run import Run, read_run
 
-Job = tuple[str, ...]
 Kind = Literal["learned", "fixed", "baseline"]
 Path2D = Mapping[str, Sequence[float]]  # {learned value: its values, from the start to the last epoch}
-REPEATS = ("seed", "fold")
 TRAJECTORY = "learned.csv"
 
 
@@ -46,33 +45,24 @@ class Arm:
     @property
     def trajectories(self) -> dict[tuple[int, int], Path2D]:
         """What each run learned, epoch by epoch; without those that left no record of it."""
-        found = {pair: trajectory(run.folder) for pair, run in self.runs.items()}
-        return {pair: path for pair, path in found.items() if path}
-
-
-def science(job: Job) -> Job:
-    """What a run is about, whatever its seed and fold.
-
-    >>> science(("bits=2", "quant=gamma", "seed=0", "fold=3"))
-    ('bits=2', 'quant=gamma')
-    """
-    return tuple(entry for entry in job if key_of(entry) not in REPEATS)
+        paths = {pair: trajectory(run.folder) for pair, run in self.runs.items()}
+        return {pair: path for pair, path in paths.items() if path}
 
 
 def arms(kind: Kind, folders: Mapping[Job, Path]) -> list[Arm]:
     """One arm for each quantizer among planned runs, named by what tells it from the others."""
     groups: dict[Job, list[Path]] = {}
     for job, folder in folders.items():
-        groups.setdefault(science(job), []).append(folder)
+        groups.setdefault(experiment_of(job), []).append(folder)
     return [Arm(kind, *_named(kind, job, list(groups)), len(own), _finished(own)) for job, own in groups.items()]
 
 
 def _named(kind: Kind, job: Job, others: Sequence[Job]) -> tuple[str, tuple[float, float] | None]:
-    said = {key_of(entry): entry.partition("=")[2] for entry in job}
+    values = {key_of(entry): entry.partition("=")[2] for entry in job}
     if kind == "fixed":
-        place = float(said["quant.sensor.gamma"]), float(said.get("quant.sensor.mu", 0.0))
+        place = float(values["quant.sensor.gamma"]), float(values.get("quant.sensor.mu", 0.0))
         return point_name(*place), place
-    quant = said.get("quant", "gamma")
+    quant = values.get("quant", "gamma")
     if kind == "baseline":
         return quant, None
     alike = set.intersection(*map(set, others))
@@ -89,8 +79,8 @@ def point_name(gamma: float, mu: float) -> str:
 
 
 def _finished(folders: Iterable[Path]) -> dict[tuple[int, int], Run]:
-    found = [read_run(folder) for folder in folders if run_folder.finished(folder)]
-    return {(run.seed, run.fold): run for run in found if run.status == "finished"}
+    runs = [read_run(folder) for folder in folders if run_folder.finished(folder)]
+    return {(run.seed, run.fold): run for run in runs if run.status == FINISHED}
 
 
 def trajectory(folder: Path) -> Path2D:
@@ -110,10 +100,10 @@ def trajectory(folder: Path) -> Path2D:
 def moved(arm: Arm) -> dict[str, tuple[float, float, float]]:
     """Where each learned value began and where it ended, {name: (start, mean end, std of the ends over runs)}."""
     paths = list(arm.trajectories.values())
-    found = {}
+    ends_of = {}
     for name in paths[0] if paths else ():
         ends = [path[name][-1] for path in paths]
         mean = math.fsum(ends) / len(ends)
         std = math.sqrt(math.fsum((end - mean) ** 2 for end in ends) / len(ends))
-        found[name] = math.fsum(path[name][0] for path in paths) / len(paths), mean, std
-    return found
+        ends_of[name] = math.fsum(path[name][0] for path in paths) / len(paths), mean, std
+    return ends_of

@@ -77,7 +77,8 @@ def _json(audited: Audited) -> dict[str, Any]:
         "dataset": run.dataset,
         "task": run.task,
         "model": run.model,
-        "bits": next(run.bits for arm in audited.arms if arm.kind == "learned" for run in arm.runs.values()),
+        "bits": audited.learned_run.bits,
+        "network_bits": audited.learned_run.network_bits,
         "metric": run.monitor,
         "criterion": CRITERION,
         "quantizers": [
@@ -162,7 +163,7 @@ def _fold_shift(audited: Audited) -> dict[int, float]:
     whole = np.mean([score for _, score in scores])
     folds = {fold for arm in audited.arms for _, fold in arm.runs}
     here = {one: [score for fold, score in scores if fold == one] for one in folds}
-    return {fold: float(whole - np.mean(found)) if found else 0.0 for fold, found in here.items()}
+    return {fold: float(whole - np.mean(scores_here)) if scores_here else 0.0 for fold, scores_here in here.items()}
 
 
 def _picture(audited: Audited) -> Figure:

@@ -10,7 +10,7 @@ import numpy as np
 
 from qsense.runs.words import metric_name, percent
 from qsense.study.arms import Arm, moved
-from qsense.study.run import ReportError, Run
+from qsense.study.run import ReportError, Run, quantizer_name
 from qsense.study.verdict import CRITERION, Verdict, against, seed_means
 
 if TYPE_CHECKING:
@@ -48,6 +48,11 @@ class Audited:
         return next(run for arm in self.arms for run in arm.runs.values())
 
     @property
+    def learned_run(self) -> Run:
+        """A run of a learned quantizer."""
+        return next(run for arm in self.arms if arm.kind == "learned" for run in arm.runs.values())
+
+    @property
     def fixed(self) -> list[Arm]:
         """The grid."""
         return [arm for arm in self.arms if arm.kind == "fixed"]
@@ -60,8 +65,8 @@ class Audited:
     @property
     def title(self) -> str:
         """What was audited."""
-        run = next(run for arm in self.arms if arm.kind == "learned" for run in arm.runs.values())
-        return f"{run.dataset}, {run.bits} bits, {run.model}"
+        run = self.learned_run
+        return f"{run.dataset}, {quantizer_name('', run.bits, run.network_bits)}, {run.model}"
 
 
 def compare(arms: Sequence[Arm]) -> Audited:
@@ -110,7 +115,7 @@ def lines(audited: Audited) -> list[str]:
         f"{arm.name} ({len(arm.runs)} of {arm.planned})" for arm in audited.arms if len(arm.runs) < arm.planned
     ]
     seeds, folds = ({pair[i] for arm in audited.arms for pair in arm.runs} for i in (0, 1))
-    found = [
+    text = [
         f"# Audit: {audited.title}",
         "",
         f"{metric_name(run.monitor)}{unit}: mean over {len(folds)} folds and {len(seeds)} seeds ± std of seeds' means. "
@@ -131,11 +136,11 @@ def lines(audited: Audited) -> list[str]:
         for name, (start, end, std) in values.items()
     ]
     if rows:
-        found += ["How far learning moved (± over runs):", ""]
-        found += [*_table(["quantizer", "value", "start", "end", "moved"], rows), ""]
+        text += ["How far learning moved (± over runs):", ""]
+        text += [*_table(["quantizer", "value", "start", "end", "moved"], rows), ""]
     if incomplete:
-        found += [f"Runs are missing: {', '.join(incomplete)}. Comparisons use the (seed, fold) that all have.", ""]
-    return found + _slopes(audited)
+        text += [f"Runs are missing: {', '.join(incomplete)}. Comparisons use the (seed, fold) that all have.", ""]
+    return text + _slopes(audited)
 
 
 def _row(audited: Audited, arm: Arm) -> list[str]:
@@ -143,9 +148,18 @@ def _row(audited: Audited, arm: Arm) -> list[str]:
     honest = "–" if verdict.honest is None else f"{scale * verdict.honest:+.2f}"
     noise = "–" if verdict.noise is None else f"{scale * verdict.noise:.2f}"
     return [
-        arm.name if arm.kind == "learned" else f"{arm.name} (baseline)",
+        _label(audited, arm),
         _score(arm, scale), f"{scale * verdict.hindsight:+.2f}", honest, noise, WORDS[verdict.words],
     ]  # fmt: skip
+
+
+def _label(audited: Audited, arm: Arm) -> str:
+    """A quantizer's name; of a baseline at other bits than the title says, with them."""
+    if arm.kind == "learned":
+        return arm.name
+    run, learned = next(iter(arm.runs.values())), audited.learned_run
+    same = (run.bits, run.network_bits) == (learned.bits, learned.network_bits)
+    return f"{arm.name if same else quantizer_name(arm.name, run.bits, run.network_bits)} (baseline)"
 
 
 def _score(arm: Arm, scale: float) -> str:
@@ -168,9 +182,9 @@ def _grid(audited: Audited) -> list[str]:
             texts.append(f"**{text}**" if arm is not None and arm.name == best else text)
         rows.append([f"γ {gamma:g}", *texts])
     chosen = next(iter(audited.verdicts.values())).chosen
-    said = f" Chosen with each seed left out: {'; '.join(chosen)}." if chosen else ""
+    left_out = f" Chosen with each seed left out: {'; '.join(chosen)}." if chosen else ""
     return [
-        f"The grid of fixed curves, the best in bold.{said}", "",
+        f"The grid of fixed curves, the best in bold.{left_out}", "",
         *_table(["fixed", *(f"μ {mu:g}" for mu in mus)], rows),
     ]  # fmt: skip
 
@@ -203,7 +217,7 @@ def _slopes(audited: Audited) -> list[str]:
         f"{', '.join(f'{d:+g}' if d else '0' for d in first.at)} from what was learned). Right sign: at places whose "
         "finite difference exceeds twice its standard error. Ratio: estimator ÷ difference, median over those."
     )
-    found = ["## Gradients", "", text, ""]
+    lines = ["## Gradients", "", text, ""]
     for step in first.steps:
         rows = [
             [
@@ -216,5 +230,5 @@ def _slopes(audited: Audited) -> list[str]:
             for a in agreements(audited.slopes, step)
         ]
         headings = [f"step {step:g}", "cosine", "right sign", "ratio", "same sign in single batches"]
-        found += [*_table(headings, rows), ""]
-    return found
+        lines += [*_table(headings, rows), ""]
+    return lines

@@ -80,7 +80,7 @@ def common(several: Iterable[Mapping[str, float]]) -> dict[str, float]:
     for cost in several:
         for key, value in cost.items():
             values.setdefault(key, set()).add(value)
-    return {key: found.pop() for key, found in values.items() if len(found) == 1}
+    return {key: figures.pop() for key, figures in values.items() if len(figures) == 1}
 
 
 def explained(costs: Iterable[Mapping[str, float]]) -> list[str]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from qsense.runs.status import FINISHED
 from qsense.study.files import scores_png
 from qsense.study.run import ReportError, Run
 from qsense.study.summary import table
@@ -38,12 +39,12 @@ class PaperFigure:
     of_run: Callable[[TrainedRun], Figure | None] | None = None
 
 
-def draw(name: str, found: Sequence[Run], out: Path) -> list[Path]:
+def draw(name: str, runs: Sequence[Run], out: Path) -> list[Path]:
     """Draw a figure into `out`: one file over all fitting runs, or one for each of them.
 
     Args:
         name: of the figure, as in `FIGURES`.
-        found: runs to draw from; those that do not fit are passed over.
+        runs: runs to draw from; those that do not fit are passed over.
         out: a folder, made if it is not there.
 
     Raises:
@@ -52,9 +53,9 @@ def draw(name: str, found: Sequence[Run], out: Path) -> list[Path]:
     if name not in FIGURES:
         raise ReportError(f"there is no figure {name}; those that runs can draw: {', '.join(FIGURES)}")
     figure = FIGURES[name]
-    fitting = [run for run in found if run.status == "finished" and figure.takes(run)]
+    fitting = [run for run in runs if run.status == FINISHED and figure.takes(run)]
     if not fitting:
-        raise ReportError(f"figure {name} needs {figure.needs}; none of the {len(found)} runs is such a one")
+        raise ReportError(f"figure {name} needs {figure.needs}; none of the {len(runs)} runs is such a one")
     file = name.replace("/", "_")
     if figure.of_run is None:
         path = out / f"{file}.png"
@@ -100,21 +101,14 @@ def _draw_run(of_run: Callable[[TrainedRun], Figure | None], run: Run, path: Pat
 
 def _transfer(trained: TrainedRun) -> Figure | None:
     """The curve as it began and as it was learned, over the data: windows of a series, or a raw histogram."""
-    from qsense.callbacks import detection_figures, figures
-    from qsense.data.frames.module import DetectionDataModule
-    from qsense.tasks.detection import DetectionTask
+    from qsense.callbacks.detection_figures import DetectionFigures
+    from qsense.callbacks.figures import Figures
+    from qsense.callbacks.pictures import Pictures
 
     task, data = trained.task, trained.data
-    untrained: Any = trained.untrained()
-    if isinstance(task, DetectionTask):
-        assert isinstance(data, DetectionDataModule)
-        frames = detection_figures.DetectionFigures(folder="")
-        frames.initial = detection_figures.curve_of(untrained)
-        return frames.raw_histogram(task, data)
-    series = figures.Figures(folder="")
-    series.initial = figures.curve_of(untrained)
-    trained.trainer.datamodule = data  # type: ignore[attr-defined]
-    return series.transfer(trained.trainer, task)
+    figures: Pictures = DetectionFigures("") if task.takes == "frames" else Figures("")
+    figures.begin(trained.untrained())
+    return figures.drawings(trained.trainer)["raw_histogram" if task.takes == "frames" else "transfer"](task, data)
 
 
 def _scene(trained: TrainedRun) -> Figure | None:
@@ -133,7 +127,7 @@ def _network(name: str, bands: int = 0) -> Callable[[TrainedRun], Figure | None]
         from qsense.callbacks.network_figures import NetworkFigures
 
         task = trained.task
-        return NetworkFigures(folder="", bands=bands).draw(task, trained.data).get(name)
+        return NetworkFigures(folder="", bands=bands).drawings(trained.trainer)[name](task, trained.data)
 
     return figure
 

@@ -228,7 +228,7 @@ def scores_png(summary: Summary, path: Path, heading: str = "") -> None:
         scale = 100 if summary.percent else 1
         for (row, dataset), cell in summary.cells.items():
             own = tuple(setting for setting in row.settings if row.shown_bits is None or setting not in common)
-            name = _name_with(summary, replace(row, settings=own), row.line.name)
+            name = _name_with(summary, replace(row, settings=own), row.line)
             panel = dataset
             if len(models) > 1:  # a panel for each keeps the lines few
                 panel, name = f"{dataset}, {row.model}", name.replace(f" · model={row.model}", "", 1)
@@ -246,10 +246,11 @@ def _tradeoff_png(summary: Summary, cost: Axis, path: Path) -> None:
         scale = 100 if summary.percent else 1
         for (row, dataset), cell in summary.cells.items():
             if cell.cost.get(cost.key, 0) > 0:
-                bits = "" if row.shown_bits is None else f"{row.shown_bits} bit"
                 std = None if cell.std is None else scale * cell.std
                 at = cell.cost[cost.key] / cost.unit
-                name = _name_with(summary, row, row.line.name)
-                yield Point(dataset, name, bits, at, scale * cell.mean, std, cell.complete, cell.comparable)
+                name = _name_with(summary, row, row.line)
+                yield Point(
+                    dataset, name, row.shown_bits_name, at, scale * cell.mean, std, cell.complete, cell.comparable
+                )
 
     save(plot_tradeoff(list(points()), axis(summary), cost.label, less=lower_is_better(summary.metric)), path)

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from qsense.runs import folder as run_folder
+from qsense.runs.status import FAILED, FINISHED
 from qsense.study.run import Run, folders, read_run
 
 INDEX = ".qsense-index.json"
-SCHEMA = 3  # of the index; one of another is read anew
-SETTLED = ("finished", "failed")  # other runs are looked at each time
+SCHEMA = 4  # of the index; one of another is read anew
+SETTLED = (FINISHED, FAILED)  # other runs are looked at each time
 WATCHED = (run_folder.CONFIG, run_folder.RESULT, run_folder.FAILURE, run_folder.RECORD)
 Stamp = list[list[int] | None]  # of each watched file: when it changed, and its size
 
@@ -28,33 +29,33 @@ def gather(paths: Iterable[Path]) -> list[Run]:
     Raises:
         ReportError: a path does not exist or is no folder.
     """
-    found: dict[str, Run] = {}
+    runs: dict[str, Run] = {}
     for path in paths:
         whole = os.path.realpath(path)
         for name, run in _indexed(path).items():
-            found.setdefault(os.path.normpath(f"{whole}/{name}"), run)
-    return sorted(found.values(), key=lambda run: run.folder)
+            runs.setdefault(os.path.normpath(f"{whole}/{name}"), run)
+    return sorted(runs.values(), key=lambda run: run.folder)
 
 
 def _indexed(path: Path) -> dict[str, Run]:
     """The runs of one folder by their place in it, from its index as far as nothing has changed; the index follows."""
     known, shared = _load(path / INDEX)
-    found: dict[str, Run] = {}
+    runs: dict[str, Run] = {}
     stamps: dict[str, Stamp] = {}
     same = 0
     for folder in folders(path):
         name, stamp = str(folder)[len(str(path)) + 1 :] or ".", _stamp(folder)
         entry = known.get(name)
         if entry is not None and entry["stamp"] == stamp:
-            found[name] = _restored(folder, entry["run"], shared)
+            runs[name] = _restored(folder, entry["run"], shared)
             same += 1
         else:
-            found[name] = read_run(folder)
-        if found[name].status in SETTLED:
+            runs[name] = read_run(folder)
+        if runs[name].status in SETTLED:
             stamps[name] = stamp
-    if (len(stamps) != same or len(known) != same) and "." not in found:  # "." is a run, and not a folder of runs
-        _save(path / INDEX, {name: (stamp, found[name]) for name, stamp in stamps.items()})
-    return found
+    if (len(stamps) != same or len(known) != same) and "." not in runs:  # "." is a run, and not a folder of runs
+        _save(path / INDEX, {name: (stamp, runs[name]) for name, stamp in stamps.items()})
+    return runs
 
 
 def _stamp(folder: Path) -> Stamp:

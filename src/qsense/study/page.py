@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from qsense.runs.folder import write_atomically
+from qsense.runs.status import FINISHED, STATES
 from qsense.runs.words import duration, lower_is_better, metric_name, percent
 from qsense.study import published
 from qsense.study.costs import axes, columns, explained
@@ -124,8 +125,10 @@ def contents(every: Sequence[Summary]) -> dict[str, Any]:
             for (row, name), beside in each.published.items()
             if row in place_of_row
         ],
+        "states": STATES,
         "progress": [
-            {**vars(part), "total": part.total, "left": _left(part.seconds_left)} for part in progress(summary)
+            {"dataset": part.dataset, "count": part.count, "total": part.total, "left": _left(part.seconds_left)}
+            for part in progress(summary)
         ],
         "unfinished": [
             {
@@ -138,7 +141,7 @@ def contents(every: Sequence[Summary]) -> dict[str, Any]:
                 "log": str(run.log),
             }
             for run, name in zip(summary.runs, dataset_names(summary.runs), strict=True)
-            if run.status != "finished"
+            if run.status != FINISHED
         ],
         "lists": {name: lines for name, lines in lists.items() if name not in ("Not finished", "Pictures")},
     }
@@ -147,17 +150,18 @@ def contents(every: Sequence[Summary]) -> dict[str, Any]:
 def _row(summary: Summary, row: Row) -> dict[str, Any]:
     """A row's name, and the same without its bits, which names its line in a plot over bits."""
     label = summary.short_label(row)
-    line = label.replace(row.name, row.line.name, 1).removeprefix(" · ")
-    return {"label": label, "line": line or "all", "quant": row.quant, "bits": row.shown_bits, "model": row.model}
+    line = label.replace(row.name, row.line, 1).removeprefix(" · ")
+    bits = {"bits": row.shown_bits, "bitsName": row.shown_bits_name}
+    return {"label": label, "line": line or "all", "quant": row.quant, "model": row.model, **bits}
 
 
 def _classes(counted: Sequence[Run]) -> dict[str, dict[str, list[str]]]:
     """Names of classes, {data set: {metric: names}}, in the order of their first mention."""
-    found: dict[str, dict[str, dict[str, None]]] = {}
+    names: dict[str, dict[str, dict[str, None]]] = {}
     for run in counted:
         for metric, scores in run.per_class.items():
-            found.setdefault(run.dataset, {}).setdefault(metric, {}).update(dict.fromkeys(scores))
-    return {name: {m: list(classes) for m, classes in metrics.items()} for name, metrics in found.items()}
+            names.setdefault(run.dataset, {}).setdefault(metric, {}).update(dict.fromkeys(scores))
+    return {name: {m: list(classes) for m, classes in metrics.items()} for name, metrics in names.items()}
 
 
 def _curve(run: Run) -> Mapping[str, Any] | None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from qsense.runs.announcements import not_begun
+from qsense.runs.status import FINISHED, RUNNING, STATES, TO_DO
 from qsense.study.run import Run
 from qsense.study.summary import Summary
 
@@ -19,31 +20,26 @@ class Progress:
 
     Args:
         dataset: its name.
-        finished, running, failed, interrupted: how many runs are so.
-        missing: folds and seeds of the table's cells of which nothing is there yet, and runs that a sweep at work has
-            yet to begin.
+        count: how many runs are in each of `runs.status.STATES`; "to do" are the folds and seeds of the table's cells
+            of which nothing is there yet, and runs that a sweep at work has yet to begin.
         seconds_left: until all of them are finished, at the speed so far and with as many at a time as run now (one,
             if none does); None where no run has told how long it took.
     """
 
     dataset: str
-    finished: int
-    running: int
-    failed: int
-    interrupted: int
-    missing: int
+    count: Mapping[str, int]
     seconds_left: float | None
 
     @property
     def total(self) -> int:
         """All runs that there should be."""
-        return self.finished + self.running + self.failed + self.interrupted + self.missing
+        return sum(self.count.values())
 
 
 def progress(summary: Summary) -> list[Progress]:
     """Of each data set, in the order of their names."""
     names = dataset_names(summary.runs)
-    parallel = max(1, sum(run.status == "running" for run in summary.runs))
+    parallel = max(1, sum(run.status == RUNNING for run in summary.runs))
     everywhere = _mean([run.seconds for run in summary.runs])
     shown = {run.data: name for run, name in zip(summary.runs, names, strict=True)}
     coming = Counter(
@@ -51,26 +47,18 @@ def progress(summary: Summary) -> list[Progress]:
         for folder in {run.folder.parent for run in summary.runs}
         for data in (name.partition("-")[0] for name in not_begun(folder))
     )
-    found = []
+    parts = []
     for dataset in sorted({*names, *coming}):
         here = [run for run, name in zip(summary.runs, names, strict=True) if name == dataset]
-        count = {status: sum(run.status == status for run in here) for status in ("running", "failed", "interrupted")}
+        count = {state: sum(run.status == state for run in here) for state in STATES}
         cells = [cell for (_, name), cell in summary.cells.items() if name == dataset]
         # A run that is not finished leaves a gap in its cell, and is counted once.
         gaps = sum(cell.expected - len(cell.scores) for cell in cells)
-        missing = max(coming[dataset], gaps - sum(count.values()))
-        each = _mean([run.seconds for run in here]) or everywhere
-        left = missing + count["failed"] + count["interrupted"] + count["running"] / 2
-        found.append(
-            Progress(
-                dataset=dataset,
-                finished=sum(run.status == "finished" for run in here),
-                **count,
-                missing=missing,
-                seconds_left=None if each is None else each * left / parallel,
-            )
-        )
-    return found
+        count[TO_DO] = max(coming[dataset], gaps - (len(here) - count[FINISHED]))
+        mean = _mean([run.seconds for run in here]) or everywhere
+        left = sum(count.values()) - count[FINISHED] - count[RUNNING] / 2
+        parts.append(Progress(dataset, count, None if mean is None else mean * left / parallel))
+    return parts
 
 
 def dataset_names(runs: Sequence[Run]) -> list[str]:
@@ -82,7 +70,7 @@ def dataset_names(runs: Sequence[Run]) -> list[str]:
         return run.data, made[id(settings)]
 
     made: dict[int, States] = {}
-    names = {data(run.settings, run): run.dataset for run in runs if run.status == "finished"}
+    names = {data(run.settings, run): run.dataset for run in runs if run.status == FINISHED}
     return [run.dataset if run.num_folds else names.get(data(run.settings, run), run.dataset) for run in runs]
 
 

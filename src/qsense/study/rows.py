@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from qsense.runs.words import did_you_mean
 from qsense.study.run import OWN_KEYS, ReportError, Run, quantizer_name, varying
 
 PAPER_ORDER = ("none", "linear", "log", "gamma", "gamma_per_axis")  # others follow by name
@@ -48,9 +48,16 @@ class Row:
         return self.network_bits if self.bits is None else self.bits
 
     @property
-    def line(self) -> Row:
-        """The same without the bits that an axis shows: the rows of one line in a picture have it in common."""
-        return replace(self, bits=None, network_bits=None if self.bits is None else self.network_bits)
+    def shown_bits_name(self) -> str:
+        """The same by its own name: "2 bit", "network 4 bit"; empty where nothing is quantized."""
+        return quantizer_name("", self.bits, self.network_bits if self.bits is None else None)
+
+    @property
+    def line(self) -> str:
+        """The name without the bits that an axis shows: the rows of one line in a picture have it in common."""
+        if self.bits is None and self.network_bits is not None:
+            return f"{self.quant} (network bits)".strip()
+        return quantizer_name(self.quant, None, self.network_bits)
 
 
 Place = tuple[Row, str]  # a row and a data set
@@ -77,11 +84,11 @@ def rows_of(scored: Sequence[Run]) -> dict[Path, Row]:
     for run in scored:
         groups[run.quant, run.bits, run.network_bits, run.task, run.model].append(run)
     own: dict[Kind, set[str]] = {}
-    said: set[tuple[str, str]] = set()  # (key, the kind of rows that name it)
+    named_keys: set[tuple[str, str]] = set()  # (key, the kind of rows that name it)
     for name, group in groups.items():
         datasets = {run.dataset for run in group}
         own[name] = set().union(*(varying(run for run in group if run.dataset == dataset) for dataset in datasets))
-        said.update((key, _kind(key, group[0])) for key in own[name])
+        named_keys.update((key, _kind(key, group[0])) for key in own[name])
     rows = {}
     for name, group in groups.items():
         differing = varying(group)
@@ -89,7 +96,7 @@ def rows_of(scored: Sequence[Run]) -> dict[Path, Row]:
         made: dict[int, Row] = {}  # runs that share their settings share their row
         for run in group:
             if id(run.settings) not in made:
-                shared = {key for key in run.settings if (key, _kind(key, run)) in said and key not in differing}
+                shared = {key for key in run.settings if (key, _kind(key, run)) in named_keys and key not in differing}
                 keys = sorted(shared | own[name])
                 named = [(key, run.settings[key]) for key in keys if key in run.settings]
                 made[id(run.settings)] = Row(
@@ -125,13 +132,13 @@ def rows_by(scored: Sequence[Run], keys: Sequence[str]) -> dict[Path, Row]:
     return {folder: row for folder, row in rows.items() if row != Row("", None, None, "", "")}
 
 
-def full_keys(found: Iterable[Run], keys: Sequence[str]) -> list[str]:
+def full_keys(runs: Iterable[Run], keys: Sequence[str]) -> list[str]:
     """Keys by their whole names: "gamma" is quant.sensor.gamma where no other key ends so.
 
     Raises:
         ReportError: a key that no run has, or that several end in.
     """
-    known = set(OWN_KEYS).union(*{id(run.settings): run.settings for run in found}.values())
+    known = set(OWN_KEYS).union(*{id(run.settings): run.settings for run in runs}.values())
     return [_full(key, known) for key in keys]
 
 
@@ -144,8 +151,7 @@ def _full(key: str, known: set[str]) -> str:
     if Path(key).is_dir():
         raise ReportError(f"--by {key}: this is a folder and no key; folders of runs come first on the command line")
     ends_of = {name.rpartition(".")[2]: name for name in sorted(known, reverse=True)} | {name: name for name in known}
-    near = [ends_of[name] for name in difflib.get_close_matches(key, ends_of, 3)]
-    raise ReportError(f"no run has a key {key}" + (f"; did you mean {', '.join(near)}?" if near else ""))
+    raise ReportError(f"no run has a key {key}{did_you_mean(key, ends_of, most=3)}")
 
 
 def pairs(rows: Iterable[Row], one: str, other: str) -> list[tuple[Row, Row]]:

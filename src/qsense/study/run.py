@@ -12,8 +12,8 @@ from typing import Any
 import yaml
 
 from qsense.runs import folder as run_folder
-from qsense.runs.lock import alive
 from qsense.runs.settings import bits_of, decisive
+from qsense.runs.status import FAILED, FINISHED, Status, status_of
 
 COST = ("macs", "bops", "size_mb")  # of the network
 SENSING = ("kbit_s", "radio_uj_s", "adc_uj_s", "flash_uj_s", "uj_s", "link_share")  # of the sensor
@@ -29,8 +29,8 @@ class Run:
 
     Args:
         folder: where it lies.
-        status: "finished", "running", "failed" or "interrupted".
-        reason: why it is not finished, in a few words; empty for a finished run.
+        status: one of `runs.status.STATES`.
+        reason: why it failed or was lost, in a few words; else empty.
         task, data, quant, model: which option of each group was taken.
         dataset: the data set's name in tables (the group's option where the run is not finished).
         bits: of the sensor's ADC; None where it is not quantized.
@@ -82,11 +82,9 @@ class Run:
 
     @property
     def log(self) -> Path:
-        """What tells most about why it did not finish: the damaged result, the traceback, a log, else the folder."""
-        for name in (run_folder.RESULT, run_folder.FAILURE):
-            if (self.folder / name).is_file():
-                return self.folder / name
-        return next(iter(sorted(self.folder.glob("*.log"))), self.folder)
+        """The file that tells most about why it did not finish: the damaged result, or what `Status.log` finds."""
+        result = self.folder / run_folder.RESULT
+        return result if result.is_file() else Status(self.folder, self.status).log
 
     def key(self, name: str) -> str | None:
         """The value of a setting, or of one of `OWN_KEYS`, as text; None without it."""
@@ -133,12 +131,13 @@ def read_run(folder: Path) -> Run:
     except (OSError, ValueError, yaml.YAMLError):
         config = {}
     choices = config.get("choices") or {}
-    bits, network_bits = bits_of(config)
     task, data, quant, model = (str(choices.get(group) or "?") for group in ("task", "data", "quant", "model"))
+    bits, network_bits = bits_of(config)
+    status = status_of(folder)
     run = Run(
         folder=folder,
-        status="interrupted",
-        reason="interrupted, or still running",
+        status=status.state,
+        reason=status.reason,
         task=task,
         data=data,
         quant=quant,
@@ -150,24 +149,19 @@ def read_run(folder: Path) -> Run:
         fold=config.get("fold", -1),
         settings=settings(config),
     )
-    if (folder / run_folder.RESULT).is_file():
-        return _finished(run)
-    if (folder / run_folder.FAILURE).is_file():
-        return replace(run, status="failed", reason=run_folder.failure(folder))
-    if run_folder.status(folder) == "running":
-        if alive(folder):
-            return replace(run, status="running", reason="")
-        return replace(run, reason="killed, or its machine failed: it says that it is running, and is not")
-    return run
+    return _with_result(run) if run.status == FINISHED else run
 
 
-def _finished(run: Run) -> Run:
+def _with_result(run: Run) -> Run:
     try:
         result = run_folder.result(run.folder)
+        sensing = result.get("sensing") or {}
         return replace(
             run,
-            status="finished",
-            reason="",
+            task=str(result["task"]),
+            data=str(result["data"]),
+            quant=str(result["quant"]),
+            model=str(result["model"]),
             dataset=result["dataset"],
             # Up to schema 2, `bits` was the network's where only that was quantized: the configuration knows.
             bits=run.bits if run.settings else result["bits"],
@@ -176,30 +170,27 @@ def _finished(run: Run) -> Run:
             fold=int(result["fold"]),
             num_folds=int(result["num_folds"]),
             monitor=result["monitor"],
-            metrics={name: float(value) for name, value in result["metrics"].items()},
-            per_class={
-                metric: {name: float(score) for name, score in classes.items()}
-                for metric, classes in (result.get("per_class") or {}).items()
-            },
+            metrics=_numbers(result["metrics"]),
+            per_class={metric: _numbers(scores) for metric, scores in (result.get("per_class") or {}).items()},
             learned=result.get("quantizer") or {},
-            cost=_cost(result),
-            constants=(result.get("sensing") or {}).get("constants", {}),
+            cost=_cost(result.get("cost"), sensing),
+            constants=sensing.get("constants", {}),
             seconds=run_folder.seconds(run.folder),
-            task=str(result["task"]),
-            data=str(result["data"]),
-            quant=str(result["quant"]),
-            model=str(result["model"]),
             written=(run.folder / run_folder.RESULT).stat().st_mtime,
             fingerprint=run_folder.fingerprint(run.folder),
         )
     except (AttributeError, KeyError, OSError, TypeError, ValueError) as error:
         reason = f"{run_folder.RESULT} cannot be read ({type(error).__name__}: {error})"
-        return replace(run, status="failed", reason=reason)
+        return replace(run, status=FAILED, reason=reason)
 
 
-def _cost(result: Mapping[str, Any]) -> dict[str, float]:
-    cost = {key: float(result["cost"][key]) for key in COST} if result.get("cost") else {}
-    if sensing := result.get("sensing"):
+def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
+    return {name: float(value) for name, value in values.items()}
+
+
+def _cost(network: Mapping[str, Any] | None, sensing: Mapping[str, Any]) -> dict[str, float]:
+    cost = {key: float(network[key]) for key in COST} if network else {}
+    if sensing:
         native = sensing["native"]
         cost |= {key: float(sensing[key]) for key in SENSING}
         cost |= {f"native_{key}": float(native[key]) for key in ("bits", "kbit_s", "uj_s")}
@@ -235,4 +226,4 @@ def varying(group: Iterable[Run]) -> set[str]:
         for key, value in one.items():
             values.setdefault(key, set()).add(value)
     everywhere = set.intersection(*(set(one) for one in several)) if several else set()
-    return {key for key, found in values.items() if len(found) > 1 or key not in everywhere}
+    return {key for key, texts in values.items() if len(texts) > 1 or key not in everywhere}

@@ -72,8 +72,8 @@ def costs(summary: Summary) -> dict[str, dict[Row, str]]:
         texts[column.heading] = {}
         for row in summary.rows:
             here = [cell.cost for (other, _), cell in summary.cells.items() if other == row and column.key in cell.cost]
-            found = [rounded(value / column.unit) for value in sorted(cost[column.key] for cost in here)]
-            texts[column.heading][row] = "–".join(dict.fromkeys([found[0], found[-1]])) if found else "–"
+            figures = [rounded(value / column.unit) for value in sorted(cost[column.key] for cost in here)]
+            texts[column.heading][row] = "–".join(dict.fromkeys([figures[0], figures[-1]])) if figures else "–"
     return texts
 
 
@@ -94,7 +94,7 @@ def sections(summary: Summary) -> dict[str, list[str]]:
         "Missing": missing,
         "Not finished": [_unfinished(run) for run in summary.unfinished],
         f"{OTHER_PROTOCOL} Not the paper's protocol": other,
-        **{name: list(found) for name, found in summary.findings.items()},
+        **{name: list(lines) for name, lines in summary.findings.items()},
         "Mind": list(summary.notes),
         "Pictures": pictures(summary.runs),
     }
@@ -106,10 +106,10 @@ def _unfinished(run: Run) -> str:
     return f"{run.status}: {where}{': ' * bool(run.reason)}{run.reason}\n  {run.log}"
 
 
-def pictures(found: Sequence[Run]) -> list[str]:
+def pictures(runs: Sequence[Run]) -> list[str]:
     """Where the runs' pictures are, one line per folder of runs: "runs/*/figures: confusion.png, transfer.png"."""
     kinds: dict[Path, set[str]] = {}
-    for run in found:
+    for run in runs:
         for file in (run.folder / "figures").glob("*.png"):
             kinds.setdefault(run.folder.parent, set()).add(file.name)
     return [f"{parent / '*' / 'figures'}: {', '.join(sorted(names))}" for parent, names in kinds.items()]
@@ -140,8 +140,8 @@ def print_report(summary: Summary, console: Console | None = None, others: Seque
         console.print(*legend(summary), highlight=False, markup=False, style="dim")
     else:
         console.print("No run has finished yet.", style="bold")
-    for name, found in sections(summary).items():
-        _print_list(console, name, found)
+    for name, lines in sections(summary).items():
+        _print_list(console, name, lines)
 
 
 def _table(summary: Summary) -> Table:

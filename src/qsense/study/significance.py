@@ -59,13 +59,13 @@ def compare(summary: Summary, one: str, other: str) -> list[Comparison]:
             raise ReportError(
                 f"--compare {one} {other}: no finished run has quant={name}; there are {', '.join(known)}"
             )
-    found = [
+    paired = [
         _paired(dataset, summary.label(first), summary.label(second), summary.cells[first, dataset], cell)
         for first, second in pairs(summary.rows, one, other)
         for dataset in summary.datasets
         if (first, dataset) in summary.cells and (cell := summary.cells.get((second, dataset))) is not None
     ]
-    whole = [comparison for comparison in found if comparison is not None]
+    whole = [comparison for comparison in paired if comparison is not None]
     if not whole:
         raise ReportError(
             f"--compare {one} {other}: no two rows of them have bits, settings, a data set and a fold in common"

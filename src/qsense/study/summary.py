@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from qsense.runs import folder as run_folder
+from qsense.runs.status import FAILED, FINISHED, INTERRUPTED, KILLED, RUNNING
 from qsense.runs.words import percent, some
 from qsense.study.cell import Cell
 from qsense.study.costs import common
@@ -54,8 +55,8 @@ class Summary:
 
     @property
     def unfinished(self) -> list[Run]:
-        """Failed runs, then interrupted ones, then those that still run."""
-        order = ("failed", "interrupted", "running")
+        """Runs without a result, by what became of them: failed ones first, those at work last."""
+        order = (FAILED, KILLED, INTERRUPTED, RUNNING)
         return sorted((run for run in self.runs if run.status in order), key=lambda run: order.index(run.status))
 
     @property
@@ -116,22 +117,22 @@ def summarise(paths: Iterable[Path], metric: str | None = None, by: Sequence[str
             different metrics, or a key that no run has.
     """
     paths = list(paths)
-    found = gather(paths)
-    if not found:
+    runs = gather(paths)
+    if not runs:
         where = ", ".join(map(str, paths))
         raise ReportError(
             f"no runs in {where}: neither {run_folder.CONFIG} nor {run_folder.RESULT} in any folder there"
         )
-    return table(found, metric, by)
+    return table(runs, metric, by)
 
 
-def table(found: Sequence[Run], metric: str | None = None, by: Sequence[str] = ()) -> Summary:
+def table(runs: Sequence[Run], metric: str | None = None, by: Sequence[str] = ()) -> Summary:
     """The same from runs that have been read.
 
     Raises:
         ReportError: as in `summarise`.
     """
-    finished = [run for run in found if run.status == "finished"]
+    finished = [run for run in runs if run.status == FINISHED]
     metric = metric or _monitor(finished)
     notes: list[str] = []
     scored = [run for run in finished if metric in run.metrics]
@@ -144,20 +145,20 @@ def table(found: Sequence[Run], metric: str | None = None, by: Sequence[str] = (
 
     # A row of one's own choice may average over settings: the runs of each setting are counted once.
     alike = rows_of(scored)
-    kept, said = _once(alike, scored, metric)
-    notes += said + _constants(kept)
+    counted, repeated = _once(alike, scored, metric)
+    notes += repeated + _constants(counted)
     rows: Mapping[Path, Row] = alike
     if by:
-        rows = rows_by(kept, full_keys(found, by))
-        notes += _averaged(kept, rows, alike)
-        if len(rows) < len(kept):
-            notes.append(f"Runs without any of these keys and left out: {len(kept) - len(rows)}.")
-            kept = [run for run in kept if run.folder in rows]
+        rows = rows_by(counted, full_keys(runs, by))
+        notes += _averaged(counted, rows, alike)
+        if len(rows) < len(counted):
+            notes.append(f"Runs without any of these keys and left out: {len(counted) - len(rows)}.")
+            counted = [run for run in counted if run.folder in rows]
     summary = Summary(
-        metric, _cells(kept, rows, metric, _seeds(found)), found, {r.folder: rows[r.folder] for r in kept}
+        metric, _cells(counted, rows, metric, _seeds(runs)), runs, {r.folder: rows[r.folder] for r in counted}
     )
     if not by:
-        notes += _inconsistencies(summary, kept)
+        notes += _inconsistencies(summary, counted)
     more = len(notes) - MOST_NOTES
     return replace(summary, notes=[*notes[:MOST_NOTES], f"… and {more} more."] if more > 0 else notes)
 
@@ -173,15 +174,15 @@ def with_paper(summary: Summary) -> Summary:
     return replace(summary, published=against_paper(summary.metric, summary.cells, behind), findings=findings)
 
 
-def _seeds(found: Sequence[Run]) -> tuple[int, ...]:
-    return tuple(sorted({run.seed for run in found if run.seed >= 0}))
+def _seeds(runs: Sequence[Run]) -> tuple[int, ...]:
+    return tuple(sorted({run.seed for run in runs if run.seed >= 0}))
 
 
-def _cells(kept: Sequence[Run], rows: Mapping[Path, Row], metric: str, seeds: tuple[int, ...]) -> dict[Place, Cell]:
+def _cells(counted: Sequence[Run], rows: Mapping[Path, Row], metric: str, seeds: tuple[int, ...]) -> dict[Place, Cell]:
     scores: dict[Place, dict[tuple[int, int], list[float]]] = defaultdict(lambda: defaultdict(list))
     num_folds: dict[Place, int] = {}
     costs: dict[Place, list[Mapping[str, float]]] = defaultdict(list)
-    for run in kept:
+    for run in counted:
         place = rows[run.folder], run.dataset
         scores[place][run.seed, run.fold].append(run.metrics[metric])
         num_folds[place] = max(num_folds.get(place, 0), run.num_folds)
@@ -216,11 +217,11 @@ def _once(rows: Mapping[Path, Row], scored: Sequence[Run], metric: str) -> tuple
     places: dict[tuple[Row, str, int, int], list[Run]] = defaultdict(list)
     for run in scored:
         places[rows[run.folder], run.dataset, run.seed, run.fold].append(run)
-    kept, other_scores, same = [], [], 0
+    counted, other_scores, same = [], [], 0
     for several in places.values():
         several.sort(key=lambda run: (run.written, str(run.folder)))
         newest = several[-1]
-        kept.append(newest)
+        counted.append(newest)
         for other in several[:-1]:
             if other.metrics[metric] == newest.metrics[metric]:
                 same += 1
@@ -236,13 +237,13 @@ def _once(rows: Mapping[Path, Row], scored: Sequence[Run], metric: str) -> tuple
         )
     if same:
         notes.append(f"Folders of a run already counted, with the same score: {same}.")
-    return kept, notes
+    return counted, notes
 
 
-def _averaged(kept: Sequence[Run], rows: Mapping[Path, Row], alike: Mapping[Path, Row]) -> list[str]:
+def _averaged(counted: Sequence[Run], rows: Mapping[Path, Row], alike: Mapping[Path, Row]) -> list[str]:
     """Which settings the rows of `--by` average over."""
     settings: dict[Place, set[Row]] = defaultdict(set)
-    for run in kept:
+    for run in counted:
         if run.folder in rows:
             settings[rows[run.folder], run.dataset].add(alike[run.folder])
     texts = set()
@@ -259,22 +260,22 @@ def _averaged(kept: Sequence[Run], rows: Mapping[Path, Row], alike: Mapping[Path
     return [f"Rows average over {some(sorted(texts))}."] if texts else []
 
 
-def _constants(kept: Sequence[Run]) -> list[str]:
+def _constants(counted: Sequence[Run]) -> list[str]:
     """Which constants of the sensing model differ between runs: their figures compare constants, and not sensors."""
     values: dict[str, set[str]] = defaultdict(set)
-    for run in kept:
+    for run in counted:
         for name, value in run.constants.items():
             values[name].add(str(value))
-    differing = [f"{name} ({some(sorted(found))})" for name, found in sorted(values.items()) if len(found) > 1]
+    differing = [f"{name} ({some(sorted(several))})" for name, several in sorted(values.items()) if len(several) > 1]
     return [f"What sensing costs was counted with different constants: {some(differing)}."] if differing else []
 
 
-def _inconsistencies(summary: Summary, kept: Sequence[Run]) -> list[str]:
+def _inconsistencies(summary: Summary, counted: Sequence[Run]) -> list[str]:
     """What else differs between the rows of a column, beside the quantizer and what their names say."""
     rows = summary.rows_of_runs
     notes = []
     for dataset in summary.datasets:
-        here = [run for run in kept if run.dataset == dataset and run.settings]
+        here = [run for run in counted if run.dataset == dataset and run.settings]
         # Runs that share settings and row tell the same.
         here = list({(id(run.settings), rows[run.folder]): run for run in here}.values())
         differing = []
@@ -285,11 +286,11 @@ def _inconsistencies(summary: Summary, kept: Sequence[Run]) -> list[str]:
                 continue
             values = dict.fromkeys(run.settings.get(key, "not set") for run in here)
             differing.append(f"{key} ({some(list(values), '; ')})")
-        if len(versions := _versions([run for run in kept if run.dataset == dataset])) > 1:
+        if len(versions := _versions([run for run in counted if run.dataset == dataset])) > 1:
             notes.append(f"Runs of {dataset} used {len(versions)} versions of its files (SHA-256 {some(versions)}).")
         if differing:
             number = f"{len(differing)} setting{'s' * (len(differing) > 1)}"
-            notes.append(f"Rows of {dataset} also differ in {number}, see run_folder.csv: {some(differing)}.")
+            notes.append(f"Rows of {dataset} also differ in {number}, see runs.csv: {some(differing)}.")
     return notes
 
 

@@ -82,27 +82,27 @@ class Agreement:
     batches: float
 
 
-def agreements(found: Sequence[Tangents], step: float = STEPS[-1]) -> list[Agreement]:
+def agreements(tangents: Sequence[Tangents], step: float = STEPS[-1]) -> list[Agreement]:
     """Each estimator against the finite differences of one step.
 
     Args:
-        found: one per entry, with the same estimators.
+        tangents: one per entry, with the same estimators.
         step: h, one of theirs.
 
     Raises:
         ValueError: nothing to compare, or a step that was not taken.
     """
-    if not found:
+    if not tangents:
         raise ValueError("no slope to compare")
-    if step not in found[0].steps:
-        raise ValueError(f"step={step:g}: differences were taken over {', '.join(f'{h:g}' for h in found[0].steps)}")
-    place = list(found[0].steps).index(step)
-    true = np.concatenate([each.differences[:, place] for each in found])  # [places, batches]
+    if step not in tangents[0].steps:
+        raise ValueError(f"step={step:g}: differences were taken over {', '.join(f'{h:g}' for h in tangents[0].steps)}")
+    place = list(tangents[0].steps).index(step)
+    true = np.concatenate([each.differences[:, place] for each in tangents])  # [places, batches]
     mean, error = _mean(true), _error(true)
     sure = np.abs(mean) > 2 * error
     rows = []
-    for estimator in found[0].slopes:
-        own = np.concatenate([each.slopes[estimator] for each in found])
+    for estimator in tangents[0].slopes:
+        own = np.concatenate([each.slopes[estimator] for each in tangents])
         slope = _mean(own)
         length = float(np.linalg.norm(slope) * np.linalg.norm(mean))
         rows.append(

@@ -1,7 +1,11 @@
-"""What every task is: sensor quantizer → normalisation → network, in one visible place."""
+"""What every task is: sensor quantizer → normalisation → network, in one visible place.
+
+Open it to see what a task owes the platform, and in which order its parts run.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -21,9 +25,10 @@ class Task(LightningModule):
     """A network behind a simulated sensor, with its loss, metrics and recipe in the subclass.
 
     Args:
-        network: built network, fed with what the sensor's quantizer lets through.
+        network: built network, fed with `input_of` a batch; already rewritten by `network_quantizer`.
         sensor: built sensor quantizer.
-        network_quantizer: what has rewritten the network's layers, or None.
+        class_names: names of the K classes, in index order.
+        network_quantizer: what has rewritten the network's layers, or None; its parameters keep their own groups.
 
     Attributes:
         takes: the kind of data it works on, like its data modules' `gives`.
@@ -39,15 +44,34 @@ class Task(LightningModule):
     monitor: ClassVar[str]
     mode: ClassVar[str] = "max"
 
-    def __init__(self, network: nn.Module, sensor: Sensor, network_quantizer: NetworkQuantizer | None = None) -> None:
+    test_score: Any  # of the subclass: counts the test's batches
+
+    def __init__(
+        self,
+        network: nn.Module,
+        sensor: Sensor,
+        class_names: tuple[str, ...],
+        network_quantizer: NetworkQuantizer | None = None,
+    ) -> None:
         super().__init__()
         self.network = network
         self.sensor = sensor
+        self.class_names = class_names
         self.network_quantizer = network_quantizer
+        self._results: dict[str, Any] = {}
 
     def forward(self, x: Any) -> Any:
-        """Predictions for what the sensor saw. The one order of the house: quantize → normalise → network."""
-        return self.network(self.normalise(self.sensor(x)))
+        """Predictions for samples as the sensor gets them."""
+        return self.network(self.input_of(x))
+
+    def input_of(self, x: Tensor, condition: Sequence[int] | None = None) -> Tensor:
+        """What the network is given for samples as the sensor gets them: quantize → normalise, the order of the house.
+
+        Args:
+            x: native codes or values, a batch.
+            condition: of each example, an index into the signal's `conditions`; None where there are none.
+        """
+        return self.normalise(self.sensor(x, condition))
 
     def normalise(self, x: Tensor) -> Tensor:
         """From the sensor's levels to what the network expects; a task whose network expects levels leaves it."""
@@ -64,10 +88,10 @@ class Task(LightningModule):
 
     def parameter_groups(self, lr: float) -> list[dict[str, Any]]:
         """The network's own parameters, then the groups of the network's quantizer and of the sensor's."""
-        quantizer = self.network_quantizer.parameter_groups(self.network, lr) if self.network_quantizer else []
-        taken = {id(parameter) for group in quantizer for parameter in group["params"]}
-        own = [parameter for parameter in self.network.parameters() if id(parameter) not in taken]
-        return [{"params": own}, *quantizer, *self.sensor.parameter_groups(lr)]
+        groups = self.network_quantizer.parameter_groups(self.network, lr) if self.network_quantizer else []
+        grouped = {id(parameter) for group in groups for parameter in group["params"]}
+        others = [parameter for parameter in self.network.parameters() if id(parameter) not in grouped]
+        return [{"params": others}, *groups, *self.sensor.parameter_groups(lr)]
 
     def calibrate(self, data: ExperimentData) -> None:
         """Show the sensor's quantizer samples of the training data, where it wants any: once, before training.
@@ -103,6 +127,12 @@ class Task(LightningModule):
         """The loss that training minimises, of one batch."""
         raise NotImplementedError
 
+    def on_test_epoch_start(self) -> None:
+        self.test_score.reset()
+
     def results(self) -> dict[str, Any]:
-        """What the last test measured: {"metrics": {…}, …}, plain numbers ready for `metrics.json`."""
-        raise NotImplementedError
+        """What the last test measured: {"metrics": {…}, …}, plain numbers ready for `metrics.json`; empty before one.
+
+        The keys beside "metrics" are the subclass's: "per_class" {score: {class: value}}, "confusion" (rows = truth).
+        """
+        return self._results

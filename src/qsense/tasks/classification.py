@@ -1,10 +1,11 @@
-"""Image classification with the recipes of FAT (Tao et al.): SGD, milestones, top-1 and top-5."""
+"""Image classification with the recipes of FAT (Tao et al.): SGD, milestones, top-1 and top-5.
+
+Open it to change the recipe, or what `metrics.json` holds of a classifier.
+"""
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
@@ -16,30 +17,22 @@ from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionM
 from qsense.data.images.module import Images
 from qsense.quant.network.quantizer import NetworkQuantizer
 from qsense.quant.sensor.sensor import Sensor
-from qsense.tasks.base import Task
+from qsense.tasks.images import ImageTask
+from qsense.tasks.schedules import falling, warm_up
 
 LARGEST_CONFUSION = 100  # classes; a million counts help nobody who reads metrics.json
 
 
-class ClassificationTask(Task):
+class ClassificationTask(ImageTask):
     """Cross-entropy with label smoothing, SGD with momentum, a learning rate that falls at milestones; top-1, top-5.
 
-    The sensor's values in [0, 1] are normalised by the data set's mean and standard deviation before the network. In
-    warm-up epoch e = 0 … w − 1 the learning rate is (e + 1)/(w + 1) of what it would be.
+    In warm-up epoch e = 0 … w − 1 the learning rate is (e + 1)/(w + 1) of what it would be.
 
-    Args:
-        network: (B, C, H, W) → (B, K) logits; already rewritten by `network_quantizer`.
-        sensor: the image sensor's quantizer.
-        class_names: names of the K classes.
-        mean: what to subtract per channel, on the scale of [0, 1].
-        std: what to divide by per channel.
-        network_quantizer: what made the network's own bits few; its parameters keep their own groups.
-        lr: SGD's learning rate.
-        momentum: SGD's momentum, in [0, 1).
-        weight_decay: SGD's L2 penalty on the network's own parameters; the sensor's quantizer has none.
-        milestones: epochs at which the learning rate changes.
-        lr_factor: what each milestone multiplies it by.
-        warmup: epochs over which it rises first.
+    The results hold accuracy by class (0 for one that was not tested) and the confusion matrix of up to 100 classes.
+
+    Args (the others are those of `ImageTask`):
+        network: (B, C, H, W) → (B, K) logits.
+        warmup: epochs over which the learning rate rises first.
         label_smoothing: share of a label spread over all classes, in [0, 1); in training alone.
 
     Raises:
@@ -48,11 +41,7 @@ class ClassificationTask(Task):
 
     takes = "images"
     network_facts = ("channels", "num_classes")
-    task_facts = ("class_names", "mean", "std")
     monitor = "top1"
-
-    mean: Tensor
-    std: Tensor
 
     def __init__(
         self,
@@ -70,35 +59,16 @@ class ClassificationTask(Task):
         warmup: int = 0,
         label_smoothing: float = 0.0,
     ) -> None:
-        super().__init__(network, sensor, network_quantizer)
-        if not lr > 0:
-            raise ValueError(f"lr={lr} must be above 0")
-        if list(milestones) != sorted(milestones) or any(epoch < 0 for epoch in milestones):
-            raise ValueError(f"milestones={list(milestones)} must be epochs in rising order")
-        if warmup < 0:
-            raise ValueError(f"warmup={warmup} must be 0 or more epochs")
+        recipe = (lr, momentum, weight_decay, milestones, lr_factor, warmup)
+        super().__init__(network, sensor, class_names, mean, std, network_quantizer, *recipe)
         if not 0 <= label_smoothing < 1:
             raise ValueError(f"label_smoothing={label_smoothing} must be in [0, 1)")
-        self.class_names = class_names
-        self.lr = lr
-        self.momentum = momentum
-        self.weight_decay = weight_decay
-        self.milestones = list(milestones)
-        self.lr_factor = lr_factor
-        self.warmup = warmup
         self.label_smoothing = label_smoothing
-        self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1))
-        self.register_buffer("std", torch.tensor(std).view(-1, 1, 1))
         self.val_score = score(len(class_names))
         self.test_score = score(len(class_names))
         self.test_score.add_metrics({"confusion": MulticlassConfusionMatrix(len(class_names), validate_args=False)})
         # "disable" keeps a NaN a NaN, and waits for no device; it also ignores weights, so losses come one per image.
         self.test_loss = MeanMetric(nan_strategy="disable")
-        self._results: dict[str, Any] = {}
-
-    def normalise(self, x: Tensor) -> Tensor:
-        """From [0, 1] to what the network expects: (x − mean)/std per channel."""
-        return (x - self.mean) / self.std
 
     def objective(self, batch: Images) -> Tensor:
         return cross_entropy(self(batch.x).float(), batch.y, label_smoothing=self.label_smoothing)
@@ -113,13 +83,8 @@ class ClassificationTask(Task):
         self.val_score.update(logits, batch.y)
         self.log("val/loss", cross_entropy(logits, batch.y), batch_size=len(batch.y), sync_dist=True)
 
-    def on_validation_epoch_end(self) -> None:
-        for name, value in self.val_score.compute().items():
-            self.log(f"val/{name}", value, prog_bar=name == self.monitor)
-        self.val_score.reset()
-
     def on_test_epoch_start(self) -> None:
-        self.test_score.reset()
+        super().on_test_epoch_start()
         self.test_loss.reset()
 
     def test_step(self, batch: Images, batch_idx: int) -> None:
@@ -140,15 +105,9 @@ class ClassificationTask(Task):
         if len(self.class_names) <= LARGEST_CONFUSION:
             self._results["confusion"] = confusion.tolist()
 
-    def results(self) -> dict[str, Any]:
-        """Top-1, top-5 (with more than 5 classes) and loss of the last test, accuracy by class (0 for one that was not
-        tested), and the confusion matrix (rows = truth) of up to 100 classes."""
-        return self._results
-
     def lr_share(self, epoch: int) -> float:
         """By how much the learning rates of an epoch are multiplied."""
-        warm = min((epoch + 1) / (self.warmup + 1), 1.0)
-        return float(warm * self.lr_factor ** bisect_right(self.milestones, epoch))
+        return warm_up(epoch + 1, self.warmup + 1) * falling(epoch, self.milestones, self.lr_factor)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         optimizer = torch.optim.SGD(

@@ -1,9 +1,11 @@
-"""Object detection on raw frames with a learned ADC (γ-Quant, section 5): any detector, COCO average precision."""
+"""Object detection on raw frames with a learned ADC (γ-Quant, section 5): any detector, COCO average precision.
+
+Open it to change a detector's recipe, or what happens between the sensor's codes and the detector.
+"""
 
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
@@ -16,10 +18,11 @@ from qsense.data.frames.bayer import to_rgb
 from qsense.metrics.detection import DetectionScore
 from qsense.quant.network.quantizer import NetworkQuantizer
 from qsense.quant.sensor.sensor import Sensor
-from qsense.tasks.base import Task
+from qsense.tasks.images import ImageTask
+from qsense.tasks.schedules import cosine, falling, warm_up
 
 
-class DetectionTask(Task):
+class DetectionTask(ImageTask):
     """The sum of a detector's own losses; SGD or AdamW, warm-up, milestones or a cosine; COCO mAP once per epoch.
 
     Native codes are quantized sample by sample, Bayer planes become RGB with the two greens averaged, and these are
@@ -29,22 +32,15 @@ class DetectionTask(Task):
     `warm(s) · lr_factor^(milestones ≤ e)`, or by `warm(s) · ½(1 + cos(π·e/E))`, where `warm` rises linearly from
     `warmup_start` to 1 over `warmup` steps.
 
-    Args:
+    Args (the others are those of `ImageTask`):
         network: (B, 3, H, W), sizes, targets → losses in training, boxes with scores and labels in evaluation.
-        sensor: the image sensor's quantizer: native codes → [0, 1].
-        class_names: names of the K classes of objects.
-        mean: what to subtract from red, green, blue, on the scale of [0, 1].
-        std: what to divide by.
-        network_quantizer: what made the network's own bits few; its parameters keep their own groups.
+        class_names: names of the K classes of objects; background is none of them.
+        mean: of red, green and blue; `std` likewise.
         optimizer: "sgd" or "adamw".
-        lr: learning rate of the network.
-        momentum: SGD's momentum, in [0, 1); 0.9 is also AdamW's first.
+        momentum: of SGD; also AdamW's first decay rate.
         nesterov: SGD looks ahead (Nesterov); without effect on AdamW.
-        weight_decay: of the network's own parameters; the sensor's quantizer has none.
-        schedule: "milestones" or "cosine".
-        milestones: epochs at which the learning rate changes.
-        lr_factor: what each milestone multiplies it by.
-        warmup: optimiser steps over which it rises first.
+        schedule: "milestones" or "cosine", which has no milestones.
+        warmup: optimiser steps over which the learning rate rises first.
         warmup_start: share of the learning rate at the first step, in [0, 1].
         sensor_delay: epochs before the sensor's own parameters start to move.
         floor_green: round the greens' average down to one of 256 levels, as the authors' code does.
@@ -55,11 +51,7 @@ class DetectionTask(Task):
 
     takes = "frames"
     network_facts = ("object_classes",)
-    task_facts = ("class_names", "mean", "std")
     monitor = "map"
-
-    mean: Tensor
-    std: Tensor
 
     def __init__(
         self,
@@ -82,51 +74,35 @@ class DetectionTask(Task):
         sensor_delay: int = 0,
         floor_green: bool = False,
     ) -> None:
-        super().__init__(network, sensor, network_quantizer)
+        recipe = (lr, momentum, weight_decay, milestones, lr_factor, warmup)
+        super().__init__(network, sensor, class_names, mean, std, network_quantizer, *recipe)
         for name, value, allowed in (
             ("optimizer", optimizer, ("sgd", "adamw")),
             ("schedule", schedule, ("milestones", "cosine")),
         ):
             if value not in allowed:
                 raise ValueError(f"{name}={value!r} must be {' or '.join(allowed)}")
-        if not lr > 0:
-            raise ValueError(f"lr={lr} must be above 0")
-        if not 0 <= momentum < 1:
-            raise ValueError(f"momentum={momentum} must be in [0, 1)")
-        if list(milestones) != sorted(milestones) or any(epoch < 0 for epoch in milestones):
-            raise ValueError(f"milestones={list(milestones)} must be epochs in rising order")
         if not 0 <= warmup_start <= 1:
             raise ValueError(f"warmup_start={warmup_start} must be in [0, 1]: a share of the learning rate")
-        for name, count, unit in (("warmup", warmup, "steps"), ("sensor_delay", sensor_delay, "epochs")):
-            if count < 0:
-                raise ValueError(f"{name}={count} must be 0 or more {unit}")
-        self.class_names = class_names
+        if sensor_delay < 0:
+            raise ValueError(f"sensor_delay={sensor_delay} must be 0 or more epochs")
         self.optimizer = optimizer
-        self.lr = lr
-        self.momentum = momentum
         self.nesterov = nesterov
-        self.weight_decay = weight_decay
         self.schedule = schedule
-        self.milestones = list(milestones)
-        self.lr_factor = lr_factor
-        self.warmup = warmup
         self.warmup_start = warmup_start
         self.sensor_delay = sensor_delay
         self.floor_green = floor_green
-        self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1))
-        self.register_buffer("std", torch.tensor(std).view(-1, 1, 1))
         self.val_score = DetectionScore(class_names)
         self.test_score = DetectionScore(class_names)
-        self._results: dict[str, Any] = {}
 
     def forward(self, batch: FrameBatch) -> Any:
         """What the network makes of a batch: losses in training, predictions in pixels of `batch.x` in evaluation."""
-        images = self.normalise(self.sensor(batch.x, batch.condition))
+        images = self.input_of(batch.x, batch.condition)
         return self.network(blank(images, batch.sizes), batch.sizes, batch.targets() if self.training else None)
 
     def normalise(self, x: Tensor) -> Tensor:
         """From the sensor's levels to what the network expects: RGB, (x − mean)/std per channel."""
-        return (self.to_rgb(x) - self.mean) / self.std
+        return super().normalise(self.to_rgb(x))
 
     def to_rgb(self, x: Tensor) -> Tensor:
         """Planes of a Bayer mosaic as RGB [B, 3, H, W] with the greens averaged; RGB stays."""
@@ -137,9 +113,9 @@ class DetectionTask(Task):
         """Per frame `boxes` [n, 4] in pixels of `batch.x`, `scores` [n] and `labels` [n], best first."""
         training = self.training
         self.eval()
-        found: list[dict[str, Tensor]] = self(batch)
+        detections: list[dict[str, Tensor]] = self(batch)
         self.train(training)
-        return found
+        return detections
 
     def objective(self, batch: FrameBatch) -> Tensor:
         """The sum of the detector's losses, which it states in training only."""
@@ -156,14 +132,6 @@ class DetectionTask(Task):
 
     def validation_step(self, batch: FrameBatch, batch_idx: int) -> None:
         self._score(self.val_score, batch)
-
-    def on_validation_epoch_end(self) -> None:
-        for name, value in self.val_score.compute().items():
-            self.log(f"val/{name}", value, prog_bar=name == self.monitor)
-        self.val_score.reset()
-
-    def on_test_epoch_start(self) -> None:
-        self.test_score.reset()
 
     def test_step(self, batch: FrameBatch, batch_idx: int) -> None:
         self._score(self.test_score, batch)
@@ -183,11 +151,9 @@ class DetectionTask(Task):
 
     def lr_share(self, step: int, steps_per_epoch: float, epochs: float) -> float:
         """By how much the network's learning rate is multiplied at an optimiser step."""
-        warm = self.warmup_start + (1 - self.warmup_start) * step / self.warmup if step < self.warmup else 1.0
         epoch = step / steps_per_epoch
-        if self.schedule == "cosine":
-            return warm * 0.5 * (1 + math.cos(math.pi * min(epoch / epochs, 1.0)))
-        return warm * math.pow(self.lr_factor, bisect_right(self.milestones, epoch))
+        fall = cosine(epoch, epochs) if self.schedule == "cosine" else falling(epoch, self.milestones, self.lr_factor)
+        return warm_up(step, self.warmup, self.warmup_start) * fall
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         groups = self.parameter_groups(self.lr)

@@ -1,8 +1,9 @@
-"""Human activity recognition: classify windows of accelerometer samples (γ-Quant, section 4)."""
+"""Human activity recognition: classify windows of accelerometer samples (γ-Quant, section 4).
+
+Open it to change the recipe, or what `metrics.json` holds of an activity recogniser.
+"""
 
 from __future__ import annotations
-
-from typing import Any
 
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
@@ -21,11 +22,9 @@ class HARTask(Task):
 
     Class c weighs n/(K·n_c) over the fold's training windows, 0 where it does not occur in them.
 
-    Args:
+    Args (the others are those of `Task`):
         network: (B, T, C) → (B, K) logits.
-        sensor: the accelerometer's quantizer.
-        class_names: names of the K classes, NULL included.
-        network_quantizer: what has rewritten the network's layers, or None.
+        class_names: see `Task`; NULL is one of them.
         lr: Adam's learning rate.
         weight_decay: Adam's L2 penalty on the network's weights; the quantizer has none.
         lr_step: epochs between two reductions of the learning rate.
@@ -47,8 +46,7 @@ class HARTask(Task):
         lr_step: int = 10,
         lr_factor: float = 0.9,
     ) -> None:
-        super().__init__(network, sensor, network_quantizer)
-        self.class_names = class_names
+        super().__init__(network, sensor, class_names, network_quantizer)
         self.lr = lr
         self.weight_decay = weight_decay
         self.lr_step = lr_step
@@ -56,7 +54,6 @@ class HARTask(Task):
         self.register_buffer("class_weights", torch.ones(len(class_names)))
         self.val_score = HARScore(class_names)
         self.test_score = HARScore(class_names)
-        self._results: dict[str, Any] = {}
 
     def setup(self, stage: str) -> None:
         if stage == "fit":
@@ -95,9 +92,6 @@ class HARTask(Task):
         self.test_score.update(logits, batch.y, batch.covered)
         self.log("test/loss", self.loss(logits, batch.y), batch_size=len(batch.y), sync_dist=True)
 
-    def on_test_epoch_start(self) -> None:
-        self.test_score.reset()
-
     def on_test_epoch_end(self) -> None:
         metrics = self.test_score.compute()
         self.log_dict({f"test/{name}": value for name, value in metrics.items()})
@@ -107,10 +101,6 @@ class HARTask(Task):
                 "per_class": self.test_score.per_class(),
                 "confusion": self.test_score.window_confusion.tolist(),
             }
-
-    def results(self) -> dict[str, Any]:
-        """Window- and sample-wise scores of the last test, by class too, and its confusion matrix (rows = truth)."""
-        return self._results
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         optimizer = torch.optim.Adam(self.parameter_groups(self.lr), lr=self.lr, weight_decay=self.weight_decay)

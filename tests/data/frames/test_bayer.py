@@ -67,7 +67,7 @@ def test_what_is_no_bayer_mosaic_is_refused() -> None:
             to_rgb(torch.zeros(shape))
 
 
-def test_greens_are_averaged_like_in_numpy_and_gradients_are_those_of_an_average() -> None:
+def test_greens_are_averaged_as_in_numpy_with_the_gradients_of_an_average() -> None:
     planes = torch.rand(2, 4, 5, 6, dtype=torch.float64, requires_grad=True)
     seen = to_rgb(planes)
     given = planes.detach().numpy()

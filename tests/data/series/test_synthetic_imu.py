@@ -234,7 +234,7 @@ def two_bit_codes(x: Array, gamma: float) -> npt.NDArray[np.int64]:
     return np.digitize(x, [-edge, 0.0, edge])
 
 
-def test_a_linear_two_bit_adc_has_one_threshold_for_everything_but_vigorous_movement(windows: dict[str, Array]) -> None:
+def test_a_linear_two_bit_adc_has_one_threshold_but_for_vigorous_movement(windows: dict[str, Array]) -> None:
     for name in (*QUIET, *FINE, "walking"):
         linear, curved = two_bit_codes(windows[name], 1.0), two_bit_codes(windows[name], 0.2)
         assert np.isin(linear, (1, 2)).all()  # The sign of each axis, nothing more.

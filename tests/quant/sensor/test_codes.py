@@ -31,7 +31,7 @@ def test_no_code_differs_from_integer_arithmetic(native_bits: int, rounding: Lit
         assert torch.equal(Linear(BITS[native_bits], bits, rounding=rounding).encode(codes).long(), exact)
 
 
-def test_black_and_what_lies_below_is_the_bottom_white_and_what_lies_above_the_top() -> None:
+def test_black_and_below_is_the_bottom_and_white_and_above_is_the_top() -> None:
     signal = Signal(channels=1, low=0.0, high=1.0, unit="full scale", native_bits=12, black=256, white=3967)
     codes = torch.tensor([-5, 0, 255, 256, 257, 3966, 3967, 3968, 4095, 5000], dtype=torch.int16)
     assert units(codes, signal).tolist() == [0, 0, 0, 0, 1 / 3711, 3710 / 3711, 1, 1, 1, 1]

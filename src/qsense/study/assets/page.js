@@ -6,7 +6,6 @@ const MOST_CURVES = 300; // drawn; more of them are an area
 const PAGE = 50; // runs to a page of the list
 const LINES = [...new Set(study.rows.map((row) => row.line))];
 const orderOf = (line) => LINES.indexOf(line);
-const bitsName = (bits) => (bits == null ? "no ADC bits" : `${bits} bit`);
 
 const state = { metric: 0, axis: 0, off: { dataset: new Set(), line: new Set(), bits: new Set(), seed: new Set() }, text: "", page: 0, sort: { by: 0, down: false } };
 
@@ -22,7 +21,7 @@ const scaled = (cell) => {
 
 function passes(run) {
   const row = study.rows[run.row], { off } = state;
-  if (off.dataset.has(run.dataset) || off.line.has(row.line) || off.bits.has(String(row.bits)) || off.seed.has(run.seed)) return false;
+  if (off.dataset.has(run.dataset) || off.line.has(row.line) || off.bits.has(row.bitsName) || off.seed.has(run.seed)) return false;
   const text = `${row.label} ${study.datasets[run.dataset].name} ${run.folder}`.toLowerCase();
   return state.text.toLowerCase().split(/\s+/).every((word) => text.includes(word));
 }
@@ -57,8 +56,8 @@ function filters() {
   };
   chips("dataset", "Data set", study.datasets.map((each, place) => [place, each.name]));
   chips("line", "Quantizer", LINES.map((line, order) => [line, line, order]));
-  const bits = [...new Set(study.rows.map((row) => row.bits))].sort((a, b) => (a ?? 99) - (b ?? 99));
-  chips("bits", "Bits", bits.map((each) => [String(each), bitsName(each)]));
+  const byBits = [...study.rows].sort((a, b) => (a.bits ?? 99) - (b.bits ?? 99) || a.bitsName.localeCompare(b.bitsName));
+  chips("bits", "Bits", [...new Map(byBits.map((row) => [row.bitsName, row.bitsName || "not quantized"]))]);
   chips("seed", "Seed", study.seeds.map((seed) => [seed, String(seed)]));
 
   const search = node(form, "div");
@@ -70,21 +69,22 @@ function filters() {
 // ----------------------------------------------------------------------------------------------------------- sections
 
 function progressSection(box) {
-  const states = ["finished", "running", "failed", "interrupted", "missing"];
+  const named = (state) => state.replace(" ", "-");
   const grid = node(box, "div", { class: "progress" });
   for (const part of study.progress) {
     node(grid, "div", {}, part.dataset);
-    const words = states.filter((name) => part[name]).map((name) => `${part[name]} ${name}`).join(", ");
+    const there = study.states.filter((state) => part.count[state]).map((state) => [state, `${part.count[state]} ${state}`]);
+    const words = there.map(([, text]) => text).join(", ");
     const stack = node(grid, "div", { class: "stack", role: "img", "aria-label": `${part.dataset}: ${words} of ${part.total}` });
-    for (const name of states) if (part[name]) node(stack, "i", { class: name, style: `width:${(100 * part[name]) / part.total}%`, title: `${part[name]} ${name}` });
-    node(grid, "div", { class: "words" }, `${part.finished} of ${part.total}${part.left ? ` · ${part.left}` : ""}`);
+    for (const [state, title] of there) node(stack, "i", { class: named(state), style: `width:${(100 * part.count[state]) / part.total}%`, title });
+    node(grid, "div", { class: "words" }, `${part.count.finished} of ${part.total}${part.left ? ` · ${part.left}` : ""}`);
   }
   const list = node(box, "ul", { class: "key" });
-  for (const name of states) {
-    const total = study.progress.reduce((sum, part) => sum + part[name], 0);
+  for (const state of study.states) {
+    const total = study.progress.reduce((sum, part) => sum + part.count[state], 0);
     const item = node(list, "li");
-    node(item, "i", { class: `dot ${name}` });
-    node(item, "span", {}, `${total} ${name}`);
+    node(item, "i", { class: `dot ${named(state)}` });
+    node(item, "span", {}, `${total} ${state}`);
   }
   if (!study.unfinished.length) return;
   const table = node(node(box, "div", { class: "scroll", style: "margin-top:1rem;max-height:22rem;overflow-y:auto" }), "table", { id: "unfinished" });
@@ -112,16 +112,16 @@ function scoresSection(box, runs, cells) {
   const body = node(table, "tbody");
   const best = new Map();
   for (const cell of [...cells.values()].filter((each) => each.comparable)) {
-    const place = `${study.rows[cell.row].bits}/${cell.dataset}`, other = best.get(place);
+    const place = `${study.rows[cell.row].bitsName}/${cell.dataset}`, other = best.get(place);
     if (!other || (metric().less ? cell.mean < other.mean : cell.mean > other.mean)) best.set(place, cell);
   }
-  const several = grouped(cells.values(), (cell) => `${study.rows[cell.row].bits}/${cell.dataset}`);
+  const several = grouped(cells.values(), (cell) => `${study.rows[cell.row].bitsName}/${cell.dataset}`);
   for (const row of present(runs, "row")) {
     const line = node(body, "tr");
     node(line, "th", { scope: "row" }, study.rows[row].label);
     for (const dataset of datasets) {
       const cell = cells.get(`${row}/${dataset}`);
-      const group = `${study.rows[row].bits}/${dataset}`;
+      const group = `${study.rows[row].bitsName}/${dataset}`;
       const bold = cell && best.get(group) === cell && several.get(group).length > 1;
       const marks = cell ? (cell.complete ? "" : "*") + (cell.comparable ? "" : "†") : "";
       const data = node(line, "td", { class: bold ? "best" : null }, cell ? plusMinus(cell) + marks : "–");
@@ -424,7 +424,7 @@ function theme() {
 }
 
 function start() {
-  const finished = study.progress.reduce((sum, part) => sum + part.finished, 0);
+  const finished = study.progress.reduce((sum, part) => sum + part.count.finished, 0);
   const total = study.progress.reduce((sum, part) => sum + part.total, 0);
   document.getElementById("made").textContent = `${finished} of ${total} runs finished · made ${study.made}`;
   const nav = document.getElementById("nav"), box = document.getElementById("sections");

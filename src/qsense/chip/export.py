@@ -1,0 +1,155 @@
+"""A run's converter in every form: which files an export writes, and their comparison.
+
+Open it to see what `qsense export` does once its arguments are read, or to add a form.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from qsense.chip import c_header, registers, tables, vectors, verilog
+from qsense.chip.conformance import Check, check, check_network
+from qsense.chip.converter import Converter, convert
+from qsense.chip.datasheet import datasheet
+from qsense.chip.names import FORMATS, identifier
+from qsense.chip.origin import Origin
+from qsense.experiment.load import TrainedRun
+from qsense.quant.network.freeze import freeze
+from qsense.quant.sensor.base import SensorQuantizer
+from qsense.runs import folder as run_folder
+
+REPORT = "conformance.txt"
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export wrote.
+
+    Args:
+        files: in the order of writing.
+        notes: what was assumed, and what was not written and why.
+        converter: the converter; None where the sensor is not quantized.
+    """
+
+    files: list[Path]
+    notes: list[str]
+    converter: Converter | None
+
+
+def export(
+    run: TrainedRun,
+    origin: Origin,
+    out: Path,
+    formats: Collection[str] = FORMATS,
+    name: str | None = None,
+    native_bits: int | None = None,
+    full_scale: Sequence[float] | None = None,
+    full_scale_volts: float | None = None,
+) -> Exported:
+    """Write a run's converter in every format asked for.
+
+    Args:
+        run: its quantized network is frozen for ONNX.
+        origin: where it comes from.
+        out: folder for the files.
+        formats: of `FORMATS`.
+        name: of modules, symbols and files; None: data, quantizer and bits.
+        native_bits: resolution of the sensor's own ADC, 1 … 32, where the data states none; None: 12.
+        full_scale: [low, high] of that ADC, in the sensor's unit; None: what the data states or reaches.
+        full_scale_volts: voltage of its highest count, above 0; None leaves volts out.
+
+    Raises:
+        ValueError: options that contradict the sensor, or nothing to export.
+    """
+    task, result = run.task, origin.result
+    notes: list[str] = []
+    files: dict[str, str | bytes] = {}
+    converter = None
+    if isinstance(task.sensor, SensorQuantizer):
+        name = name or identifier(f"{result['data']} {result['quant']} {task.sensor.bits}bit")
+        stated = getattr(run.data.dataset, "range", None)
+        converter = convert(task.sensor, name, result["statistics"], full_scale, native_bits, stated)
+        notes += [converter.native.assumed] * bool(converter.native.assumed)
+        files |= texts(converter, origin, formats, full_scale_volts, notes)
+        if "datasheet" in formats:
+            files["datasheet.html"] = datasheet(converter, task.sensor, origin, full_scale_volts)
+    elif task.network_quantizer is None or "onnx" not in formats:
+        raise ValueError(f"the sensor of {origin.run} is not quantized: there is no converter to export")
+    else:
+        notes.append("the sensor is not quantized: only the network is exported")
+    if "onnx" in formats:
+        files |= models(run, converter, notes)
+    for file, content in files.items():
+        run_folder.write_bytes_atomically(out / file, content.encode() if isinstance(content, str) else content)
+    return Exported([out / file for file in files], notes, converter)
+
+
+def texts(
+    converter: Converter, origin: Origin, formats: Collection[str], volts: float | None, notes: list[str]
+) -> dict[str, str]:
+    """The text forms, by file name; what cannot be written is added to the notes."""
+    name, files = converter.name, {}
+    if "json" in formats:
+        files["adc.json"] = tables.as_json(converter, origin, volts)
+    if "csv" in formats:
+        files["thresholds.csv"] = tables.thresholds_csv(converter, volts)
+        files["levels.csv"] = tables.levels_csv(converter)
+        if converter.listed:
+            files["lut.csv"] = tables.lut_csv(converter)
+        else:
+            notes.append(f"no table of 2^{converter.native.bits} native counts is written, only thresholds")
+    if "c" in formats:
+        files[f"{name}.h"] = c_header.header(converter, origin)
+        files[f"{name}_test.c"] = c_header.program(converter)
+    if "verilog" in formats:
+        try:
+            files[f"{name}.v"] = verilog.module(converter, origin)
+            files[f"{name}_tb.v"] = verilog.bench(converter)
+            if converter.listed:
+                files[f"{name}_lut.hex"] = verilog.lut_file(converter, origin)
+        except ValueError as error:
+            notes.append(str(error))
+    if "registers" in formats:
+        files["registers.txt"] = registers.as_text(converter, origin)
+    if "vectors" in formats:
+        files[f"{name}_vectors.hex"] = vectors.as_text(converter, origin)
+    return files
+
+
+def models(run: TrainedRun, converter: Converter | None, notes: list[str]) -> dict[str, bytes]:
+    """The ONNX forms, by file name: the quantizer alone, and with its network where there is data to trace it with."""
+    missing = [package for package in ("onnx", "onnxscript") if importlib.util.find_spec(package) is None]
+    if missing:
+        notes.append(f"no ONNX is written: {' and '.join(missing)} not installed (pip install 'qsense[export]')")
+        return {}
+    from qsense.chip import onnx_model
+
+    files = {}
+    if converter is not None:
+        files["sensor_counts.onnx"] = onnx_model.sensor_by_counts(converter)
+        files["sensor_values.onnx"] = onnx_model.sensor_by_values(converter)
+    try:
+        run.data.prepare_data()
+        run.data.setup("test")
+    except (FileNotFoundError, ValueError) as error:
+        notes.append(f"no ONNX of the network is written, which needs an example of its input: {error}")
+        return files
+    if run.task.network_quantizer is not None:
+        freeze(run.task.network)
+        notes.append("the network is exported frozen: weights on their levels, α as numbers")
+    files["network.onnx"] = onnx_model.network(run.task, converter, run.data.example())
+    return files
+
+
+def compare(run: TrainedRun, exported: Exported, out: Path) -> list[Check]:
+    """Compare all forms that were written; the outcome also goes to `conformance.txt`."""
+    sensor, checks = run.task.sensor, []
+    if exported.converter is not None and isinstance(sensor, SensorQuantizer):
+        checks += check(out, exported.converter, sensor)
+    if out / "network.onnx" in exported.files:
+        checks += check_network(out / "network.onnx", run.task, run.data)
+    run_folder.write_atomically(out / REPORT, "".join(f"{each}\n" for each in checks))
+    return checks

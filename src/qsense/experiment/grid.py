@@ -1,0 +1,108 @@
+"""A command line with several values per key → its runs: each composed, checked and with its folder; none is started.
+
+Open it to see which seeds and folds a sweep has.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from hydra._internal.callbacks import Callbacks
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.plugins import Plugins
+from hydra.types import HydraContext, RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+
+from qsense.experiment.checks import check, check_one_process
+from qsense.experiment.compose import ROOT, hydra
+from qsense.experiment.identity import namer
+from qsense.experiment.overrides import REPEATS, Job, key_of
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Composes the runs of a sweep.
+
+    Args:
+        loader: Hydra's.
+        config: of the sweep itself.
+    """
+
+    loader: ConfigLoader
+    config: DictConfig
+
+    def plan(self, arguments: Sequence[str]) -> dict[Job, Path]:
+        """Every grid point with its run's folder; each has passed `check`, and none stands there twice."""
+        jobs: dict[Path, Job] = {}
+        repeats = [a for a in arguments if key_of(a) in REPEATS]
+        for point in self.expand([a for a in arguments if key_of(a) not in REPEATS]):
+            # An axis that the command line leaves open (fold, seed) is the data set's to fill, so `data=a,b` sweeps
+            # the folds of each.
+            params = self.compose(point).hydra.sweeper.params
+            named = {key_of(a) for a in arguments}
+            open_axes = [f"{key}={value}" for key, value in params.items() if key not in named]
+            again = [*repeats, *(a for a in open_axes if key_of(a) in REPEATS)]
+            for experiment in self.expand([*point, *(a for a in open_axes if key_of(a) not in REPEATS)]):
+                jobs |= self.repeat(experiment, self.expand(again))
+        if len(jobs) > 1:
+            check_one_process(self.compose(next(iter(jobs.values()))))
+        return {job: folder for folder, job in jobs.items()}
+
+    def repeat(self, experiment: Job, repeats: Sequence[Job]) -> dict[Path, Job]:
+        """One experiment at every seed and fold. Composing takes most of the time, so it is done once."""
+        folders: dict[Path, Job] = {}
+        config = self.compose((*experiment, *repeats[0]))
+        checked: set[str] = set()
+        name, parent = namer(config), Path(config.hydra.sweep.dir)
+        for repeat in repeats:
+            for override in repeat:
+                value = override.partition("=")[2]
+                config[key_of(override)] = int(value) if value.lstrip("-").isdigit() else value
+            if not checked.issuperset(repeat):  # each seed and each fold once, not each pair
+                _set_output(config, parent / config.hydra.sweep.subdir)
+                check(config)
+                checked.update(repeat)
+            folders[Path(os.path.abspath(parent / name()))] = (*experiment, *repeat)  # noqa: PTH100 – as Hydra writes it
+        return folders
+
+    def expand(self, arguments: Sequence[str]) -> list[Job]:
+        """The grid over comma-separated and ranged values, in the order of a nested loop."""
+        overrides = OverridesParser.create(config_loader=self.loader).parse_overrides(list(arguments))
+        (points,) = BasicSweeper.split_arguments(overrides, None)
+        return [tuple(point) for point in points]
+
+    def compose(self, job: Job) -> DictConfig:
+        """The configuration of one run, as its job will see it."""
+        config = self.loader.load_sweep_config(self.config, list(job))
+        _set_output(config, Path(config.hydra.sweep.dir) / config.hydra.sweep.subdir)
+        return config
+
+
+def plan(overrides: Sequence[str]) -> tuple[dict[Job, Path], DictConfig]:
+    """The runs of `qsense.train … -m` with their folders, checked, and the first one's configuration; starts nothing.
+
+    Raises:
+        ConfigError: one of them cannot run, or the launcher cannot be had.
+    """
+    with hydra() as loader:
+        config = loader.load_configuration(ROOT, list(overrides), RunMode.MULTIRUN)
+        # A launcher whose package is missing says so when it is made.
+        context = HydraContext(loader, Callbacks(config))
+        Plugins.instance().instantiate_launcher(hydra_context=context, task_function=print, config=config)
+        grid = Grid(loader, config)
+        # As written: an interpolation in a value (init_from=…/fold${fold}) is for each run to resolve, as under `-m`.
+        folders = grid.plan(cast(list[str], OmegaConf.to_container(config.hydra.overrides.task, resolve=False)))
+        return folders, grid.compose(next(iter(folders)))
+
+
+def _set_output(config: DictConfig, folder: Path) -> None:
+    with read_write(config.hydra.runtime), open_dict(config.hydra.runtime):
+        config.hydra.runtime.output_dir = str(folder.absolute())
+    HydraConfig.instance().set_config(config)  # what `${hydra:…}` refers to
