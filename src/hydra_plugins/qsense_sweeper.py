@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.utils import JobReturn
 
 from qsense.experiment.grid import Grid
+from qsense.experiment.overrides import key_of
 from qsense.experiment.preflight import preflight
 from qsense.experiment.sweeping import conclude, launch_all, tell, unfinished
 from qsense.runs import folder as run_folder
+from qsense.runs.next_steps import say_next
 
 
 class ResumableSweeper(BasicSweeper):
@@ -40,6 +43,7 @@ class ResumableSweeper(BasicSweeper):
         folders = Grid(self.hydra_context.config_loader, self.config).plan(arguments)
         tell(folders, one_by_one=self.dry_run)
         if self.dry_run:
+            say_next((("train", *(entry for entry in arguments if key_of(entry) != "run.dry_run"), "-m"), "train them"))
             return []
         if self.preflight and (waiting := unfinished(folders)):
             preflight(next(iter(waiting)), self.config.hydra)
@@ -51,4 +55,10 @@ class ResumableSweeper(BasicSweeper):
         if begun := [folder for folder in folders.values() if (folder / run_folder.CONFIG).is_file()]:
             print_report(summarise(begun))
         conclude(folders, returns, stopped)
+        parents = dict.fromkeys(os.path.relpath(folder.parent) for folder in folders.values())
+        say_next(
+            (("report", *parents, "--html", "page"), "one page of all runs: tables, curves, scores against bits"),
+            (("report", *parents, "--figure", "list"), "the papers' figures that they can draw"),
+            (("export", os.path.relpath(next(iter(folders.values())))), "a learned ADC as tables, C and Verilog"),
+        )
         return returns

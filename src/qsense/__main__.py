@@ -1,18 +1,97 @@
-"""`python -m qsense COMMAND …` is the command `qsense`."""
+"""The command `qsense`, also as `python -m qsense`: lists its subcommands, starts one, prints errors.
+
+A subcommand is a file of `commands/` and nothing else: the first line of its docstring is its line in the list,
+`parser()` its arguments, `main(arguments)` what it does; that returns the exit code, and raises what is wrong.
+"""
 
 from __future__ import annotations
 
 import importlib
+import os
 import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from qsense import __version__
+
+COMPLETING = "_ARGCOMPLETE"  # set by a shell that asks for completions
+
+HELP = """usage: qsense COMMAND …
+
+Sensors that digitise only what the task needs: learn where a sensor's few levels should lie.
+
+commands:
+{commands}
+
+options:
+  -h, --help    this help; of one command: qsense COMMAND --help
+  --version     the version
+
+To complete commands, options and settings by the Tab key, add a line to the shell's start file:
+  bash   eval "$(qsense completion bash)"
+  zsh    eval "$(qsense completion zsh)"
+  fish   qsense completion fish | source"""
 
 
-def main() -> None:
-    """The command line."""
-    name = sys.argv[1]
-    sys.argv = [f"qsense {name}", *sys.argv[2:]]
-    module = "qsense.train" if name == "train" else f"qsense.commands.{name}"
-    sys.exit(importlib.import_module(module).main())
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit code."""
+    if COMPLETING in os.environ:
+        complete()
+    name, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    if name in ("-h", "--help"):
+        print(HELP.format(commands="\n".join(f"  {each:<14}{line}" for each, line in commands().items())))
+        return 0
+    if name == "--version":
+        print(f"qsense {__version__}")
+        return 0
+    if name not in commands():
+        from qsense.runs.words import did_you_mean
+
+        hint = did_you_mean(name, list(commands()))
+        print(f"error: there is no command {name}{hint}: use one of {', '.join(commands())}", file=sys.stderr)
+        return 2
+    import logging
+
+    logging.basicConfig(format="[%(asctime)s][%(name)s] %(message)s")
+    try:
+        code: int = command(name).main(rest)
+    except Exception as error:
+        from qsense.experiment import errors
+
+        if os.environ.get(errors.RAISE) or not isinstance(error, errors.EXPECTED):
+            raise
+        print(f"error: {errors.explain(error)}", file=sys.stderr)
+        return 1
+    return code
+
+
+def commands() -> dict[str, str]:
+    """Every subcommand with its line of help; read from the files, as importing them takes longer."""
+    files = sorted((Path(__file__).parent / "commands").glob("[a-z]*.py"))
+    return {file.stem: file.open(encoding="utf-8").readline().strip('". \n') for file in files}
+
+
+def command(name: str) -> Any:
+    """The module of a subcommand."""
+    return importlib.import_module(f"qsense.commands.{name}")
+
+
+def complete() -> None:
+    """Answer a shell that asks for completions, and exit; it asks by argcomplete's protocol."""
+    import argparse
+
+    import argcomplete
+
+    parser = argparse.ArgumentParser(prog="qsense")
+    parser.add_argument("--version", action="store_true")
+    choices = parser.add_subparsers()
+    typed = os.environ["COMP_LINE"].split()[1:2]
+    for name, line in commands().items():
+        own = [command(name).parser()] if [name] == typed else []
+        choices.add_parser(name, help=line, parents=own, add_help=False, conflict_handler="resolve")
+    argcomplete.autocomplete(parser, append_space=False)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,33 +1,44 @@
 """Train one run, or with `-m` a sweep of them: compose → check → build → fit → test → record.
 
 python -m qsense.train quant=gamma bits=2 -m
+
+This module is also the function `qsense.train` of the library: call it, or import it, in any order.
 """
 
 from __future__ import annotations
 
+import importlib
 import logging
 import math
 import os
 import signal
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import hydra
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import CompactHydraException
 from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from qsense.data.errors import DataError
-from qsense.experiment import errors
+from qsense.experiment import compose, errors
 from qsense.experiment.checks import check
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.identity import choices, data_fingerprint, resolved, run_id
+from qsense.experiment.overrides import key_of
 from qsense.experiment.preflight import preflight
 from qsense.experiment.schema import config_folder
 from qsense.runs import folder as run_folder
 from qsense.runs.lock import ClaimedError, claim
+from qsense.runs.next_steps import say_next
 from qsense.runs.settings import bits_of
 from qsense.runs.status import status_of
 
@@ -35,6 +46,7 @@ if TYPE_CHECKING:
     from lightning import Trainer
 
     from qsense.data.module import ExperimentData
+    from qsense.experiment.load import TrainedRun
     from qsense.tasks.base import Task
 
 log = logging.getLogger(__name__)
@@ -179,7 +191,103 @@ def headline(result: dict[str, Any]) -> float:
     return float(result["metrics"][result["monitor"]])
 
 
-application = hydra.main(version_base="1.3", config_path=str(config_folder()), config_name="train")(train)
+def train_and_say_next(config: DictConfig) -> float:
+    """`train`, and after a single run the commands that go on from it."""
+    from qsense.experiment.load import next_steps
+
+    hydra_config = HydraConfig.get()
+    score = train(config)
+    folder = Path(hydra_config.runtime.output_dir)
+    first = os.environ.get("LOCAL_RANK", "0") == "0"
+    if hydra_config.mode != RunMode.RUN or not first:
+        return score
+    if run_folder.finished(folder):
+        say_next(*next_steps(Path(os.path.relpath(folder)), run_folder.result(folder)))
+    elif config.run.dry_run:
+        rest = [entry for entry in hydra_config.overrides.task if key_of(entry) != "run.dry_run"]
+        say_next((("train", *rest), "train it"))
+    return score
+
+
+def train_here(overrides: Sequence[str] = ()) -> TrainedRun:
+    """Train one run in this process, as `python -m qsense.train` would, and give it back: `qsense.train(…)`.
+
+    The same checks, the same folder: a finished run is not trained again, an interrupted one is resumed. Progress is
+    logged by the logger "qsense" and in the run's `train.log`. It takes until the run is finished, works in a notebook
+    too, and leaves Hydra's state and the logging's as they were; the global random numbers are seeded. Several
+    processes (`trainer.strategy=ddp`) need the command line.
+
+    Args:
+        overrides: of the configuration, as on the command line: `["quant=gamma", "bits=2"]`.
+
+    Returns:
+        The trained run: `metrics`, `task`, `data`, `folder`, `converter`, `predict(x)`.
+
+    Raises:
+        ConfigError: it cannot run; with the message of the command line.
+        ClaimedError: another process is training it.
+        DivergedError: a parameter became NaN or infinite.
+    """
+    from qsense.experiment.load import load
+
+    try:
+        with own_hydra(), compose.hydra():
+            started = GlobalHydra.instance().hydra
+            assert started is not None
+            done = started.run(compose.ROOT, logged, [*overrides, "hydra.mode=RUN"], with_log_configuration=False)
+    except (CompactHydraException, OmegaConfBaseException) as error:
+        raise ConfigError(errors.explain(error)) from error
+    assert done.hydra_cfg is not None
+    folder = Path(done.hydra_cfg.hydra.runtime.output_dir)
+    if done.cfg is not None and done.cfg.run.dry_run:
+        raise ConfigError("run.dry_run=true trains nothing, so there is no run to give back")
+    if not run_folder.finished(folder):
+        raise ClaimedError(f"{folder} is being trained by another process")
+    return load(folder)
+
+
+def logged(config: DictConfig) -> float:
+    """`train`, with its messages in the run's `train.log`."""
+    file = Path(HydraConfig.get().runtime.output_dir) / "train.log"
+    logger, handler = logging.getLogger("qsense"), logging.FileHandler(file, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("[%(asctime)s][%(name)s][%(levelname)s] - %(message)s"))
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        return train(config)
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+        handler.close()
+
+
+@contextmanager
+def own_hydra() -> Iterator[None]:
+    """Within it, no other use of Hydra in this process is in the way; afterwards that goes on as before."""
+    before, config = GlobalHydra.instance().hydra, HydraConfig.instance().cfg
+    GlobalHydra.instance().clear()
+    try:
+        yield
+    finally:
+        GlobalHydra.instance().hydra, HydraConfig.instance().cfg = before, config
+
+
+class CallableModule(ModuleType):
+    """A module that is `train_here` when it is called: importing it must not take `qsense.train` away."""
+
+    def __call__(self, overrides: Sequence[str] = ()) -> TrainedRun:
+        """See `train_here`."""
+        return train_here(overrides)
+
+    def __reduce__(self) -> tuple[Callable[[str], ModuleType], tuple[str]]:
+        return importlib.import_module, (self.__name__,)  # so that joblib can send it to other processes
+
+
+if __name__ != "__main__":
+    sys.modules[__name__].__class__ = CallableModule
+
+application = hydra.main(version_base="1.3", config_path=str(config_folder()), config_name="train")(train_and_say_next)
 
 
 def main() -> None:

@@ -106,14 +106,15 @@ def test_check_compares_all_forms(run: Path, export: Export) -> None:
     assert (run / "export" / "network.onnx").read_bytes() == before
 
 
-def test_check_fails_where_forms_differ(run: Path, export: Export, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_fails_where_forms_differ(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     from qsense.chip.conformance import Check
 
     monkeypatch.setattr("qsense.chip.export.models", lambda *_: {})
     monkeypatch.setattr("qsense.chip.export.check", lambda *_: [Check("C", False, "1 differences")])
-    with pytest.raises(SystemExit) as exit:
-        export(run, "format=json", "--check")
-    assert exit.value.code == "the forms do not agree"
+    assert main([str(run), "format=json", "--check"]) == 1
+    assert capsys.readouterr().err == "the forms do not agree\n"
     assert (run / "export" / "conformance.txt").read_text() == "C: FAILED: 1 differences\n"
 
 
@@ -148,11 +149,11 @@ def test_mistakes_are_answered(light_command: Command, tmp_path: Path) -> None:
 
 
 def test_options_that_contradict_the_run(run: Path, export: Export) -> None:
-    with refused(SystemExit, "error", "native_bits=99", 1, 32):
+    with refused(ValueError, "native_bits=99", 1, 32):
         export(run, "format=json", "native_bits=99")
 
 
 def test_a_sensor_that_is_not_quantized(warm_server: ForkServer | None, tmp_path: Path, export: Export) -> None:
     run = train(warm_server, tmp_path, "quant=none")
-    with refused(SystemExit, "error", run.name):
+    with refused(ValueError, run.name):
         export(run)

@@ -17,11 +17,16 @@ from rich.console import Console
 from tests.refusal import assert_names, refused
 from tests.study_folders import by_seed, make_cell, make_run, sensing
 
-from qsense.commands.report import main, print_report, write_report
+from qsense.__main__ import main as door
+from qsense.commands.report import print_report, write_report
 from qsense.study.cell import Cell
 from qsense.study.rows import Row
 from qsense.study.run import ReportError
 from qsense.study.summary import Summary, summarise
+
+
+def main(arguments: list[str]) -> int:
+    return door(["report", *arguments])
 
 
 def screen(summary: Summary, width: int = 200) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.refusal import assert_names
 
-from qsense.commands import sync
+from qsense.__main__ import main
 from qsense.runs.lock import claim
 from qsense.runs.offline import Offline, find
 
@@ -45,11 +45,8 @@ def test_a_run_that_is_being_written_is_left_for_later(tmp_path: Path) -> None:
     assert find([tmp_path]).waiting == [folder]
 
 
-def run_main(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> object:
-    monkeypatch.setattr("sys.argv", ["sync", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        sync.main()
-    return ended.value.code
+def run_main(*arguments: str) -> int:
+    return main(["sync", *arguments])
 
 
 def test_what_did_not_arrive_is_named_and_tried_again(
@@ -64,23 +61,26 @@ def test_what_did_not_arrive_is_named_and_tried_again(
 
     monkeypatch.setattr("subprocess.run", upload)
     monkeypatch.setattr("qsense.runs.loggers.why_unreachable", lambda: None)
-    assert run_main(monkeypatch, str(tmp_path), "--project", "mine") == 1
+    assert run_main(str(tmp_path), "--project", "mine") == 1
     said = capsys.readouterr().out
     assert_names(said, bad)
     assert_names(said, "1 uploaded", "0 uploaded before", "0 still running", "1 failed")
-    assert run_main(monkeypatch, str(tmp_path)) == 1
+    assert run_main(str(tmp_path)) == 1
     assert commands == [
         ["-m", "wandb", "sync", "--project", "mine", str(good), str(bad)],
         ["-m", "wandb", "sync", str(bad)],
     ]
 
 
-def test_without_a_key_it_says_so_and_uploads_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_key_it_says_so_and_uploads_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     attempt(tmp_path / "a")
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     monkeypatch.setattr("subprocess.run", lambda *arguments, **settings: pytest.fail("it was tried"))
-    assert_names(str(run_main(monkeypatch, str(tmp_path))), "WANDB_API_KEY", "wandb login", 1)
+    assert run_main(str(tmp_path)) == 1
+    assert_names(capsys.readouterr().err, "WANDB_API_KEY", "wandb login", 1)
 
 
 def test_a_dry_run_only_lists(
@@ -88,9 +88,10 @@ def test_a_dry_run_only_lists(
 ) -> None:
     folder = attempt(tmp_path / "a")
     monkeypatch.setattr("subprocess.run", lambda *arguments, **settings: pytest.fail("it was tried"))
-    assert run_main(monkeypatch, str(tmp_path), "--dry-run") == 0
+    assert run_main(str(tmp_path), "--dry-run") == 0
     assert_names(capsys.readouterr().out, folder)
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert_names(str(run_main(monkeypatch, str(tmp_path / "absent"))), tmp_path / "absent")
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_main(str(tmp_path / "absent")) == 1
+    assert_names(capsys.readouterr().err, tmp_path / "absent")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.refusal import refused
+from tests.refusal import assert_names
 
-from qsense.commands.visibility import main, shares
+from qsense.__main__ import main
+from qsense.commands.visibility import shares
 from qsense.data.frames.synthetic_raw import SyntheticRaw
 
 
@@ -30,7 +31,7 @@ def test_fine_levels_in_the_dark_help_dark_scenes_and_cost_bright_ones() -> None
 
 
 def test_the_table_names_regimes_and_curves(capsys: pytest.CaptureFixture[str]) -> None:
-    main(["--regimes", "high_key", "--frames", "3", "--gammas", "0.5"])
+    main(["visibility", "--regimes", "high_key", "--frames", "3", "--gammas", "0.5"])
     out = capsys.readouterr().out
     assert "high_key" in out
     assert "γ = 0.5" in out
@@ -41,6 +42,8 @@ def test_the_table_names_regimes_and_curves(capsys: pytest.CaptureFixture[str]) 
     ("arguments", "named"),
     [(["--bits", "0"], ("bits=0", "Gamma", 1, 16)), (["--gammas", "-1"], ("gamma=-1.0", "Gamma"))],
 )
-def test_what_cannot_be_is_one_line(arguments: list[str], named: tuple[object, ...]) -> None:
-    with refused(SystemExit, "error", *named):
-        main([*arguments, "--frames", "1"])
+def test_what_cannot_be_is_one_line(
+    arguments: list[str], named: tuple[object, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["visibility", *arguments, "--frames", "1"]) == 1
+    assert_names(capsys.readouterr().err, "error", *named)

@@ -11,7 +11,7 @@ import yaml
 from tests.refusal import assert_names, refused
 from tests.study_folders import by_seed, make_cell, make_run
 
-from qsense.commands.report import main
+from qsense.__main__ import main
 from qsense.study.figures import FIGURES, MOST_DRAWN, draw
 from qsense.study.index import gather
 from qsense.study.run import ReportError
@@ -23,7 +23,7 @@ PNG = b"\x89PNG"
 
 
 def test_they_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--figure", "list"]) == 0
+    assert main(["report", "--figure", "list"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == list(FIGURES)
     assert {"gamma_quant/3", "gamma_quant/4", "gamma_quant/6", "fat/6", "fat/7"} <= set(FIGURES)
@@ -31,9 +31,9 @@ def test_they_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_no_such_figure_and_no_such_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make_run(tmp_path / "runs", quant="linear")
-    assert main([str(tmp_path / "runs"), "--figure", "gamma_quant/33"]) == 1
+    assert main(["report", str(tmp_path / "runs"), "--figure", "gamma_quant/33"]) == 1
     assert_names(capsys.readouterr().err, "gamma_quant/33", "gamma_quant/3", "fat/6")
-    assert main([str(tmp_path / "runs"), "--figure", "gamma_quant/4"]) == 1
+    assert main(["report", str(tmp_path / "runs"), "--figure", "gamma_quant/4"]) == 1
     assert_names(capsys.readouterr().err, "gamma_quant/4", "PASCAL RAW")
 
 

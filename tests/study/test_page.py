@@ -17,7 +17,7 @@ from tests.browser import Browser
 from tests.refusal import assert_names
 from tests.study_folders import by_seed, make_cell, make_run, running, sensing
 
-from qsense.commands.report import main
+from qsense.__main__ import main
 from qsense.plots.pareto import front
 from qsense.quant.sensor.gamma import Gamma
 from qsense.quant.sensor.log import Log
@@ -152,11 +152,11 @@ def test_names_cannot_break_out_of_the_data(summary: Summary) -> None:
 
 def test_on_the_command_line(study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
-    assert main([str(study), "--html", str(out)]) == 0
+    assert main(["report", str(study), "--html", str(out)]) == 0
     assert f"Written to {out}/: index.html" in capsys.readouterr().out
     assert not (tmp_path / "report").exists()
     (tmp_path / "file").touch()
-    assert main([str(study), "--html", str(tmp_path / "file")]) == 1
+    assert main(["report", str(study), "--html", str(tmp_path / "file")]) == 1
     assert_names(capsys.readouterr().err, tmp_path / "file", "--html FOLDER")
 
 

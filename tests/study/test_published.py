@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from tests.study_folders import make_run
 
-from qsense.commands.report import main
+from qsense.__main__ import main
 from qsense.study.files import write_report
 from qsense.study.published import Published, differences, figures, protocol
 from qsense.study.run import Run, read_run
@@ -188,7 +188,7 @@ def test_of_many_differences_the_first_are_named(tmp_path: Path) -> None:
 
 
 def test_on_the_command_line(study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([str(study), "--against", "paper", "--out", str(tmp_path / "report")]) == 0
+    assert main(["report", str(study), "--against", "paper", "--out", str(tmp_path / "report")]) == 0
     assert "+0.82" in capsys.readouterr().out
 
 

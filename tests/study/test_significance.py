@@ -9,7 +9,7 @@ import pytest
 from tests.refusal import refused
 from tests.study_folders import make_cell, make_run
 
-from qsense.commands.report import main
+from qsense.__main__ import main
 from qsense.study.run import ReportError
 from qsense.study.significance import bootstrap, compare, holm, lines, wilcoxon
 from qsense.study.summary import summarise
@@ -91,6 +91,6 @@ def test_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     for quant, score in (("gamma", 0.5), ("linear", 0.4)):
         make_cell(tmp_path / "runs", lambda seed, fold, s=score: s + 0.1 * fold * s, quant=quant)  # type: ignore[misc]
     out = tmp_path / "report"
-    assert main([str(tmp_path / "runs"), "--compare", "gamma", "linear", "--out", str(out)]) == 0
+    assert main(["report", str(tmp_path / "runs"), "--compare", "gamma", "linear", "--out", str(out)]) == 0
     assert "gamma against linear, f1_sample\n  SBHAR, gamma 2 bit − linear 2 bit: +11.50" in capsys.readouterr().out
     assert "## gamma against linear, f1_sample\n\n- SBHAR" in (out / "report.md").read_text()

@@ -11,9 +11,9 @@ import pytest
 import torch
 from omegaconf import DictConfig
 
-from qsense.commands.evaluate import evaluate
 from qsense.data.module import ExperimentData
 from qsense.experiment.build import build
+from qsense.experiment.load import load
 from qsense.quant.sensor.fitted import Fitted
 from qsense.train import train
 
@@ -54,7 +54,7 @@ def test_levels_come_from_training_data_alone_and_stay_with_the_run(
         raise AssertionError("evaluation must not look at training data")
 
     monkeypatch.setattr(type(data), "sensor_sample", refuse)
-    assert evaluate(run)["metrics"] == result["metrics"]
+    assert load(run).evaluate()["metrics"] == result["metrics"]
     monkeypatch.undo()
 
     # A run that resumes goes on with the levels of its checkpoint.

@@ -10,15 +10,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from qsense.chip import c_header, registers, tables, vectors, verilog
 from qsense.chip.conformance import Check, check, check_network
 from qsense.chip.converter import Converter, convert
 from qsense.chip.datasheet import datasheet
 from qsense.chip.names import FORMATS, identifier
 from qsense.chip.origin import Origin
-from qsense.experiment.load import Rebuilt
+from qsense.experiment.load import TrainedRun
 from qsense.quant.network.freeze import freeze
 from qsense.quant.sensor.base import SensorQuantizer
 from qsense.runs import folder as run_folder
@@ -42,7 +40,7 @@ class Exported:
 
 
 def export(
-    again: Rebuilt,
+    run: TrainedRun,
     origin: Origin,
     out: Path,
     formats: Collection[str] = FORMATS,
@@ -54,7 +52,7 @@ def export(
     """Write a run's converter in every format asked for.
 
     Args:
-        again: the run, rebuilt; its task gets the trained weights, and a quantized network is frozen for ONNX.
+        run: its quantized network is frozen for ONNX.
         origin: where it comes from.
         out: folder for the files.
         formats: of `FORMATS`.
@@ -66,14 +64,13 @@ def export(
     Raises:
         ValueError: options that contradict the sensor, or nothing to export.
     """
-    task, result = again.task, origin.result
-    load(again)
+    task, result = run.task, origin.result
     notes: list[str] = []
     files: dict[str, str | bytes] = {}
     converter = None
     if isinstance(task.sensor, SensorQuantizer):
         name = name or identifier(f"{result['data']} {result['quant']} {task.sensor.bits}bit")
-        stated = getattr(again.data.dataset, "range", None)
+        stated = getattr(run.data.dataset, "range", None)
         converter = convert(task.sensor, name, result["statistics"], full_scale, native_bits, stated)
         notes += [converter.native.assumed] * bool(converter.native.assumed)
         files |= texts(converter, origin, formats, full_scale_volts, notes)
@@ -84,17 +81,10 @@ def export(
     else:
         notes.append("the sensor is not quantized: only the network is exported")
     if "onnx" in formats:
-        files |= models(again, converter, notes)
+        files |= models(run, converter, notes)
     for file, content in files.items():
         run_folder.write_bytes_atomically(out / file, content.encode() if isinstance(content, str) else content)
     return Exported([out / file for file in files], notes, converter)
-
-
-def load(again: Rebuilt) -> None:
-    """Give the rebuilt task its trained weights, for evaluation."""
-    state = torch.load(again.checkpoint, map_location="cpu", weights_only=True)["state_dict"]
-    again.task.load_state_dict(state)
-    again.task.eval()
 
 
 def texts(
@@ -129,7 +119,7 @@ def texts(
     return files
 
 
-def models(again: Rebuilt, converter: Converter | None, notes: list[str]) -> dict[str, bytes]:
+def models(run: TrainedRun, converter: Converter | None, notes: list[str]) -> dict[str, bytes]:
     """The ONNX forms, by file name: the quantizer alone, and with its network where there is data to trace it with."""
     missing = [package for package in ("onnx", "onnxscript") if importlib.util.find_spec(package) is None]
     if missing:
@@ -142,24 +132,24 @@ def models(again: Rebuilt, converter: Converter | None, notes: list[str]) -> dic
         files["sensor_counts.onnx"] = onnx_model.sensor_by_counts(converter)
         files["sensor_values.onnx"] = onnx_model.sensor_by_values(converter)
     try:
-        again.data.prepare_data()
-        again.data.setup("test")
+        run.data.prepare_data()
+        run.data.setup("test")
     except (FileNotFoundError, ValueError) as error:
         notes.append(f"no ONNX of the network is written, which needs an example of its input: {error}")
         return files
-    if again.task.network_quantizer is not None:
-        freeze(again.task.network)
+    if run.task.network_quantizer is not None:
+        freeze(run.task.network)
         notes.append("the network is exported frozen: weights on their levels, α as numbers")
-    files["network.onnx"] = onnx_model.network(again.task, converter, again.data.example())
+    files["network.onnx"] = onnx_model.network(run.task, converter, run.data.example())
     return files
 
 
-def compare(again: Rebuilt, exported: Exported, out: Path) -> list[Check]:
+def compare(run: TrainedRun, exported: Exported, out: Path) -> list[Check]:
     """Compare all forms that were written; the outcome also goes to `conformance.txt`."""
-    sensor, checks = again.task.sensor, []
+    sensor, checks = run.task.sensor, []
     if exported.converter is not None and isinstance(sensor, SensorQuantizer):
         checks += check(out, exported.converter, sensor)
     if out / "network.onnx" in exported.files:
-        checks += check_network(out / "network.onnx", again.task, again.data)
+        checks += check_network(out / "network.onnx", run.task, run.data)
     run_folder.write_atomically(out / REPORT, "".join(f"{each}\n" for each in checks))
     return checks

@@ -1,29 +1,30 @@
-"""Does learning find the best curve? A learned sensor quantizer beside a grid of fixed ones, under the same seeds.
+"""Train a learned quantizer beside a grid of fixed curves: does learning find the best?
 
 qsense audit data=sbhar bits=2 quant=gamma gammas=0.2,0.3,0.4,0.6,1 mus=-0.1,0,0.1 baselines=linear,log
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from qsense.experiment import errors
+from qsense.experiment.completion import OverridesCompleter
 from qsense.experiment.errors import ConfigError
+from qsense.experiment.overrides import key_of
 from qsense.experiment.schema import Config
+from qsense.runs.next_steps import say_next
 from qsense.runs.words import did_you_mean, entries
 from qsense.study.audit_plan import EXAMPLES, GAMMAS, MUS, Options, collect, describe, plan_audit, train
 
 OWN = ("gammas", "mus", "baselines", "gradients", "out", "dry_run")
 
-USAGE = f"""usage: qsense audit [key=value …]
-
-Trains a learned sensor quantizer (quant=…, any override; several values make several of them) beside a grid of fixed
-γ curves, over every fold and seed of `qsense.train … -m`, and says whether learning reached the grid's best within the
-noise of seeds. Then holds the gradients of every estimator (quant.sensor.surrogate) against finite differences of the
-loss of a trained network. Runs are ordinary ones: finished ones are used, interrupted ones resumed.
+DESCRIPTION = f"""Trains a learned sensor quantizer (quant=…, any override; several values make several of them) beside
+a grid of fixed γ curves, over every fold and seed of `qsense.train … -m`, and says whether learning reached the grid's
+best within the noise of seeds. Then compares the gradients of every estimator (quant.sensor.surrogate) with finite
+differences of the loss of a trained network. Runs are ordinary ones: finished ones are used, interrupted ones resumed.
 
   gammas=0.2,0.4,…   exponents of the fixed curves (default: {",".join(f"{gamma:g}" for gamma in GAMMAS)})
   mus=-0.1,0,0.1     their centres, for signed signals (default: {",".join(f"{mu:g}" for mu in MUS)})
@@ -95,6 +96,7 @@ def audit(arguments: Sequence[str]) -> int:
     groups = plan_audit(asked)
     print(describe(groups))
     if asked.dry_run:
+        say_next((("audit", *(entry for entry in arguments if key_of(entry) != "dry_run")), "train and compare them"))
         return 0
     sound = train(groups)
     found = collect(groups)
@@ -110,13 +112,21 @@ def audit(arguments: Sequence[str]) -> int:
     print(f"\nWritten to {asked.out}: {', '.join(file.name for file in written)}")
     if not sound:
         print("error: not every run is finished; the same command runs only those again", file=sys.stderr)
+    runs = next(iter(groups[0].folders.values())).parent
+    say_next((("report", runs, "--html", "page"), "all these runs on a page"))
     return 0 if sound else 1
 
 
-def main() -> None:
-    """The command line."""
-    errors.command(USAGE, audit)
+def parser() -> argparse.ArgumentParser:
+    """The command line's arguments."""
+    parser = argparse.ArgumentParser(
+        prog="qsense audit", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    words = parser.add_argument("words", nargs="*", metavar="key=value", help="of the audit, or as of `qsense train`")
+    words.completer = OverridesCompleter(OWN)  # type: ignore[attr-defined]
+    return parser
 
 
-if __name__ == "__main__":
-    main()
+def main(arguments: Sequence[str]) -> int:
+    """Audit one quantizer."""
+    return audit(parser().parse_args(arguments).words)

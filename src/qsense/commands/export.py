@@ -1,4 +1,4 @@
-"""A finished run's learned ADC as what a chip is built from: `qsense export RUN`
+"""Write a finished run's learned ADC as tables, C, Verilog, ONNX and a datasheet.
 
 qsense export RUN                                 everything, into RUN/export
 qsense export RUN format=c,verilog out=adc full_scale_volts=3.3
@@ -17,8 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from qsense.chip.names import COMPARED, FORMATS, check_symbol
-from qsense.experiment.errors import ConfigError
-from qsense.experiment.load import rebuild
+from qsense.runs.next_steps import say_next
 from qsense.runs.words import entries
 
 
@@ -117,36 +116,38 @@ def voltage(text: str) -> float:
     return value
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Export, and say what was written; with --check, exit with 1 where two forms differ."""
-    given = sys.argv[1:] if arguments is None else arguments
-    options = parser().parse_args(as_options(given))
+def main(arguments: Sequence[str]) -> int:
+    """Export, and say what was written; with --check, returns 1 where two forms differ."""
+    options = parser().parse_args(as_options(arguments))
     if options.check:
         options.format = tuple(dict.fromkeys((*options.format, *COMPARED)))
     out = options.out or options.run / "export"
+
     from qsense.chip.origin import origin
+    from qsense.experiment.load import load
 
-    try:
-        where = origin(options.run)
-        again = rebuild(options.run, options.root)
-        from qsense.chip.export import compare, export  # heavy: not before the run is found
+    where, run = origin(options.run), load(options.run, options.root)
 
-        exported = export(
-            again, where, out, options.format, options.name, options.native_bits, options.full_scale,
-            options.full_scale_volts,
-        )  # fmt: skip
-    except (FileNotFoundError, ValueError, ConfigError) as error:
-        sys.exit(f"error: {error}")
+    from qsense.chip.export import compare, export  # heavy: not before the run is found
+
+    exported = export(
+        run, where, out, options.format, options.name, options.native_bits, options.full_scale,
+        options.full_scale_volts,
+    )  # fmt: skip
     for note in exported.notes:
         print(f"note: {note}")
     for file in exported.files:
         print(f"{file.stat().st_size:>12,} B  {file}")
     if options.check:
-        checks = compare(again, exported, out)
+        checks = compare(run, exported, out)
         print("\n".join(str(each) for each in checks))
         if any(each.passed is False for each in checks):
-            sys.exit("the forms do not agree")
-
-
-if __name__ == "__main__":
-    main()
+            print("the forms do not agree", file=sys.stderr)
+            return 1
+    unchecked = [(("export", options.run, "--check"), "compare C, Verilog, ONNX and PyTorch")]
+    say_next(
+        *unchecked * (not options.check),
+        (("evaluate", options.run), "test the run again"),
+        (("report", options.run.parent), "beside other runs"),
+    )
+    return 0

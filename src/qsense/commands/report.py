@@ -1,4 +1,4 @@
-"""What many runs say together: tables on the screen and in files, a page to look through, the papers' figures.
+"""Print and write tables over many runs, a page to look through, the papers' figures.
 
 qsense report runs
 qsense report runs --against paper --compare gamma linear --html page
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from qsense.runs.next_steps import say_next
 from qsense.study.files import write_report
 from qsense.study.index import gather
 from qsense.study.run import ReportError
@@ -55,18 +56,14 @@ def parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str]) -> int:
     """Print and write the report; 0 if a run is finished (with --strict: if all are), else 1."""
     options = parser().parse_args(arguments)
     paths = options.runs or [Path("runs")]
     console = Console()
-    try:
-        if options.figure:
-            return figure(options.figure, paths, options.out, console)
-        every = tables(paths, options.metric or [None], options.by, options.against is not None, options.compare)
-    except ReportError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    if options.figure:
+        return figure(options.figure, paths, options.out, console)
+    every = tables(paths, options.metric or [None], options.by, options.against is not None, options.compare)
     summary, *others = every
     print_report(summary, console, others)
     out: Path = options.html or options.out
@@ -75,14 +72,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         reason = "it is a file" if out.is_file() else error.strerror or error
         option = "--html" if options.html else "--out"
-        print(f"error: no report can be written to {out} ({reason}): give a folder, {option} FOLDER", file=sys.stderr)
-        return 1
+        raise ReportError(f"no report can be written to {out} ({reason}): give a folder, {option} FOLDER") from error
     names = ", ".join(file.name for file in written)
     console.print(f"\nWritten to {out}{os.sep}: {names}", markup=False, highlight=False, soft_wrap=True)
     if options.strict and not all(each.complete for each in every):
         print("error: --strict: not complete, see Missing and Not finished above", file=sys.stderr)
         return 1
+    if summary.cells:
+        say_what_next(options, paths, summary)
     return 0 if summary.cells else 1
+
+
+def say_what_next(options: argparse.Namespace, paths: Sequence[Path], summary: Summary) -> None:
+    """What the same runs can still tell."""
+    quants = list(dict.fromkeys(run.quant for run in summary.runs))
+    steps: list[tuple[Sequence[object], str]] = []
+    if not options.html:
+        steps.append((("report", *paths, "--html", "page"), "one page to look through"))
+    if not options.compare and len(quants) > 1:
+        steps.append((("report", *paths, "--compare", *quants[:2]), "do they differ? paired over folds"))
+    steps.append((("report", *paths, "--figure", "list"), "the papers' figures that runs can draw"))
+    say_next(*steps)
 
 
 def tables(
@@ -126,11 +136,9 @@ def figure(name: str, paths: Sequence[Path], out: Path, console: Console) -> int
     if name == "list":
         for each in FIGURES.values():
             console.print(f"{each.name:16}  {each.shows}", markup=False, highlight=False, soft_wrap=True)
+        say_next((("report", *paths, "--figure", next(iter(FIGURES))), "draw the first of them"))
         return 0
     for file in draw(name, gather(paths), out):
         console.print(f"Written: {file}", markup=False, highlight=False, soft_wrap=True)
+    say_next((("report", *paths, "--html", "page"), "one page to look through"))
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,4 +1,4 @@
-"""Raw scenes through linear, log and γ at several bits, as contact sheets: `qsense scenes FILE …`
+"""Draw raw scenes through linear, log and γ at several bits, as contact sheets.
 
 qsense scenes photo.dng mosaic.raw --width 768 --height 512
 qsense scenes --data synthetic_raw --frame 0 1 2 --bits 4
@@ -7,12 +7,12 @@ qsense scenes --data synthetic_raw --frame 0 1 2 --bits 4
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qsense.runs.next_steps import say_next
 from qsense.signal import BAYER, Signal
 
 if TYPE_CHECKING:
@@ -127,8 +127,8 @@ def draw(scene: Scene, bits: Sequence[int], gammas: Sequence[float], out: Path) 
     return file
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """One contact sheet per scene."""
+def parser() -> argparse.ArgumentParser:
+    """The command line's arguments."""
     parser = argparse.ArgumentParser(
         prog="qsense scenes",
         description="Draw raw scenes through linear, log and γ at several bits: one contact sheet (PNG) each. Every "
@@ -148,26 +148,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     headless.add_argument("--height", type=int, help="rows of the mosaic")
     headless.add_argument("--pattern", choices=BAYER, default="RGGB", help="colours of its top left cell (RGGB)")
     headless.add_argument("--bytes", type=int, choices=(1, 2, 3, 4), default=2, help="of each number (default: 2)")
-    options = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Draw one contact sheet per scene, and print where it is."""
+    options = parser().parse_args(arguments)
     if not options.files and options.data is None:
-        parser.error("name a raw file, or a data set with --data")
-
-    from hydra.errors import CompactHydraException
-
-    from qsense.data.errors import DataError
-    from qsense.experiment.errors import explain
-
-    try:
-        for file in options.files:
-            print(draw(from_file(file, options), options.bits, options.gammas, options.out))
-        for scene in from_data(options) if options.data is not None else ():
-            print(draw(scene, options.bits, options.gammas, options.out))
-    except CompactHydraException as error:
-        message = explain(error)
-        sys.exit(message if message.startswith("error: ") else f"error: {message}")
-    except (DataError, OSError, ValueError) as error:
-        sys.exit(f"error: {error}")
-
-
-if __name__ == "__main__":
-    main()
+        parser().error("name a raw file, or a data set with --data")
+    for file in options.files:
+        print(draw(from_file(file, options), options.bits, options.gammas, options.out))
+    for scene in from_data(options) if options.data is not None else ():
+        print(draw(scene, options.bits, options.gammas, options.out))
+    data = options.data or "synthetic_raw"
+    say_next(
+        (("visibility", "--bits", options.bits[0]), "how many simulated objects each curve leaves visible"),
+        (("train", "task=detection", f"data={data}", "quant=linear,log,gamma", "-m"), "what a detector finds"),
+    )
+    return 0

@@ -1,47 +1,70 @@
-"""Run a W&B sweep file as a Hydra multirun, without W&B: the same runs that its agents would do.
+"""Train the grid of a W&B sweep file without W&B, such as a paper's table.
 
-qsense sweep sweeps/gamma_quant_table2.yaml data=sbhar
+qsense sweep gamma_quant_table2 data=sbhar
 """
 
 from __future__ import annotations
 
+import argparse
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from qsense import train
-from qsense.experiment.errors import ConfigError
+from qsense.commands import train
+from qsense.experiment.completion import OverridesCompleter
 from qsense.experiment.overrides import key_of
-from qsense.experiment.sweep_files import read_sweep
-
-USAGE = """usage: qsense sweep FILE [key=value …]
-
-The grid of a W&B sweep file as `python -m qsense.train … -m`: finished runs are skipped, interrupted ones resumed.
-An argument replaces the file's of the same key (data=sbhar seed=0), or is added to it (run.dry_run=true)."""
+from qsense.runs.next_steps import say_next
 
 
-def arguments(file: Path, own: list[str]) -> list[str]:
+def parser() -> argparse.ArgumentParser:
+    """The command line's arguments."""
+    parser = argparse.ArgumentParser(
+        prog="qsense sweep",
+        description="The grid of a W&B sweep file as `python -m qsense.train … -m`: finished runs are skipped, "
+        "interrupted ones resumed.",
+    )
+    sweep = parser.add_argument("sweep", nargs="?", help="a sweep's name, or a file; none: list those that qsense has")
+    sweep.completer = names  # type: ignore[attr-defined]
+    overrides = parser.add_argument(
+        "overrides", nargs=argparse.REMAINDER, metavar="key=value",
+        help="replaces the file's of the same key (data=sbhar seed=0), or is added to it (run.dry_run=true)",
+    )  # fmt: skip
+    overrides.completer = OverridesCompleter()  # type: ignore[attr-defined]
+    parser.add_argument("--list", action="store_true", help="list the sweeps that qsense has")
+    return parser
+
+
+def names(**_: object) -> list[str]:
+    """The sweeps that qsense has, for completion."""
+    from qsense.experiment.sweep_files import packaged
+
+    return list(packaged())
+
+
+def arguments(file: Path, own: Sequence[str]) -> list[str]:
     """Arguments of `qsense.train` for the grid of a file, those of `own` in place of the file's of the same key.
 
     Raises:
         ConfigError: the file is no grid.
     """
+    from qsense.experiment.sweep_files import read_sweep
+
     mine = {key_of(argument) for argument in own if "=" in argument}
     return [*(entry for entry in read_sweep(file).overrides() if key_of(entry) not in mine), *own, "-m"]
 
 
-def main() -> None:
-    """The command line."""
-    if len(sys.argv) < 2 or sys.argv[1] in ("-h", "--help"):
-        print(USAGE)
-        sys.exit(len(sys.argv) < 2)
-    try:
-        sys.argv[1:] = arguments(Path(sys.argv[1]), sys.argv[2:])
-    except ConfigError as error:
-        sys.exit(f"error: {error}")
-    print("python -m qsense.train", shlex.join(sys.argv[1:]), file=sys.stderr)
-    train.main()
+def main(given: Sequence[str]) -> int:
+    """List the sweeps, or become `qsense.train` with the arguments of one."""
+    options = parser().parse_args(given)
 
+    from qsense.experiment.sweep_files import find_sweep, packaged
 
-if __name__ == "__main__":
-    main()
+    if options.list or options.sweep is None:
+        for name, title in packaged().items():
+            print(f"{name:<27}{title}")
+        say_next((("sweep", "gamma_quant_table2", "run.dry_run=true"), "what it would train, and how long that takes"))
+        return 0
+    own = arguments(find_sweep(options.sweep), options.overrides)
+    print("python -m qsense.train", shlex.join(own), file=sys.stderr)
+    return train.main(own)

@@ -1,4 +1,4 @@
-"""How many objects of simulated scenes a curve leaves visible, with no training: `qsense visibility`
+"""How many objects of simulated scenes each curve leaves visible, without training.
 
 qsense visibility --bits 4 --gammas 1 0.35 0.2
 """
@@ -6,9 +6,10 @@ qsense visibility --bits 4 --gammas 1 0.35 0.2
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
+
+from qsense.runs.next_steps import say_next
 
 if TYPE_CHECKING:
     from qsense.data.frames.synthetic_raw import SyntheticRaw
@@ -48,9 +49,8 @@ def shares(
     return {name: visible_share(torch.cat(d)) for name, d in found.items()}
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """A table: regimes by curves."""
-    from qsense.data.frames.synthetic_raw import SyntheticRaw
+def parser() -> argparse.ArgumentParser:
+    """The command line's arguments."""
     from qsense.data.frames.synthetic_scenes import REGIMES
 
     parser = argparse.ArgumentParser(
@@ -65,14 +65,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--rounding", choices=("round", "floor"), default="floor", help="(default: floor, as in the paper)"
     )
     parser.add_argument("--frames", type=int, default=FRAMES, help=f"frames of each regime (default: {FRAMES})")
-    options = parser.parse_args(arguments)
-    try:
-        rows = {}
-        for regime in options.regimes:
-            data = SyntheticRaw(regime, test_frames=max(options.frames, 1))
-            rows[regime] = shares(data, options.bits, options.gammas, options.rounding, options.frames)
-    except ValueError as error:
-        sys.exit(f"error: {error}")
+    return parser
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print a table: regimes by curves."""
+    options = parser().parse_args(arguments)
+
+    from qsense.data.frames.synthetic_raw import SyntheticRaw
+
+    rows = {}
+    for regime in options.regimes:
+        data = SyntheticRaw(regime, test_frames=max(options.frames, 1))
+        rows[regime] = shares(data, options.bits, options.gammas, options.rounding, options.frames)
 
     from rich import box
     from rich.console import Console
@@ -84,7 +89,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for regime, values in rows.items():
         table.add_row(regime, *(f"{value:.2f}" for value in values.values()))
     Console().print(table)
-
-
-if __name__ == "__main__":
-    main()
+    settings = ["task=detection", f"data.dataset.regime={options.regimes[0]}", f"bits={options.bits}"]
+    say_next(
+        (("train", *settings, "quant=linear,log,gamma", "-m"), "what a detector finds behind these curves"),
+        (("scenes", "--data", "synthetic_raw", "--bits", options.bits), "such a scene through each of them"),
+    )
+    return 0

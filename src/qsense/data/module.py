@@ -43,6 +43,7 @@ class ExperimentData(LightningDataModule):
         class_names: their names, in index order.
         num_folds: how many ways there are to hold a part out.
         statistics: what was normalised by, counted and repaired, ready for JSON; after `setup()`.
+        dimensions: of one example's input.
 
     Raises:
         ValueError: an argument out of its range; the allowed ones are named.
@@ -53,6 +54,7 @@ class ExperimentData(LightningDataModule):
     batch_kinds: ClassVar[tuple[type[Batches], type[Batches]]] = (Batches, EvaluationBatches)
     signal: Signal
     statistics: dict[str, Any]
+    dimensions: ClassVar[int] = 3
 
     def __init__(
         self, dataset: Any, batch_size: int, num_workers: int, fold: int, seed: int, validation: float = 0.0
@@ -116,6 +118,19 @@ class ExperimentData(LightningDataModule):
         """The test part, in its order."""
         part = self.part("test")
         return self._loader(part, range(len(part)))
+
+    def received(self, x: Tensor, statistics: dict[str, Any], condition: int = 0) -> Any:
+        """A batch of what the sensor delivers, as the task takes it (`Task.predict`); no data is read.
+
+        Args:
+            x: the batch, as the sensor delivers it.
+            statistics: of the run that the task was trained in.
+            condition: of all examples, an index into the signal's `conditions`.
+
+        Raises:
+            ValueError: x has another shape or type.
+        """
+        raise NotImplementedError
 
     def training_sample(self, count: int = 100_000) -> npt.NDArray[np.float32]:
         """Up to `count` samples [count, channels] as the quantizer gets them, spread over the training data."""

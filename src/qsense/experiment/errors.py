@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from collections.abc import Callable
@@ -23,6 +22,10 @@ class ConfigError(CompactHydraException):
     """A configuration that cannot run; shown as its message alone, without a traceback."""
 
 
+# What a command may raise, and the user mends: shown without a traceback. Errors of data are among the last two.
+EXPECTED = (CompactHydraException, OmegaConfBaseException, OSError, ValueError)
+
+
 def run(application: Callable[[], object]) -> None:
     """Run a Hydra application; what is wrong with its configuration is said in a few lines, and the exit code is 1.
 
@@ -34,33 +37,20 @@ def run(application: Callable[[], object]) -> None:
     os.environ[RAISE] = "1"
     try:
         application()
-    except CompactHydraException as error:
-        sys.exit(explain(error))
-    except OmegaConfBaseException as error:
-        sys.exit(f"error: {error}")
+    except (CompactHydraException, OmegaConfBaseException) as error:
+        sys.exit(f"error: {explain(error)}")
     finally:
         del os.environ[RAISE]
 
 
-def command(usage: str, work: Callable[[list[str]], int]) -> None:
-    """Run a command that takes key=value arguments but is no application of Hydra's, and exit with its code."""
-    if {"-h", "--help"} & set(sys.argv[1:]):
-        print(usage)
-        return
-    logging.basicConfig(format="[%(asctime)s][%(name)s] %(message)s")
-    codes: list[int] = []
-    run(lambda: codes.append(work(sys.argv[1:])))
-    sys.exit(codes[0])
-
-
-def explain(error: CompactHydraException) -> str:
-    """The error's message, with the names that would have been allowed."""
+def explain(error: BaseException) -> str:
+    """The error's message; of Hydra's, with the names that would have been allowed."""
     cause = error.__cause__
     lines = [str(error)]
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, name = error.missing_cfg_file.rpartition("/")
         if group == "hydra/launcher" and name in EXTRAS:
-            return f"error: this launcher needs packages that are not installed: pip install 'qsense[{EXTRAS[name]}]'"
+            return f"this launcher needs packages that are not installed: pip install 'qsense[{EXTRAS[name]}]'"
         allowed = list(error.options or options(group))
         lines = [f"there is no {group}={name}{did_you_mean(name, allowed)}", _allowed(allowed)]
     elif isinstance(cause, OmegaConfBaseException) and cause.key is not None:
@@ -69,7 +59,7 @@ def explain(error: CompactHydraException) -> str:
         known = [str(key) for key in parent.keys()] if isinstance(parent, DictConfig) else []  # noqa: SIM118 – may be null
         if known and cause.key not in known:
             lines = [f"unknown key {cause.full_key}{did_you_mean(str(cause.key), known)}", _allowed(known)]
-    return "\n".join(["error: " + lines[0], *lines[1:]])
+    return "\n".join(lines)
 
 
 def _allowed(names: list[str]) -> str:

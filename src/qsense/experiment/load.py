@@ -1,59 +1,145 @@
-"""A finished run's data, task and trainer, from its own configuration: where evaluation and freezing start."""
+"""A finished run with everything it was made of, trained, from its folder.
+
+Open it to see what a saved run needs to be used again: for evaluation, export, pictures, or predictions in Python.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from qsense.runs import folder as run_folder
+from qsense.runs.next_steps import say_next
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     from lightning import Trainer
+    from torch import Tensor
 
     from qsense.data.module import ExperimentData
+    from qsense.quant.sensor.sensor import Sensor
     from qsense.tasks.base import Task
 
 
-@dataclass(frozen=True)
-class Rebuilt:
-    """A run as it ended.
+@dataclass(frozen=True, eq=False)
+class TrainedRun:
+    """A finished run.
 
     Args:
-        data: its data module.
-        task: its task; the weights come with `checkpoint`.
+        folder: its folder.
+        config: its configuration, resolved.
+        result: what it recorded, its `metrics.json`.
+        data: its data module; nothing is read before `setup()`.
+        task: its trained task, in evaluation mode.
         trainer: its trainer, without loggers and callbacks.
-        checkpoint: its last checkpoint.
     """
 
+    folder: Path
+    config: DictConfig
+    result: dict[str, Any]
     data: ExperimentData
     task: Task
     trainer: Trainer
-    checkpoint: Path
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """What the last test measured, by name."""
+        metrics: dict[str, float] = self.result["metrics"]
+        return metrics
+
+    @property
+    def converter(self) -> Sensor:
+        """The sensor's learned quantizer: `encode`, `decode`, `thresholds()`, `levels()`."""
+        return self.task.sensor
+
+    def predict(self, x: Tensor | npt.NDArray[Any], condition: str | None = None) -> Any:
+        """What the trained task makes of what its sensor delivers; data on disk is not needed.
+
+        Args:
+            x: one example or a batch of them. Series: [window, axes] or [B, window, axes] in the sensor's unit, before
+                normalisation; they are normalised by the extremes that the run recorded (and cut off at them), as in
+                training. Images: [C, H, W] or [B, C, H, W], integer codes 0 … white, or floats as shares of full scale.
+                Frames: native integer codes [C, h, w] or [B, C, h, w], Bayer planes in the order of `PLANES`.
+            condition: the circumstance of all frames of x, one of the signal's `conditions`, where its quantizer minds.
+
+        Returns:
+            Probabilities of the classes (`data.class_names`), float32 [K] or [B, K]. Of frames, for each a dictionary
+            of `boxes` float32 [n, 4] (left, top, right, bottom in pixels of x), `scores` [n] and `labels` int64 [n],
+            best first.
+
+        Raises:
+            ValueError: a shape or type that is not the sensor's, values that are not finite, or an unknown condition.
+        """
+        import torch
+
+        samples = torch.as_tensor(x)
+        conditions = self.data.signal.conditions
+        if condition is not None and condition not in conditions:
+            raise ValueError(f"condition={condition!r}: the signal's conditions are {', '.join(conditions) or 'none'}")
+        if samples.is_floating_point() and not samples.isfinite().all():
+            raise ValueError("x holds NaN or infinity: fill or reject such samples first")
+        one = samples.dim() == self.data.dimensions
+        index = conditions.index(condition) if condition else 0
+        batch = self.data.received(samples[None] if one else samples, self.result["statistics"], index)
+        found = self.task.predict(batch.to(self.task.device))
+        if self.data.gives == "frames":
+            found = batch.unscaled(found)
+        return found[0] if one else found
+
+    def evaluate(self) -> dict[str, Any]:
+        """Test the task again: its part of the result, as it is now.
+
+        Raises:
+            FileNotFoundError: the data is not there.
+        """
+        self.trainer.test(self.task, datamodule=self.data, verbose=False)
+        return self.task.results()
+
+    def untrained(self) -> Task:
+        """The task as it was before training."""
+        return _build(self.config)[1]
+
+    def say_next(self) -> None:
+        """Print commands that go on from this run."""
+        say_next(*next_steps(self.folder, self.result))
 
 
-def rebuild(run: Path, root: str | None = None, accelerator: str = "cpu") -> Rebuilt:
-    """Build a finished run anew.
+def next_steps(folder: Path, result: dict[str, Any]) -> list[tuple[tuple[object, ...], str]]:
+    """Commands that go on from a finished run, each with what it does."""
+    export = [(("export", folder, "--check"), "its ADC as tables, C, Verilog, ONNX and a datasheet")]
+    freeze = [(("freeze", folder), "its network as integers and scales")]
+    pictures = f"beside other runs; pictures are in {folder / 'figures'}"
+    return [
+        *export * bool(result["bits"]),
+        *freeze * bool(result["network_bits"]),
+        (("report", folder.parent), pictures),
+    ]
+
+
+def load(folder: str | Path, root: str | None = None, accelerator: str = "cpu") -> TrainedRun:
+    """A finished run, trained; torch's, NumPy's and Python's random numbers go on as if nothing had happened.
 
     Args:
-        run: the run's folder.
+        folder: the run's folder.
         root: where the data lies now, if not where it lay then.
-        accelerator: Lightning's name of the device.
+        accelerator: of the trainer, Lightning's name of the device.
 
     Raises:
         FileNotFoundError: no run, an unfinished one, one without its checkpoint, or data that is not there.
         ValueError: a damaged run, or data that it cannot use.
         ConfigError: a part that refuses its arguments.
     """
-    run_folder.result(run)
-    checkpoint = run_folder.checkpoint(run)
+    folder = Path(folder)
+    result = run_folder.result(folder)
+    checkpoint = run_folder.checkpoint(folder)
     if checkpoint is None:
         raise FileNotFoundError(
-            f"{run / run_folder.CHECKPOINT} is missing: there are no weights to rebuild the run from"
+            f"{folder / run_folder.CHECKPOINT} is missing: there are no weights to rebuild the run from"
         )
-    config = OmegaConf.load(run / run_folder.CONFIG)
+    config = OmegaConf.load(folder / run_folder.CONFIG)
     assert isinstance(config, DictConfig)
     config.init_from = None  # the checkpoint holds the weights
     if "weights" in config.model:
@@ -63,12 +149,21 @@ def rebuild(run: Path, root: str | None = None, accelerator: str = "cpu") -> Reb
             raise ValueError(f"--root: {config.data.dataset._target_} is computed and reads no folder")
         config.data.dataset.root = root
 
+    import torch
     from hydra.utils import instantiate
 
-    from qsense.experiment.build import build
-
-    data, task = build(config)
+    data, task = _build(config)
+    task.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"])
     trainer = instantiate(config.trainer, accelerator=accelerator, _partial_=True, _convert_="all")(
         logger=False, enable_checkpointing=False
     )
-    return Rebuilt(data, task, trainer, checkpoint)
+    return TrainedRun(folder, config, result, data, task.eval(), trainer)
+
+
+def _build(config: DictConfig) -> tuple[ExperimentData, Task]:
+    from lightning.pytorch.utilities.seed import isolate_rng
+
+    from qsense.experiment.build import build
+
+    with isolate_rng():
+        return build(config)

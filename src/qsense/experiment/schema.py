@@ -60,7 +60,12 @@ OmegaConf.register_new_resolver("if_sensor_quantized", if_sensor_quantized, repl
 
 
 def config_folder() -> Path:
-    """The folder of YAML files: inside the installed package, or at the top of a checkout."""
+    """The folder of YAML files."""
+    return beside_package("conf")
+
+
+def beside_package(name: str) -> Path:
+    """A folder of files that belong to qsense: inside the installed package, or at the top of a checkout."""
     package = Path(__file__).parents[1]
-    packaged = package / "conf"
-    return packaged if packaged.is_dir() else package.parents[1] / "conf"
+    packaged = package / name
+    return packaged if packaged.is_dir() else package.parents[1] / name

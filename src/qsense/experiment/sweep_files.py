@@ -11,6 +11,8 @@ import yaml
 
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.overrides import key_of
+from qsense.experiment.schema import beside_package
+from qsense.runs.words import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,28 @@ class SweepFile:
 def _axis(values: list[Any]) -> str:
     """A single value, too, as a choice: Hydra sets plain ones first, in the part that an axis has yet to choose."""
     return ",".join(map(str, values)) if len(values) > 1 else f"choice({values[0]})"
+
+
+def packaged() -> dict[str, str]:
+    """The sweep files that qsense has, by name, each with its first comment line."""
+    files = sorted(beside_package("sweeps").glob("*.yaml"))
+    return {file.stem: file.open(encoding="utf-8").readline().strip("# \n") for file in files}
+
+
+def find_sweep(sweep: str) -> Path:
+    """A sweep file by its path, or one of qsense's by its name.
+
+    Raises:
+        ConfigError: there is neither such a file nor such a name.
+    """
+    if "/" in sweep or sweep.endswith((".yaml", ".yml")):
+        return Path(sweep)
+    known = packaged()
+    if sweep not in known:
+        raise ConfigError(
+            f"there is no sweep {sweep}{did_you_mean(sweep, list(known))}: name a file, or one of {', '.join(known)}"
+        )
+    return beside_package("sweeps") / f"{sweep}.yaml"
 
 
 def read_sweep(path: Path) -> SweepFile:

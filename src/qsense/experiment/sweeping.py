@@ -27,6 +27,7 @@ from qsense.experiment.overrides import Job, experiment_of
 from qsense.runs import folder as run_folder
 from qsense.runs.announcements import announced
 from qsense.runs.lock import ClaimedError, claim
+from qsense.runs.next_steps import PART
 from qsense.runs.status import FAILED, FINISHED, KILLED, RUNNING, TO_DO, failures, overview, seconds_left, status_of
 from qsense.runs.words import duration
 
@@ -193,6 +194,7 @@ def train_sweep(
 ) -> int:
     """`qsense.train … -m` in a process of its own, whose runs are none of the agent's; its exit code."""
     environment = {key: value for key, value in os.environ.items() if key not in (*AGENT, errors.RAISE)}
+    environment[PART] = "another command"
     child = subprocess.Popen([sys.executable, "-m", "qsense.train", *overrides, "-m"], env=environment)
     known = -1
     with _passing_on(child):

@@ -15,9 +15,9 @@ from qsense.study.summary import table
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from qsense.experiment.load import Rebuilt
+    from qsense.experiment.load import TrainedRun
 
-MOST_DRAWN = 12  # runs that are rebuilt for a figure; each takes seconds
+MOST_DRAWN = 12  # runs that are loaded for a figure; each takes seconds
 
 
 @dataclass(frozen=True)
@@ -29,14 +29,14 @@ class PaperFigure:
         shows: what it shows, in a line.
         takes: whether it can be drawn from a run.
         needs: such runs in words, for the message where there is none.
-        of_run: draws it from a run rebuilt with its weights; None for a figure over many runs.
+        of_run: draws it from a loaded run; None for a figure over many runs.
     """
 
     name: str
     shows: str
     takes: Callable[[Run], bool]
     needs: str
-    of_run: Callable[[Rebuilt], Figure | None] | None = None
+    of_run: Callable[[TrainedRun], Figure | None] | None = None
 
 
 def draw(name: str, runs: Sequence[Run], out: Path) -> list[Path]:
@@ -48,7 +48,7 @@ def draw(name: str, runs: Sequence[Run], out: Path) -> list[Path]:
         out: a folder, made if it is not there.
 
     Raises:
-        ReportError: no such figure, no run that fits, or one that cannot be rebuilt.
+        ReportError: no such figure, no run that fits, or one that cannot be loaded.
     """
     if name not in FIGURES:
         raise ReportError(f"there is no figure {name}; those that runs can draw: {', '.join(FIGURES)}")
@@ -77,68 +77,57 @@ def _spread(fitting: Sequence[Run]) -> list[Run]:
     return [run for _, run in sorted(ranked, key=lambda pair: (pair[0], str(pair[1].folder)))[:MOST_DRAWN]]
 
 
-def _draw_run(of_run: Callable[[Rebuilt], Figure | None], run: Run, path: Path) -> Path:
+def _draw_run(of_run: Callable[[TrainedRun], Figure | None], run: Run, path: Path) -> Path:
     from qsense.experiment.errors import ConfigError
-    from qsense.experiment.load import rebuild
+    from qsense.experiment.load import load
     from qsense.plots.style import save
 
     try:
-        rebuilt = rebuild(run.folder)
-        rebuilt.data.prepare_data()
-        rebuilt.data.setup("fit")
-        rebuilt.data.setup("test")
+        trained = load(run.folder)
+        trained.data.prepare_data()
+        trained.data.setup("fit")
+        trained.data.setup("test")
     except (ConfigError, OSError, ValueError) as error:
         raise ReportError(f"{run.folder} cannot be rebuilt: {error}") from error
-    figure = of_run(rebuilt)
+    figure = of_run(trained)
     if figure is None:
         raise ReportError(f"{run.folder} has nothing to draw for this figure")
     save(figure, path)
     return path
 
 
-def _trained(rebuilt: Rebuilt) -> Rebuilt:
-    """The same with its weights, as they were at the end of training."""
-    import torch
-
-    state = torch.load(rebuilt.checkpoint, map_location="cpu", weights_only=True)
-    rebuilt.task.load_state_dict(state["state_dict"])
-    rebuilt.task.eval()
-    return rebuilt
-
-
 # --------------------------------------------------------------------------------------------------------- the figures
 
 
-def _transfer(rebuilt: Rebuilt) -> Figure | None:
+def _transfer(trained: TrainedRun) -> Figure | None:
     """The curve as it began and as it was learned, over the data: windows of a series, or a raw histogram."""
     from qsense.callbacks.detection_figures import DetectionFigures
     from qsense.callbacks.figures import Figures
     from qsense.callbacks.pictures import Pictures
 
-    task, data = rebuilt.task, rebuilt.data
+    task, data = trained.task, trained.data
     figures: Pictures = DetectionFigures("") if task.takes == "frames" else Figures("")
-    figures.begin(task)
-    _trained(rebuilt)
-    return figures.drawings(rebuilt.trainer)["raw_histogram" if task.takes == "frames" else "transfer"](task, data)
+    figures.begin(trained.untrained())
+    return figures.drawings(trained.trainer)["raw_histogram" if task.takes == "frames" else "transfer"](task, data)
 
 
-def _scene(rebuilt: Rebuilt) -> Figure | None:
+def _scene(trained: TrainedRun) -> Figure | None:
     from qsense.callbacks.detection_figures import DetectionFigures
     from qsense.data.frames.module import DetectionDataModule
     from qsense.tasks.detection import DetectionTask
 
-    task, data = _trained(rebuilt).task, rebuilt.data
+    task, data = trained.task, trained.data
     assert isinstance(task, DetectionTask)
     assert isinstance(data, DetectionDataModule)
     return DetectionFigures(folder="").scene(task, data)
 
 
-def _network(name: str, bands: int = 0) -> Callable[[Rebuilt], Figure | None]:
-    def figure(rebuilt: Rebuilt) -> Figure | None:
+def _network(name: str, bands: int = 0) -> Callable[[TrainedRun], Figure | None]:
+    def figure(trained: TrainedRun) -> Figure | None:
         from qsense.callbacks.network_figures import NetworkFigures
 
-        task = _trained(rebuilt).task
-        return NetworkFigures(folder="", bands=bands).drawings(rebuilt.trainer)[name](task, rebuilt.data)
+        task = trained.task
+        return NetworkFigures(folder="", bands=bands).drawings(trained.trainer)[name](task, trained.data)
 
     return figure
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from qsense.experiment import signatures
 
@@ -269,13 +269,11 @@ def of_run(run: Path, examples: int) -> list[Tangents]:
         examples: how many at least (whole batches).
 
     Raises:
-        FileNotFoundError, ConfigError, ValueError: the run cannot be rebuilt, or there are no slopes to compare.
+        FileNotFoundError, ConfigError, ValueError: the run cannot be loaded, or there are no slopes to compare.
     """
-    from qsense.experiment.load import rebuild
+    from qsense.experiment.load import load
 
-    again = rebuild(run)
-    state: dict[str, Tensor] = torch.load(again.checkpoint, map_location="cpu", weights_only=True)["state_dict"]
-    again.task.load_state_dict(state)
+    again = load(run)
     again.data.prepare_data()
     again.data.setup("fit")
     batches: list[Any] = []

@@ -77,6 +77,15 @@ class Task(LightningModule):
         """From the sensor's levels to what the network expects; a task whose network expects levels leaves it."""
         return x
 
+    @torch.no_grad()
+    def predict(self, batch: Any) -> Any:
+        """Probabilities of the classes, float32 [B, K], of a batch as `forward` takes it, in evaluation mode."""
+        training = self.training
+        self.eval()
+        logits = self(batch)
+        self.train(training)
+        return logits.float().softmax(dim=-1)
+
     def parameter_groups(self, lr: float) -> list[dict[str, Any]]:
         """The network's own parameters, then the groups of the network's quantizer and of the sensor's."""
         groups = self.network_quantizer.parameter_groups(self.network, lr) if self.network_quantizer else []

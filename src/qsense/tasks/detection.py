@@ -143,10 +143,11 @@ class DetectionTask(ImageTask):
 
     def _score(self, score: DetectionScore, batch: FrameBatch) -> None:
         """Predictions go back to pixels of the original frames, where the truth is."""
-        detections = self(batch)
-        for one, (across, down) in zip(detections, batch.scales, strict=True):
-            one["boxes"] = one["boxes"] / one["boxes"].new_tensor([across, down, across, down])
-        score.update(detections, batch.frames)
+        score.update(batch.unscaled(self(batch)), batch.frames)
+
+    def results(self) -> dict[str, Any]:
+        """COCO's twelve figures of the last test, in [0, 1], and average precision by class."""
+        return self._results
 
     def lr_share(self, step: int, steps_per_epoch: float, epochs: float) -> float:
         """By how much the network's learning rate is multiplied at an optimiser step."""

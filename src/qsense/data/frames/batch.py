@@ -49,6 +49,13 @@ class FrameBatch:
         """Pixels of x per pixel of the original frame, (horizontally, vertically)."""
         return [(w / frame.width, h / frame.height) for (h, w), frame in zip(self.sizes, self.frames, strict=True)]
 
+    def unscaled(self, predictions: list[dict[str, Tensor]]) -> list[dict[str, Tensor]]:
+        """Predictions with their `boxes` in pixels of the original frames instead of pixels of x."""
+        return [
+            {**found, "boxes": found["boxes"] / found["boxes"].new_tensor([across, down, across, down])}
+            for found, (across, down) in zip(predictions, self.scales, strict=True)
+        ]
+
     def targets(self) -> list[dict[str, Tensor]]:
         """What a detector learns from, per frame: `boxes` [n, 4] in pixels of x and `labels` [n]; without crowds."""
         found = []

@@ -148,6 +148,18 @@ class DetectionDataModule(ExperimentData):
             return self.augmented(batch)
         return arranged(batch, self._sizes(batch, [self.test_size] * len(batch)), [False] * len(batch))
 
+    def received(self, x: Tensor, statistics: dict[str, Any], condition: int = 0) -> FrameBatch:
+        """Native codes [B, C, h, w] → resized and padded as test frames are."""
+        if x.dim() != 4 or x.shape[1] != self.signal.channels or x.is_floating_point():
+            raise ValueError(
+                f"x is {x.dtype} of shape {list(x.shape)}: frames are integer codes [B, {self.signal.channels}, h, w]"
+            )
+        height, width = x.shape[-2:]
+        boxes, area = np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
+        frame = Frame(0, "", height, width, boxes, np.zeros(0, np.int64), np.zeros(0, np.bool_), area, condition)
+        batch = FrameBatch(x, [(height, width)] * len(x), [frame] * len(x))
+        return arranged(batch, self._sizes(batch, [self.test_size] * len(batch)), [False] * len(batch))
+
     def augmented(self, batch: FrameBatch) -> FrameBatch:
         """A training batch: each frame at a size of its own, mirrored or not."""
         sides: list[int | None] = [None] * len(batch)

@@ -118,6 +118,12 @@ class ImageDataModule(ExperimentData):
         """Codes as shares of full scale, float32 in [0, 1]."""
         return codes.float() / self.dataset.white
 
+    def received(self, x: Tensor, statistics: dict[str, Any], condition: int = 0) -> Tensor:
+        """Images [B, C, H, W], integer codes or shares of full scale → shares of full scale."""
+        if x.dim() != 4 or x.shape[1] != self.signal.channels:
+            raise ValueError(f"x has shape {list(x.shape)}: images are [B, {self.signal.channels}, H, W]")
+        return x.float() if x.is_floating_point() else self.scaled(x)
+
     def augmented(self, codes: Tensor) -> Tensor:
         """A training batch: shifted, mirrored, scaled to [0, 1], jittered, each image differently."""
         codes = shift(codes, self.pad)

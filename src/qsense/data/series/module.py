@@ -70,6 +70,7 @@ class HARDataModule(ExperimentData):
     """
 
     gives = "series"
+    dimensions = 2
     dataset: ActivityDataset
 
     def __init__(
@@ -128,6 +129,17 @@ class HARDataModule(ExperimentData):
             "held_out_windows_per_class": np.bincount(test.y, minlength=self.num_classes).tolist(),
         }
         return {"train": train, "validation": test, "test": test}, statistics
+
+    def received(self, x: Tensor, statistics: dict[str, Any], condition: int = 0) -> Tensor:
+        """Windows [B, window, axes] in the sensor's unit → normalised by a run's own extremes, cut off at them."""
+        expected = (self.window, self.signal.channels)
+        if tuple(x.shape[1:]) != expected:
+            raise ValueError(f"x has shape {list(x.shape)}: windows are [B, {expected[0]}, {expected[1]}]")
+        samples = x.to(torch.float32, copy=True).numpy()
+        if statistics["low"] is None:
+            return torch.from_numpy(samples)
+        low, high = (np.array(statistics[end], dtype=np.float32) for end in ("low", "high"))
+        return torch.from_numpy(normalise_(samples, low, high))
 
     def training_sample(self, count: int = 100_000) -> npt.NDArray[np.float32]:
         """Up to `count` normalised samples [count, axes], spread evenly over the training windows, for histograms."""

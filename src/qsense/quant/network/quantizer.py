@@ -257,6 +257,34 @@ class NetworkQuantizer:
             raise ValueError(f"no input reached {', '.join(missed)}: call them in the network's forward, or skip them")
 
 
+def quantize_network(network: nn.Module, bits: int, **settings: Any) -> NetworkQuantizer:
+    """Quantize any network in place: its layers then multiply few-bit weights with few-bit activations.
+
+    Make the optimiser afterwards, from the quantizer's `parameter_groups` and the network's other parameters. The first
+    batch in training sets the activations' ranges; without training, `calibrate(network, batch)` does.
+
+    Args:
+        network: with convolutions, linear layers or LSTMs.
+        bits: of weights and activations.
+        settings: other arguments of `NetworkQuantizer`, such as transform="fat".
+
+    Returns:
+        The quantizer, which knows its parameters, the bits of each layer, and how to calibrate.
+
+    Raises:
+        ValueError: a setting out of its range, or a network without a layer to quantize.
+
+    >>> network = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(16, 2))
+    >>> quantizer = quantize_network(network, bits=4, transform="fat", first_last_bits=None)
+    >>> quantizer.calibrate(network, torch.rand(8, 1, 4, 4))
+    >>> network.eval()(torch.rand(2, 1, 4, 4)).shape, network[3].weight.unique().numel() <= 16
+    (torch.Size([2, 2]), True)
+    """
+    quantizer = NetworkQuantizer(bits, **settings)
+    quantizer.apply(network)
+    return quantizer
+
+
 def _matching(key: str, patterns: list[str], names: dict[str, nn.Module]) -> set[str]:
     matched: set[str] = set()
     for pattern in patterns:

@@ -1,0 +1,246 @@
+"""The command `qsense`: its help, what it knows of its subcommands, completion, errors, what comes next."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from qsense import __version__
+from qsense.__main__ import command as module
+from qsense.__main__ import commands, main
+from qsense.experiment.sweep_files import packaged
+from qsense.runs.next_steps import PART, say_next
+
+if TYPE_CHECKING:
+    from tests.conftest import Command
+
+NAMES = list(commands())
+KNOWN = {"train", "sweep", "folds", "evaluate", "freeze", "export", "report", "audit", "scenes", "visibility", "sync"}
+HEAVY = "{'hydra', 'omegaconf', 'torch', 'lightning', 'pandas', 'numpy', 'matplotlib'} & set(sys.modules)"
+
+
+def python(program: str) -> str:
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+
+
+@pytest.fixture
+def shells(tmp_path: Path) -> dict[str, str]:
+    """An environment where `qsense` is a command and runs/ a folder."""
+    script = tmp_path / "bin" / "qsense"
+    script.parent.mkdir()
+    program = "import sys\nfrom qsense.__main__ import main\nsys.exit(main())\n"
+    script.write_text(f"#!{sys.executable}\n{program}")
+    script.chmod(0o755)
+    (tmp_path / "runs").mkdir()
+    return {**os.environ, "PATH": f"{script.parent}:{os.environ['PATH']}", "LC_ALL": "C.UTF-8"}
+
+
+def test_help_lists_every_command_with_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert set(NAMES) >= KNOWN
+    assert main([]) == main(["--help"]) == main(["-h"]) == 0
+    said = capsys.readouterr().out
+    for name, line in commands().items():
+        assert re.search(rf"^  {name} +{re.escape(line)}$", said, re.MULTILINE)
+        assert 0 < len(line) <= 90
+    assert 'eval "$(qsense completion bash)"' in said
+
+
+def test_help_imports_nothing_heavy() -> None:
+    assert python(f"import sys; from qsense.__main__ import main; main(['--help']); print({HEAVY})").endswith("set()\n")
+
+
+def test_version(command: Command) -> None:
+    assert command("qsense", "--version").out == f"qsense {__version__}\n"
+
+
+def test_an_unknown_command_names_the_nearest_and_all(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["exprot"]) == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    assert "did you mean export?" in said
+    assert set(re.split(r"\W+", said)) >= KNOWN
+    assert main(["xyz"]) == 2
+    assert "did you mean" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_parser_knows_its_name_and_needs_nothing_heavy(name: str) -> None:
+    program = "import sys; from qsense.__main__ import command\n"
+    program += f"print(command({name!r}).parser().prog, {{'torch', 'lightning', 'pandas'}} & set(sys.modules))"
+    assert python(program) == f"qsense {name} set()\n"
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - {"train"}))
+def test_help_of_a_command(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([name, "--help"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith(f"usage: qsense {name}")
+
+
+def test_errors_are_a_line_and_a_traceback_only_if_asked_for(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+    assert main(["evaluate", "nowhere"]) == 1
+    assert capsys.readouterr().err.startswith("error: nowhere holds no metrics.json")
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    with pytest.raises(FileNotFoundError, match=r"metrics\.json"):
+        main(["evaluate", "nowhere"])
+
+
+def test_a_mistake_in_the_code_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: object) -> int:
+        raise KeyError("mistake")
+
+    monkeypatch.setattr(module("sync"), "main", broken)
+    with pytest.raises(KeyError):
+        main(["sync"])
+
+
+def test_train_is_the_same_program(tmp_path: Path) -> None:
+    for arguments in (["--cfg", "job"], ["bits=99"], ["run.dry_run=true", "trainer=smoke"], ["--hlp"]):
+        one, other = (
+            subprocess.run([sys.executable, "-m", *program, *arguments], capture_output=True, text=True, cwd=tmp_path)
+            for program in (["qsense", "train"], ["qsense.train"])
+        )
+        assert one.returncode == other.returncode
+        assert one.stderr == other.stderr
+        without_times = [re.sub(r"^\[[^]]*\]", "", done.stdout, flags=re.MULTILINE) for done in (one, other)]
+        assert without_times[0] == without_times[1]
+
+
+def test_sweeps_are_listed_and_named(light_command: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sweep"]) == main(["sweep", "--list"]) == 0
+    said = capsys.readouterr().out
+    for name, title in packaged().items():
+        assert f"{name} " in said
+        assert title in said
+    assert main(["sweep", "gamma_quant_tabel2"]) == 1
+    assert "did you mean gamma_quant_table2?" in capsys.readouterr().err
+    done = light_command("qsense", "sweep", "gamma_quant_table2", "data=synthetic_imu", "run.dry_run=true", "bits=2")
+    assert done.code == 0, done.err
+    assert "gamma_quant_har" in done.err
+    assert "72 runs: 0 finished, 72 to do" in done.out  # 6 folds × 3 seeds × 4 quantizers
+    assert not done.heavy
+
+
+ASKED = {
+    "qsense ev": ["evaluate"],
+    "qsense export --full-scale-": ["--full-scale-volts"],
+    "qsense completion z": ["zsh"],
+    "qsense train quant=gamma_f": ["quant=gamma_fat"],
+    "qsense train -m quant=gamma quant.sensor.sur": ["quant.sensor.surrogate="],
+    "qsense audit gam": ["gammas="],
+    "qsense audit gammas=0.1 quant=lin": ["quant=linear"],
+    "qsense sweep gamma_quant_s": ["gamma_quant_srgb"],
+    "qsense sweep gamma_quant_table2 data=sb": ["data=sbhar"],
+    "qsense folds bits=2 task=h": ["task=har"],
+    "qsense report ru": ["runs/"],
+}
+BASH = """
+eval "$(qsense completion bash)"
+COMP_WORDBREAKS=${COMP_WORDBREAKS//=}
+while read -r COMP_LINE; do
+  COMP_POINT=${#COMP_LINE} COMP_TYPE=9 COMPREPLY=()
+  _python_argcomplete qsense
+  echo "${COMPREPLY[@]}"
+done"""
+# zsh offers words only to a terminal: what it would describe is printed instead.
+ZSH = r"""
+autoload -Uz compinit is-at-least && compinit -u -D
+eval "$(qsense completion zsh)"
+_describe() { print -r -- "${(@)${(P)2}%%:*}" }
+while read -r BUFFER; do
+  CURSOR=${#BUFFER} words=(${(z)BUFFER})
+  ${_comps[qsense]}
+done"""
+FISH = """
+qsense completion fish | source
+while read line
+  echo (complete -C $line | string split -f1 \\t)
+end"""
+
+
+@pytest.mark.parametrize(("shell", "program"), [("bash", BASH), ("zsh", ZSH), ("fish", FISH)])
+def test_shells_complete_commands_options_and_settings(
+    shells: dict[str, str], tmp_path: Path, shell: str, program: str
+) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"needs {shell}")
+    plain = {"zsh": ["-f"], "bash": ["--norc"], "fish": ["--no-config"]}[shell]
+    done = subprocess.run(
+        [shell, *plain, "-c", program], env=shells, cwd=tmp_path, capture_output=True, text=True, timeout=300,
+        input="".join(f"{line}\n" for line in ASKED),
+    )  # fmt: skip
+    assert done.stdout.splitlines() == [" ".join(words) for words in ASKED.values()], done.stderr
+
+
+def pasted(text: str) -> list[list[str]]:
+    """The commands that a text says come next, as a shell takes them apart."""
+    (block,) = re.findall(r"^next: .*(?:\n      .*)*", text, re.MULTILINE)
+    lines = [line[6:] for line in block.splitlines()]
+    assert 1 <= len(lines) <= 3
+    return [shlex.split(line, comments=True) for line in lines]
+
+
+def parse(words: list[str]) -> None:
+    """Fail unless a command line is one of qsense's."""
+    assert words[0] == "qsense"
+    module(words[1]).parser().parse_args(words[2:])
+
+
+def test_what_comes_next_can_be_pasted(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(PART, raising=False)
+    odd = tmp_path / "a folder"
+    say_next(*[(("report", odd, "--html", "it's"), "look")] * 4)
+    said = capsys.readouterr()
+    assert said.out == ""  # which a program may read
+    assert pasted(said.err) == [["qsense", "report", str(odd), "--html", "it's"]] * 3
+    monkeypatch.setenv(PART, "folds")
+    say_next((("report",), "look"))
+    assert capsys.readouterr().err == ""
+
+
+def test_every_command_says_what_comes_next(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = ["task=classification", "quant=gamma_fat", "bits=2", "network_bits=4", "trainer=smoke", "logger=none"]
+    small += ["callback=[]"]
+    done = command("qsense", "train", *small)
+    (run,) = (tmp_path / "runs").iterdir()
+    assert {words[1] for words in pasted(done.err)} == {"export", "freeze", "report"}
+    texts = [done.err]
+    for arguments in ([*small, "seed=0", "-m"], [*small, "seed=7", "run.dry_run=true"], ["run.dry_run=true", "-m"]):
+        done = command("qsense.train", *arguments)
+        assert done.code == 0, done.err
+        texts.append(done.err)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv(PART, raising=False)
+    for arguments in (
+        ["folds", *small, "seed=0"],
+        ["sweep"],
+        ["evaluate", str(run)],
+        ["freeze", str(run)],
+        ["export", str(run), "format=json,c"],
+        ["report", "runs"],
+        ["report", "runs", "--figure", "list"],
+        ["scenes", "--data", "synthetic_raw", "--bits", "2", "--gammas", "0.5"],
+        ["visibility", "--regimes", "high_key", "--frames", "2"],
+        ["sync", "runs"],
+        ["audit", "data=synthetic_imu", "bits=2", "dry_run=true"],
+    ):
+        assert main(arguments) == 0
+        texts.append(capsys.readouterr().err)
+    for text in texts:
+        for words in pasted(text):
+            parse(words)
