@@ -128,6 +128,6 @@ def test_the_mean_over_folds_has_the_names_of_a_runs_own_figures() -> None:
 
 
 def test_it_does_not_wait_for_runs_that_nobody_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweeping, "train_folds", lambda *arguments: 0)
+    monkeypatch.setattr(sweeping, "train_sweep", lambda *arguments: 0)
     with refused(RuntimeError, tmp_path / "run"):
         sweeping.complete([], [tmp_path / "run"])
