@@ -36,14 +36,15 @@ class Done:
 
 Command = Callable[..., Done]
 
-# What a command needs before it needs anything heavy, and what it needs to train.
+# What a command needs before it needs anything heavy, and what it needs to train. Without wandb, which makes a folder
+# when it is imported: the first forked process to end would remove it for all.
 LIGHT = (
     "qsense.experiment.preflight",
     "qsense.experiment.checks",
     "qsense.study.summary",
     "hydra_plugins.qsense_sweeper",
 )
-WARM = (*LIGHT, "lightning.pytorch", "torchvision", "wandb", "sklearn.datasets", "qsense.experiment.build")
+WARM = (*LIGHT, "lightning.pytorch", "torchvision", "sklearn.datasets", "qsense.experiment.build")
 
 
 @contextmanager

@@ -363,7 +363,7 @@ def test_a_picture_that_cannot_be_drawn_costs_no_result(
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("no ink")
 
-    monkeypatch.setattr("qsense.callbacks.pictures.plot_transfer", broken)
+    monkeypatch.setattr("qsense.callbacks.figures.plot_sensor", broken)
     train(composed(*BRIEF, "trainer=smoke"))
     run = tmp_path / "runs" / "run"
     assert (run / "metrics.json").is_file()
