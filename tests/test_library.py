@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -128,6 +130,18 @@ def test_loading_leaves_random_numbers_alone(runs: dict[str, qsense.TrainedRun])
     assert run.converter is run.task.sensor
     weights = torch.load(run.folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
     assert all(torch.equal(tensor, weights[name]) for name, tensor in run.task.state_dict().items())
+
+
+def test_a_run_whose_modules_have_moved_is_loaded(runs: dict[str, qsense.TrainedRun], tmp_path: Path) -> None:
+    for run in runs.values():
+        old = Path(shutil.copytree(run.folder, tmp_path / run.folder.name))
+        text = (old / "config.yaml").read_text(encoding="utf-8")
+        moved = re.sub(r"_target_: qsense\.\S+\.(\w+)", r"_target_: qsense.a.room.of.the.past.\1", text)
+        assert moved != text
+        (old / "config.yaml").write_text(moved, encoding="utf-8")
+        again = qsense.load(old)
+        assert type(again.task) is type(run.task)
+        assert all(torch.equal(tensor, again.task.state_dict()[name]) for name, tensor in run.task.state_dict().items())
 
 
 def test_what_is_no_run_is_not_loaded(tmp_path: Path) -> None:

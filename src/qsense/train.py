@@ -202,7 +202,7 @@ def train_and_say_next(config: DictConfig) -> float:
     if hydra_config.mode != RunMode.RUN or not first:
         return score
     if run_folder.finished(folder):
-        say_next(*next_steps(Path(os.path.relpath(folder)), run_folder.result(folder)))
+        say_next(*next_steps(Path(os.path.relpath(folder)), config))
     elif config.run.dry_run:
         rest = [entry for entry in hydra_config.overrides.task if key_of(entry) != "run.dry_run"]
         say_next((("train", *rest), "train it"))

@@ -5,14 +5,18 @@ Open it to see what a saved run needs to be used again: for evaluation, export, 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from qsense.experiment.compose import plain, stated_by_options
+from qsense.experiment.signatures import find as definition_of
 from qsense.runs import folder as run_folder
 from qsense.runs.next_steps import say_next
+from qsense.runs.settings import bits_of, part_name
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -22,6 +26,9 @@ if TYPE_CHECKING:
     from qsense.data.module import ExperimentData
     from qsense.quant.sensor.sensor import Sensor
     from qsense.tasks.base import Task
+
+
+PARTS = ("data", "quant", "model", "task")  # groups whose parts a run is built from
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,17 +111,18 @@ class TrainedRun:
 
     def say_next(self) -> None:
         """Print commands that go on from this run."""
-        say_next(*next_steps(self.folder, self.result))
+        say_next(*next_steps(self.folder, self.config))
 
 
-def next_steps(folder: Path, result: dict[str, Any]) -> list[tuple[tuple[object, ...], str]]:
+def next_steps(folder: Path, config: DictConfig) -> list[tuple[tuple[object, ...], str]]:
     """Commands that go on from a finished run, each with what it does."""
+    bits, network_bits = bits_of(config)
     export = [(("export", folder, "--check"), "its ADC as tables, C, Verilog, ONNX and a datasheet")]
     freeze = [(("freeze", folder), "its network as integers and scales")]
     pictures = f"beside other runs; pictures are in {folder / 'figures'}"
     return [
-        *export * bool(result["bits"]),
-        *freeze * bool(result["network_bits"]),
+        *export * bool(bits),
+        *freeze * bool(network_bits),
         (("report", folder.parent), pictures),
     ]
 
@@ -152,12 +160,39 @@ def load(folder: str | Path, root: str | None = None, accelerator: str = "cpu") 
     import torch
     from hydra.utils import instantiate
 
-    data, task = _build(config)
+    data, task = _build(_with_parts_of_today(config))
     task.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"])
     trainer = instantiate(config.trainer, accelerator=accelerator, _partial_=True, _convert_="all")(
         logger=False, enable_checkpointing=False
     )
     return TrainedRun(folder, config, result, data, task.eval(), trainer)
+
+
+def _with_parts_of_today(config: DictConfig) -> DictConfig:
+    """The same, with qsense's own parts where their code lies today: an older run may name modules that have moved."""
+    parts = {group: plain(config[group], resolve=False) for group in PARTS if config[group] is not None}
+    lost = {target for target in _targets(parts) if target.startswith("qsense.") and definition_of(target) is None}
+    if not lost:
+        return config
+    options = [option for group in PARTS for option in stated_by_options(group).values()]
+    today = {part_name(target): target for option in options for target in _targets(plain(option, resolve=False))}
+    places = {target: today.get(part_name(target), target) for target in lost}
+    return OmegaConf.merge(config, _replaced(parts, places))  # type: ignore[return-value]
+
+
+def _targets(node: Any) -> Iterator[str]:
+    """Every `_target_` of a plain configuration."""
+    for key, value in node.items():
+        if isinstance(value, dict):
+            yield from _targets(value)
+        elif key == "_target_":
+            yield value
+
+
+def _replaced(node: Any, places: dict[str, str]) -> Any:
+    if isinstance(node, dict):
+        return {key: _replaced(value, places) for key, value in node.items()}
+    return places.get(node, node) if isinstance(node, str) else node
 
 
 def _build(config: DictConfig) -> tuple[ExperimentData, Task]:
