@@ -59,7 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         from qsense.experiment import errors
 
-        if os.environ.get(errors.RAISE) or not isinstance(error, errors.EXPECTED):
+        expected = isinstance(error, errors.EXPECTED) and not isinstance(error, BrokenPipeError)
+        if os.environ.get(errors.RAISE) or not expected:
             raise
         print(f"error: {errors.explain(error)}", file=sys.stderr)
         return 1
@@ -93,5 +94,16 @@ def complete() -> None:
     argcomplete.autocomplete(parser, append_space=False)
 
 
+def entry_point() -> int:
+    """`main` for a shell: a reader that closes the pipe early, as `head` does, ends the command in silence."""
+    try:
+        code = main()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python's own flush at exit would complain
+        return 1
+    return code
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(entry_point())

@@ -57,6 +57,17 @@ def test_help_imports_nothing_heavy() -> None:
     assert python(f"import sys; from qsense.__main__ import main; main(['--help']); print({HEAVY})").endswith("set()\n")
 
 
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "qsense", "--help"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 1
+
+
 def test_version(command: Command) -> None:
     assert command("qsense", "--version").out == f"qsense {__version__}\n"
 
