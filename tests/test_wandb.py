@@ -96,7 +96,7 @@ def runs_of(agent: subprocess.Popen[str]) -> list[int]:
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            ours = b"-m\0qsense." in (folder / "cmdline").read_bytes() and os.getsid(int(folder.name)) == agent.pid
+            ours = b"-m\0qsense" in (folder / "cmdline").read_bytes() and os.getsid(int(folder.name)) == agent.pid
         except OSError:  # it has ended
             continue
         if ours:

@@ -5,8 +5,8 @@ milliseconds.
 
 >>> import qsense
 >>> signal = qsense.Signal(channels=3, low=-1.0, high=1.0, unit="g")
->>> qsense.Gamma(signal, bits=2, gamma=0.4).thresholds().tolist()
-[[-0.36192682, 0.0, 0.36192682]]
+>>> qsense.Gamma(signal, bits=2, gamma=0.4).thresholds()
+tensor([[-0.3619,  0.0000,  0.3619]], dtype=torch.float64)
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -62,7 +63,7 @@ def test_a_sweep_of_several_processes_is_refused_at_once(light_command: Command)
 
 
 def test_without_ray_the_extra_is_named(composed: Compose, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hydra_plugins.qsense_ray.find_spec", lambda name: None)
+    monkeypatch.setattr(sys.modules[RayClusterLauncher.__module__], "find_spec", lambda name: None)
     launcher = RayClusterLauncher(OmegaConf.create())
     with refused(ConfigError, "pip install 'qsense[ray]'"):
         launcher.setup(hydra_context=None, task_function=print, config=composed("hydra/launcher=ray"))  # type: ignore[arg-type]
