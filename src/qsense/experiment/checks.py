@@ -39,6 +39,21 @@ def check(config: DictConfig) -> None:
     _check_data(config)
 
 
+def check_repeat(config: DictConfig, num_folds: int) -> None:
+    """What of `check` is left where a configuration that has passed it gets another seed or fold.
+
+    Args:
+        config: nothing in it refers to its seed or fold.
+        num_folds: of its data set.
+
+    Raises:
+        ConfigError: as `check`.
+    """
+    _check_root(config)
+    if not config.fold < num_folds:
+        _check_data(config)  # which says so
+
+
 def check_one_process(config: DictConfig) -> None:
     """Refuse several devices for each run of a sweep.
 

@@ -20,9 +20,9 @@ from hydra.core.plugins import Plugins
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from qsense.experiment.checks import check, check_one_process
+from qsense.experiment.checks import check, check_one_process, check_repeat, folds
 from qsense.experiment.compose import ROOT, hydra
-from qsense.experiment.identity import namer
+from qsense.experiment.identity import namer, refers_to_repeats
 from qsense.experiment.overrides import REPEATS, Job, key_of
 
 
@@ -45,29 +45,40 @@ class Grid:
         for point in self.expand([a for a in arguments if key_of(a) not in REPEATS]):
             # An axis that the command line leaves open (fold, seed) is the data set's to fill, so `data=a,b` sweeps
             # the folds of each.
-            params = self.compose(point).hydra.sweeper.params
+            config = self.compose(point)
+            params = config.hydra.sweeper.params
             named = {key_of(a) for a in arguments}
             open_axes = [f"{key}={value}" for key, value in params.items() if key not in named]
             again = [*repeats, *(a for a in open_axes if key_of(a) in REPEATS)]
             for experiment in self.expand([*point, *(a for a in open_axes if key_of(a) not in REPEATS)]):
-                jobs |= self.repeat(experiment, self.expand(again))
+                jobs |= self.repeat(experiment, self.expand(again), config if experiment == point else None)
         if len(jobs) > 1:
             check_one_process(self.compose(next(iter(jobs.values()))))
         return {job: folder for folder, job in jobs.items()}
 
-    def repeat(self, experiment: Job, repeats: Sequence[Job]) -> dict[Path, Job]:
-        """One experiment at every seed and fold. Composing takes most of the time, so it is done once."""
+    def repeat(self, experiment: Job, repeats: Sequence[Job], composed: DictConfig | None = None) -> dict[Path, Job]:
+        """One experiment at every seed and fold. Composing and checking take most of the time, so it is done once.
+
+        Args:
+            experiment: what does not repeat.
+            repeats: every seed and fold, as overrides.
+            composed: the experiment's configuration, where it is there already.
+        """
         folders: dict[Path, Job] = {}
-        config = self.compose((*experiment, *repeats[0]))
+        config = self.compose((*experiment, *repeats[0])) if composed is None else composed
         checked: set[str] = set()
+        num_folds = None if refers_to_repeats(config) else folds(config)
         name, parent = namer(config), Path(config.hydra.sweep.dir)
         for repeat in repeats:
             for override in repeat:
                 value = override.partition("=")[2]
                 config[key_of(override)] = int(value) if value.lstrip("-").isdigit() else value
             if not checked.issuperset(repeat):  # each seed and each fold once, not each pair
-                _set_output(config, parent / config.hydra.sweep.subdir)
-                check(config)
+                if checked and num_folds is not None:
+                    check_repeat(config, num_folds)
+                else:
+                    _set_output(config, parent / config.hydra.sweep.subdir)
+                    check(config)
                 checked.update(repeat)
             folders[Path(os.path.abspath(parent / name()))] = (*experiment, *repeat)  # noqa: PTH100 – as Hydra writes it
         return folders

@@ -149,6 +149,12 @@ def _named(config: DictConfig, readable: list[str], own: dict[str, Any]) -> str:
     return "-".join([*readable, f"fold{config.fold:>02}", f"seed{config.seed}", _digest(own)])
 
 
+def refers_to_repeats(config: DictConfig) -> bool:
+    """Whether anything in a configuration, but for Hydra's own, changes with the seed or the fold."""
+    own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+    return REPEATED.search(OmegaConf.to_yaml(own)) is not None
+
+
 def namer(config: DictConfig) -> Callable[[], str]:
     """What names a configuration's run in a sweep, however its seed and fold are changed afterwards.
 
@@ -156,8 +162,7 @@ def namer(config: DictConfig) -> Callable[[], str]:
     nothing that decides a run's numbers refers to them, only these two change in its identity.
     """
     subdir = OmegaConf.to_container(config.hydra.sweep, resolve=False)
-    plain = OmegaConf.to_yaml(OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"]))
-    if not isinstance(subdir, dict) or subdir["subdir"] != "${run_name:}" or REPEATED.search(plain):
+    if not isinstance(subdir, dict) or subdir["subdir"] != "${run_name:}" or refers_to_repeats(config):
         return lambda: str(config.hydra.sweep.subdir)
     alike, readable = identity(config), _readable(config, choices(config.hydra))
     return lambda: _named(config, readable, {**alike, "seed": config.seed, "fold": config.fold})
