@@ -33,7 +33,6 @@ from qsense.experiment import compose, errors
 from qsense.experiment.checks import check
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.identity import choices, data_fingerprint, resolved, run_id
-from qsense.experiment.overrides import key_of
 from qsense.experiment.preflight import preflight
 from qsense.experiment.schema import config_folder
 from qsense.runs import folder as run_folder
@@ -203,9 +202,6 @@ def train_and_say_next(config: DictConfig) -> float:
         return score
     if run_folder.finished(folder):
         say_next(*next_steps(Path(os.path.relpath(folder)), config))
-    elif config.run.dry_run:
-        rest = [entry for entry in hydra_config.overrides.task if key_of(entry) != "run.dry_run"]
-        say_next((("train", *rest), "train it"))
     return score
 
 

@@ -231,7 +231,9 @@ def test_every_command_says_what_comes_next(
     (run,) = (tmp_path / "runs").iterdir()
     assert {words[1] for words in pasted(done.err)} == {"export", "freeze", "report"}
     texts = [done.err]
-    for arguments in ([*small, "seed=0", "-m"], [*small, "seed=7", "run.dry_run=true"], ["run.dry_run=true", "-m"]):
+    asked = command("qsense.train", *small, "seed=7", "run.dry_run=true")  # its last line says where the run stands
+    assert "next:" not in asked.err
+    for arguments in ([*small, "seed=0", "-m"], ["run.dry_run=true", "-m"]):
         done = command("qsense.train", *arguments)
         assert done.code == 0, done.err
         texts.append(done.err)
