@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -18,10 +19,11 @@ from tests.refusal import assert_names, refused
 from tests.study_folders import by_seed, make_cell, make_run, sensing
 
 from qsense.__main__ import main as door
-from qsense.commands.report import print_report, write_report
 from qsense.study.cell import Cell
+from qsense.study.files import write_report
 from qsense.study.rows import Row
 from qsense.study.run import ReportError
+from qsense.study.screen import print_report
 from qsense.study.summary import Summary, summarise
 
 
@@ -619,3 +621,26 @@ def test_runs_is_the_folder_looked_in(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.chdir(tmp_path)
     assert main([]) == 0
     assert (tmp_path / "report" / "report.md").is_file()
+
+
+def proposed(capsys: pytest.CaptureFixture[str]) -> list[list[str]]:
+    """The commands that a report says come next."""
+    lines = capsys.readouterr().err.splitlines()
+    return [shlex.split(line.removeprefix("next:"), comments=True) for line in lines]
+
+
+def test_what_comes_next_keeps_the_metric_and_compares_what_can_be(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs, out = tmp_path / "runs", ["--out", str(tmp_path / "report")]
+    make_cell(runs, by_seed(0.4, 0.5, 0.6), quant="gamma", bits=2)
+    make_cell(runs, by_seed(0.4, 0.5, 0.6), quant="linear", bits=4)
+    assert main([str(runs), "--metric", "f1_window", *out]) == 0
+    steps = proposed(capsys)
+    assert steps[0][:5] == ["qsense", "report", str(runs), "--metric", "f1_window"]
+    assert not [words for words in steps if "--compare" in words], "they have no number of bits in common"
+    make_cell(runs, by_seed(0.5, 0.5, 0.7), quant="quantile", bits=4)
+    assert main([str(runs), *out]) == 0
+    (compare,) = [words for words in proposed(capsys) if "--compare" in words]
+    assert sorted(compare[-2:]) == ["linear", "quantile"]
+    assert main([*compare[2:], *out]) == 0

@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
 from rich.console import Console
@@ -18,11 +19,10 @@ from rich.console import Console
 from qsense.runs.next_steps import say_next
 from qsense.study.files import write_report
 from qsense.study.index import gather
+from qsense.study.rows import pairs
 from qsense.study.run import ReportError
 from qsense.study.screen import print_report
 from qsense.study.summary import Summary, summarise, table, with_paper
-
-__all__ = ["ReportError", "main", "print_report", "summarise", "write_report"]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -85,14 +85,25 @@ def main(arguments: Sequence[str]) -> int:
 
 def say_what_next(options: argparse.Namespace, paths: Sequence[Path], summary: Summary) -> None:
     """What the same runs can still tell."""
-    quants = list(dict.fromkeys(run.quant for run in summary.runs))
+    same = ["report", *paths, *(["--metric", *options.metric] if options.metric else [])]
     steps: list[tuple[Sequence[object], str]] = []
     if not options.html:
-        steps.append((("report", *paths, "--html", "page"), "one page to look through"))
-    if not options.compare and len(quants) > 1:
-        steps.append((("report", *paths, "--compare", *quants[:2]), "do they differ? paired over folds"))
+        steps.append(([*same, "--html", "page"], "one page to look through"))
+    if not options.compare and (comparable := first_comparable(summary)):
+        steps.append(([*same, "--compare", *comparable], "do they differ? paired over folds"))
     steps.append((("report", *paths, "--figure", "list"), "the papers' figures that runs can draw"))
     say_next(*steps)
+
+
+def first_comparable(summary: Summary) -> tuple[str, str] | None:
+    """Two quantizers that were tried alike on some data set, with a fold in common; None without any."""
+    for one, other in combinations(dict.fromkeys(row.quant for row in summary.rows), 2):
+        for first, second in pairs(summary.rows, one, other):
+            for dataset in summary.datasets:
+                cells = [summary.cells.get((row, dataset)) for row in (first, second)]
+                if all(cells) and set.intersection(*({*cell.scores} for cell in cells if cell)):
+                    return one, other
+    return None
 
 
 def tables(
