@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 # The parts of a configuration that decide a run's numbers.
@@ -19,6 +20,9 @@ NOT_DECISIVE = {
     "callback": {"checkpoint", "trajectory", "figures", "adc", "progress", "cost", "network_figures",
                  "detection_figures"},
 }  # fmt: skip
+# Keys that came after runs of this schema had been recorded, each with the value at which it computes what such a run
+# computed without it: there it does not count, so that those runs keep their names.
+NEUTRAL: dict[str, dict[str, Any]] = {}
 
 
 def decisive(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -29,7 +33,7 @@ def decisive(config: Mapping[str, Any]) -> dict[str, Any]:
     numbers is the batch of one optimiser step: `data.batch_size` counts over all processes.
     """
     parts = {
-        group: _named(config[group], NOT_DECISIVE.get(group, set()))
+        group: _named(config[group], NOT_DECISIVE.get(group, set()), NEUTRAL.get(group, {}))
         for group in GROUPS
         if config.get(group) is not None
     }
@@ -99,15 +103,19 @@ def part_name(target: str) -> str:
     return target.rpartition(".")[2] if target.startswith("qsense.") else target
 
 
-def _named(node: Any, dropped: set[str]) -> Any:
-    """Without the dropped keys, parts by their stable names, and 1.0 as 1: one number, whoever spells it."""
+def _named(node: Any, dropped: set[str], neutral: Mapping[str, Any] = MappingProxyType({})) -> Any:
+    """Without the dropped and the neutral keys, parts by their stable names, and 1.0 as 1, whoever spells it."""
     if isinstance(node, Mapping):
-        named = {key: _named(value, dropped) for key, value in node.items() if key not in dropped}
+        named = {
+            key: _named(value, dropped, neutral)
+            for key, value in node.items()
+            if key not in dropped and not (key in neutral and neutral[key] == value)
+        }
         if isinstance(named.get("_target_"), str):
             named["_target_"] = part_name(named["_target_"])
         return named
     if isinstance(node, list | tuple):
-        return [_named(value, dropped) for value in node]
+        return [_named(value, dropped, neutral) for value in node]
     if isinstance(node, float) and node.is_integer():
         return int(node)
     return node

@@ -1,0 +1,37 @@
+"""Names that end a careless export, report or page: of channels, classes, data sets and runs."""
+
+from __future__ import annotations
+
+HOSTILE = (
+    "acc{x}",
+    "{0.__class__}",
+    "a\nint evil;",
+    "a\r\n#define x",
+    "*/ int evil; /*",
+    "// \\\nevil",
+    "end; endmodule",
+    "`define x",
+    "${HOME} $(id) `id`",
+    "\\input{/etc/passwd}",
+    "50 % & 3_4 #5 ^6 ~7",
+    "=1+1",
+    "@SUM(A1)",
+    "+1",
+    "-1",
+    "\t=1",
+    'a"b, c',
+    "a;b|c",
+    "| a | b |",
+    "[x](javascript:alert(1))",
+    "<script>alert(1)</script>",
+    "</script><img src=x onerror=alert(1)>",
+    "<!-- -->",
+    "]]>",
+    "a\u2028b",
+    "\u202egpj.exe",
+    "\x1b[31mred",
+    "null",
+    "../../etc",
+    "γ 加速度 é",
+    "x" * 300,
+)
