@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.utils import JobReturn
+from omegaconf import OmegaConf
 
 from qsense.experiment.grid import Grid
 from qsense.experiment.overrides import key_of
@@ -43,7 +44,11 @@ class ResumableSweeper(BasicSweeper):
         folders = Grid(self.hydra_context.config_loader, self.config).plan(arguments)
         tell(folders, one_by_one=self.dry_run)
         if self.dry_run:
-            say_next((("train", *(entry for entry in arguments if key_of(entry) != "run.dry_run"), "-m"), "train them"))
+            settings = OmegaConf.to_container(self.config.hydra.overrides.hydra, resolve=False)
+            assert isinstance(settings, list)
+            given = [*map(str, settings), *arguments]
+            own = [entry for entry in given if key_of(entry) not in ("run.dry_run", "hydra.mode")]
+            say_next((("train", *own, "-m"), "train them"))
             return []
         if self.preflight and (waiting := unfinished(folders)):
             preflight(next(iter(waiting)), self.config.hydra)
