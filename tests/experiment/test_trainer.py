@@ -10,7 +10,9 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 from tests.refusal import assert_names, refused
 
-from qsense.experiment.checks import check
+from qsense.experiment.checks import _check_arguments
+from qsense.experiment.command_line import understood
+from qsense.experiment.compose import compose
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.identity import run_id
 from qsense.experiment.trainer import BATCHES, CHOICES, INSTEAD, check_machine, check_trainer
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 Compose = Callable[..., DictConfig]
 
-ACCEPTED = {
+ACCEPTED: dict[str, list[Any]] = {
     "deterministic": [True, "warn"],
     "profiler": ["simple", "Advanced"],
     "strategy": ["auto", "ddp", "DDP_spawn"],
@@ -45,20 +47,23 @@ ACCEPTED = {
 }
 
 
-@pytest.fixture
-def node(composed: Compose) -> DictConfig:
-    """A configuration whose Trainer may be changed."""
-    config = composed()
-    OmegaConf.set_struct(config, False)
-    return config
+@pytest.fixture(scope="module")
+def trainer() -> dict[str, Any]:
+    """What conf/trainer/cpu.yaml says."""
+    found = OmegaConf.to_container(compose().trainer, resolve=True)
+    assert isinstance(found, dict)
+    return {str(key): value for key, value in found.items()}
 
 
-def test_what_lightning_takes_is_accepted(node: DictConfig) -> None:
-    before = node.trainer
+def look_at(trainer: dict[str, Any]) -> None:
+    _check_arguments("trainer", trainer)
+    check_trainer(trainer)
+
+
+def test_what_lightning_takes_is_accepted(trainer: dict[str, Any]) -> None:
     for key, values in ACCEPTED.items():
         for value in values:
-            node.trainer = {**before, key: value}
-            check(node)
+            look_at({**trainer, key: value})
 
 
 REFUSED: list[tuple[str, Any, list[Any]]] = [
@@ -99,7 +104,7 @@ REFUSED: list[tuple[str, Any, list[Any]]] = [
     ("devices", [], ["trainer.devices=[]"]),
     ("devices", [0, 0], ["trainer.devices=[0, 0]"]),
     ("devices", [0, 1], ["trainer.devices=[0, 1]", "trainer.accelerator=cpu"]),
-    ("deterministic", "strict", ["trainer.deterministic=strict", "warn"]),
+    ("deterministic", "strict", ["trainer.deterministic='strict'", "'warn'"]),
     ("benchmark", "yes", ["trainer.benchmark='yes'", "bool"]),
     ("detect_anomaly", 1, ["trainer.detect_anomaly=1", "bool"]),
     ("plugins", "amp", ["trainer.plugins=amp", "_target_"]),
@@ -112,10 +117,9 @@ REFUSED: list[tuple[str, Any, list[Any]]] = [
 
 
 @pytest.mark.parametrize(("key", "value", "named"), REFUSED, ids=[f"{key}={value}" for key, value, _ in REFUSED])
-def test_what_lightning_refuses_is_answered(node: DictConfig, key: str, value: Any, named: list[Any]) -> None:
-    node.trainer = {**node.trainer, key: value}
+def test_what_lightning_refuses_is_answered(trainer: dict[str, Any], key: str, value: Any, named: list[Any]) -> None:
     with refused(ConfigError, *named):
-        check(node)
+        look_at({**trainer, key: value})
 
 
 def test_a_users_own_trainer_has_rules_of_its_own() -> None:
@@ -156,13 +160,12 @@ def test_a_run_asks_its_machine_for_the_accelerator(
         check_machine(trainer)
 
 
-def test_our_lists_are_lightnings(composed: Compose) -> None:
+def test_our_lists_are_lightnings(trainer: dict[str, Any]) -> None:
     from lightning import Trainer
     from lightning.pytorch.accelerators import AcceleratorRegistry
     from lightning.pytorch.strategies import StrategyRegistry
 
     arguments = inspect.signature(Trainer.__init__).parameters
-    trainer = composed().trainer
     assert {*trainer, *INSTEAD} - {"_target_"} == {*arguments} - {"self"}, "conf/trainer/cpu.yaml names all"
     without_a_device = {each for each in StrategyRegistry.available_strategies() if not each.startswith("single_")}
     assert {*CHOICES["strategy"]} == {"auto", *without_a_device}
@@ -189,21 +192,18 @@ def test_one_batch_is_not_all_of_them(composed: Compose, key: str) -> None:
     assert len(set(runs.values())) == 4
 
 
-def test_a_run_of_some_batches_has_a_name_of_its_own(light_command: Command) -> None:
-    plain, some, smoke = (
-        light_command("qsense.train", *more, "run.dry_run=true").out.rstrip()[-10:]
-        for more in ([], ["trainer.fast_dev_run=3"], ["trainer=smoke"])
-    )
-    assert plain != some == smoke
+def test_a_run_of_some_batches_has_a_name_of_its_own(composed: Compose) -> None:
+    some, smoke = (run_id(composed(*understood([each]))) for each in ("trainer.fast_dev_run=3", "trainer=smoke"))
+    assert some == smoke != run_id(composed())
 
 
-def test_an_argument_is_set_with_and_without_a_plus(light_command: Command) -> None:
-    names = {
-        light_command("qsense.train", each, "run.dry_run=true").out.rstrip()[-10:]
-        for each in ("trainer.deterministic=true", "+trainer.deterministic=true", "++trainer.deterministic=true")
-    }
-    assert len(names) == 1
-    done = light_command("qsense.train", "trainer.accelerator=mps", "trainer.limit_train_batches=2.5")
+def test_an_argument_is_set_with_and_without_a_plus(composed: Compose) -> None:
+    spellings = [f"{plus}trainer.deterministic=true" for plus in ("", "+", "++")]
+    assert len({run_id(composed(*understood([each]))) for each in spellings}) == 1
+
+
+def test_the_command_says_it_before_torch(light_command: Command) -> None:
+    done = light_command("qsense.train", "trainer.devices=2.5", "trainer=smoke")
     assert done.code == 1
+    assert_names(done.err, "trainer.devices=2.5")
     assert not done.heavy
-    assert_names(done.err, "trainer.limit_train_batches=2.5")

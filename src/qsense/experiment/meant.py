@@ -18,7 +18,7 @@ def value_meant(key: str, value: Any, argument: Argument) -> str:
         return f" (write {key}={value:.0f})"
     if isinstance(value, str) and argument.accepts(0.5):
         return " (it is a text, and a number is wanted)"
-    if not isinstance(value, list | dict) and argument.accepts([value]):
+    if isinstance(value, str) and argument.accepts([value]):
         return f" (write {key}=[{value}], or more between the brackets)"
     return ""
 

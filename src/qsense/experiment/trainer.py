@@ -107,8 +107,6 @@ def _check_combinations(trainer: Mapping[str, Any]) -> None:
         raise ConfigError(f"trainer.max_time={trainer['max_time']}: a duration is DAYS:HOURS:MINUTES:SECONDS")
     if isinstance(trainer.get("plugins"), str | int | float):
         raise ConfigError(f"trainer.plugins={trainer['plugins']}: a plugin is a mapping with _target_")
-    if trainer.get("deterministic") not in (None, True, False, "warn"):
-        raise ConfigError(f"trainer.deterministic={trainer['deterministic']}: it must be true, false or warn")
 
 
 def _check_devices(devices: Any, accelerator: Any) -> None:
