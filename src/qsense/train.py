@@ -29,7 +29,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from qsense.data.errors import DataError
-from qsense.experiment import compose, errors
+from qsense.experiment import compose, errors, trusted
 from qsense.experiment.checks import check
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.identity import choices, data_fingerprint, resolved, run_id
@@ -239,7 +239,7 @@ def train_here(overrides: Sequence[str] = ()) -> TrainedRun:
         raise ConfigError("run.dry_run=true trains nothing, so there is no run to give back")
     if not run_folder.finished(folder):
         raise ClaimedError(f"{folder} is being trained by another process")
-    return load(folder)
+    return load(folder, allow=trusted.named(done.cfg) if done.cfg is not None else ())
 
 
 def logged(config: DictConfig) -> float:
