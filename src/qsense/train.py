@@ -80,6 +80,7 @@ def train(config: DictConfig) -> float:
         with claim(folder) as still_ours:
             if run_folder.finished(folder):  # by another process, between the look above and the claim
                 return headline(run_folder.result(folder))
+            run_folder.set_damaged_result_aside(folder)
             return record(config, hydra_config, folder, still_ours)
     except ClaimedError:
         log.warning("%s is being trained by another process: left to it", folder)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hydra.core.global_hydra import GlobalHydra
 from tests.refusal import refused
+from tests.results import whole_result
 
 from qsense.experiment import grid_point, sweeping
 from qsense.experiment.errors import ConfigError
@@ -27,7 +28,7 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]
 
 
 def finish(folder: Path, f1: float = 0.5, seed: int = 0, fold: int = 0) -> None:
-    run_folder.finish(folder, {"metrics": {"f1": f1}, "seed": seed, "fold": fold, "run": folder.name})
+    run_folder.finish(folder, whole_result(metrics={"f1": f1}, seed=seed, fold=fold, run=folder.name))
 
 
 def test_a_plan_is_every_fold_of_the_data_with_folders_of_its_own(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from tests.refusal import refused
+from tests.results import whole_result
 
 from qsense.experiment.seeding import derive
 from qsense.runs import folder as run_folder
@@ -75,9 +76,9 @@ def test_the_life_of_a_run(tmp_path: Path) -> None:
 
     run_folder.start(tmp_path, "bits: 2\n", ["bits=2"], "data")
     assert not (tmp_path / "failed.txt").exists()
-    run_folder.finish(tmp_path, {"metrics": {"f1": 0.5}})
+    run_folder.finish(tmp_path, whole_result())
     assert run_folder.finished(tmp_path)
-    assert run_folder.result(tmp_path) == {"metrics": {"f1": 0.5}}
+    assert run_folder.result(tmp_path) == whole_result()
     record = json.loads((tmp_path / "run.json").read_text())
     assert record["status"] == "finished"
     assert len(record["started"]) == 2
@@ -97,7 +98,7 @@ def test_what_a_run_says_of_itself(tmp_path: Path) -> None:
     assert run_folder.recorded_state(tmp_path) == "interrupted"
     assert 0 <= (run_folder.seconds(tmp_path) or -1) < 60
     run_folder.start(tmp_path, "", [], None)
-    run_folder.finish(tmp_path, {})
+    run_folder.finish(tmp_path, whole_result())
     assert run_folder.seconds(tmp_path) is None, "it was resumed: nobody knows how long it takes"
     (tmp_path / "run.json").write_text("{")
     assert run_folder.recorded_state(tmp_path) == ""

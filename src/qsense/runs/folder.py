@@ -16,9 +16,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from qsense.runs.result import ResultError, damage, flaw, is_whole, plain, read_result, set_aside
+
 log = logging.getLogger(__name__)
 
-RESULT = "metrics.json"  # written last: its presence means finished
+RESULT = "metrics.json"  # written last: where it is whole, the run is finished
 CONFIG = "config.yaml"
 RECORD = "run.json"
 FAILURE = "failed.txt"
@@ -50,8 +52,20 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def finished(run: Path) -> bool:
-    """Whether a run has its result."""
-    return (run / RESULT).is_file()
+    """Whether a run has its result: a whole one, and not what a crash or another program left in its place."""
+    return is_whole(run / RESULT)
+
+
+def damaged_result(run: Path) -> str:
+    """What is wrong with a run's result, in a few words; empty where it is whole, or where there is none yet."""
+    return damage(run / RESULT)
+
+
+def set_damaged_result_aside(run: Path) -> None:
+    """Make room for a result: a damaged one is kept under another name, and said."""
+    if problem := damaged_result(run):
+        aside = set_aside(run / RESULT)
+        log.warning("%s is damaged (%s): kept as %s, the run is completed again", run / RESULT, problem, aside.name)
 
 
 def checkpoint(run: Path) -> Path | None:
@@ -61,20 +75,20 @@ def checkpoint(run: Path) -> Path | None:
 
 
 def result(run: Path) -> dict[str, Any]:
-    """What a finished run recorded.
+    """What a finished run recorded; a metric without a value is None.
 
     Raises:
         FileNotFoundError: the run is not finished.
+        ResultError: its result is damaged.
     """
-    if not finished(run):
-        raise FileNotFoundError(f"{run} holds no {RESULT}: it is no run, or one that has not finished")
     try:
-        content: dict[str, Any] = json.loads((run / RESULT).read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(
-            f"{run / RESULT} is damaged ({error}): delete it, and the same command completes it"
+        return read_result(run / RESULT)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{run} holds no {RESULT}: it is no run, or one that has not finished") from error
+    except ResultError as error:
+        raise ResultError(
+            f"{run / RESULT} is damaged ({error}): the command that trained the run completes it again"
         ) from error
-    return content
 
 
 def start(run: Path, config_yaml: str, overrides: list[str], data: str | None) -> None:
@@ -100,7 +114,14 @@ def start(run: Path, config_yaml: str, overrides: list[str], data: str | None) -
 
 
 def finish(run: Path, content: dict[str, Any]) -> None:
-    """Record a run's result; after this it counts as finished."""
+    """Record a run's result; after this it counts as finished.
+
+    Raises:
+        ResultError: it lacks something that every result has; nothing is written.
+    """
+    content = plain(content)
+    if problem := flaw(content):
+        raise ResultError(f"the run has no result ({problem}), so it is not recorded as finished")
     _update(run, status=FINISHED, ended=time.time())
     write_json(run / RESULT, content)
 
