@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from qsense.experiment import grid_point, sweeping
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.grid import plan
 from qsense.runs import folder as run_folder
+from qsense.runs.checkpoints import CHECKPOINT
 from qsense.runs.lock import claim
 
 
@@ -42,9 +44,10 @@ def test_a_plan_is_every_fold_of_the_data_with_folders_of_its_own(tmp_path: Path
 
 def test_each_run_resolves_what_a_value_refers_to(tmp_path: Path) -> None:
     for fold in (0, 1):
-        start = tmp_path / f"start{fold}" / run_folder.CHECKPOINT
+        start = tmp_path / f"start{fold}" / CHECKPOINT
         start.parent.mkdir(parents=True)
-        start.touch()
+        with zipfile.ZipFile(start, "w") as archive:
+            archive.writestr("last/data.pkl", b"")
     overrides = ["quant=gamma", "seed=0", "fold=0,1"]
     planned, config = plan([*overrides, "init_from=start${fold}"])
     assert str(config.init_from) == "start0"

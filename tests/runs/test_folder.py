@@ -9,7 +9,6 @@ import threading
 from pathlib import Path
 
 import pytest
-import torch
 from tests.refusal import refused
 from tests.results import whole_result
 
@@ -66,7 +65,6 @@ def test_the_life_of_a_run(tmp_path: Path) -> None:
     assert record["versions"]["torch"][0].isdigit()
     assert record["command"][1:] == ["-m", "qsense.train", "bits=2"]
     assert not run_folder.finished(tmp_path)
-    assert run_folder.checkpoint(tmp_path) is None
 
     try:
         raise ValueError("the flux ran out")
@@ -115,19 +113,6 @@ def test_what_a_run_says_of_itself(tmp_path: Path) -> None:
 def test_the_exception_of_a_traceback(tmp_path: Path, text: str, exception: str) -> None:
     (tmp_path / "failed.txt").write_text(text)
     assert run_folder.failure(tmp_path) == exception
-
-
-def test_a_damaged_checkpoint_is_moved_aside(tmp_path: Path) -> None:
-    file = tmp_path / run_folder.CHECKPOINT
-    file.parent.mkdir()
-    assert run_folder.sound_checkpoint(tmp_path) is None
-    torch.save({"epoch": 1}, file)
-    assert run_folder.sound_checkpoint(tmp_path) == file
-    for damaged in (b"", b"not a checkpoint", file.read_bytes()[:200]):
-        file.write_bytes(damaged)
-        assert run_folder.sound_checkpoint(tmp_path) is None
-        assert not file.exists()
-        assert file.with_suffix(".damaged").read_bytes() == damaged
 
 
 def test_a_damaged_result_is_named(tmp_path: Path) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import os
-import pickle
 import platform
 import shutil
 import subprocess
 import sys
 import time
 import traceback
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ CONFIG = "config.yaml"
 RECORD = "run.json"
 FAILURE = "failed.txt"
 FINISHED, RUNNING, FAILED, INTERRUPTED = "finished", "running", "failed", "interrupted"  # what a run says of itself
-CHECKPOINT = Path("checkpoints") / "last.ckpt"
+TEMPORARY = ".tmp"  # how the name of a file ends that is being written
 SCHEMA = 3  # of a run: raise it where the same configuration on the same data gives other numbers than before
 PACKAGES = ("qsense", "torch", "lightning", "hydra-core", "omegaconf", "torchmetrics", "numpy")
 
@@ -35,15 +35,38 @@ def write_atomically(path: Path, text: str) -> None:
     write_bytes_atomically(path, text.encode())
 
 
-def write_bytes_atomically(path: Path, content: bytes) -> None:
-    """The same for bytes."""
+def write_bytes_atomically(path: Path, content: bytes | memoryview, previous: Path | None = None) -> None:
+    """The same for bytes.
+
+    Args:
+        path: of the file, made with the folders above it.
+        content: what it is to hold.
+        previous: where the file that it replaces goes, and None: nowhere.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if previous is not None and path.is_file():
+            path.replace(previous)
+        temporary.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+    with suppress(OSError):  # a file system whose folders cannot be forced to the disk
+        _force_to_disk(path.parent)
+
+
+def _force_to_disk(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -66,12 +89,6 @@ def set_damaged_result_aside(run: Path) -> None:
     if problem := damaged_result(run):
         aside = set_aside(run / RESULT)
         log.warning("%s is damaged (%s): kept as %s, the run is completed again", run / RESULT, problem, aside.name)
-
-
-def checkpoint(run: Path) -> Path | None:
-    """The checkpoint to resume from, or None where the run has none yet."""
-    path = run / CHECKPOINT
-    return path if path.is_file() else None
 
 
 def result(run: Path) -> dict[str, Any]:
@@ -128,7 +145,8 @@ def finish(run: Path, content: dict[str, Any]) -> None:
 
 def interrupt(run: Path) -> None:
     """Record that a run was stopped from outside; the same command resumes it."""
-    _update(run, status=INTERRUPTED, ended=time.time())
+    with suppress(OSError):
+        _update(run, status=INTERRUPTED, ended=time.time())
 
 
 def fingerprint(run: Path) -> str | None:
@@ -160,26 +178,12 @@ def failure(run: Path) -> str:
 
 
 def fail(run: Path) -> None:
-    """Record the exception being handled, with its traceback."""
-    write_atomically(run / FAILURE, traceback.format_exc())
-    _update(run, status=FAILED, ended=time.time())
-
-
-def sound_checkpoint(run: Path) -> Path | None:
-    """The checkpoint to resume from, if it can be read; a damaged one is moved aside, and the run starts anew."""
-    path = checkpoint(run)
-    if path is None:
-        return None
-    import torch
-
-    try:
-        torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
-        aside = path.with_suffix(".damaged")
-        path.replace(aside)
-        log.warning("%s cannot be read (%s): moved to %s, training starts anew", path, error, aside.name)
-        return None
-    return path
+    """Record the exception being handled, with its traceback, as far as there is room for it."""
+    text = traceback.format_exc()
+    with suppress(OSError):
+        write_atomically(run / FAILURE, text)
+    with suppress(OSError):
+        _update(run, status=FAILED, ended=time.time())
 
 
 def discard(run: Path) -> None:
