@@ -37,7 +37,7 @@ TURNS = {  # EXIF's number → how a stored picture is turned to be seen
 SIDEWAYS = (5, 6, 7, 8)  # these exchange width and height
 DEEP = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")  # Pillow's modes of one channel with more than 8 bits
 # What Pillow names without decoding it, needs other programs for, or whose scale it does not read.
-NOT_DECODED = {"BUFR", "EPS", "FITS", "GRIB", "HDF5", "MPEG", "WMF"}
+NOT_DECODED = {"BUFR", "EPS", "FITS", "GRIB", "HDF5", "IPTC", "MPEG", "WMF"}
 SEVERAL_BY_DESIGN = {"MPO", "PSD"}  # the first picture is the whole one, further ones are previews and layers
 BITS, PHOTOMETRIC, SAMPLE_FORMAT = 258, 262, 339  # tags of TIFF
 TAIL = 64 << 10  # bytes: where a PNG keeps what comes behind its pixels
@@ -87,7 +87,7 @@ def suffixes() -> frozenset[str]:
     if find_spec("pillow_heif") is not None:
         importlib.import_module("pillow_heif").register_heif_opener()
     known = Image.registered_extensions()
-    return frozenset(end for end, kind in known.items() if kind in Image.OPEN and kind not in NOT_DECODED)
+    return frozenset(end for end, kind in known.items() if kind in {*Image.OPEN, "MPO"} - NOT_DECODED)
 
 
 def read_photo(
