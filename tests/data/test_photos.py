@@ -19,8 +19,9 @@ from PIL import Image
 from tests.refusal import assert_names, refused
 
 from qsense.data import photos
+from qsense.data.depth import DEEP, eight_bits
 from qsense.data.errors import DataError
-from qsense.data.photos import TURNS, DamagedPhoto, Header, _eight_bits, check_reading, look, read_otherwise, read_photo
+from qsense.data.photos import TURNS, DamagedPhoto, Header, check_reading, look, read_otherwise, read_photo
 
 Array = npt.NDArray[Any]
 RAMP = np.tile(np.linspace(0, 1, 64), (4, 1))
@@ -132,24 +133,24 @@ def test_a_half_bright_ramp_is_half_bright_in_every_file(tmp_path: Path, name: s
 def test_a_half_bright_ramp_is_half_bright_in_every_mode(mode: str) -> None:
     """Those as well that no format writes; what cannot be converted is refused."""
     source = Image.fromarray(colours(ramp(255, np.uint8)))
-    if mode in photos.DEEP:
+    if mode in DEEP:
         full = 1 if mode == "F" else 65535
         kind = {"F": "f4", "I": "i4", "I;16B": ">u2"}.get(mode, "<u2")
         image = Image.frombytes(mode, (64, 4), ramp(full, kind).tobytes())
         if mode == "I":
             with refused(DataError, "a.x", "32 bits", "data.dataset.full_scale=…"):
-                _eight_bits("a.x", image, None)
-        plain = _eight_bits("a.x", image, float(full)).convert("RGB")
+                eight_bits("a.x", image, None)
+        plain = eight_bits("a.x", image, float(full)).convert("RGB")
     elif mode == "LAB":
         with refused(DataError, "a.x", "L*a*b*"):
-            _eight_bits("a.x", Image.new("LAB", (4, 4)), None)
+            eight_bits("a.x", Image.new("LAB", (4, 4)), None)
         return
     else:
         steps = {"La": ("LA", "La"), "RGBa": ("RGBA", "RGBa"), "PA": ("PA",), "LA": ("LA",)}.get(mode, (mode,))
         image = source.convert("L") if mode in ("La", "LA") else source
         for step in steps:
             image = image.convert(step)
-        plain = _eight_bits("a.x", image, None).convert("RGB")
+        plain = eight_bits("a.x", image, None).convert("RGB")
     assert np.asarray(plain).mean() == pytest.approx(127.5, abs=2.5)
 
 

@@ -16,9 +16,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 from PIL import Image, __version__
 
+from qsense.data.depth import DEEP, eight_bits, opaque
 from qsense.data.errors import DataError
 
 log = logging.getLogger(__name__)
@@ -35,11 +35,9 @@ TURNS = {  # EXIF's number → how a stored picture is turned to be seen
     8: WAYS.ROTATE_90,
 }
 SIDEWAYS = (5, 6, 7, 8)  # these exchange width and height
-DEEP = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")  # Pillow's modes of one channel with more than 8 bits
 # What Pillow names without decoding it, needs other programs for, or whose scale it does not read.
 NOT_DECODED = {"BUFR", "EPS", "FITS", "GRIB", "HDF5", "IPTC", "MPEG", "WMF"}
 SEVERAL_BY_DESIGN = {"MPO", "PSD"}  # the first picture is the whole one, further ones are previews and layers
-BITS, PHOTOMETRIC, SAMPLE_FORMAT = 258, 262, 339  # tags of TIFF
 TAIL = 64 << 10  # bytes: where a PNG keeps what comes behind its pixels
 _told: set[str] = set()
 
@@ -121,7 +119,7 @@ def read_photo(
         with _damage(file):
             image.load()
         number = _stated_turn(image) if turn is None else turn
-        plain = _eight_bits(file, image, full_scale).convert("L" if grey else "RGB")
+        plain = eight_bits(file, image, full_scale).convert("L" if grey else "RGB")
     return plain.transpose(TURNS[number]) if number in TURNS else plain
 
 
@@ -141,7 +139,7 @@ def read_otherwise(file: Path | str, header: Header | None, turn: int, full_scal
     if "alpha" in words:
         try:
             with _opened(file) as image, _damage(file):
-                words = [word for word in words if word != "alpha" or not _opaque(image)]
+                words = [word for word in words if word != "alpha" or not opaque(image)]
         except DataError:  # reading it will tell
             return []
     return words
@@ -214,60 +212,3 @@ def _tell_of_further_ones(file: Path | str, image: Image.Image) -> None:
     if count > 1:
         _told.add("several")
         log.warning("%s holds %d pictures: the first is used, here and of other such files.", file, count)
-
-
-def _eight_bits(file: Path | str, image: Image.Image, full_scale: float | None) -> Image.Image:
-    """The picture in a mode of 8 bits that `convert` brings to RGB or L as it is seen."""
-    if image.mode in DEEP:
-        return _scaled(file, image, full_scale)
-    if image.mode == "LAB":
-        raise DataError(f"{file} has the colours L*a*b*, which are not converted here: store it as RGB")
-    if image.mode == "L" and 2 in _tag(image, SAMPLE_FORMAT):
-        raise DataError(f"{file} has signed values, −128 … 127: store them as 0 … 255")
-    if image.mode == "La":
-        image = image.convert("LA")
-    if not image.has_transparency_data or _opaque(image):
-        return image
-    colours = image.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", colours.size, "white"), colours)
-
-
-def _scaled(file: Path | str, image: Image.Image, full_scale: float | None) -> Image.Image:
-    full = full_scale if full_scale is not None else _own_full_scale(image)
-    if full is None:
-        raise DataError(
-            f"{file} has integers of 32 bits and does not say which of them is white: set data.dataset.full_scale=…"
-        )
-    values = np.asarray(image).astype(np.float64)
-    if 0 in _tag(image, PHOTOMETRIC):  # 0 is white
-        values = full - values
-    low, high = values.min(), values.max()
-    if not (low >= 0 and high <= full):  # not a number is neither
-        raise DataError(
-            f"{file} has values from {low:g} to {high:g}, but black is 0 and white is {full:g}: say which value is "
-            "white with data.dataset.full_scale=…, or store it on that scale"
-        )
-    return Image.fromarray(np.rint(values * (255 / full)).astype(np.uint8))
-
-
-def _own_full_scale(image: Image.Image) -> float | None:
-    """The value of white that a picture's type or header states."""
-    if image.mode == "F":
-        return 1.0
-    bits = max(_tag(image, BITS), default=16)
-    if image.mode == "I":
-        if image.format == "TIFF":
-            return float((1 << 15) - 1) if bits == 16 else None  # 16 bits with a sign
-        return 65535.0 if image.format in ("PPM", "PNG") else None  # to which Pillow scales them
-    return float((1 << bits) - 1)
-
-
-def _tag(image: Image.Image, tag: int) -> tuple[int, ...]:
-    """The numbers of a TIFF's tag; none for other files."""
-    value = getattr(image, "tag_v2", {}).get(tag, ())
-    return value if isinstance(value, tuple) else (int(value),)
-
-
-def _opaque(image: Image.Image) -> bool:
-    alpha = image.convert("RGBA").getchannel("A")
-    return bool(alpha.getextrema()[0] == 255)

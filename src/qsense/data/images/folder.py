@@ -17,7 +17,8 @@ from qsense.data.errors import DataMissingError
 from qsense.data.images.dataset import IMAGENET_MEAN, IMAGENET_STD, ImageDataset
 from qsense.data.images.duplicates import same_bytes
 from qsense.data.images.files import FilePictures
-from qsense.data.images.listing import Listing, class_folders, counted, find_parts, hidden_folders, list_images
+from qsense.data.images.layout import class_folders, find_parts, hidden_folders
+from qsense.data.images.listing import Listing, counted, list_images
 from qsense.data.photos import check_reading, look, read_otherwise
 from qsense.data.splitting import stratified
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from qsense.data.errors import DataError, DataMissingError
 from qsense.data.images.dataset import IMAGENET_MEAN, IMAGENET_STD
 from qsense.data.images.folder import ImageFolder
-from qsense.data.images.listing import loose_image
+from qsense.data.images.layout import loose_image
 
 CLASSES = 1000
 KAGGLE = ("ILSVRC/Data/CLS-LOC", "Data/CLS-LOC", "CLS-LOC", "imagenet", "ILSVRC2012")

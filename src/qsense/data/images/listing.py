@@ -1,12 +1,11 @@
-"""Which image files a folder of classes holds: its parts, its classes, and every file that is no image by name.
+"""Which image files the folders of classes hold, and every file that is no image by its name.
 
-Open it when images are not found, or a layout is refused.
+Open it when images are not found.
 """
 
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,26 +15,8 @@ import numpy as np
 
 from qsense.data.errors import DataError
 from qsense.data.images.dataset import Labels
+from qsense.data.images.layout import PICTURES, class_folders, extension, left_over, some
 from qsense.data.photos import suffixes
-
-TRAIN = ("train", "training")
-TEST = ("test", "testing", "val", "valid", "validation")  # the first that is there is tested on
-PART = re.compile(r"(?<![a-z])(train|training|test|testing|val|valid|validation)(?![a-z])", re.IGNORECASE)
-# What systems and tools leave behind, in small letters; "._x" are macOS's companions of x.
-LEFTOVERS = {
-    ".ds_store", "__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", ".directory", ".picasa.ini",
-    "picasa.ini", ".ipynb_checkpoints", "@eadir", ".git", ".gitkeep", ".gitignore", ".keep", ".nomedia", ".cache",
-    ".localized", ".appledouble", ".fseventsd", ".spotlight-v100", ".trashes", "$recycle.bin", "lost+found",
-    "system volume information", "__pycache__",
-}  # fmt: skip
-# Pictures of kinds that are not read, or only with further packages: more than a warning, as they would be missed.
-PICTURES = {
-    ".jpg", ".jpeg", ".png", ".gif", ".webp", ".avif", ".bmp", ".tif", ".tiff", ".jp2", ".jxl", ".jxr", ".heic",
-    ".heif", ".hif", ".heics", ".avci", ".exr", ".hdr", ".fits", ".fit", ".dcm", ".dng", ".nef", ".nrw", ".cr2", ".cr3",
-    ".crw", ".arw", ".srf", ".sr2", ".orf", ".rw2", ".raf", ".pef", ".srw", ".kdc", ".3fr", ".iiq", ".x3f", ".erf",
-    ".mrw",
-}  # fmt: skip
-MOST_NAMED = 10
 
 
 @dataclass
@@ -53,92 +34,6 @@ class Listing:
     others: list[str] = field(default_factory=list)
 
 
-def find_parts(root: Path) -> tuple[Path, Path | None, list[str]]:
-    """The folders to train and to test on, whatever capitals they are written with, and what else lies beside them.
-
-    A folder that holds nothing but another folder, as some archives unpack, stands for that one.
-
-    Returns:
-        Training folder, test folder (None: nothing is stated, and the first is the root) and names of unused folders.
-
-    Raises:
-        DataError: a training part without a test part, or folders that look like parts and like classes.
-    """
-    root = _unwrapped(root)
-    names = visible_folders(root)
-    train, test = _part(root, names, TRAIN), _part(root, names, TEST)
-    if train is not None and (test is not None or train == "train"):
-        if test is None:
-            beside = [name for name in names if name != train]
-            raise DataError(
-                f"{root} holds {train}, but no part to test on beside it ({', '.join(TEST)})"
-                + (f", only {_some(beside)}" if beside else "")
-            )
-        unused = [name for name in names if name not in (train, test)]
-        return _unwrapped(root / train, parts=True), _unwrapped(root / test, parts=True), unused
-    like_parts = [name for name in names if PART.search(name) and _holds_folders_alone(root / name)]
-    if test is not None and test.lower() != "valid" and test not in like_parts:  # classes may be valid and invalid
-        like_parts.append(test)
-    if test in like_parts or (len(like_parts) > 1 and any("train" in name.lower() for name in like_parts)):
-        raise DataError(
-            f"{root} holds {_some(like_parts)}, beside {len(names) - len(like_parts)} other folders: are these parts "
-            f"or classes? Name parts train and test; data.dataset.root=… may point at one that holds classes alone"
-        )
-    return root, None, []
-
-
-def visible_folders(folder: Path) -> list[str]:
-    """Names of a folder's sub-folders, sorted, without hidden ones and what systems leave behind."""
-    with os.scandir(folder) as entries:
-        return sorted(
-            entry.name
-            for entry in entries
-            if not entry.name.startswith(".") and entry.name.lower() not in LEFTOVERS and entry.is_dir()
-        )
-
-
-def hidden_folders(folder: Path) -> list[str]:
-    """Names of a folder's sub-folders that begin with a dot and are nobody's leftovers, sorted."""
-    with os.scandir(folder) as entries:
-        return sorted(
-            entry.name
-            for entry in entries
-            if entry.name.startswith(".") and not _left_over(entry.name) and entry.is_dir()
-        )
-
-
-def class_folders(folder: Path) -> tuple[str, ...]:
-    """Names of a folder's visible sub-folders, sorted.
-
-    Raises:
-        DataError: there are fewer than two, or images lie directly in the folder.
-    """
-    names = visible_folders(folder)
-    loose = loose_image(folder)
-    if loose is not None:
-        raise DataError(
-            f"{folder / loose} lies beside the class folders: sort the images of {folder} into one per class"
-        )
-    if len(names) < 2:
-        found = f"{len(names)} ({names[0]})" if names else "0"
-        raise DataError(f"{folder} must hold at least two class folders, found {found}")
-    return tuple(names)
-
-
-def loose_image(folder: Path) -> str | None:
-    """Name of an image that lies directly in a folder."""
-    known = suffixes() | PICTURES
-    with os.scandir(folder) as entries:
-        return next(
-            (
-                entry.name
-                for entry in entries
-                if _end(entry.name) in known and not entry.name.startswith(".") and not entry.is_dir()
-            ),
-            None,
-        )
-
-
 def list_images(folder: Path, classes: Sequence[str]) -> Listing:
     """Image files of all class folders and of the folders in them.
 
@@ -152,20 +47,20 @@ def list_images(folder: Path, classes: Sequence[str]) -> Listing:
     if unknown:
         raise DataError(
             f"{folder / unknown[0]} is a class without training images: of the classes in {folder}, the training part "
-            f"lacks {_some(unknown)}" + (f", and has others: {_some(missing)}" if missing else "")
+            f"lacks {some(unknown)}" + (f", and has others: {some(missing)}" if missing else "")
         )
     if missing:
         raise DataError(
-            f"{folder / missing[0]} is missing: every class needs its folder in {folder}, which lacks {_some(missing)}"
+            f"{folder / missing[0]} is missing: every class needs its folder in {folder}, which lacks {some(missing)}"
         )
     found = Listing([], np.zeros(0, dtype=np.int64))
     counts, unread = [], []
     readable = suffixes()
     for name in classes:
         files = sorted(_walk(str(folder / name), set()))
-        images = [file for file in files if _end(file) in readable]
-        others = [file for file in files if _end(file) not in readable]
-        unread += [file for file in others if _end(file) in PICTURES]
+        images = [file for file in files if extension(file) in readable]
+        others = [file for file in files if extension(file) not in readable]
+        unread += [file for file in others if extension(file) in PICTURES]
         found.others += others
         if not images and not unread:
             raise DataError(
@@ -175,7 +70,7 @@ def list_images(folder: Path, classes: Sequence[str]) -> Listing:
         found.paths += images
         counts.append(len(images))
     if unread:
-        heif = any(_end(file) in (".heic", ".heif", ".hif") for file in unread)
+        heif = any(extension(file) in (".heic", ".heif", ".hif") for file in unread)
         raise DataError(
             f"{folder} holds pictures that are not read here: {counted(unread)}. Convert them to PNG or JPEG, or move "
             "them elsewhere" + ("; or HEIC: pip install pillow-heif" if heif else "")
@@ -190,10 +85,10 @@ def counted(files: Sequence[str]) -> str:
     >>> counted(["cat/a.txt", "cat/b.txt", "cat/c"])
     '2 .txt (first cat/a.txt), 1 without extension (first cat/c)'
     """
-    counts = Counter(map(_end, files))
-    first = {_end(file): file for file in reversed(files)}
-    kinds = [f"{count} {end or 'without extension'} (first {first[end]})" for end, count in counts.most_common()]
-    return _some(kinds)
+    counts = Counter(map(extension, files))
+    first = {extension(file): file for file in reversed(files)}
+    kinds = [f"{count} {kind or 'without extension'} (first {first[kind]})" for kind, count in counts.most_common()]
+    return some(kinds)
 
 
 def _walk(folder: str, above: set[str]) -> Iterator[str]:
@@ -201,52 +96,9 @@ def _walk(folder: str, above: set[str]) -> Iterator[str]:
     above = above | {os.path.realpath(folder)}
     with os.scandir(folder) as entries:
         for entry in entries:
-            if _left_over(entry.name):
+            if left_over(entry.name):
                 continue
             if not entry.is_dir():
                 yield entry.path
             elif os.path.realpath(entry.path) not in above:
                 yield from _walk(entry.path, above)
-
-
-def _left_over(name: str) -> bool:
-    return name.startswith("._") or name.lower() in LEFTOVERS
-
-
-def _part(root: Path, names: Sequence[str], wanted: Sequence[str]) -> str | None:
-    """The folder that has the first of the wanted names, exactly or else in other capitals."""
-    for name in wanted:
-        alike = [here for here in names if here.lower() == name]
-        if name in alike:
-            return name
-        if len(alike) > 1:
-            raise DataError(f"{root} holds {_some(alike)}: call the one that is meant {name}")
-        if alike:
-            return alike[0]
-    return None
-
-
-def _holds_folders_alone(folder: Path) -> bool:
-    return bool(visible_folders(folder)) and loose_image(folder) is None
-
-
-def _unwrapped(folder: Path, parts: bool = False) -> Path:
-    """The folder, or the one that is alone in it and holds folders itself; `parts`: whatever that is called."""
-    while len(names := visible_folders(folder)) == 1 and loose_image(folder) is None:
-        inner = folder / names[0]
-        if not _holds_folders_alone(inner) or (not parts and names[0].lower() in (*TRAIN, *TEST)):
-            break
-        folder = inner
-    return folder
-
-
-def _end(name: str) -> str:
-    """Extension in small letters, with its dot; of a hidden file's name, too."""
-    base = name.rpartition("/")[2]
-    dot = base.rfind(".")
-    return base[dot:].lower() if dot > 0 else ""
-
-
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - MOST_NAMED
-    return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
