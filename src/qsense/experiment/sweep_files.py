@@ -20,7 +20,7 @@ from qsense.runs.words import did_you_mean
 
 VALUES = ("value", "values", "min", "max", "distribution", "parameters", "probabilities")  # of a parameter of a grid
 COUNTED = ("categorical", "constant", "int_uniform")  # distributions whose values can be listed
-KEY = re.compile(r"[+~]{0,2}[\w$][\w./@$-]*", re.ASCII)
+KEY = re.compile(r"[+~-]{0,2}[\w$][\w./@$-]*", re.ASCII)
 
 
 @dataclass(frozen=True)
