@@ -10,6 +10,7 @@ import functools
 import hashlib
 import json
 import logging
+import re
 import shutil
 import tempfile
 import zlib
@@ -38,6 +39,15 @@ def digest(*parts: object) -> str:
     '2657442b'
     """
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def readable(name: str) -> str:
+    """The part of an entry's name that people read: of a data set's name, what stays in the cache's folder.
+
+    >>> readable("SBHAR"), readable("synthetic IMU"), readable("../../etc")
+    ('sbhar', 'synthetic imu', '_.._etc')
+    """
+    return re.sub(r"[^\w .()+-]", "_", name.lower()).strip(". ")[:60]
 
 
 def file_digest(path: Path) -> str:
