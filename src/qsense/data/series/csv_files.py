@@ -48,12 +48,14 @@ def matching_files(root: Path, pattern: str) -> list[tuple[str, Path]]:
     []
     """
     for below in ("", "*/"):
-        glob = below + pattern.replace(SUBJECT, "*")
+        glob = re.sub(r"(?<=[^/])\*\*+|\*\*+(?=[^/])", "*", below + pattern.replace(SUBJECT, "*"))
         files = [path for path in root.glob(glob) if path.is_file() and not _hidden(path.relative_to(root))]
         if files:
             break
     tail = re.escape(pattern).replace(r"\*\*/", "(?:.*/)?").replace(r"\*", "[^/]*")
-    tail = tail.replace(re.escape(SUBJECT), "(?P<subject>[^/]+?)", 1).replace(re.escape(SUBJECT), "(?P=subject)")
+    tail = tail.replace(re.escape(SUBJECT), r"(?P<subject>\d+|[^/._\- ]+|[^/]+?)", 1).replace(
+        re.escape(SUBJECT), "(?P=subject)"
+    )
     expression = re.compile(f"(?:.*/)?{tail}")
     found = []
     for path in files:

@@ -92,6 +92,8 @@ class CSVActivityDataset(CSVRecordings):
             raise ValueError(
                 f"subjects={list(subjects)}: names of subjects need files=PATTERN; the common layout counts"
             )
+        if files is not None and (files.startswith(("/", "~")) or ".." in files.split("/")):
+            raise ValueError(f"files={files!r} must be a pattern below data.dataset.root, as in P{SUBJECT}*.txt")
         for key, column in (("subject", subject), ("time", time)):
             if column is True:
                 raise ValueError(f"{key}=true: name a column, or false where there is none")
@@ -138,8 +140,6 @@ class CSVActivityDataset(CSVRecordings):
 
     def _wanted(self) -> Wanted:
         subject, time, label, session = self.columns
-        if subject is None and self.files is not None and SUBJECT in self.files:
-            subject = False
         return Wanted(self.axis_columns, subject, time, label, session, by_place=self.files is None, settable=True)
 
 

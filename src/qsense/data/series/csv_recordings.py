@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -200,8 +201,7 @@ class CSVRecordings(ActivityDataset):
 
     def _wanted(self) -> Wanted:
         axes = self.axes if self.named_axes else len(self.axes)
-        by_name = self.files is not None
-        return self.wanted or Wanted(axes, subject=False if SUBJECT in str(self.files) else None, by_place=not by_name)
+        return self.wanted or Wanted(axes, by_place=self.files is None)
 
     def _named_columns(self) -> list[Any] | None:
         """Columns that are named, and not seen from the files."""
@@ -212,7 +212,8 @@ class CSVRecordings(ActivityDataset):
 
     def _open(self, path: Path) -> tuple[Table, Columns]:
         table = open_table(path, self.form)
-        return table, choose(table, self._wanted())
+        columns = choose(table, self._wanted())
+        return table, replace(columns, subject=None) if SUBJECT in str(self.files) else columns
 
     def _has_losses(self, path: Path) -> bool:
         """Whether timestamps tell of missing samples, which are filled in."""
