@@ -24,7 +24,8 @@ NOT_DECISIVE = {
 # computed without it: there it does not count, so that those runs keep their names.
 NEUTRAL: dict[str, dict[str, Any]] = {
     "data": {"files": None, "subject": None, "time": None, "label": None, "session": None, "delimiter": None,
-             "decimal": None, "encoding": None, "header": None, "time_format": None, "resample": False},
+             "decimal": None, "encoding": None, "header": None, "time_format": None, "resample": False,
+             "missing": None},
 }  # fmt: skip
 
 

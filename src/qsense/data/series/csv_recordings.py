@@ -68,6 +68,7 @@ class CSVRecordings(ActivityDataset):
         codes: class names by what stands for them in the files.
         resample: interpolate samples at irregular timestamps at `rate_hz`.
         time_format: unit or format of timestamps, see `stamps.seconds`.
+        missing: numbers that stand for missing samples, as -999.
 
     Raises:
         ValueError: `range` is not [low, high] with low below high.
@@ -84,6 +85,7 @@ class CSVRecordings(ActivityDataset):
     codes: Mapping[str, str] = MappingProxyType({})
     resample: bool = False
     time_format: str | None = None
+    missing: Sequence[float] = ()
 
     def __init__(
         self, root: str, range: Sequence[float] | None = None, download: bool = False, sha256: str | None = None
@@ -106,6 +108,7 @@ class CSVRecordings(ActivityDataset):
             "codes": dict(self.codes) or None,
             "resample": self.resample or None,
             "time_format": self.time_format,
+            "missing": list(self.missing) or None,
         }
         return {name: value for name, value in facts.items() if value is not None}
 
@@ -152,7 +155,7 @@ class CSVRecordings(ActivityDataset):
         durations = self._annotated_durations()
         header: tuple[str, ...] | None = None
         recordings: list[Recording] = []
-        reader = TableReader(self, self.codes, self.resample, self.time_format)
+        reader = TableReader(self, self.codes, self.resample, self.time_format, self.missing)
         subjects = {name: number for number, name in enumerate(self.subject_names())}
         for owner, path in self._tables():
             table, columns = self._open(path)

@@ -44,12 +44,14 @@ class TableReader:
         codes: class names by what stands for them in the files.
         resample: see `CSVRecordings`.
         time_format: see `stamps.seconds`.
+        missing: see `CSVRecordings`.
     """
 
     dataset: ActivityDataset
     codes: Mapping[str, str]
     resample: bool
     time_format: str | None
+    missing: Sequence[float] = ()
     numbers_seen: set[str] = field(default_factory=set)
 
     def read(
@@ -78,6 +80,8 @@ class TableReader:
         x = np.stack(
             [table.numbers(frame, column, name) for column, name in zip(columns.axes, names, strict=True)], axis=1
         )
+        if self.missing:
+            x[np.isin(x, self.missing)] = np.nan
         y = self._labels(table, columns, frame[columns.label])
         runs = _runs(len(x), owners, session)
         if len(runs) > 100 and len(x) < len(runs) * self.dataset.rate_hz:
