@@ -30,6 +30,8 @@ from qsense.data.series.table_recordings import TableReader, subject_id
 
 log = logging.getLogger(__name__)
 
+MOST_IRREGULAR = 0.1  # share of steps, without a word
+
 # The share in which γ-Quant's data sets were published together in this layout; it packs a folder when asked.
 SHARE = "https://uni-siegen.sciebo.de/s/BNuj9LWBaMs5tZs"
 FOLDER_IN_SHARE = f"{SHARE}/download?path=%2F&files="
@@ -171,6 +173,13 @@ class CSVRecordings(ActivityDataset):
                 self._check_duration(path, found, durations[owner])
             recordings += found
         reader.refuse_shifted_numbers()
+        if reader.irregular > MOST_IRREGULAR:
+            log.warning(
+                "%s: timestamps are irregular, up to %.0f %% of a recording's steps are off by more than half a "
+                "sample; samples are taken as if they were steady. data.dataset.resample=true interpolates them at "
+                "%g Hz.",
+                *(self.name, 100 * reader.irregular, self.rate_hz),
+            )
         return recordings
 
     def subject_names(self) -> list[str]:
