@@ -143,7 +143,7 @@ def test_a_key_mistyped_inside_an_experiment_is_refused(light_command: Command, 
     (tmp_path / "mine" / "experiment" / "typo.yaml").write_text("# @package _global_\nbit: 2\n")
     done = light_command("qsense.train", f"hydra.searchpath=[file://{tmp_path}/mine]", "experiment=typo")
     assert done.code == 1
-    assert_names(message(done), "experiment/typo", "bit")
+    assert_names(message(done), "experiment/typo.yaml", "bit", "bits", "bits", "fold")
     assert "Traceback" not in done.err
     assert not done.heavy
 
@@ -219,7 +219,7 @@ def test_qsenses_parts_have_different_names() -> None:
 
 def test_the_batch_over_all_devices_counts(composed: Compose) -> None:
     one = run_id(composed("data.batch_size=100"))
-    two = [run_id(composed("data.batch_size=100", more)) for more in ("trainer.devices=2", "+trainer.num_nodes=2")]
+    two = [run_id(composed("data.batch_size=100", more)) for more in ("trainer.devices=2", "trainer.num_nodes=2")]
     assert two == [run_id(composed("data.batch_size=200"))] * 2
     assert one not in two
     assert run_id(composed("data.batch_size=50", "trainer.devices=[0,1]")) == one
