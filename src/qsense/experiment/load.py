@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig
 
 from qsense.experiment import trusted
+from qsense.experiment.recorded import for_instantiate
 from qsense.runs import folder as run_folder
 from qsense.runs.next_steps import say_next
 from qsense.runs.settings import bits_of
@@ -162,9 +163,8 @@ def load(
 
     data, task = _build(config)
     task.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"])
-    trainer = instantiate(config.trainer, accelerator=accelerator, _partial_=True, _convert_="all")(
-        logger=False, enable_checkpointing=False
-    )
+    make_trainer = instantiate(for_instantiate(config.trainer), _partial_=True, _convert_="all")
+    trainer = make_trainer(accelerator=accelerator, logger=False, enable_checkpointing=False)
     return TrainedRun(folder, config, result, data, task.eval(), trainer)
 
 
@@ -187,4 +187,4 @@ def _build(config: DictConfig) -> tuple[ExperimentData, Task]:
     from qsense.models.weights import left_to_checkpoint
 
     with isolate_rng(), left_to_checkpoint():
-        return build(config)
+        return build(for_instantiate(config))
