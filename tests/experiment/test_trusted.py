@@ -104,7 +104,7 @@ def test_numbers_and_texts_are_what_was_written(written: Callable[..., Path]) ->
 def test_parts_are_given_texts_as_they_are(written: Callable[..., Path]) -> None:
     names = [*HOSTILE, "${trainer.max_epochs}", "\\${x}", "a ${ b"]
     part_of = part("qsense.data.series.csv_har.CSVActivityDataset", root="/x", name="${HOME}", axes=names, labels=names,
-                   rate_hz=50.0, subjects=1, unit="g")  # fmt: skip
+                   rate_hz=50.0, subjects=2, unit="g")  # fmt: skip
     config = trusted.read(written(data__dataset=part_of))
     built = instantiate(for_instantiate(config.data.dataset), _convert_="all")
     assert (built.name, list(built.axes), list(built.classes)) == ("${HOME}", names, names)

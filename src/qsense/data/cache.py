@@ -73,7 +73,8 @@ def fingerprint(dataset: SensorDataset, folder: Path) -> str:
         return dataset.fingerprint()
     stats = [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     facts = [
-        getattr(dataset, name, None) for name in ("classes", "axes", "rate_hz", "num_subjects", "signal", "settings")
+        getattr(dataset, name, None)
+        for name in ("classes", "axes", "rate_hz", "num_subjects", "signal", "settings", "reading")
     ]
     memo = folder / "fingerprints" / digest(SCHEMA, type(dataset).__qualname__, facts, stats)
     with _best_effort("read", memo):

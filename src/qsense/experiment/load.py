@@ -16,6 +16,7 @@ from omegaconf import DictConfig
 from qsense.experiment import trusted
 from qsense.experiment.recorded import for_instantiate
 from qsense.runs import folder as run_folder
+from qsense.runs.checkpoints import CHECKPOINT, checkpoint, verify
 from qsense.runs.next_steps import say_next
 from qsense.runs.settings import bits_of
 
@@ -141,28 +142,30 @@ def load(
 
     Raises:
         FileNotFoundError: no run, an unfinished one, one without its checkpoint, or data that is not there.
-        ValueError: a damaged run, or data that it cannot use.
+        ValueError: a damaged run, or data that it cannot use (`ResultError`, `CheckpointError`, `DataError`).
         ConfigError: a part that refuses its arguments, or that nobody here has offered or allowed.
     """
     folder = Path(folder)
     result = run_folder.result(folder)
-    checkpoint = run_folder.checkpoint(folder)
-    if checkpoint is None:
-        raise FileNotFoundError(
-            f"{folder / run_folder.CHECKPOINT} is missing: there are no weights to rebuild the run from"
-        )
+    file = checkpoint(folder)
+    if file is None:
+        raise FileNotFoundError(f"{folder / CHECKPOINT} is missing: there are no weights to rebuild the run from")
     config = trusted.read(folder / run_folder.CONFIG, allow)
+    verify(file)
     _stay_here(config)
     if root is not None:
         if "root" not in config.data.dataset:
             raise ValueError(f"--root: {config.data.dataset._target_} is computed and reads no folder")
         config.data.dataset.root = root
 
-    import torch
     from hydra.utils import instantiate
 
+    from qsense.runs.checkpoint_io import check_fit, read_checkpoint
+
     data, task = _build(config)
-    task.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"])
+    state = read_checkpoint(file)["state_dict"]
+    check_fit(file, state, task.state_dict())
+    task.load_state_dict(state)
     make_trainer = instantiate(for_instantiate(config.trainer), _partial_=True, _convert_="all")
     trainer = make_trainer(accelerator=accelerator, logger=False, enable_checkpointing=False)
     return TrainedRun(folder, config, result, data, task.eval(), trainer)
