@@ -371,6 +371,36 @@ def test_a_picture_that_cannot_be_drawn_costs_no_result(
     assert (run / "figures" / "confusion.png").is_file()
 
 
+def test_a_sweep_that_lost_only_pictures_says_so_by_its_exit_code(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from qsense.callbacks.pictures import Pictures\n"
+        "class Mine(Pictures):\n"
+        "    def drawings(self, trainer):\n"
+        "        return {'mine': lambda *_: 1 / 0}\n"
+    )
+    options = ["-m", *BRIEF, "trainer=smoke", "fold=0", "seed=0", "+callback.mine={_target_: mine.Mine, folder: .}"]
+    done = command("qsense.train", *options)
+    assert done.code == 3
+    (file,) = tmp_path.glob("runs/*/mishaps.txt")
+    assert_names(done.err, file, 1)
+    assert "ZeroDivisionError" in file.read_text()
+    assert command("qsense.train", *options).code == 0  # finished: nothing was lost now
+
+
+def test_a_damaged_result_is_completed_again(command: Command, tmp_path: Path) -> None:
+    options = [*BRIEF, "trainer=smoke", "callback.figures=null"]
+    assert command("qsense.train", *options).code == 0
+    run = only_run(tmp_path)
+    whole = (run / "metrics.json").read_bytes()
+    for arguments in ([], ["-m", "fold=0", "seed=0"]):
+        (run / "metrics.json").write_bytes(whole[:100])
+        done = command("qsense.train", *options, *arguments)
+        assert done.code == 0
+        assert_names(done.out, run / "metrics.json", run / "checkpoints" / "last.ckpt")
+        assert (run / "metrics.json").read_bytes() == whole
+    assert (run / "metrics.json.damaged-2").read_bytes() == whole[:100]
+
+
 def test_a_damaged_checkpoint_is_named_and_the_run_starts_anew(
     composed: Compose, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

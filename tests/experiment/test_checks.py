@@ -67,6 +67,8 @@ WRONG = {
     "no part in a slot": (["quant.network=fat"], ["quant.network", "_target_", "quant/network=fat"]),
     "no part among callbacks": (["+callback.checkpont.x=2"], ["callback.checkpont", "_target_", "null"]),
     "unknown launcher": (["hydra/launcher=worker", "-m"], ["hydra/launcher=worker", "basic", "workers", "workers"]),
+    "no test": (["trainer.limit_test_batches=0"], ["trainer.limit_test_batches=0", "trainer.limit_test_batches=1"]),
+    "no share of a test": (["trainer.limit_test_batches=0.0"], ["trainer.limit_test_batches=0.0"]),
     "nothing to start from": (["init_from=nowhere"], ["init_from=nowhere", "nowhere/checkpoints/last.ckpt"]),
     "rounding": (["rounding=up"], ["rounding=up", "round", "floor"]),
     "frames for activities": (
