@@ -392,7 +392,7 @@ def test_a_damaged_result_is_completed_again(command: Command, tmp_path: Path) -
     assert command("qsense.train", *options).code == 0
     run = only_run(tmp_path)
     whole = (run / "metrics.json").read_bytes()
-    for arguments in ([], ["-m", "fold=0", "seed=0"]):
+    for arguments in ([], ["fold=0", "seed=0", "-m"]):
         (run / "metrics.json").write_bytes(whole[:100])
         done = command("qsense.train", *options, *arguments)
         assert done.code == 0

@@ -153,7 +153,7 @@ def result_of(config: DictConfig, hydra_config: Any, trainer: Trainer, task: Tas
         **prices,
         "statistics": data.statistics,
         # Not `current_epoch`: of a run that is resumed after its last step, Lightning would count one too few.
-        "epochs": trainer.fit_loop.epoch_progress.current.processed,
+        "epochs": trainer.fit_loop.epoch_progress.current.processed,  # type: ignore[attr-defined]
         "steps": trainer.global_step,
     }
 
