@@ -27,6 +27,7 @@ from qsense.experiment.checks import check
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.identity import run_id
 from qsense.experiment.schema import config_folder
+from qsense.experiment.sweeping import unfinished
 from qsense.train import train
 
 if TYPE_CHECKING:
@@ -384,21 +385,21 @@ def test_a_sweep_that_lost_only_pictures_says_so_by_its_exit_code(command: Comma
     (file,) = tmp_path.glob("runs/*/mishaps.txt")
     assert_names(done.err, file, 1)
     assert "ZeroDivisionError" in file.read_text()
-    assert command("qsense.train", *options).code == 0  # finished: nothing was lost now
 
 
-def test_a_damaged_result_is_completed_again(command: Command, tmp_path: Path) -> None:
+def test_a_damaged_result_is_completed_again(
+    composed: Compose, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     options = [*BRIEF, "trainer=smoke", "callback.figures=null"]
-    assert command("qsense.train", *options).code == 0
-    run = only_run(tmp_path)
+    train(composed(*options))
+    run = tmp_path / "runs" / "run"
     whole = (run / "metrics.json").read_bytes()
-    for arguments in ([], ["fold=0", "seed=0", "-m"]):
-        (run / "metrics.json").write_bytes(whole[:100])
-        done = command("qsense.train", *options, *arguments)
-        assert done.code == 0
-        assert_names(done.out, run / "metrics.json", run / "checkpoints" / "last.ckpt")
-        assert (run / "metrics.json").read_bytes() == whole
-    assert (run / "metrics.json.damaged-2").read_bytes() == whole[:100]
+    (run / "metrics.json").write_bytes(whole[:100])
+    assert unfinished({("seed=0",): run})
+    train(composed(*options))
+    assert_names(caplog.text, run / "metrics.json", "metrics.json.damaged")
+    assert (run / "metrics.json").read_bytes() == whole  # from its last checkpoint, without training
+    assert (run / "metrics.json.damaged").read_bytes() == whole[:100]
 
 
 def test_a_damaged_checkpoint_is_named_and_the_run_starts_anew(

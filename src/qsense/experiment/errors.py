@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from hydra.errors import CompactHydraException, MissingConfigException
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException
 
 from qsense.experiment.compose import options
 from qsense.runs.words import did_you_mean
@@ -46,6 +46,12 @@ def run(application: Callable[[], object]) -> None:
 def explain(error: BaseException) -> str:
     """The error's message; of Hydra's, with the names that would have been allowed."""
     cause = error.__cause__
+    if isinstance(error, InterpolationResolutionError):
+        inner: BaseException | None = error
+        while isinstance(inner, InterpolationResolutionError):
+            inner = inner.__cause__ or inner.__context__
+        if isinstance(inner, ConfigError):  # of a resolver of ours
+            return str(inner)
     lines = [str(error)]
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, name = error.missing_cfg_file.rpartition("/")
