@@ -22,7 +22,7 @@ NOT_DECISIVE = {
 }  # fmt: skip
 # Keys that came after runs of this schema had been recorded, each with the value at which it computes what such a run
 # computed without it: there it does not count, so that those runs keep their names.
-NEUTRAL: dict[str, dict[str, Any]] = {}
+NEUTRAL: dict[str, dict[str, Any]] = {"data": {"strict": False, "bbox": "xywh"}}
 
 
 def decisive(config: Mapping[str, Any]) -> dict[str, Any]:

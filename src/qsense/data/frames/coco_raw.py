@@ -16,12 +16,15 @@ import numpy.typing as npt
 
 from qsense.data.cache import digest, file_digest
 from qsense.data.errors import DataError, DataMissingError
-from qsense.data.frames.coco import Annotations, Picture, chosen_classes, read_annotations, read_pictures
+from qsense.data.frames.boxes import BoxCheck
+from qsense.data.frames.coco import Annotations, chosen_classes, read_annotations
 from qsense.data.frames.dataset import PLANES, Frame, FrameDataset, Part
 from qsense.data.frames.inverse_isp import mean_camera, mosaic_planes, random_camera, sense, unprocess
 from qsense.data.frames.nearest import shrunk
 from qsense.data.frames.photos import read_photo
+from qsense.data.frames.pictures import BOX_KINDS, BoxKind, Picture, read_pictures
 from qsense.data.frames.plane_cache import Codes, PlaneCache, Planes, convert, stamp
+from qsense.data.frames.values import id_order
 from qsense.signal import Signal
 
 VERSION = 1  # of the conversion: raise it with every change of what comes out
@@ -64,7 +67,7 @@ class Make:
 
     Args:
         files: image files.
-        ids: their COCO ids.
+        ids: their COCO ids, or what stands for those that are no whole numbers (`Picture.random_seed`).
         sizes: width and height that the annotations state.
         sensor: what to make of them.
         short_side: largest length of the converted frame's shorter side.
@@ -106,6 +109,10 @@ class CocoRaw(FrameDataset):
         test_images: folder of their image files; None: `images`.
         name: the data set's name in tables.
         seed: of cameras and noise; independent of the training's seed.
+        bbox: what the four numbers of a bbox are: "xywh", COCO's own, or "xyxy", two corners; with "_shares", as shares
+            of the image's width and height.
+        strict: refuse boxes without area or outside of their image, and list them; else they are left out, or cut, with
+            one warning.
 
     Raises:
         ValueError: an argument out of its range.
@@ -127,8 +134,11 @@ class CocoRaw(FrameDataset):
         test_images: str | None = None,
         name: str = "COCO",
         seed: int = 0,
+        bbox: BoxKind = "xywh",
+        strict: bool = False,
     ) -> None:
-        for key, value, allowed in (("image", image, ("raw", "srgb")), ("camera", camera, ("random", "mean"))):
+        choices = (("image", image, ("raw", "srgb")), ("camera", camera, ("random", "mean")), ("bbox", bbox, BOX_KINDS))
+        for key, value, allowed in choices:
             if value not in allowed:
                 raise ValueError(f"{key}={value!r} must be {' or '.join(allowed)}")
         if not 8 <= native_bits <= 16:
@@ -146,12 +156,14 @@ class CocoRaw(FrameDataset):
         self.root = Path(root).expanduser()
         self.annotations = self.root / annotations
         self.images = self.root / images
-        self.chosen = None if classes is None else tuple(classes)
+        self.chosen = None if classes is None else tuple(map(str, classes))
         self.sensor = Sensor(image, native_bits, float(iso), float(exposure), camera, seed)
         self.test = test
         self.test_annotations = None if test_annotations is None else self.root / test_annotations
         self.test_images = self.images if test_images is None else self.root / test_images
         self.simulated = image == "raw"
+        self.bbox = bbox
+        self.strict = strict
         self.name = f"{name} (simulated raw)" if self.simulated else f"{name} (sRGB)"
         self._cache: PlaneCache | None = None
 
@@ -177,6 +189,9 @@ class CocoRaw(FrameDataset):
             **asdict(self.sensor),
             "classes": self.chosen,
             "test": "stated" if self.test_annotations is not None else self.test,
+            # Only where boxes are not read as they always were, so that fingerprints of the others stay.
+            **({} if self.bbox == "xywh" else {"bbox": self.bbox}),
+            **({"flags": "text"} if any(found.worded for found in self._read) else {}),
         }
 
     def check(self) -> None:
@@ -194,14 +209,15 @@ class CocoRaw(FrameDataset):
         pictures = self._pictures
         make = Make(
             tuple(picture.file for picture in pictures),
-            tuple(picture.id for picture in pictures),
+            tuple(picture.random_seed for picture in pictures),
             tuple((picture.width, picture.height) for picture in pictures),
             self.sensor,
             short_side,
         )
-        settings = {key: value for key, value in self.settings.items() if key not in ("classes", "test")}
+        of_boxes = ("classes", "test", "bbox", "flags")
+        settings = {key: value for key, value in self.settings.items() if key not in of_boxes}
         key = f"coco_raw-{digest(settings, str(self.root.resolve()), short_side)[:16]}"
-        stamps = {self._key(picture): f"{picture.id}, {stamp(picture.file)}" for picture in pictures}
+        stamps = {self._key(picture): f"{picture.original}, {stamp(picture.file)}" for picture in pictures}
         self._cache = convert(cache, key, stamps, make, f"Converting {self.name}")
 
     def sources(self) -> tuple[Path, ...]:
@@ -222,7 +238,7 @@ class CocoRaw(FrameDataset):
         picture = self._pictures[frame.id]
         if self._cache is not None:
             return self._cache[self._key(picture)]
-        return self.sensor.codes(read_annotated(picture.file, (picture.width, picture.height)), picture.id)
+        return self.sensor.codes(read_annotated(picture.file, (picture.width, picture.height)), picture.random_seed)
 
     @cached_property
     def _read(self) -> list[Annotations]:
@@ -234,9 +250,12 @@ class CocoRaw(FrameDataset):
     def _pictures(self) -> list[Picture]:
         """All pictures; those of a stated test part come last."""
         pictures = []
+        check = BoxCheck(self.strict)
         for found, folder in zip(self._read, (self.images, self.test_images), strict=False):
             chosen_classes(found, self.classes)
-            pictures += read_pictures(found, folder, self.classes)
+            pictures += read_pictures(found, folder, self.classes, check, self.bbox)
+        files = " and ".join(str(found.file) for found in self._read)
+        check.finish(files, "set data.dataset.bbox=xywh_shares, or xyxy_shares")
         first = {picture.file for picture in pictures[: len(self._read[0].images)]}
         for picture in pictures[len(first) :]:
             if picture.file in first:
@@ -260,7 +279,7 @@ class CocoRaw(FrameDataset):
         assert isinstance(self.test, float)
         count = min(max(round(self.test * first), 1), first - 1)
         # By COCO's ids, so that the split does not depend on the order in the file.
-        by_id = sorted(range(first), key=lambda index: self._pictures[index].id)
+        by_id = sorted(range(first), key=lambda index: id_order(self._pictures[index].original))
         tested = {by_id[i] for i in np.random.default_rng(0).permutation(first)[:count]}
         return {"train": [i for i in range(first) if i not in tested], "test": [i for i in range(first) if i in tested]}
 
