@@ -105,7 +105,7 @@ def test_many_are_counted_in_one_message_of_one_screen(caplog: pytest.LogCapture
     check.finish("a.xml")
     assert len(caplog.records) == 1
     assert_names(
-        caplog.text, "32 boxes", "30 in 15 images", "30 have no area", "1 in 1 image", "box 0 (0.0, 2.0, 0.0, 9.0)"
+        caplog.text, "32 boxes", "30 in 15 images", "30 without area", "1 in 1 image", "box 0 (0.0, 2.0, 0.0, 9.0)"
     )
     with refused(DataError, "a.xml", "30 of 31", "15 images", "box 0", "box 19", "10 more") as caught:
         fit(*empty, GOOD, strict=True)[1].finish("a.xml")

@@ -253,7 +253,7 @@ def test_bad_boxes_are_left_out_with_one_warning(tmp_path: Path, caplog: pytest.
     with caplog.at_level(logging.WARNING):
         first, second = CocoRaw(str(tmp_path), test="same").frames("train")
     assert len(caplog.records) == 1
-    assert_names(caplog.text, tmp_path / "instances.json", "6 boxes", "3 in 2 images", "2 have no area", "1 in 1 image")
+    assert_names(caplog.text, tmp_path / "instances.json", "6 boxes", "3 in 2 images", "2 without area", "1 in 1 image")
     assert_names(caplog.text, "annotation 0", "image 1", "'1.png'", "bbox [1, 2, 6.5, 0]", "data.dataset.strict=true")
     assert (len(first.boxes), len(second.boxes)) == (3, 0)
     strict = CocoRaw(str(tmp_path), test="same", strict=True)
@@ -377,7 +377,7 @@ def test_two_thousand_images_as_in_coco(tmp_path: Path, caplog: pytest.LogCaptur
         for i in range(9_000)
     ]  # fmt: skip
     pictures = read(tmp_path, {"images": images, "annotations": objects, "categories": names})
-    assert_names(caplog.text, "9000 boxes", "2 in 2 images", "2 have no area")
+    assert_names(caplog.text, "9000 boxes", "2 in 2 images", "2 without area")
     assert sum(len(picture.boxes) for picture in pictures) == 8_998
     assert sum(int(picture.crowd.sum()) for picture in pictures) == 106
     assert [len(picture.boxes) for picture in pictures[1_980:]] == [0] * 20

@@ -99,9 +99,9 @@ class BoxCheck:
             elif backwards[i]:
                 self.refuse(describe(i), REVERSED, image(i))
             elif empty[i]:
-                self.leave_out(describe(i), NO_AREA, image(i))
+                self.leave_out(describe(i), NO_AREA, image(i), "without area")
             elif outside[i]:
-                self.leave_out(describe(i), f"lies outside its image of {size}", image(i), "lie outside their images")
+                self.leave_out(describe(i), f"lies outside its image of {size}", image(i), "outside")
             elif far[i] and self.strict:
                 wrong = f"sticks out of its image of {size} by more than {self.tolerance:g} pixels"
                 self.refuse(describe(i), wrong, image(i))
@@ -119,12 +119,12 @@ class BoxCheck:
         if len(self._refusals) < MOST_LISTED:
             self._refusals.append(f"{what} {wrong}")
 
-    def leave_out(self, what: str, wrong: str, image: object, kind: str | None = None) -> None:
-        """Note an object to do without; `kind` is what many of them share, where `wrong` tells of this one alone."""
+    def leave_out(self, what: str, wrong: str, image: object, kind: str) -> None:
+        """Note an object to do without; `wrong` tells of this one, `kind` of all that are like it."""
         if self.strict:
             self.refuse(what, wrong, image)
             return
-        self._left_out[kind or wrong.replace("has ", "have ")] += 1
+        self._left_out[kind] += 1
         self._images["left out"].add(image)
         self._first = self._first or f"{what} {wrong}"
 

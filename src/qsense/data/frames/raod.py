@@ -21,11 +21,11 @@ from qsense.data.errors import DataError, DataMissingError
 from qsense.data.frames.bayer import pack
 from qsense.data.frames.boxes import BoxCheck
 from qsense.data.frames.dataset import PLANES, Frame, FrameDataset, Part
+from qsense.data.frames.headless import Layout, read_headless
 from qsense.data.frames.labelme import read_labelme
 from qsense.data.frames.nearest import shrunk
 from qsense.data.frames.photos import read_photo
 from qsense.data.frames.plane_cache import Codes, PlaneCache, Planes, convert, stamp
-from qsense.data.frames.raw_files import read_headless
 from qsense.data.frames.voc import Objects
 from qsense.data.splitting import read_split, refuse_overlap
 from qsense.signal import Signal
@@ -227,7 +227,7 @@ class Conversion:
     def __call__(self, index: int) -> Planes:
         file = self.files[index]
         if self.image == "planes":
-            mosaic: npt.NDArray[Any] = read_headless(file, *self.size, sample=3)
+            mosaic: npt.NDArray[Any] = read_headless(file, Layout(*self.size, sample=3))
             return Planes(shrunk(pack(mosaic, PATTERN), self.short_side), {"pattern": PATTERN})
         return Planes(shrunk(np.ascontiguousarray(read_photo(file).transpose(2, 0, 1)), self.short_side))
 
