@@ -127,6 +127,7 @@ Change = Callable[[Made], Any]
         (lambda made: made["categories"].append({"id": 5, "name": None}), ("category number 3", "None")),
         (lambda made: made["categories"].append({"id": 5, "name": ["a"]}), ("category number 3", "['a']")),
         (lambda made: made["categories"].append({"id": 5}), ("category number 3", "name")),
+        (lambda made: made["categories"].append({"id": 5, "name": "a\ud800"}), ("category number 3", r"'a\ud800'")),
         (lambda made: made["categories"].append("hat"), ("category number 3", "'hat'")),
         (lambda made: made["images"].append({"id": 3, "width": 9, "height": 9}), ("image number 3", "no file_name")),
         (lambda made: made["images"][0].update(file_name=""), ("image number 1", "file_name ''")),

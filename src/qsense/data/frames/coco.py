@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import gc
 import json
-from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +17,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from qsense.data.errors import DataError, DataMissingError, listed
+from qsense.data.errors import DataError, DataMissingError
+from qsense.data.frames.problems import Problems
 from qsense.data.frames.segmentation import bounds
-from qsense.data.frames.values import Id, flag, id_of, id_order, number, show, whole
+from qsense.data.frames.values import Id, flag, id_of, id_order, number, printable, show, whole
 
-FEW = 5  # examples of one mistake in a message
+HALF = re.compile("[\ud800-\udfff]")  # of a character: no file can hold it
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,44 +117,8 @@ def chosen_classes(annotations: Annotations, classes: Sequence[str] | None) -> t
         return names
     if unknown := [name for name in classes if name not in names]:
         asked = ", ".join(f"'{name}'" for name in unknown)
-        raise DataError(f"{annotations.file} knows no category {asked}; it has {', '.join(names)}")
+        raise DataError(f"{annotations.file} knows no category {asked}; it has {', '.join(map(printable, names))}")
     return tuple(classes)
-
-
-class Problems:
-    """What is wrong with a file, all of it, some examples of each kind."""
-
-    def __init__(self, file: Path) -> None:
-        self.file = file
-        self._examples: dict[str, list[str]] = {}
-        self._counts: Counter[str] = Counter()
-
-    def add(self, kind: str, example: str) -> None:
-        """Note one mistake; `kind` counts alike ones."""
-        self._counts[kind] += 1
-        examples = self._examples.setdefault(kind, [])
-        if len(examples) < FEW:
-            examples.append(example)
-
-    def refuse_repeated(self, what: str, values: Iterable[Hashable]) -> None:
-        """Note what occurs more than once."""
-        for value, count in Counter(values).items():
-            if count > 1:
-                self.add(f"{what} that occurs twice", f"the {what} {show(value)} occurs {count} times")
-
-    def finish(self) -> None:
-        """Raise DataError if there is anything wrong."""
-        if not self._counts:
-            return
-        first = "; ".join(self._examples[next(iter(self._counts))][:1])
-        lines = []
-        for kind, examples in self._examples.items():
-            lines += examples
-            if self._counts[kind] > len(examples):
-                lines.append(f"… and {self._counts[kind] - len(examples)} more of this kind")
-        if len(lines) == 1:
-            raise DataError(f"{self.file}: {first}")
-        raise DataError(f"{self.file}: {self._counts.total()} entries cannot be used:{listed(lines, len(lines))}")
 
 
 def _parsed(file: Path) -> Any:
@@ -216,7 +181,7 @@ def _categories(entries: list[Any], problems: Problems) -> Iterator[tuple[Id, st
         name = entry.get("name") if isinstance(entry, dict) else None
         if isinstance(name, int | float) and not isinstance(name, bool):
             name = str(name)  # digits, say
-        if key is None or not isinstance(name, str) or not name.strip():
+        if key is None or not isinstance(name, str) or not name.strip() or HALF.search(name):
             problems.add("category", f"category number {place} in the file needs an id and a name: {show(entry)}")
         else:
             found.append((key, name))

@@ -23,7 +23,7 @@ from qsense.data.errors import DataError, listed
 from qsense.data.frames.boxes import BoxCheck
 from qsense.data.frames.coco import Annotations, ImageEntry
 from qsense.data.frames.dataset import Frame
-from qsense.data.frames.values import Id, show
+from qsense.data.frames.values import Id, printable, show
 
 BoxKind = Literal["xywh", "xyxy", "xywh_shares", "xyxy_shares"]
 BOX_KINDS: tuple[BoxKind, ...] = ("xywh", "xyxy", "xywh_shares", "xyxy_shares")
@@ -154,7 +154,7 @@ def find_files(annotations: Annotations, folder: Path) -> list[Path]:
     files = [find_file(folder, image.name) for image in annotations.images]
     missing = [image for image, file in zip(annotations.images, files, strict=True) if file is None]
     if missing:
-        lines = (f"{folder / image.name} (image {show(image.id)})" for image in missing)
+        lines = (f"{printable(str(folder / image.name))} (image {show(image.id)})" for image in missing)
         raise DataError(
             f"{len(missing)} of the {len(files)} images that {annotations.file} lists are missing: is {folder} the "
             f"folder of its images (data.dataset.images)?{listed(lines, len(missing), MISSING)}"
@@ -164,7 +164,8 @@ def find_files(annotations: Annotations, folder: Path) -> list[Path]:
         assert file is not None
         if (other := found.setdefault(file, image)) is not image:
             raise DataError(
-                f"{annotations.file}: images {show(other.id)} and {show(image.id)} are one file, {file}: list it once"
+                f"{annotations.file}: images {show(other.id)} and {show(image.id)} are one file, "
+                f"{printable(str(file))}: list it once"
             )
     return list(found)
 

@@ -83,6 +83,15 @@ def id_order(value: Id) -> tuple[bool, Id]:
     return isinstance(value, str), value
 
 
+def printable(text: str) -> str:
+    """Text in a message: on one line, whatever is in it.
+
+    >>> printable("γ b"), printable("a\\nb")
+    ('γ b', 'a\\\\nb')
+    """
+    return text if text.isprintable() else ascii(text)[1:-1]
+
+
 def show(value: Any) -> str:
     """A value in a message: one line, not too long, with whatever cannot be printed escaped.
 

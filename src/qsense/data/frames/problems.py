@@ -1,0 +1,55 @@
+"""What is wrong with a file, gathered before any of it is complained of: all mistakes are counted in one message.
+
+Open it when a message about a file of annotations is too long or too short.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Iterable
+from pathlib import Path
+
+from qsense.data.errors import DataError, listed
+from qsense.data.frames.values import show
+
+FEW = 5  # examples of one mistake in a message
+
+
+class Problems:
+    """Mistakes of a file: how many there are of each kind, and some examples.
+
+    Args:
+        file: what is read.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self._examples: dict[str, list[str]] = {}
+        self._counts: Counter[str] = Counter()
+
+    def add(self, kind: str, example: str) -> None:
+        """Note one mistake; `kind` counts alike ones."""
+        self._counts[kind] += 1
+        examples = self._examples.setdefault(kind, [])
+        if len(examples) < FEW:
+            examples.append(example)
+
+    def refuse_repeated(self, what: str, values: Iterable[Hashable]) -> None:
+        """Note what occurs more than once."""
+        for value, count in Counter(values).items():
+            if count > 1:
+                self.add(f"{what} that occurs twice", f"the {what} {show(value)} occurs {count} times")
+
+    def finish(self) -> None:
+        """Raise DataError if there is anything wrong."""
+        if not self._counts:
+            return
+        first = "; ".join(self._examples[next(iter(self._counts))][:1])
+        lines = []
+        for kind, examples in self._examples.items():
+            lines += examples
+            if self._counts[kind] > len(examples):
+                lines.append(f"… and {self._counts[kind] - len(examples)} more of this kind")
+        if len(lines) == 1:
+            raise DataError(f"{self.file}: {first}")
+        raise DataError(f"{self.file}: {self._counts.total()} entries cannot be used:{listed(lines, len(lines))}")
