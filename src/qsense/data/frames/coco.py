@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import json
 import re
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -62,7 +63,7 @@ class Annotations:
     file: Path
     images: list[ImageEntry]
     categories: tuple[str, ...]
-    ids: list[Id | None]
+    ids: Sequence[Id | None]
     image: npt.NDArray[np.int64]
     category: npt.NDArray[np.int64]
     bbox: npt.NDArray[np.float64]
@@ -88,6 +89,11 @@ def read_annotations(file: Path) -> Annotations:
         DataError: it is no JSON, has another layout, an id twice, or an annotation of an unknown image or category; the
             message names file and ids, all of a kind.
     """
+    with _no_collection():
+        return _read(file)
+
+
+def _read(file: Path) -> Annotations:
     content = _parsed(file)
     lists = ("images", "annotations", "categories")
     if not isinstance(content, dict) or not all(isinstance(content.get(key), list) for key in lists):
@@ -132,15 +138,14 @@ def _parsed(file: Path) -> Any:
     try:
         text = raw.decode(json.detect_encoding(raw), "surrogatepass")
         del raw  # half a gigabyte for COCO's own training part
-        with _no_collection():
-            return json.loads(text)
+        return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{file} is damaged, or no JSON: {error}") from error
 
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """Millions of objects that all stay need no search for those that can go: it takes as long as parsing them."""
+    """Millions of objects that stay need no search for those that can go, which takes as long as parsing them."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -220,7 +225,7 @@ def _objects(
     problems.refuse_repeated("annotation id", (key for key in ids if key is not None))
     areas = np.array([number(value) for value in area], dtype=np.float64)
     return {
-        "ids": ids,
+        "ids": _compact(ids),
         "image": np.array(image_places, dtype=np.int64),
         "category": np.array(category_places, dtype=np.int64),
         "bbox": _sides(boxes),
@@ -252,6 +257,17 @@ def _object_name(key: Id | None, place: int) -> str:
 def _place(places: Mapping[Id, int], value: Any) -> int | None:
     key = id_of(value)
     return None if key is None else places.get(key)
+
+
+def _compact(ids: list[Id | None]) -> Sequence[Id | None]:
+    """Ids without the objects that were parsed: a few of these would keep the memory of all."""
+    numbers = [key for key in ids if isinstance(key, int)]
+    if len(numbers) < len(ids):
+        return ids
+    try:
+        return array("q", numbers)
+    except OverflowError:  # beyond 64 bits
+        return ids
 
 
 def _four(box: Any) -> bool:

@@ -44,12 +44,11 @@ class Problems:
         """Raise DataError if there is anything wrong."""
         if not self._counts:
             return
-        first = "; ".join(self._examples[next(iter(self._counts))][:1])
         lines = []
         for kind, examples in self._examples.items():
             lines += examples
             if self._counts[kind] > len(examples):
                 lines.append(f"… and {self._counts[kind] - len(examples)} more of this kind")
         if len(lines) == 1:
-            raise DataError(f"{self.file}: {first}")
+            raise DataError(f"{self.file}: {lines[0]}")
         raise DataError(f"{self.file}: {self._counts.total()} entries cannot be used:{listed(lines, len(lines))}")
