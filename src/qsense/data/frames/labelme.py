@@ -65,6 +65,7 @@ def read_labelme(
             continue
         kind = str(shape.get("shape_type") or "polygon")
         if kind in LINES:
+            checked.total += 1
             checked.leave_out(here, f"is a {kind}, which has no area", where, "lines or points")
             reread = True
             continue

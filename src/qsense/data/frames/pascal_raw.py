@@ -21,6 +21,7 @@ from qsense.data.errors import DataError, DataMissingError
 from qsense.data.frames.boxes import BoxCheck
 from qsense.data.frames.dataset import PLANES, Frame, FrameDataset, Part
 from qsense.data.frames.plane_cache import Codes, PlaneCache, convert, stamp
+from qsense.data.frames.problems import read_all
 from qsense.data.frames.raw_files import BITS, CameraConversion, Image
 from qsense.data.frames.voc import Objects, read_voc
 from qsense.data.splitting import read_split, refuse_overlap
@@ -184,7 +185,9 @@ class PascalRaw(FrameDataset):
         """What was annotated of every frame of both parts."""
         check = BoxCheck(self.strict)
         names = [f"{name}.xml" for names in self._split.values() for name in names]
-        found = {file: read_voc(self._text(file), self._where(file), self.classes, ANNOTATED, check) for file in names}
+        found = read_all(
+            names, lambda file: read_voc(self._text(file), self._where(file), self.classes, ANNOTATED, check)
+        )
         check.finish(str(self.annotations or self.root))
         return found
 

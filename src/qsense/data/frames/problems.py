@@ -6,13 +6,37 @@ Open it when a message about a file of annotations is too long or too short.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from pathlib import Path
+from typing import TypeVar
 
 from qsense.data.errors import DataError, listed
 from qsense.data.frames.values import show
 
 FEW = 5  # examples of one mistake in a message
+
+T = TypeVar("T")
+
+
+def read_all(names: Iterable[str], read: Callable[[str], T]) -> dict[str, T]:
+    """What is read of every name, one file each.
+
+    Raises:
+        DataError: files that cannot be used, all in one message.
+    """
+    found, wrong = {}, []
+    for name in names:
+        try:
+            found[name] = read(name)
+        except DataError as error:
+            wrong.append(str(error))
+    if len(wrong) > 1:
+        raise DataError(
+            f"{len(wrong)} of {len(found) + len(wrong)} annotations cannot be used:{listed(wrong, len(wrong))}"
+        )
+    if wrong:
+        raise DataError(wrong[0])
+    return found
 
 
 class Problems:

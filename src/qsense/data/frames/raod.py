@@ -25,6 +25,7 @@ from qsense.data.frames.headless import Layout, read_headless
 from qsense.data.frames.labelme import read_labelme
 from qsense.data.frames.nearest import shrunk
 from qsense.data.frames.plane_cache import Codes, PlaneCache, Planes, convert, stamp
+from qsense.data.frames.problems import read_all
 from qsense.data.frames.voc import Objects
 from qsense.data.photos import look, read_otherwise, read_photo
 from qsense.data.splitting import read_split, refuse_overlap
@@ -143,15 +144,17 @@ class RAOD(FrameDataset):
     def _objects(self) -> dict[str, Objects]:
         """What was annotated of every frame of both parts."""
         check = BoxCheck(self.strict)
-        found = {}
-        for name in (name for names in self._split.values() for name in names):
+
+        def read(name: str) -> Objects:
             file = self._annotations.get(name)
             if file is None:
                 raise DataError(
                     f"{self.root / 'anno'} has no {name}.json: a frame without objects needs one, too, with an empty "
                     f"list 'shapes'"
                 )
-            found[name] = read_labelme(file.read_bytes(), str(file), self.classes, self.skip, self.size, check)
+            return read_labelme(file.read_bytes(), str(file), self.classes, self.skip, self.size, check)
+
+        found = read_all((name for names in self._split.values() for name in names), read)
         check.finish(str(self.root / "anno"))
         return found
 
