@@ -39,6 +39,7 @@ def check(config: DictConfig) -> None:
         _check_arguments(path, part)
     check_trainer(compose.plain(config.trainer))
     _check_sensing(config)
+    _check_tested(config)
     _check_data(config)
 
 
@@ -238,6 +239,15 @@ def _check_sensing(config: DictConfig) -> None:
         instantiate(config.sensing, _partial_=True)()  # a partial, as below
     except ValueError as error:
         raise ConfigError(str(error)) from error
+
+
+def _check_tested(config: DictConfig) -> None:
+    """Is anything tested? Without a test a run has no result, and is never finished."""
+    if config.trainer.get("limit_test_batches") == 0:
+        raise ConfigError(
+            f"trainer.limit_test_batches={config.trainer.limit_test_batches}: a run's result is what its test "
+            "measures, so something must be tested; trainer.limit_test_batches=1 tests a single batch"
+        )
 
 
 def _check_data(config: DictConfig) -> None:

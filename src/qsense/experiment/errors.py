@@ -10,7 +10,7 @@ from dataclasses import fields
 
 from hydra.errors import CompactHydraException, MissingConfigException
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException
 
 from qsense.experiment.compose import options, places
 from qsense.experiment.schema import Config
@@ -52,6 +52,12 @@ def run(application: Callable[[], object]) -> None:
 def explain(error: BaseException) -> str:
     """The error's message; of Hydra's, with the names that would have been allowed."""
     cause = error.__cause__
+    if isinstance(error, InterpolationResolutionError):
+        inner: BaseException | None = error
+        while isinstance(inner, InterpolationResolutionError):
+            inner = inner.__cause__ or inner.__context__
+        if isinstance(inner, ConfigError):  # of a resolver of ours
+            return str(inner)
     lines = [str(error)]
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, name = error.missing_cfg_file.rpartition("/")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
@@ -27,6 +27,7 @@ from qsense.experiment.compose import ROOT, hydra
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.identity import namer, refers_to_repeats, run_id
 from qsense.experiment.overrides import REPEATS, Job, key_of
+from qsense.experiment.place import check_runs
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Grid:
 
     loader: ConfigLoader
     config: DictConfig
+    usable: set[str] = field(default_factory=set, init=False)  # folders for runs that have been tried
 
     def plan(self, arguments: Sequence[str]) -> dict[Job, Path]:
         """Every grid point with its run's folder; each has passed `check`, and none stands there twice."""
@@ -82,6 +84,9 @@ class Grid:
         config = self.compose((*experiment, *repeats[0])) if composed is None else composed
         checked: set[str] = set()
         num_folds = None if refers_to_repeats(config) else folds(config)
+        if config.runs not in self.usable:
+            check_runs(config.runs)
+            self.usable.add(config.runs)
         name, parent = namer(config), Path(config.hydra.sweep.dir)
         for repeat in repeats:
             for override in repeat:
