@@ -236,5 +236,5 @@ def test_bad_boxes_of_both_parts_are_counted_in_one_warning(root: Path, caplog: 
     train, test = data.frames("train")[0], data.frames("test")[0]
     assert train.boxes.tolist() == [[5, 5, 9, 9]]
     assert (test.boxes.tolist(), test.crowd.tolist()) == ([[90, 60, 96, 64]], [True])
-    with refused(DataError, root / "anno", "3 of 10", "2 images", "day-00001.json", "day-00003.json", "line"):
+    with refused(DataError, root / "anno", "3 of 8", "2 images", "day-00001.json", "day-00003.json", "line"):
         Small(str(root), strict=True).check()
