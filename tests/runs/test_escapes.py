@@ -118,5 +118,6 @@ def test_a_figure_shows_the_name(name: str) -> None:
 def test_a_legend_shows_every_name() -> None:
     figure = Figure()
     names = [name or "x" for name in NAMES]
-    figure.legend(handles=[figure.subplots().plot([1], label=escapes.figure_text(name))[0] for name in names])
+    axes = figure.subplots()
+    figure.legend(handles=[axes.plot([1], label=escapes.figure_text(name))[0] for name in names])
     assert len(figure.legends[0].get_texts()) == len(names)
