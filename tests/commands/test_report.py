@@ -19,13 +19,13 @@ from tests.refusal import assert_names, refused
 from tests.study_folders import by_seed, make_cell, make_run, sensing
 
 from qsense.__main__ import main as door
-from qsense.commands.report import UNWRITTEN
 from qsense.study.cell import Cell
 from qsense.study.files import write_report
 from qsense.study.rows import Row
 from qsense.study.run import ReportError
 from qsense.study.screen import print_report
 from qsense.study.summary import Summary, summarise
+from qsense.study.writing import UNWRITTEN
 
 
 def main(arguments: list[str]) -> int:

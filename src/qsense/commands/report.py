@@ -19,14 +19,13 @@ from rich.text import Text
 
 from qsense.runs.escapes import one_line
 from qsense.runs.next_steps import say_next
-from qsense.study.files import NotWrittenError, unusable, write_each, write_report
+from qsense.study.files import write_report
 from qsense.study.index import gather
 from qsense.study.rows import pairs
 from qsense.study.run import ReportError
 from qsense.study.screen import print_report
 from qsense.study.summary import Summary, summarise, table, with_paper
-
-UNWRITTEN = 3  # exit code: the tables are on the screen, and a file of the report is missing
+from qsense.study.writing import UNWRITTEN, NotWrittenError, unusable, write_each
 
 
 def parser() -> argparse.ArgumentParser:

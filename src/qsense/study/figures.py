@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qsense.runs.status import FINISHED
-from qsense.study.files import scores_png, write_each
+from qsense.study.files import scores_png
 from qsense.study.run import ReportError, Run
 from qsense.study.summary import table
+from qsense.study.writing import write_each
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
