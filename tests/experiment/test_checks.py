@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hydra.errors import CompactHydraException
 from hydra.utils import instantiate
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 from tests.refusal import assert_names, refused
 
@@ -242,6 +242,7 @@ def test_identity_knows_the_datas_bytes(composed: Compose, tmp_path: Path, monke
         config = composed("data=folder", f"data.dataset.root={root}", "task=classification")
         return data_fingerprint(config), run_id(config)
 
+    monkeypatch.setenv("QSENSE_CACHE", str(tmp_path / "cache"))
     missing = look(tmp_path / "a")
     assert missing[0] is None
     for part in ("train", "test"):
@@ -256,6 +257,20 @@ def test_identity_knows_the_datas_bytes(composed: Compose, tmp_path: Path, monke
     assert look(tmp_path / "b") == there, "where they lie is not part of it"
     Image.new("RGB", (40, 40), "red").save(tmp_path / "b" / "train" / "cat" / "2.png")
     assert look(tmp_path / "b")[1] != there[1]
+    assert (tmp_path / "cache" / "fingerprints").is_dir(), "remembered, and not where one stands"
+
+
+@pytest.mark.parametrize(("data", "task"), [("folder", "classification"), ("coco_raw", "detection")])
+def test_how_pictures_are_read_names_a_run_only_where_it_is_said(composed: Compose, data: str, task: str) -> None:
+    base = ["data=" + data, "task=" + task, "data.dataset.root=nowhere"]
+    older = composed(*base)  # as a run was recorded before there were such keys
+    OmegaConf.set_struct(older, False)
+    for key in ("orientation", "full_scale"):
+        del older.data.dataset[key]
+    before = run_id(older)
+    assert run_id(composed(*base)) == before
+    others = {run_id(composed(*base, f"data.dataset.{key}")) for key in ("orientation=stored", "full_scale=4095")}
+    assert len(others | {before}) == 3
 
 
 def test_identity_knows_the_schema(composed: Compose, monkeypatch: pytest.MonkeyPatch) -> None:

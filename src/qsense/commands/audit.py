@@ -110,7 +110,7 @@ def audit(arguments: Sequence[str]) -> int:
 
     audited = compare(found)
     if asked.gradients:
-        audited = with_slopes(audited, asked.gradients)
+        audited = with_slopes(audited, asked.gradients, groups[0].parts)
     print("\n".join(lines(audited)))
     problem = ""
     try:

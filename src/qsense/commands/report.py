@@ -17,6 +17,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from qsense.commands._allow import add_allow
 from qsense.runs.escapes import one_line
 from qsense.runs.next_steps import say_next
 from qsense.study.files import write_report
@@ -56,6 +57,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, default=Path("report"), help="folder for the files (default: ./report)")
     parser.add_argument("--html", type=Path, metavar="OUT", help="write OUT/index.html instead, a page of its own")
     parser.add_argument("--figure", metavar="NAME", help="draw a paper's figure instead: gamma_quant/4; list: which")
+    add_allow(parser)
     return parser
 
 
@@ -71,7 +73,7 @@ def main(arguments: Sequence[str]) -> int:
     if reason := unusable(out):  # before thousands of runs are read
         raise ReportError(f"no report can be written to {shown} ({reason}): give a folder, {option} FOLDER")
     if options.figure:
-        return figure(options.figure, paths, options.out, console)
+        return figure(options.figure, paths, options.out, console, options.allow)
     every = tables(paths, options.metric or [None], options.by, options.against is not None, options.compare)
     summary, *others = every
     print_report(summary, console, others)
@@ -155,7 +157,7 @@ def page(every: Sequence[Summary], out: Path) -> Path:
     return write_each({out / PAGE: lambda _: write_page(every, out)})[0]
 
 
-def figure(name: str, paths: Sequence[Path], out: Path, console: Console) -> int:
+def figure(name: str, paths: Sequence[Path], out: Path, console: Console, allow: Sequence[str] = ()) -> int:
     """Draw a figure of the papers from finished runs, or list those that can be drawn."""
     from qsense.study.figures import FIGURES, draw
 
@@ -166,7 +168,7 @@ def figure(name: str, paths: Sequence[Path], out: Path, console: Console) -> int
         return 0
     problem = ""
     try:
-        written = draw(name, gather(paths), out)
+        written = draw(name, gather(paths), out, allow)
     except NotWrittenError as error:
         if not error.written:
             raise

@@ -15,7 +15,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from qsense.data.cache import fingerprint
+from qsense.data.cache import default_folder, fingerprint
 from qsense.experiment.compose import compose
 from qsense.experiment.signatures import definition
 from qsense.runs.folder import SCHEMA
@@ -80,7 +80,7 @@ def data_fingerprint(config: DictConfig) -> str | None:
     node = json.dumps(OmegaConf.to_container(config.data.dataset, resolve=True), sort_keys=True)
     began = time.monotonic()
     if node not in _looked_at or began > _looked_at[node][1]:
-        found = _fingerprint(node, Path(config.data.get("cache") or ".").expanduser())
+        found = _fingerprint(node, Path(config.data.get("cache") or default_folder()).expanduser())
         now = time.monotonic()
         _looked_at[node] = found, now + max(LOOK_S, 50 * (now - began))
     return _looked_at[node][0]

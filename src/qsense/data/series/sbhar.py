@@ -83,7 +83,7 @@ class SBHAR(CSVRecordings):
 
     def check(self) -> None:
         """See the base class."""
-        if not (self._original() or any(path.is_file() for path in self._files()) or self.download):
+        if not (self._original() or self._tables() or self.download):
             self._missing("it holds neither a zip archive, nor RawData/labels.txt, nor raw/inertial/sbj_0.csv")
         original = self._original()
         if original is not None and original.is_file():
@@ -128,7 +128,7 @@ class SBHAR(CSVRecordings):
 
     def _fetch(self) -> None:
         self.check()
-        if self._original() or all(path.is_file() for path in self._files()):
+        if self._original() or self._complete():
             return
         if self.download:
             target = self.root if self.root.suffix == ".zip" else self.root / "hapt.zip"
