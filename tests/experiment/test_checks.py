@@ -67,6 +67,10 @@ WRONG = {
     "no part in a slot": (["quant.network=fat"], ["quant.network", "_target_", "quant/network=fat"]),
     "no part among callbacks": (["+callback.checkpont.x=2"], ["callback.checkpont", "_target_", "null"]),
     "unknown launcher": (["hydra/launcher=worker", "-m"], ["hydra/launcher=worker", "basic", "workers", "workers"]),
+    "runs where none can be kept": (["runs=/proc/x"], ["runs=/proc/x", "/proc", "runs=FOLDER"]),
+    "runs in no folder": (["runs="], ["runs", "runs=runs"]),
+    "no test": (["trainer.limit_test_batches=0"], ["trainer.limit_test_batches=0", "trainer.limit_test_batches=1"]),
+    "no share of a test": (["trainer.limit_test_batches=0.0"], ["trainer.limit_test_batches=0.0"]),
     "nothing to start from": (["init_from=nowhere"], ["init_from=nowhere", "nowhere/checkpoints/last.ckpt"]),
     "rounding": (["rounding=up"], ["rounding=up", "round", "floor"]),
     "frames for activities": (
@@ -138,12 +142,23 @@ def test_a_sweep_is_checked_whole_before_anything_is_trained(cold_command: Comma
     assert not list(tmp_path.glob("runs/*/config.yaml"))
 
 
+@pytest.mark.parametrize("runs", ["/dev/null/runs", "", "dangling", "a/" + "d" * 300])
+def test_a_sweep_into_no_folder_is_refused(light_command: Command, tmp_path: Path, runs: str) -> None:
+    (tmp_path / "dangling").symlink_to("nowhere")
+    done = light_command("qsense.train", f"runs={runs}", "fold=0", "seed=0", "-m")
+    assert done.code == 1
+    assert_names(message(done), "runs")
+    assert not done.heavy
+    assert len(done.err.splitlines()) == 1
+    assert [file.name for file in tmp_path.iterdir()] == ["dangling"]
+
+
 def test_a_key_mistyped_inside_an_experiment_is_refused(light_command: Command, tmp_path: Path) -> None:
     (tmp_path / "mine" / "experiment").mkdir(parents=True)
     (tmp_path / "mine" / "experiment" / "typo.yaml").write_text("# @package _global_\nbit: 2\n")
     done = light_command("qsense.train", f"hydra.searchpath=[file://{tmp_path}/mine]", "experiment=typo")
     assert done.code == 1
-    assert_names(message(done), "experiment/typo", "bit")
+    assert_names(message(done), "experiment/typo.yaml", "bit", "bits", "bits", "fold")
     assert "Traceback" not in done.err
     assert not done.heavy
 
@@ -219,7 +234,7 @@ def test_qsenses_parts_have_different_names() -> None:
 
 def test_the_batch_over_all_devices_counts(composed: Compose) -> None:
     one = run_id(composed("data.batch_size=100"))
-    two = [run_id(composed("data.batch_size=100", more)) for more in ("trainer.devices=2", "+trainer.num_nodes=2")]
+    two = [run_id(composed("data.batch_size=100", more)) for more in ("trainer.devices=2", "trainer.num_nodes=2")]
     assert two == [run_id(composed("data.batch_size=200"))] * 2
     assert one not in two
     assert run_id(composed("data.batch_size=50", "trainer.devices=[0,1]")) == one

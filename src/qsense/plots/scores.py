@@ -9,19 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from qsense.plots.style import (
-    COLOURS,
-    FAINT,
-    INK,
-    LONGEST,
-    MARKERS,
-    NORMAL,
-    SMALL,
-    headline,
-    in_order,
-    legend_below,
-    panels,
-)
+from qsense.plots.style import COLOURS, FAINT, INK, MARKERS, NORMAL, SMALL, headline, in_order, legend_below, panels
 from qsense.runs.escapes import figure_text
 
 
@@ -70,9 +58,7 @@ def plot_scores(scores: Sequence[Score], label: str, title: str = "") -> Figure:
             here = [score for score in scores if score.panel == name and score.line == line]
             for score in (score for score in here if score.bits is None):
                 ax.axhline(score.mean, color=colour, linestyle="--" if score.complete else ":", linewidth=1.2)
-                handles[line] = Line2D(
-                    [], [], color=colour, linestyle="--", linewidth=1.2, label=figure_text(line, LONGEST)
-                )
+                handles[line] = Line2D([], [], color=colour, linestyle="--", linewidth=1.2, label=line)
                 if score.std:
                     ax.axhspan(score.mean - score.std, score.mean + score.std, color=colour, alpha=0.12, linewidth=0)
             points = sorted((score for score in here if score.bits is not None), key=lambda score: score.bits or 0)
@@ -83,20 +69,18 @@ def plot_scores(scores: Sequence[Score], label: str, title: str = "") -> Figure:
             y = np.array([score.mean for score in points])
             error = np.array([score.std or 0.0 for score in points])
             ax.errorbar(x, y, error, color=colour, linewidth=1.2, capsize=2.5, elinewidth=1)
-            handles[line] = Line2D(
-                [], [], color=colour, linewidth=1.2, marker=marker, markersize=5, label=figure_text(line, LONGEST)
-            )
+            handles[line] = Line2D([], [], color=colour, linewidth=1.2, marker=marker, markersize=5, label=line)
             for at, score in zip(x, points, strict=True):
                 face = colour if score.complete else "white"
                 ax.plot(at, score.mean, marker=marker, markersize=5, color=colour, markerfacecolor=face)
-        ax.set_title(figure_text(name), fontsize=NORMAL, color=INK, loc="left")
+        ax.set_title(figure_text(name, 40), fontsize=NORMAL, color=INK, loc="left")
         if any(score.panel == name and not score.complete for score in scores):
             ax.set_title("hollow, dotted: runs are missing", fontsize=SMALL, color=INK, loc="right")
         ax.set_xticks(range(len(bits)), [str(value) for value in bits])
         ax.set_xlim(-0.5, max(len(bits), 1) - 0.5)
         ax.set_xlabel("bits", fontsize=NORMAL, color=INK)
         ax.grid(axis="y", color=FAINT, linewidth=0.5)
-    axes[0].set_ylabel(figure_text(label, LONGEST), fontsize=NORMAL, color=INK)
+    axes[0].set_ylabel(figure_text(label), fontsize=NORMAL, color=INK)
     legend_below(figure, [handles[line] for line in lines if line in handles], 4 if len(names) > 1 else 2)
     headline(figure, title)
     return figure

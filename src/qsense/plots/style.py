@@ -21,7 +21,7 @@ COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, "#000000")  # Okabe and 
 DASHES = ("-", "--", ":")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 SMALL, NORMAL, LARGE = 7.5, 9, 11  # points
-LONGEST = 100  # characters of a title, or of a line of a legend
+LONGEST = 120  # characters of a figure's title
 
 PARAMETERS = {  # how learned parameters are written in pictures
     "gamma": "γ",
@@ -65,6 +65,8 @@ def headline(figure: Figure, title: str) -> None:
 
 def legend_below(figure: Figure, handles: Sequence[Artist], columns: int) -> None:
     """One legend of labelled artists under all panels, in at most `columns` columns."""
+    for handle in handles:
+        handle.set_label(figure_text(str(handle.get_label())))
     figure.legend(
         handles=handles,
         loc="outside lower center",
