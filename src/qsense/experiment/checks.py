@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import fields
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 from hydra.utils import instantiate
@@ -15,9 +14,9 @@ from qsense.data.errors import DataError
 from qsense.data.series.dataset import signal_of
 from qsense.experiment import signatures
 from qsense.experiment.compose import stated_by_options
+from qsense.experiment.continuing import check_checkpoint, check_resume_from
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.schema import Config
-from qsense.runs.checkpoints import CHECKPOINT, CheckpointError, checkpoint, verify
 from qsense.runs.settings import bits_of, count_devices
 from qsense.runs.words import did_you_mean
 from qsense.signal import Signal
@@ -38,6 +37,7 @@ def check(config: DictConfig) -> None:
     _check_sensing(config)
     _check_tested(config)
     _check_data(config)
+    check_resume_from(config)
 
 
 def check_repeat(config: DictConfig, num_folds: int) -> None:
@@ -53,6 +53,7 @@ def check_repeat(config: DictConfig, num_folds: int) -> None:
     _check_root(config)
     if not config.fold < num_folds:
         _check_data(config)  # which says so
+    check_resume_from(config)
 
 
 def check_one_process(config: DictConfig) -> None:
@@ -102,18 +103,7 @@ def _check_root(config: DictConfig) -> None:
     if config.threads is not None and config.threads < 1:
         raise ConfigError(f"threads={config.threads}: threads must be at least 1, or null for as many as torch takes")
     if config.init_from:
-        _check_checkpoint("init_from", config.init_from)
-
-
-def _check_checkpoint(key: str, run: str) -> None:
-    """Is there a whole checkpoint in a run's folder?"""
-    file = checkpoint(Path(run))
-    if file is None:
-        raise ConfigError(f"{key}={run}: there is no {Path(run) / CHECKPOINT}; name the folder of a trained run")
-    try:
-        verify(file)
-    except CheckpointError as error:
-        raise ConfigError(f"{key}={run}: {error}; name another run, or train that one again") from error
+        check_checkpoint("init_from", config.init_from)
 
 
 def _check_shape(config: DictConfig) -> None:

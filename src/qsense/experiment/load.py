@@ -149,7 +149,7 @@ def load(folder: str | Path, root: str | None = None, accelerator: str = "cpu") 
     verify(file)
     config = OmegaConf.load(folder / run_folder.CONFIG)
     assert isinstance(config, DictConfig)
-    config.init_from = None  # the checkpoint holds the weights
+    config.init_from = config.resume_from = None  # the checkpoint holds the weights
     if "weights" in config.model:
         config.model.weights = None
     if root is not None:
