@@ -23,7 +23,7 @@ from qsense.train import train
 Compose = Callable[..., DictConfig]
 BRIEF = ["data.dataset.minutes=2", "data.dataset.sessions=1", "data.dataset.subjects=2", "model.filters=4"]
 BRIEF += ["model.hidden=4", "threads=1", "callback.progress=null", "callback.figures=null", "logger=none"]
-BRIEF += ["trainer.limit_train_batches=2", "trainer.limit_test_batches=2"]
+BRIEF += ["trainer=smoke", "trainer.max_steps=-1"]
 # By what is named: what differs from the run that was trained for 30 epochs and 300 steps.
 UNLIKE: dict[str, list[str]] = {
     "data.batch_size": ["data.batch_size=64"],
