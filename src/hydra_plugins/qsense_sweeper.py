@@ -6,13 +6,16 @@ import os
 import sys
 from collections.abc import Sequence
 
+from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.utils import JobReturn
+from omegaconf import OmegaConf
 
 from qsense.experiment.grid import Grid
 from qsense.experiment.overrides import key_of
 from qsense.experiment.preflight import preflight
 from qsense.experiment.sweeping import conclude, launch_all, mishaps, tell, unfinished
+from qsense.experiment.trainer import check_machine
 from qsense.runs import folder as run_folder
 from qsense.runs.mishaps import EXIT_CODE, noted, tolerated
 from qsense.runs.next_steps import say_next
@@ -43,13 +46,20 @@ class ResumableSweeper(BasicSweeper):
         assert self.hydra_context is not None
         assert self.config is not None
         assert self.launcher is not None
-        folders = Grid(self.hydra_context.config_loader, self.config).plan(arguments)
+        grid = Grid(self.hydra_context.config_loader, self.config)
+        folders = grid.plan(arguments)
         tell(folders, one_by_one=self.dry_run)
         if self.dry_run:
-            say_next((("train", *(entry for entry in arguments if key_of(entry) != "run.dry_run"), "-m"), "train them"))
+            settings = OmegaConf.to_container(self.config.hydra.overrides.hydra, resolve=False)
+            assert isinstance(settings, list)
+            given = [*map(str, settings), *arguments]
+            own = [entry for entry in given if key_of(entry) not in ("run.dry_run", "hydra.mode")]
+            say_next((("train", *own, "-m"), "train them"))
             return []
         waiting = unfinished(folders)
-        if self.preflight and waiting:
+        if waiting and isinstance(self.launcher, BasicLauncher):  # others have machines of their own
+            check_machine(grid.compose(next(iter(waiting))).trainer)
+        if waiting and self.preflight:
             preflight(next(iter(waiting)), self.config.hydra)
         returns, stopped = launch_all(self.launcher, folders)
 

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from qsense.commands._allow import add_allow
+
 
 def parser() -> argparse.ArgumentParser:
     """The command line's arguments."""
@@ -16,6 +18,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("run", type=Path, help="folder of a finished run (holds metrics.json)")
     parser.add_argument("--root", help="where the data lies now, if not where the run found it")
     parser.add_argument("--accelerator", default="cpu", help="cpu (default), gpu, …")
+    add_allow(parser)
     return parser
 
 
@@ -27,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
     from qsense.runs.result import plain
     from qsense.study.run import quantizer_name
 
-    run = load(options.run, options.root, options.accelerator)
+    run = load(options.run, options.root, options.accelerator, options.allow)
     then, now = run.result, plain(run.evaluate())
     name = quantizer_name(then["quant"], then["bits"], then["network_bits"])
     print(f"{then['dataset']} · {name} · fold {then['fold']} · seed {then['seed']}")

@@ -17,6 +17,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from qsense.chip.names import COMPARED, FORMATS, check_symbol
+from qsense.commands._allow import add_allow, again
+from qsense.runs.escapes import one_line
 from qsense.runs.next_steps import say_next
 from qsense.runs.words import entries
 
@@ -54,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
         help="compare C, Verilog, ONNX and PyTorch on every native count (beyond 16 native bits: those around every "
         "threshold and 4096 at random), all but Verilog also on 10^6 floats per row; exit with 1 if they differ",
     )  # fmt: skip
+    add_allow(parser)
     return parser
 
 
@@ -126,7 +129,7 @@ def main(arguments: Sequence[str]) -> int:
     from qsense.chip.origin import origin
     from qsense.experiment.load import load
 
-    where, run = origin(options.run), load(options.run, options.root)
+    where, run = origin(options.run), load(options.run, options.root, allow=options.allow)
 
     from qsense.chip.export import compare, export  # heavy: not before the run is found
 
@@ -135,7 +138,7 @@ def main(arguments: Sequence[str]) -> int:
         options.full_scale_volts,
     )  # fmt: skip
     for note in exported.notes:
-        print(f"note: {note}")
+        print(f"note: {one_line(note)}")
     for file in exported.files:
         print(f"{file.stat().st_size:>12,} B  {file}")
     if options.check:
@@ -144,10 +147,10 @@ def main(arguments: Sequence[str]) -> int:
         if any(each.passed is False for each in checks):
             print("the forms do not agree", file=sys.stderr)
             return 1
-    unchecked = [(("export", options.run, "--check"), "compare C, Verilog, ONNX and PyTorch")]
+    unchecked = [(("export", options.run, *again(options.allow), "--check"), "compare C, Verilog, ONNX and PyTorch")]
     say_next(
         *unchecked * (not options.check),
-        (("evaluate", options.run), "test the run again"),
+        (("evaluate", options.run, *again(options.allow)), "test the run again"),
         (("report", options.run.parent), "beside other runs"),
     )
     return 0

@@ -10,16 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
+from qsense.experiment.compose import plain
 from qsense.experiment.errors import ConfigError
-from qsense.experiment.identity import data_fingerprint, deciding
+from qsense.experiment.identity import count_processes, data_fingerprint
 from qsense.runs import folder as run_folder
 from qsense.runs.checkpoints import CHECKPOINT, CheckpointError, checkpoint, verify
 from qsense.runs.result import ResultError
+from qsense.runs.settings import GROUPS, decisive
 
 KEY = "resume_from"
 HOW_LONG = {f"trainer.{key}" for key in ("max_epochs", "max_steps", "max_time", "min_epochs", "min_steps")}
+SAME = ("seed", "fold")  # beside the parts
 MOST = 4  # differences that are told
 
 
@@ -59,13 +62,11 @@ def check_resume_from(config: DictConfig) -> None:
     try:
         result = run_folder.result(run)
         recorded = yaml.safe_load((run / run_folder.CONFIG).read_text(encoding="utf-8"))
-        there, here = _flat(deciding(recorded)), _flat(deciding(config))
-        there |= {key: recorded[key] for key in ("seed", "fold")}
+        there, here = (_flat(decisive(each) | {key: each[key] for key in SAME}) for each in (recorded, _plain(config)))
     except (FileNotFoundError, ResultError) as error:
         raise ConfigError(f"{asked}: {error}; the command that trained it goes on with one that is not") from error
     except (AttributeError, KeyError, TypeError, ValueError, yaml.YAMLError) as error:
         raise ConfigError(f"{asked}: its {run_folder.CONFIG} is damaged ({type(error).__name__}: {error})") from error
-    here |= {"seed": config.seed, "fold": config.fold}
     differ = [
         f"{key}={here.get(key, '(not set)')}, there {there.get(key, '(not set)')}"
         for key in sorted(there.keys() | here.keys())
@@ -87,6 +88,13 @@ def check_resume_from(config: DictConfig) -> None:
                 f"{asked}: it has {done} {limit.removeprefix('max_')}, and trainer.{limit}={wanted} leaves nothing to "
                 f"train; set trainer.{limit} to how many there are to be in all"
             )
+
+
+def _plain(config: DictConfig) -> dict[str, Any]:
+    """As a run records it, as far as it decides numbers; the platform's own callbacks do not."""
+    parts = {key: config[key] for key in (*GROUPS, "callback", *SAME)}
+    found = {key: plain(part) if OmegaConf.is_config(part) else part for key, part in parts.items()}
+    return {**found, "processes": count_processes(config)}
 
 
 def _flat(node: Mapping[str, Any], path: str = "") -> dict[str, Any]:

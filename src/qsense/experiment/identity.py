@@ -15,7 +15,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from qsense.data.cache import fingerprint
+from qsense.data.cache import default_folder, fingerprint
 from qsense.experiment.compose import compose
 from qsense.experiment.place import check_runs
 from qsense.experiment.signatures import definition
@@ -32,25 +32,18 @@ def identity(config: DictConfig) -> dict[str, Any]:
     Parts count by stable names (`settings.part_name`) and not by the modules they lie in. The code's revision is
     recorded and not part of it; `runs.SCHEMA` is raised where a change moves results.
     """
+    plain = {group: _plain(config[group]) for group in GROUPS if config[group] is not None}
+    # The platform's own callbacks only show; they name folders, which are not known before a run has begun.
+    others = [name for name in config.callback or {} if name not in NOT_DECISIVE["callback"]]
+    plain["callback"] = {name: _plain(config.callback[name]) for name in others}
+    plain |= {"init_from": config.init_from, "resume_from": config.resume_from, "processes": count_processes(config)}
     return {
         "schema": SCHEMA,
         "fingerprint": data_fingerprint(config),
         "seed": config.seed,
         "fold": config.fold,
-        **deciding(config),
+        **decisive(plain),
     }
-
-
-def deciding(config: DictConfig | dict[str, Any]) -> dict[str, Any]:
-    """`settings.decisive` of a composed configuration, or of one that a run recorded, with what it starts from."""
-    plain = {group: _plain(config[group]) for group in GROUPS if config[group] is not None}
-    # The platform's own callbacks only show; they name folders, which are not known before a run has begun.
-    callbacks = config.get("callback") or {}
-    others = [str(name) for name in callbacks if name not in NOT_DECISIVE["callback"]]
-    plain["callback"] = {name: _plain(callbacks[name]) for name in others}
-    plain |= {name: config.get(name) for name in ("init_from", "resume_from")}
-    plain["processes"] = config["processes"] if "processes" in config else count_processes(config)
-    return decisive(plain)
 
 
 def _plain(node: Any) -> Any:
@@ -62,9 +55,10 @@ def _plain(node: Any) -> Any:
     return [_plain(value) for value in node] if isinstance(node, list) else node
 
 
-def count_processes(config: DictConfig | dict[str, Any]) -> int:
+def count_processes(config: DictConfig) -> int:
     """How many processes share a step's batch; asks torch only where that depends on this machine's GPUs."""
-    trainer = _plain(config["trainer"]) or {}
+    trainer = OmegaConf.to_container(config.trainer, resolve=True) or {}
+    assert isinstance(trainer, dict)
     if count_devices(trainer.get("devices")) is None and trainer.get("accelerator") != "cpu":
         from torch import accelerator
 
@@ -87,7 +81,7 @@ def data_fingerprint(config: DictConfig) -> str | None:
     node = json.dumps(OmegaConf.to_container(config.data.dataset, resolve=True), sort_keys=True)
     began = time.monotonic()
     if node not in _looked_at or began > _looked_at[node][1]:
-        found = _fingerprint(node, Path(config.data.get("cache") or ".").expanduser())
+        found = _fingerprint(node, Path(config.data.get("cache") or default_folder()).expanduser())
         now = time.monotonic()
         _looked_at[node] = found, now + max(LOOK_S, 50 * (now - began))
     return _looked_at[node][0]

@@ -1,47 +1,52 @@
-"""Read activity data sets in the common CSV layout: one file per subject, labels as text, checked down to the row.
+"""Read activity data sets from tables of text: the common CSV layout, or files and columns that a subclass names.
 
-Open it to add a published data set in this layout: subclass `CSVRecordings` and state its facts.
+Open it to add a published data set whose files are tables: subclass `CSVRecordings` and state its facts.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
-from typing import NoReturn
+from types import MappingProxyType
+from typing import Any, ClassVar, NoReturn
 
-import numpy as np
-import numpy.typing as npt
-import pandas as pd
 from filelock import FileLock
 
 from qsense.data.cache import digest, file_digest
 from qsense.data.download import download, extract, verify
 from qsense.data.errors import DataError, DataMissingError
+from qsense.data.series.csv_columns import Columns, Wanted, choose
+from qsense.data.series.csv_files import INERTIAL, SUBJECT, common_files, matching_files, natural, nearby
+from qsense.data.series.csv_format import TableFormat
+from qsense.data.series.csv_table import Table, open_table
 from qsense.data.series.dataset import ActivityDataset, Recording
-from qsense.data.series.gaps import fill_gaps
+from qsense.data.series.labels import NULL
+from qsense.data.series.stamps import has_losses, seconds
+from qsense.data.series.table_recordings import TableReader, subject_id
 
 log = logging.getLogger(__name__)
+
+MOST_IRREGULAR = 0.1  # share of steps, without a word
 
 # The share in which γ-Quant's data sets were published together in this layout; it packs a folder when asked.
 SHARE = "https://uni-siegen.sciebo.de/s/BNuj9LWBaMs5tZs"
 FOLDER_IN_SHARE = f"{SHARE}/download?path=%2F&files="
 
-NULL = "NULL"
-TIMESTAMP = "timestamp"
-LABEL = "label"
-
 
 class CSVRecordings(ActivityDataset):
-    """A data set in the layout in which γ-Quant's five data sets were published together.
+    """A data set whose files are tables, in the layout in which γ-Quant's five data sets were published or another one.
 
-    `<root>/raw/inertial/sbj_<i>.csv`: a header; the subject's number i first, then the axes, then `label` as text,
-    NULL as `null` or empty. Optional: a `timestamp` column anywhere between, and `<root>/annotations/loso_sbj_<i>.json`
-    with `label_dict` (without NULL) and each subject's `duration` in seconds; both serve as checks. Files of further
-    subjects are left alone.
+    The common layout is `<root>/raw/inertial/sbj_<i>.csv`: a header; the subject's number i first, then the axes, then
+    `label` as text, NULL as `null` or empty. Optional: a `timestamp` column, and
+    `<root>/annotations/loso_sbj_<i>.json` with `label_dict` (without NULL) and each subject's `duration` in seconds;
+    both serve as checks. Files of further subjects are left alone, and so are further columns where the axes are named.
+
+    Delimiter, decimal sign, encoding, line ends and header are seen from each file (`csv_table`). Short gaps are filled
+    linearly, longer ones end a recording (`gaps`, `stamps`).
 
     A published data set is a subclass that states its facts as class attributes: those of `ActivityDataset` and those
     below. It inherits the constructor.
@@ -57,6 +62,15 @@ class CSVRecordings(ActivityDataset):
         named_axes: whether the files' columns have the names `axes`; else the columns are checked by their number.
         url: address of a zip archive of the layout, or None.
         homepage: page from which a person can fetch the data, or None.
+        elsewhere: what else a user can do where files are not found.
+        files: files' names as a pattern relative to `root`, as in "Protocol/subject{subject}.dat" or "*.csv"; None: the
+            common layout. Whose a file is says its {subject}, else its column of subjects, else its name.
+        form: how the tables are written.
+        wanted: which column is what, by name or number; None: columns of the common names, and of the axes' own.
+        codes: class names by what stands for them in the files.
+        resample: interpolate samples at irregular timestamps at `rate_hz`.
+        time_format: unit or format of timestamps, see `stamps.seconds`.
+        missing: numbers that stand for missing samples, as -999.
 
     Raises:
         ValueError: `range` is not [low, high] with low below high.
@@ -64,8 +78,16 @@ class CSVRecordings(ActivityDataset):
 
     range: tuple[float, float] | None = None
     named_axes: bool = True
+    elsewhere: ClassVar[str] = ""
     url: str | None = None
     homepage: str | None = None
+    files: str | None = None
+    form: TableFormat = TableFormat()
+    wanted: Wanted | None = None
+    codes: Mapping[str, str] = MappingProxyType({})
+    resample: bool = False
+    time_format: str | None = None
+    missing: Sequence[float] = ()
 
     def __init__(
         self, root: str, range: Sequence[float] | None = None, download: bool = False, sha256: str | None = None
@@ -78,48 +100,162 @@ class CSVRecordings(ActivityDataset):
         self.download = download
         self.sha256 = sha256
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What decides how the files are read, where that is not the usual way."""
+        facts = {
+            "files": self.files,
+            "form": None if self.form == TableFormat() else vars(self.form),
+            "wanted": self._named_columns(),
+            "codes": dict(self.codes) or None,
+            "resample": self.resample or None,
+            "time_format": self.time_format,
+            "missing": list(self.missing) or None,
+        }
+        return {name: value for name, value in facts.items() if value is not None}
+
     def check(self) -> None:
         """See the base class."""
-        missing = [path for path in self._files() if not path.is_file()]
+        if self.files is not None:
+            if not self._tables() and not (self.download and self.url):
+                self._missing(f"no file is named {self.files}; {nearby(self.root, Path(self.files).suffix)}")
+            return
+        tables = common_files(self.root, self.rate_hz)
+        missing = [number for number in range(self.num_subjects) if number not in tables]
         if not missing:
             return
         if self.download and self.url:
             if self._archive().is_file():
                 verify(self._archive(), self.sha256)
             return
-        if len(missing) < self.num_subjects:
-            self._missing(f"{missing[0]} is missing ({len(missing)} of {self.num_subjects} subjects' files are)")
-        self._missing(f"there is no {missing[0].relative_to(self.root)}")
+        path = INERTIAL / f"sbj_{missing[0]}.csv"
+        if tables:
+            folder = next(iter(tables.values())).parent
+            self._missing(
+                f"{folder / path.name} is missing ({len(missing)} of {self.num_subjects} subjects' files are)"
+            )
+        self._missing(f"there is no {path}; {nearby(self.root, '.csv')}")
 
     def sources(self) -> tuple[Path, ...]:
         """The subjects' files and the annotations, fetched first if that was asked for."""
         self._fetch()
-        return (*self._files(), *sorted((self.root / "annotations").glob("loso_sbj_*.json"))[:1])
+        return (*(path for _, path in self._tables()), *self._annotations())
 
     def fingerprint(self) -> str:
         """See the base class."""
         files = [(path.name, file_digest(path)) for path in self.sources()]
-        return digest(self.name, self.classes, self.axes, self.rate_hz, self.num_subjects, files)
+        facts = [self.name, self.classes, self.axes, self.rate_hz, self.num_subjects, files]
+        if self.settings:
+            facts.append(self.settings)
+        # Where samples are filled in by the timestamps, they were not before those were looked at one by one.
+        filled = [] if self.settings else [path.name for _, path in self._tables() if self._has_losses(path)]
+        return digest(*facts, *([{"filled by timestamps": filled}] if filled else []))
 
     def recordings(self) -> list[Recording]:
         """See the base class."""
         self._fetch()
         durations = self._annotated_durations()
         header: tuple[str, ...] | None = None
-        recordings = []
-        for subject, path in enumerate(self._files()):
-            recording, columns = self._read(subject, path, durations.get(subject))
-            if header not in (None, columns):
+        recordings: list[Recording] = []
+        reader = TableReader(self, self.codes, self.resample, self.time_format, self.missing)
+        subjects = {name: number for number, name in enumerate(self.subject_names())}
+        for owner, path in self._tables():
+            table, columns = self._open(path)
+            names = tuple(table.names[axis] for axis in columns.axes) if table.names else ()
+            if header not in (None, names):
                 raise DataError(
-                    f"{path}: the axes are {', '.join(columns)}, but those of the files before it are "
+                    f"{path}: the axes are {', '.join(names)}, but those of the files before it are "
                     f"{', '.join(header or ())}"
                 )
-            header = columns
-            recordings.append(recording)
+            header = names
+            found = reader.read(table, columns, owner, subjects, alone=self.files is None)
+            if owner in durations:
+                self._check_duration(path, found, durations[owner])
+            recordings += found
+        reader.refuse_shifted_numbers()
+        if reader.irregular > MOST_IRREGULAR:
+            log.warning(
+                "%s: timestamps are irregular, up to %.0f %% of a recording's steps are off by more than half a "
+                "sample; samples are taken as if they were steady. data.dataset.resample=true interpolates them at "
+                "%g Hz.",
+                *(self.name, 100 * reader.irregular, self.rate_hz),
+            )
         return recordings
 
-    def _files(self) -> list[Path]:
-        return [self.root / "raw" / "inertial" / f"sbj_{subject}.csv" for subject in range(self.num_subjects)]
+    def subject_names(self) -> list[str]:
+        """The subjects in their order, by their numbers or by what stands in the files or their names.
+
+        Raises:
+            DataError: there are fewer than stated.
+        """
+        if self.files is None:
+            return [str(number) for number in range(self.num_subjects)]
+        found = self._all_subjects()
+        if len(found) < self.num_subjects:
+            raise DataError(
+                f"{self.root}: {self.name} has {self.num_subjects} subjects, but the files {self.files} show "
+                f"{len(found)}: {', '.join(found[:20])}"
+            )
+        return found[: self.num_subjects]
+
+    def _all_subjects(self) -> list[str]:
+        """All subjects that the files or their names show."""
+        if self.files is None:
+            return [str(number) for number in common_files(self.root, self.rate_hz)]
+        names: set[str] = set()
+        for owner, path in self._tables():
+            shown = None
+            if SUBJECT not in str(self.files):
+                facts = path.stat()
+                shown = _subjects_in(path, facts.st_size, facts.st_mtime_ns, self.form, self._wanted())
+            names |= {owner} if shown is None else shown
+        return sorted(names, key=natural)
+
+    def _wanted(self) -> Wanted:
+        axes = self.axes if self.named_axes else len(self.axes)
+        return self.wanted or Wanted(axes, by_place=self.files is None)
+
+    def _named_columns(self) -> list[Any] | None:
+        """Columns that are named, and not seen from the files."""
+        wanted = self._wanted()
+        columns = [wanted.subject, wanted.time, wanted.label, wanted.session]
+        axes = None if wanted.axes in (self.axes, len(self.axes)) else wanted.axes
+        return None if axes is None and columns == [None] * 4 else [axes, *columns]
+
+    def _open(self, path: Path) -> tuple[Table, Columns]:
+        table = open_table(path, self.form)
+        columns = choose(table, self._wanted())
+        return table, replace(columns, subject=None) if SUBJECT in str(self.files) else columns
+
+    def _has_losses(self, path: Path) -> bool:
+        """Whether timestamps tell of missing samples, which are filled in."""
+        table, columns = self._open(path)
+        if columns.time is None or self.resample:
+            return False
+        frame = table.read([], [columns.time])
+        time = seconds(frame[columns.time], self.time_format, self.rate_hz, str(path), table.first_row)
+        return has_losses(time, self.rate_hz)
+
+    def _check_duration(self, path: Path, recordings: list[Recording], duration: float) -> None:
+        samples = sum(len(recording.x) for recording in recordings)
+        missing = sum(recording.lost for recording in recordings)
+        lasting = [count / duration / self.rate_hz for count in (samples, samples + missing)] if duration > 0 else [1.0]
+        if not any(0.95 < share < 1.05 for share in lasting):
+            raise DataError(
+                f"{path}: {samples} samples at {self.rate_hz:g} Hz last {samples / self.rate_hz:.1f} s, but the "
+                f"annotations say {duration:.1f} s: it is incomplete, or its rate is {samples / duration:.1f} Hz"
+            )
+
+    def _tables(self) -> list[tuple[str, Path]]:
+        """All files, each with the subject that its name tells."""
+        if self.files is None:
+            found = common_files(self.root, self.rate_hz)
+            return [(str(number), found[number]) for number in range(self.num_subjects) if number in found]
+        return matching_files(self.root, self.files)
+
+    def _complete(self) -> bool:
+        tables = self._tables()
+        return bool(tables) if self.files is not None else len(tables) == self.num_subjects
 
     def _archive(self) -> Path:
         """Where the layout's archive is fetched to; it is kept after unpacking."""
@@ -132,29 +268,34 @@ class CSVRecordings(ActivityDataset):
             f"{self.name} is not in {self.root.absolute()}: {what}.\n"
             + (f"To get it: {', or '.join(get)}.\n" if get else "")
             + "To point at it: data.dataset.root=FOLDER, or QSENSE_DATA=FOLDER that holds all data sets."
+            + self.elsewhere
         )
 
     def _fetch(self) -> None:
-        if self.download and self.url and any(not path.is_file() for path in self._files()):
+        if self.download and self.url and not self._complete():
             self.root.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(f"{self.root}.lock"):  # of two processes, the second finds everything there
-                if any(not path.is_file() for path in self._files()):
+                if not self._complete():
                     download(self.url, self._archive(), self.sha256)
-                    extract(self._archive(), self.root, inside="raw/inertial")
-        for path in self._files():
-            if not path.is_file():
-                self._missing(f"{path} is missing")
+                    inside = Path(self.files or INERTIAL / "*").parts[0] if self.files else INERTIAL.as_posix()
+                    extract(self._archive(), self.root, inside=inside)
+        if not self._complete():
+            CSVRecordings.check(self)
 
-    def _annotated_durations(self) -> dict[int, float]:
+    def _annotations(self) -> list[Path]:
+        return [] if self.files is not None else sorted((self.root / "annotations").glob("loso_sbj_*.json"))[:1]
+
+    def _annotated_durations(self) -> dict[str, float]:
         """Seconds of each subject as the annotations state them; their class names are compared on the way."""
-        files = sorted((self.root / "annotations").glob("loso_sbj_*.json"))
+        files = self._annotations()
         if not files:
             return {}
         try:
             content = json.loads(files[0].read_text())
             names = set(content["label_dict"])
             durations = {
-                int(name.rsplit("_", 1)[1]): float(facts["duration"]) for name, facts in content["database"].items()
+                str(int(name.rsplit("_", 1)[1])): float(facts["duration"])
+                for name, facts in content["database"].items()
             }
         except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
             raise DataError(f"{files[0]} is not a complete annotation file ({error!r}): fetch it again") from error
@@ -167,123 +308,13 @@ class CSVRecordings(ActivityDataset):
             )
         return durations
 
-    def _read(self, subject: int, path: Path, duration: float | None) -> tuple[Recording, tuple[str, ...]]:
-        raw = path.read_bytes()
-        if raw.endswith(b"\n"):
-            raw = raw.rstrip() + b"\n"  # empty lines at the end mean nothing
-        columns = self._columns(path, raw)
-        _check_shape(path, raw, len(columns))
-        try:
-            frame = pd.read_csv(
-                io.BytesIO(raw), index_col=False, low_memory=False, skipinitialspace=True, dtype={LABEL: "str"}
-            )
-        except ValueError as error:  # not text, or quotes that never end
-            raise DataError(f"{path} cannot be read as CSV ({error})") from error
-        frame.columns = pd.Index(columns)
-        axes = tuple(name for name in columns[1:-1] if name != TIMESTAMP)
-        identity = _numeric(path, frame, columns[0])
-        if (wrong := np.flatnonzero(identity != subject)).size:
-            raise DataError(
-                f"{path}, row {wrong[0] + 2}: {columns[0]} is {identity[wrong[0]]:g} in the file of subject {subject}"
-            )
-        if TIMESTAMP in columns:
-            _check_timestamps(path, frame[TIMESTAMP], self.rate_hz)
-        if duration is not None and duration > 0 and not 0.95 < len(frame) / duration / self.rate_hz < 1.05:
-            raise DataError(
-                f"{path}: {len(frame)} samples at {self.rate_hz:g} Hz last {len(frame) / self.rate_hz:.1f} s, but the "
-                f"annotations say {duration:.1f} s: it is incomplete, or its rate is {len(frame) / duration:.1f} Hz"
-            )
-        x = np.stack([_numeric(path, frame, axis) for axis in axes], axis=1)
-        y = self._labels(path, raw, frame[LABEL])
-        filled = fill_gaps(x, axes, self.rate_hz, f"subject {subject}, {path}", first_row=2)
-        return Recording(subject, path.name, x.astype(np.float32), y, filled), axes
 
-    def _columns(self, path: Path, raw: bytes) -> tuple[str, ...]:
-        """The header, checked: subject's number, axes, label."""
-        try:
-            first = raw[: raw.find(b"\n")].decode("utf-8-sig").strip()
-        except UnicodeDecodeError as error:
-            raise DataError(f"{path}, row 1: the header is not text ({error})") from error
-        columns = tuple(name.strip().strip('"') for name in first.split(","))
-        if columns[-1] != LABEL:
-            raise DataError(f"{path}, row 1: the last column must be {LABEL}; the header is {first!r}")
-        axes = [name for name in columns[1:-1] if name != TIMESTAMP]
-        if self.named_axes:
-            absent = [name for name in self.axes if name not in axes]
-            if absent:
-                raise DataError(f"{path}, row 1: column {', '.join(absent)} is missing; the header is {first!r}")
-        if len(axes) != len(self.axes) or (self.named_axes and tuple(axes) != self.axes):
-            raise DataError(
-                f"{path}, row 1: expected the subject's number, the axes {', '.join(self.axes)} and {LABEL}; "
-                f"the header is {first!r}"
-            )
-        return columns
-
-    def _labels(self, path: Path, raw: bytes, column: pd.Series) -> npt.NDArray[np.int64]:
-        """Class index of every row."""
-        text = column.str.strip()
-        null = column.isna() | text.str.lower().isin(("null", "nan", ""))
-        if not raw.endswith(b"\n") and (null.iloc[-1] or text.iloc[-1] not in self.classes):
-            raise DataError(f"{path}, row {len(column) + 1}: the file breaks off in its last row; fetch it again")
-        index = text.mask(null, NULL).map({name: number for number, name in enumerate(self.classes)})
-        if (unknown := np.flatnonzero(index.isna())).size:
-            row = unknown[0]
-            what = "no label" if null.iloc[row] else f"unknown label {text.iloc[row]!r}"
-            raise DataError(f"{path}, row {row + 2}: {what}; {self.name} has {', '.join(self.classes)}")
-        return np.asarray(index, dtype=np.int64)
-
-
-def _check_shape(path: Path, raw: bytes, columns: int) -> None:
-    """Every row must have as many fields as the header; pandas would silently fill short ones up."""
-    rows = raw.count(b"\n") + (not raw.endswith(b"\n"))
-    if rows < 2:
-        raise DataError(f"{path} holds no samples")
-    if raw.count(b",") == (columns - 1) * rows:
-        return
-    for number, row in enumerate(csv.reader(io.StringIO(raw.decode("utf-8-sig", errors="replace"))), start=1):
-        if len(row) != columns:
-            cut = number == rows and not raw.endswith(b"\n")
-            why = "the file breaks off there; fetch it again" if cut else "every row needs as many as the header"
-            raise DataError(f"{path}, row {number}: {len(row)} of {columns} fields: {why}")
-
-
-def _numeric(path: Path, frame: pd.DataFrame, name: str) -> npt.NDArray[np.float64]:
-    """A column as numbers, NaN where it is empty."""
-    column = frame[name]
-    if column.dtype.kind in "fiu":
-        return column.to_numpy(dtype=np.float64)
-    numbers = pd.to_numeric(column.astype("str"), errors="coerce")
-    wrong = np.flatnonzero(numbers.isna() & column.notna())
-    if wrong.size:
-        raise DataError(f"{path}, row {wrong[0] + 2}: {name} is {column.iloc[wrong[0]]!r}, not a number")
-    return numbers.to_numpy(dtype=np.float64)
-
-
-def _check_timestamps(path: Path, column: pd.Series, rate_hz: float) -> None:
-    """Timestamps (seconds, milli-, micro- or nanoseconds, or dates) must rise at the stated rate without long holes."""
-    if column.dtype.kind in "fiu":
-        time = column.to_numpy(dtype=np.float64)
-        units: tuple[float, ...] = (1.0, 1e-3, 1e-6, 1e-9)
-    else:
-        parsed = pd.to_datetime(column, errors="coerce", format="ISO8601")
-        if (wrong := np.flatnonzero(parsed.isna())).size:
-            value = column.iloc[wrong[0]]
-            raise DataError(f"{path}, row {wrong[0] + 2}: {TIMESTAMP} {value!r} is neither a number nor a date")
-        time = (parsed - parsed.iloc[0]).dt.total_seconds().to_numpy()
-        units = (1.0,)
-    step = np.diff(time)
-    if (wrong := np.flatnonzero(~(step >= 0))).size:
-        raise DataError(f"{path}, row {wrong[0] + 3}: {TIMESTAMP} goes back or is missing")
-    if not step.size:
-        return
-    typical = float(np.median(step))
-    # The unit is not stated: the one that comes closest to the rate is meant.
-    unit = min(units, key=lambda unit: abs(np.log(max(typical, 1e-12) * unit * rate_hz)))
-    rate = 1 / (typical * unit) if typical > 0 else np.inf
-    if not 0.95 < rate / rate_hz < 1.05:
-        raise DataError(f"{path}: the timestamps say {rate:.4g} Hz, but data.dataset.rate_hz is {rate_hz:g}")
-    if (wrong := np.flatnonzero(step * unit > 1.0)).size:
-        raise DataError(
-            f"{path}, row {wrong[0] + 3}: {step[wrong[0]] * unit:.2f} s are missing before it; "
-            f"holes of more than 1 s must be cut out of the data"
-        )
+@lru_cache(maxsize=1024)
+def _subjects_in(path: Path, size: int, mtime_ns: int, form: TableFormat, wanted: Wanted) -> set[str] | None:
+    """The subjects that a file names, read once as long as it does not change; None without such a column."""
+    table = open_table(path, form)
+    columns = choose(table, wanted)
+    if columns.subject is None:
+        return None
+    frame = table.read([columns.subject], [])
+    return {subject_id(str(word)) for word in frame[columns.subject].unique()}

@@ -28,6 +28,7 @@ class Recording:
         x: samples, float32 [time, axes] in the sensor's own unit; finite.
         y: class index of every sample, int64 [time].
         filled: samples in which a short gap (NaN) was filled.
+        lost: samples that are missing beside it, in gaps too long to fill.
     """
 
     subject: int
@@ -35,6 +36,7 @@ class Recording:
     x: npt.NDArray[np.float32]
     y: npt.NDArray[np.int64]
     filled: int = 0
+    lost: int = 0
 
 
 class ActivityDataset(SensorDataset):
