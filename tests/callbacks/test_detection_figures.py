@@ -195,7 +195,7 @@ def test_a_picture_that_fails_costs_nothing(
         raise RuntimeError("no paint")
 
     monkeypatch.setattr(detection_figures, "plot_scene", refuse)
-    with caplog.at_level(logging.ERROR):
+    with caplog.at_level(logging.WARNING):
         DetectionFigures(str(tmp_path)).on_test_end(end(data), task(data, Linear(data.signal, 4)))
     assert written(tmp_path) == {"raw_histogram.png", "predictions.png"}
     assert_names(caplog.text, "scene", "no paint")

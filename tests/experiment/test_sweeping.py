@@ -113,8 +113,8 @@ def test_runs_of_other_processes_are_waited_for(tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_failure_ends_the_grid_point_with_its_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweeping, "train_sweep", lambda *arguments: 3)
-    assert sweeping.complete([], [tmp_path / "run"]) == 3
+    monkeypatch.setattr(sweeping, "train_sweep", lambda *arguments: 4)
+    assert sweeping.complete([], [tmp_path / "run"]) == 4
 
 
 def test_the_mean_over_folds_has_the_names_of_a_runs_own_figures() -> None:

@@ -56,3 +56,13 @@ def test_a_sweep_that_is_refused_leaves_nothing(tmp_path: Path) -> None:
     with refused(ValueError, "refused"), announced(tmp_path, ["sbhar-x"]):
         raise ValueError("refused")
     assert not (tmp_path / FOLDER).exists()
+
+
+def test_only_old_leftovers_of_reports_are_removed(tmp_path: Path) -> None:
+    for name in (".index.json.7.tmp", ".index.json.8.tmp", "notes.tmp"):
+        (tmp_path / name).touch()
+        if "8" not in name:
+            os.utime(tmp_path / name, (1e9, 1e9))
+    with announced(tmp_path, []):
+        pass
+    assert sorted(file.name for file in tmp_path.iterdir()) == [".index.json.8.tmp", "notes.tmp"]

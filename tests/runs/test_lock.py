@@ -209,3 +209,11 @@ def test_a_look_at_another_machine_goes_by_time(tmp_path: Path) -> None:
     before = time.time() - 2 * lock.LONG_SILENCE_S
     os.utime(tmp_path / HEARTBEAT, (before, before))
     assert not alive(tmp_path)
+
+
+@pytest.mark.parametrize("ahead_s", [lock.LONG_SILENCE_S + 60, 86400.0, 1e9])
+def test_a_heartbeat_of_the_future_does_not_live_for_ever(tmp_path: Path, ahead_s: float) -> None:
+    lock._write(tmp_path / HEARTBEAT, {"owner": "x", "machine": "other:1", "pid": 7, "beat": 1})
+    later = time.time() + ahead_s
+    os.utime(tmp_path / HEARTBEAT, (later, later))
+    assert not alive(tmp_path)

@@ -20,6 +20,8 @@ from qsense.plots.trajectory import plot_trajectory
 from qsense.quant.sensor.base import SensorQuantizer
 from qsense.tasks.base import Task
 
+MOST_CLASSES = 100  # in the picture of the confusion matrix, whose side is half an inch for each
+
 
 class Figures(Pictures):
     """Write `<folder>/{transfer,trajectory,confusion}.png` after the test, and show them in the loggers.
@@ -65,9 +67,9 @@ def trajectory(task: Task, rows: Sequence[dict[str, float]]) -> Figure | None:
 
 
 def confusion(task: Task, data: ExperimentData) -> Figure | None:
-    """The test's confusion matrix; None for a task without one."""
+    """The test's confusion matrix; None for a task without one, or with more classes than a picture can show."""
     counts = task.results().get("confusion")
-    return None if counts is None else plot_confusion(counts, data.class_names)
+    return None if counts is None or len(counts) > MOST_CLASSES else plot_confusion(counts, data.class_names)
 
 
 def grid_of(sensor: SensorQuantizer) -> Floats:

@@ -85,6 +85,7 @@ def quieten() -> None:
     warnings.filterwarnings("ignore", ".*exists and is not empty.*")
     warnings.filterwarnings("ignore", ".*Total length of .* across ranks is zero.*")  # nothing is held out
     warnings.filterwarnings("ignore", ".*recommended to use .self.log.*sync_dist=True.*")  # the scores synchronise
+    warnings.filterwarnings("ignore", ".*The dirpath has changed from.*")  # a run that was moved, or is gone on from
     warnings.filterwarnings("ignore", ".*callbacks used to create the checkpoint need to be provided.*")
     warnings.filterwarnings("ignore", ".*`srun` command is available.*")  # a cluster's launcher starts our jobs
     warnings.filterwarnings("ignore", ".*LeafSpec.*is deprecated.*")

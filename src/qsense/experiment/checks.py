@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import fields
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 from hydra.utils import instantiate
@@ -15,11 +14,11 @@ from qsense.data.errors import DataError
 from qsense.data.series.dataset import signal_of
 from qsense.experiment import compose, signatures
 from qsense.experiment.compose import stated_by_options
+from qsense.experiment.continuing import check_checkpoint, check_resume_from
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.meant import runs_meant, value_meant
 from qsense.experiment.schema import Config
 from qsense.experiment.trainer import INSTEAD, check_trainer
-from qsense.runs.checkpoints import CHECKPOINT, CheckpointError, checkpoint, verify
 from qsense.runs.settings import bits_of, count_devices
 from qsense.runs.words import did_you_mean
 from qsense.signal import Signal
@@ -39,8 +38,8 @@ def check(config: DictConfig) -> None:
         _check_arguments(path, part)
     check_trainer(compose.plain(config.trainer))
     _check_sensing(config)
-    _check_tested(config)
     _check_data(config)
+    check_resume_from(config)
 
 
 def check_repeat(config: DictConfig, num_folds: int) -> None:
@@ -56,6 +55,7 @@ def check_repeat(config: DictConfig, num_folds: int) -> None:
     _check_root(config)
     if not config.fold < num_folds:
         _check_data(config)  # which says so
+    check_resume_from(config)
 
 
 def check_one_process(config: DictConfig) -> None:
@@ -106,18 +106,7 @@ def _check_root(config: DictConfig) -> None:
     if config.threads is not None and config.threads < 1:
         raise ConfigError(f"threads={config.threads}: threads must be at least 1, or null for as many as torch takes")
     if config.init_from:
-        _check_checkpoint("init_from", config.init_from)
-
-
-def _check_checkpoint(key: str, run: str) -> None:
-    """Is there a whole checkpoint in a run's folder?"""
-    file = checkpoint(Path(run))
-    if file is None:
-        raise ConfigError(f"{key}={run}: there is no {Path(run) / CHECKPOINT}; name the folder of a trained run")
-    try:
-        verify(file)
-    except CheckpointError as error:
-        raise ConfigError(f"{key}={run}: {error}; name another run, or train that one again") from error
+        check_checkpoint("init_from", config.init_from)
 
 
 def _check_shape(config: DictConfig) -> None:
@@ -239,15 +228,6 @@ def _check_sensing(config: DictConfig) -> None:
         instantiate(config.sensing, _partial_=True)()  # a partial, as below
     except ValueError as error:
         raise ConfigError(str(error)) from error
-
-
-def _check_tested(config: DictConfig) -> None:
-    """Is anything tested? Without a test a run has no result, and is never finished."""
-    if config.trainer.get("limit_test_batches") == 0:
-        raise ConfigError(
-            f"trainer.limit_test_batches={config.trainer.limit_test_batches}: a run's result is what its test "
-            "measures, so something must be tested; trainer.limit_test_batches=1 tests a single batch"
-        )
 
 
 def _check_data(config: DictConfig) -> None:

@@ -26,7 +26,7 @@ from qsense.experiment.compose import plain
 from qsense.experiment.identity import choices, resolved, run_id
 from qsense.experiment.seeding import Reseed
 from qsense.runs import folder as run_folder
-from qsense.runs.checkpoint_io import AtomicCheckpointIO, sound_checkpoint
+from qsense.runs.checkpoint_io import AtomicCheckpointIO, check_resumable, sound_checkpoint
 from qsense.runs.checkpoints import CHECKPOINT, CheckpointError, checkpoint
 from qsense.runs.loggers import close, log_result, that_open
 from qsense.runs.mishaps import in_a_line, tolerated
@@ -100,6 +100,14 @@ def fit_and_test(
     latest = sound_checkpoint(folder, task.state_dict())
     if latest:
         log.info("resuming from %s", latest)
+    elif config.resume_from and (latest := checkpoint(Path(config.resume_from))):
+        check_resumable(latest, task.state_dict())
+        log.info(
+            "going on from %s; a schedule that spreads over all epochs (a cosine, say) goes on as that of "
+            "trainer.max_epochs=%s does at this epoch",
+            latest,
+            config.trainer.max_epochs,
+        )
     try:
         trainer.fit(task, datamodule=data, ckpt_path=latest, weights_only=True)
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:

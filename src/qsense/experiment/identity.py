@@ -36,7 +36,7 @@ def identity(config: DictConfig) -> dict[str, Any]:
     # The platform's own callbacks only show; they name folders, which are not known before a run has begun.
     others = [name for name in config.callback or {} if name not in NOT_DECISIVE["callback"]]
     plain["callback"] = {name: _plain(config.callback[name]) for name in others}
-    plain |= {"init_from": config.init_from, "processes": count_processes(config)}
+    plain |= {"init_from": config.init_from, "resume_from": config.resume_from, "processes": count_processes(config)}
     return {
         "schema": SCHEMA,
         "fingerprint": data_fingerprint(config),

@@ -173,7 +173,7 @@ def load(
 
 def _stay_here(config: DictConfig) -> None:
     """Fetch nothing and write nowhere that a run's file says: neither is needed to build it again."""
-    config.init_from = None  # the checkpoint holds the weights
+    config.init_from = config.resume_from = None  # the checkpoint holds the weights
     for key in ("callbacks", "logger", "profiler", "default_root_dir"):
         config.trainer.pop(key, None)
     if "download" in config.data.dataset:

@@ -23,7 +23,7 @@ BRIEF = ("++trainer.max_epochs=1", "++trainer.max_steps=1", "++trainer.limit_tra
          "++trainer.limit_val_batches=1", "++trainer.limit_test_batches=1",
          # Jobs are often submitted where there is no GPU.
          "++trainer.accelerator=auto", "++trainer.devices=1", "++trainer.strategy=auto")  # fmt: skip
-NOT_TAKEN = ("logger", "run", "runs")  # keys of the run that its trial has no use for
+NOT_TAKEN = ("logger", "run", "runs", "resume_from")  # keys of the run that its trial has no use for
 TAIL = 20  # lines of what a failed trial said
 
 

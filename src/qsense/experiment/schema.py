@@ -32,6 +32,7 @@ class Config:
     fold: Any = 0
     runs: str = "runs"
     init_from: str | None = None
+    resume_from: str | None = None
     threads: int | None = None
     run: Caution = field(default_factory=Caution)
     quant: Any = None

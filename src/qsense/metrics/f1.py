@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
+MOST_CLASSES = 1000  # of which a matrix has a million counts, in metrics.json, too
+
 
 def add_counts(confusion: Tensor, pred: Tensor, y: Tensor) -> None:
     """Count predictions into a confusion matrix in place, without reading anything back from the device.
@@ -81,7 +83,7 @@ class HARScore(Metric):
         class_names: names of the K classes in index order, NULL included.
 
     Raises:
-        ValueError: fewer than two classes.
+        ValueError: fewer than two classes, or more than `MOST_CLASSES`.
 
     >>> score = HARScore(("NULL", "walk"))
     >>> covered = torch.tensor([[0, 0, -1], [1, 0, 1]])  # labels of the samples; −1 pads
@@ -101,6 +103,11 @@ class HARScore(Metric):
         super().__init__()
         if len(class_names) < 2:
             raise ValueError(f"a score needs at least two classes, got {list(class_names)}")
+        if len(class_names) > MOST_CLASSES:
+            raise ValueError(
+                f"{len(class_names)} classes: an activity recogniser counts each pair of classes, and takes "
+                f"{MOST_CLASSES} at most; are the labels (data.dataset.labels) really activities?"
+            )
         self.class_names = tuple(class_names)
         counts = torch.zeros(len(class_names), len(class_names), dtype=torch.int64)
         self.add_state("window_confusion", counts, dist_reduce_fx="sum")

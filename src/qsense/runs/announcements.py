@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -16,6 +17,7 @@ from qsense.runs.status import TO_DO, status_of
 FOLDER = ".sweeps"  # below a dot, where no report looks for runs
 PLAN = "plan.json"
 MOST_PLAN = 1 << 26  # bytes
+DAY_S = 86400.0
 
 
 @contextmanager
@@ -26,6 +28,10 @@ def announced(folder: Path, names: Sequence[str]) -> Iterator[None]:
         folder: of the runs.
         names: of the runs' own folders in it.
     """
+    for leftover in folder.glob(f".*{run_folder.TEMPORARY}"):
+        with suppress(OSError):
+            if time.time() - leftover.stat().st_mtime > DAY_S:  # what a report was writing when it was killed
+                leftover.unlink()
     for old in folder.glob(f"{FOLDER}/*/"):
         if not alive(old):  # of a sweep that was killed
             shutil.rmtree(old, ignore_errors=True)

@@ -73,7 +73,8 @@ def alive(run: Path) -> bool:
         except OSError:
             pass  # another user's, or on a disk that may only be read
     try:
-        return time.time() - heartbeat.stat().st_mtime < LONG_SILENCE_S
+        # A date in the future (a clock was set back, or is wrong) counts as one in the past, or it would live for ever.
+        return abs(time.time() - heartbeat.stat().st_mtime) < LONG_SILENCE_S
     except OSError:
         return False
 

@@ -15,7 +15,8 @@ FILE = "mishaps.txt"  # in the run's folder, only where there were any
 EXIT_CODE = 3  # of a sweep whose runs are all finished, and some of which have lost something beside their results
 
 log = logging.getLogger(__name__)
-_noted: dict[str, str] = {}  # of the run that this process is at: what failed, with the traceback
+_noted: dict[str, str] = {}  # what failed, with the traceback; of the run that this process is at, if it is at one
+_runs: list[Path] = []  # that one
 
 
 @contextmanager
@@ -32,8 +33,8 @@ def tolerated(what: str) -> Iterator[None]:
 
 
 def note(what: str, error: Exception) -> None:
-    """Note what failed beside a run's result, and warn of it once."""
-    if what in _noted:
+    """Note what failed beside a run's result, and warn of it, in a run once."""
+    if _runs and what in _noted:
         return
     _noted[what] = "".join(traceback.format_exception(error))
     log.warning("%s failed, and the run goes on without: %s", what, in_a_line(error))
@@ -52,11 +53,13 @@ def in_a_line(error: object) -> str:
 def noting(run: Path) -> Iterator[None]:
     """Within it a run is trained: what goes wrong beside its result is kept in its folder, and nothing of before."""
     _noted.clear()
+    _runs.append(run)
     with suppress(OSError):
         (run / FILE).unlink(missing_ok=True)
     try:
         yield
     finally:
+        _runs.remove(run)
         if _noted:
             text = "\n".join(f"{what} failed\n{trace}" for what, trace in _noted.items())
             with suppress(OSError):  # what was lost is on the screen, too

@@ -58,8 +58,9 @@ def decisive(config: Mapping[str, Any]) -> dict[str, Any]:
     # Where weights start from counts by name, as it is the file or run that matters and not its folder.
     if model.get("weights"):
         model["weights"] = Path(str(model["weights"])).name
-    if config.get("init_from"):
-        parts["init_from"] = Path(str(config["init_from"])).name
+    for key in ("init_from", "resume_from"):
+        if config.get(key):
+            parts[key] = Path(str(config[key])).name
     callbacks = config.get("callback") or {}
     others = {name: _named(callbacks[name], set()) for name in callbacks if name not in NOT_DECISIVE["callback"]}
     if others:  # one that stops early or averages weights makes another experiment

@@ -15,6 +15,7 @@ from torchmetrics import MeanMetric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionMatrix
 
 from qsense.data.images.module import Images
+from qsense.metrics.hits import ClassHits
 from qsense.quant.network.quantizer import NetworkQuantizer
 from qsense.quant.sensor.sensor import Sensor
 from qsense.tasks.images import ImageTask
@@ -66,7 +67,10 @@ class ClassificationTask(ImageTask):
         self.label_smoothing = label_smoothing
         self.val_score = score(len(class_names))
         self.test_score = score(len(class_names))
-        self.test_score.add_metrics({"confusion": MulticlassConfusionMatrix(len(class_names), validate_args=False)})
+        if len(class_names) <= LARGEST_CONFUSION:
+            self.test_score.add_metrics({"confusion": MulticlassConfusionMatrix(len(class_names), validate_args=False)})
+        else:
+            self.test_score.add_metrics({"hits": ClassHits(len(class_names))})
         # "disable" keeps a NaN a NaN, and waits for no device; it also ignores weights, so losses come one per image.
         self.test_loss = MeanMetric(nan_strategy="disable")
 
@@ -94,15 +98,16 @@ class ClassificationTask(ImageTask):
 
     def on_test_epoch_end(self) -> None:
         scores = {**self.test_score.compute(), "loss": self.test_loss.compute()}
-        confusion = scores.pop("confusion")
+        confusion, hits = scores.pop("confusion", None), scores.pop("hits", None)
         metrics = {name: float(value) for name, value in scores.items()}
         self.log_dict({f"test/{name}": value for name, value in metrics.items()})
-        hits = (confusion.diagonal().double() / confusion.sum(dim=1).clamp_min(1)).tolist()
+        if hits is None:
+            hits = confusion.diagonal().double() / confusion.sum(dim=1).clamp_min(1)
         self._results = {
             "metrics": metrics,
-            "per_class": {"accuracy": dict(zip(self.class_names, hits, strict=True))},
+            "per_class": {"accuracy": dict(zip(self.class_names, hits.tolist(), strict=True))},
         }
-        if len(self.class_names) <= LARGEST_CONFUSION:
+        if confusion is not None:
             self._results["confusion"] = confusion.tolist()
 
     def lr_share(self, epoch: int) -> float:
