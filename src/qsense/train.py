@@ -7,48 +7,50 @@ This module is also the function `qsense.train` of the library: call it, or impo
 
 from __future__ import annotations
 
+import errno
 import importlib
 import logging
 import math
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException
 from hydra.types import RunMode
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from qsense.data.errors import DataError
-from qsense.experiment import compose, errors
+from qsense.experiment import compose, errors, trusted
 from qsense.experiment.checks import check
 from qsense.experiment.errors import ConfigError
-from qsense.experiment.identity import choices, data_fingerprint, resolved, run_id
+from qsense.experiment.identity import data_fingerprint, resolved
 from qsense.experiment.preflight import preflight
 from qsense.experiment.schema import config_folder
 from qsense.runs import folder as run_folder
+from qsense.runs.checkpoints import CheckpointError, drop_previous
 from qsense.runs.lock import ClaimedError, claim
+from qsense.runs.mishaps import note, noting
 from qsense.runs.next_steps import say_next
-from qsense.runs.settings import bits_of
+from qsense.runs.result import ResultError
 from qsense.runs.status import status_of
 
 if TYPE_CHECKING:
-    from lightning import Trainer
-
-    from qsense.data.module import ExperimentData
     from qsense.experiment.load import TrainedRun
-    from qsense.tasks.base import Task
 
 log = logging.getLogger(__name__)
+EXPLAINED = (DataError, FileNotFoundError, ResultError, CheckpointError)  # their messages say what to do
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
 def train(config: DictConfig) -> float:
@@ -75,11 +77,15 @@ def train(config: DictConfig) -> float:
         run_folder.discard(folder)
         raise
     if not first:
-        return headline(fit_and_test(config, hydra_config, folder))
+        from qsense.experiment.fitting import fit_and_test
+
+        with ExitStack() as closing:
+            return headline(fit_and_test(config, hydra_config, folder, lambda _: None, closing))
     try:
         with claim(folder) as still_ours:
             if run_folder.finished(folder):  # by another process, between the look above and the claim
                 return headline(run_folder.result(folder))
+            run_folder.set_damaged_result_aside(folder)
             return record(config, hydra_config, folder, still_ours)
     except ClaimedError:
         log.warning("%s is being trained by another process: left to it", folder)
@@ -87,102 +93,68 @@ def train(config: DictConfig) -> float:
 
 
 def record(config: DictConfig, hydra_config: Any, folder: Path, still_ours: Callable[[], bool]) -> float:
-    """Train one run and record how it ended: finished, failed or interrupted, unless another process took it over."""
+    """Train one run and record how it ended: finished, failed or interrupted, unless another process took it over.
+
+    Its result is recorded before loggers and pictures hear of it: what fails after that is a mishap, and no failure.
+    """
     overrides = list(hydra_config.overrides.task)
-    run_folder.start(folder, OmegaConf.to_yaml(resolved(config, hydra_config)), overrides, data_fingerprint(config))
     try:
-        result = fit_and_test(config, hydra_config, folder)
-    except (DataError, FileNotFoundError) as error:
-        run_folder.fail(folder)
-        raise ConfigError(str(error)) from error
-    except Exception:
-        run_folder.fail(folder)
-        raise
-    except (KeyboardInterrupt, SystemExit) as stop:
-        if still_ours():
-            run_folder.interrupt(folder)
-        log.warning("interrupted: the same command resumes %s", folder)
-        # Lightning answers SIGTERM with an exit that looks like success, and a batch system would believe it.
-        raise SystemExit(getattr(stop, "code", None) or 128 + signal.SIGTERM) from stop
-    run_folder.finish(folder, result)
+        run_folder.start(folder, OmegaConf.to_yaml(resolved(config, hydra_config)), overrides, data_fingerprint(config))
+    except OSError as error:
+        raise_in_short(error)
+    with noting(folder), stoppable(), ExitStack() as closing:
+        try:
+            from qsense.experiment.fitting import fit_and_test
+
+            fit_and_test(config, hydra_config, folder, partial(run_folder.finish, folder), closing)
+        except Exception as error:
+            if not run_folder.finished(folder):
+                run_folder.fail(folder)
+                raise_in_short(error)
+            note("what follows the test", error)
+        except (KeyboardInterrupt, SystemExit) as stop:
+            if run_folder.finished(folder):
+                log.warning("interrupted after its test: %s is finished, pictures may be missing", folder)
+            elif still_ours():
+                run_folder.interrupt(folder)
+                log.warning("interrupted: the same command resumes %s", folder)
+            # Lightning answers SIGTERM with an exit that looks like success, and a batch system would believe it.
+            raise SystemExit(getattr(stop, "code", None) or 128 + signal.SIGTERM) from stop
+    drop_previous(folder)
+    result = run_folder.result(folder)
     log.info("%s %.4f · %s", result["monitor"], headline(result), folder)
     return headline(result)
 
 
-def fit_and_test(config: DictConfig, hydra_config: Any, folder: Path) -> dict[str, Any]:
-    """Train and test with whatever trainer, callbacks and loggers were configured; resume where a checkpoint stands."""
-    from lightning.pytorch.callbacks import ProgressBar
+def raise_in_short(error: Exception) -> NoReturn:
+    """Raise an error that its user mends as one that is shown without a traceback; any other as it is."""
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        hint = "make room, or choose another folder with runs=FOLDER; the same command goes on"
+        raise ConfigError(f"{error}: {hint}") from error
+    if isinstance(error, EXPLAINED):
+        raise ConfigError(str(error)) from error
+    raise error
 
-    from qsense.experiment.build import build
-    from qsense.experiment.seeding import Reseed
-    from qsense.runs.loggers import close, log_result
 
-    data, task = build(config)
-    data.prepare_data()  # now, so that unusable data is answered before loggers and trainer start
-    data.setup("fit")
-    task.calibrate(data)
-    loggers = parts(config.logger)
-    failed = True
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Within it, a SIGTERM (a batch system or an agent stops the run) ends the process in good order, at any moment.
+
+    Lightning by itself minds it while it trains, and not while it tests or draws. A second one ends it at once.
+    """
+    ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+    def stop(number: int, frame: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        raise SystemExit(128 + number)
+
+    if ours:
+        signal.signal(signal.SIGTERM, stop)
     try:
-        callbacks = parts(config.callback)
-        trainer: Trainer = instantiate(config.trainer, _partial_=True, _convert_="all")(
-            callbacks=[Reseed(config.seed, config.fold), *callbacks],
-            logger=loggers or False,
-            default_root_dir=str(folder),
-            enable_progress_bar=any(isinstance(callback, ProgressBar) for callback in callbacks),
-        )
-        parameters = OmegaConf.to_container(resolved(config, hydra_config))
-        assert isinstance(parameters, dict)
-        for logger in loggers:
-            logger.log_hyperparams({**parameters, "git_revision": run_folder.git_revision()})
-        checkpoint = run_folder.sound_checkpoint(folder)
-        if checkpoint:
-            log.info("resuming from %s", checkpoint)
-        trainer.fit(task, datamodule=data, ckpt_path=checkpoint, weights_only=True)
-        if not run_folder.checkpoint(folder):  # nothing was trained, or there is no checkpoint callback
-            trainer.save_checkpoint(folder / run_folder.CHECKPOINT)
-        trainer.test(task, datamodule=data, verbose=False)
-        result = result_of(config, hydra_config, task, data, trainer)
-        log_result(loggers, result)
-        failed = False
+        yield
     finally:
-        close(loggers, failed)
-    return result
-
-
-def result_of(
-    config: DictConfig, hydra_config: Any, task: Task, data: ExperimentData, trainer: Trainer
-) -> dict[str, Any]:
-    """What a tested run records in `metrics.json`."""
-    from qsense.callbacks.cost import cost_of
-    from qsense.callbacks.sensing import sensing_of
-
-    sensor_bits, network_bits = bits_of(config)
-    return {
-        "schema": run_folder.SCHEMA,
-        "run": run_id(config),
-        **choices(hydra_config),
-        "dataset": data.dataset.name,
-        "bits": sensor_bits,
-        "network_bits": network_bits,
-        "seed": config.seed,
-        "fold": config.fold,
-        "num_folds": data.num_folds,
-        "monitor": task.monitor,
-        "mode": task.mode,
-        **task.results(),
-        "quantizer": task.sensor.trajectory(),
-        "cost": cost_of(task, data).totals(),
-        **({"sensing": sensing_of(task, data, instantiate(config.sensing))} if config.sensing else {}),
-        "statistics": data.statistics,
-        "epochs": trainer.current_epoch,
-        "steps": trainer.global_step,
-    }
-
-
-def parts(node: DictConfig | None) -> list[Any]:
-    """The built parts of a group that takes several (callbacks, loggers), without those set to null."""
-    return [instantiate(part, _convert_="all") for part in (node or {}).values() if part]
+        if ours:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def headline(result: dict[str, Any]) -> float:
@@ -239,7 +211,7 @@ def train_here(overrides: Sequence[str] = ()) -> TrainedRun:
         raise ConfigError("run.dry_run=true trains nothing, so there is no run to give back")
     if not run_folder.finished(folder):
         raise ClaimedError(f"{folder} is being trained by another process")
-    return load(folder)
+    return load(folder, allow=trusted.named(done.cfg) if done.cfg is not None else ())
 
 
 def logged(config: DictConfig) -> float:

@@ -171,7 +171,7 @@ def test_an_unreadable_result_is_named_with_its_file(
     file.write_bytes(content)
     assert main([str(tmp_path / "runs"), "--out", str(tmp_path / "report")]) == 1
     text = capsys.readouterr().out
-    assert "Not finished\n  failed: gamma 2 bit, sbhar, seed 0, fold 0: metrics.json cannot be read (" in text
+    assert "Not finished\n  failed: gamma 2 bit, sbhar, seed 0, fold 0: metrics.json is damaged (" in text
     assert f"\n    {file}\n" in text
     assert "No run has finished yet." in text
 

@@ -136,3 +136,35 @@ def test_what_is_no_grid_is_refused(tmp_path: Path, content: str, named: tuple[s
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with refused(ConfigError, tmp_path / "absent.yaml", "sweeps/"):
         read_sweep(tmp_path / "absent.yaml")
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "model._target_=os.system", "+quant.network={_target_: os.system, command: id}", "++callback.x._target_=a.b",
+        "callback={x: {_target_: a.b}}", "model={'_target_': a.b}", "--config-dir=/tmp/theirs", "-cd=/tmp/theirs",
+        "--config-path=/tmp", "hydra.searchpath=[/tmp/theirs]", "hydra.launcher.setup=[id]", "hydra.run.dir=/tmp",
+        "+hydra.job.env_set={PATH: /tmp}", "hydra/job_logging=theirs", "data.dataset.root=${oc.env:HOME}",
+        "model=../../../tmp/theirs", "experiment=[a,../theirs]", "+task=..",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("place", ["command", "parameters"])
+def test_a_file_names_no_program(tmp_path: Path, entry: str, place: str) -> None:
+    file = tmp_path / "theirs.yaml"
+    key, _, value = entry.partition("=")
+    content: dict[str, Any] = {"method": "grid", "parameters": {"bits": {"value": 2}}}
+    content |= {"command": ["python", entry]} if place == "command" else {"parameters": {key: {"value": value}}}
+    file.write_text(yaml.safe_dump(content))
+    with refused(ConfigError, file):
+        arguments(file, [])
+    assert arguments(file, [entry])[-2:] == [entry, "-m"]  # on one's own command line everything may be said
+
+
+@pytest.mark.parametrize(
+    "entry", ["quant=gamma", "quant/sensor=log", "+experiment=cifar10", "hydra/launcher=workers", "runs=../elsewhere",
+              "data.dataset.root=../data", "init_from=../runs/a/fold${fold}", "model.filters=16", "~callback.adc"],
+)  # fmt: skip
+def test_a_file_sets_options_and_values(tmp_path: Path, entry: str) -> None:
+    file = tmp_path / "ours.yaml"
+    file.write_text(yaml.safe_dump({"method": "grid", "parameters": {"bits": {"value": 2}}, "command": [entry]}))
+    assert (entry in arguments(file, [])) == ("=" in entry)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,13 @@ from typing import Any
 import pytest
 from hydra.core.global_hydra import GlobalHydra
 from tests.refusal import refused
+from tests.results import whole_result
 
 from qsense.experiment import grid_point, sweeping
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.grid import plan
 from qsense.runs import folder as run_folder
+from qsense.runs.checkpoints import CHECKPOINT
 from qsense.runs.lock import claim
 
 
@@ -27,7 +30,7 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]
 
 
 def finish(folder: Path, f1: float = 0.5, seed: int = 0, fold: int = 0) -> None:
-    run_folder.finish(folder, {"metrics": {"f1": f1}, "seed": seed, "fold": fold, "run": folder.name})
+    run_folder.finish(folder, whole_result(metrics={"f1": f1}, seed=seed, fold=fold, run=folder.name))
 
 
 def test_a_plan_is_every_fold_of_the_data_with_folders_of_its_own(tmp_path: Path) -> None:
@@ -41,9 +44,10 @@ def test_a_plan_is_every_fold_of_the_data_with_folders_of_its_own(tmp_path: Path
 
 def test_each_run_resolves_what_a_value_refers_to(tmp_path: Path) -> None:
     for fold in (0, 1):
-        start = tmp_path / f"start{fold}" / run_folder.CHECKPOINT
+        start = tmp_path / f"start{fold}" / CHECKPOINT
         start.parent.mkdir(parents=True)
-        start.touch()
+        with zipfile.ZipFile(start, "w") as archive:
+            archive.writestr("last/data.pkl", b"")
     overrides = ["quant=gamma", "seed=0", "fold=0,1"]
     planned, config = plan([*overrides, "init_from=start${fold}"])
     assert str(config.init_from) == "start0"

@@ -9,8 +9,8 @@ import threading
 from pathlib import Path
 
 import pytest
-import torch
 from tests.refusal import refused
+from tests.results import whole_result
 
 from qsense.experiment.seeding import derive
 from qsense.runs import folder as run_folder
@@ -65,7 +65,6 @@ def test_the_life_of_a_run(tmp_path: Path) -> None:
     assert record["versions"]["torch"][0].isdigit()
     assert record["command"][1:] == ["-m", "qsense.train", "bits=2"]
     assert not run_folder.finished(tmp_path)
-    assert run_folder.checkpoint(tmp_path) is None
 
     try:
         raise ValueError("the flux ran out")
@@ -75,9 +74,9 @@ def test_the_life_of_a_run(tmp_path: Path) -> None:
 
     run_folder.start(tmp_path, "bits: 2\n", ["bits=2"], "data")
     assert not (tmp_path / "failed.txt").exists()
-    run_folder.finish(tmp_path, {"metrics": {"f1": 0.5}})
+    run_folder.finish(tmp_path, whole_result())
     assert run_folder.finished(tmp_path)
-    assert run_folder.result(tmp_path) == {"metrics": {"f1": 0.5}}
+    assert run_folder.result(tmp_path) == whole_result()
     record = json.loads((tmp_path / "run.json").read_text())
     assert record["status"] == "finished"
     assert len(record["started"]) == 2
@@ -97,7 +96,7 @@ def test_what_a_run_says_of_itself(tmp_path: Path) -> None:
     assert run_folder.recorded_state(tmp_path) == "interrupted"
     assert 0 <= (run_folder.seconds(tmp_path) or -1) < 60
     run_folder.start(tmp_path, "", [], None)
-    run_folder.finish(tmp_path, {})
+    run_folder.finish(tmp_path, whole_result())
     assert run_folder.seconds(tmp_path) is None, "it was resumed: nobody knows how long it takes"
     (tmp_path / "run.json").write_text("{")
     assert run_folder.recorded_state(tmp_path) == ""
@@ -114,19 +113,6 @@ def test_what_a_run_says_of_itself(tmp_path: Path) -> None:
 def test_the_exception_of_a_traceback(tmp_path: Path, text: str, exception: str) -> None:
     (tmp_path / "failed.txt").write_text(text)
     assert run_folder.failure(tmp_path) == exception
-
-
-def test_a_damaged_checkpoint_is_moved_aside(tmp_path: Path) -> None:
-    file = tmp_path / run_folder.CHECKPOINT
-    file.parent.mkdir()
-    assert run_folder.sound_checkpoint(tmp_path) is None
-    torch.save({"epoch": 1}, file)
-    assert run_folder.sound_checkpoint(tmp_path) == file
-    for damaged in (b"", b"not a checkpoint", file.read_bytes()[:200]):
-        file.write_bytes(damaged)
-        assert run_folder.sound_checkpoint(tmp_path) is None
-        assert not file.exists()
-        assert file.with_suffix(".damaged").read_bytes() == damaged
 
 
 def test_a_damaged_result_is_named(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hydra.core.utils import JobReturn, JobStatus
 from tests.refusal import assert_names, refused
+from tests.results import whole_result
 
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.sweeping import conclude
@@ -28,7 +29,7 @@ def test_every_state(tmp_path: Path) -> None:
     for name, folder in folders.items():
         if name != "to do":
             run_folder.start(folder, "", [], None)
-    run_folder.finish(folders["finished"], {})
+    run_folder.finish(folders["finished"], whole_result())
     fail(folders["failed"], "the flux ran out")
     run_folder.interrupt(folders["interrupted"])
     (folders["interrupted"] / "train.log").write_text("a line")
@@ -48,7 +49,7 @@ def test_the_rest_takes_as_long_as_what_is_like_it(tmp_path: Path) -> None:
     assert seconds_left(cells) is None
     for folder, seconds in ((tmp_path / "0", 10), (tmp_path / "1", 20), (tmp_path / "4", 100)):
         run_folder.start(folder, "", [], None)
-        run_folder.finish(folder, {})
+        run_folder.finish(folder, whole_result())
         record = folder / "run.json"
         record.write_text(f'{{"status": "finished", "started": [1000], "ended": {1000 + seconds}}}')
     # two more fast ones, three slow ones, and one of which only the overall mean is known

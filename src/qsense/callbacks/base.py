@@ -9,11 +9,14 @@ from typing import Any, ClassVar
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from qsense.runs.mishaps import tolerated
 from qsense.tasks.base import Task
 
 
 class AfterTest(Callback):
     """Calls `finish` after the test, in the first process alone; leaves tasks alone that it does not work on.
+
+    An error in it is a warning: the run's result is recorded before.
 
     Attributes:
         works_on: the class of its tasks.
@@ -23,7 +26,8 @@ class AfterTest(Callback):
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.is_global_zero and isinstance(pl_module, self.works_on):
-            self.finish(trainer, pl_module, trainer.datamodule)  # type: ignore[attr-defined]
+            with tolerated(type(self).__name__):  # the result is recorded already, and must not be lost
+                self.finish(trainer, pl_module, trainer.datamodule)  # type: ignore[attr-defined]
 
     def finish(self, trainer: Trainer, task: Any, data: Any) -> None:
         """What is to be done.

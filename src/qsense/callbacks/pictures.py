@@ -5,7 +5,6 @@ Open it to write a callback that draws: it needs `drawings`, and `begin` where i
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,8 +20,8 @@ from qsense.plots.style import save
 from qsense.plots.transfer import plot_transfer
 from qsense.quant.sensor.base import SensorQuantizer
 from qsense.runs.loggers import log_figure
+from qsense.runs.mishaps import tolerated
 
-log = logging.getLogger(__name__)
 GRID = 2001  # points at which a curve is drawn; odd, so that the middle of the range is one of them
 Floats = npt.NDArray[np.floating]
 Drawing = Callable[[Any, Any], Figure | None]  # of a task and its data; None where there is nothing to draw
@@ -55,13 +54,11 @@ class Pictures(AfterTest):
 
     def finish(self, trainer: Trainer, task: Any, data: Any) -> None:
         for name, draw in self.drawings(trainer).items():
-            try:
+            with tolerated(f"the picture {name}"):
                 figure = draw(task, data)
                 if figure is not None:
                     save(figure, self.folder / f"{name}.png")
                     log_figure(trainer.loggers, name, figure)
-            except Exception:  # a picture must not cost a trained run its result
-                log.exception("the picture %s could not be drawn", name)
 
 
 def curve_of(sensor: SensorQuantizer, grid: Floats) -> Floats:

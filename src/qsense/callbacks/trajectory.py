@@ -11,6 +11,7 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from qsense.runs.folder import write_atomically
+from qsense.runs.mishaps import tolerated
 from qsense.tasks.base import Task
 
 
@@ -60,4 +61,5 @@ class Trajectory(Callback):
         columns = list(self.rows[0])
         if len(columns) > 1:
             lines = [",".join(columns), *(",".join(repr(row[c]) for c in columns) for row in self.rows)]
-            write_atomically(self.file, "\n".join(lines) + "\n")
+            with tolerated(self.file.name):  # the rows are in the checkpoint, too, and the next epoch tries again
+                write_atomically(self.file, "\n".join(lines) + "\n")

@@ -106,7 +106,7 @@ def audit(arguments: Sequence[str]) -> int:
 
     audited = compare(found)
     if asked.gradients:
-        audited = with_slopes(audited, asked.gradients)
+        audited = with_slopes(audited, asked.gradients, groups[0].parts)
     print("\n".join(lines(audited)))
     written = write_audit(audited, asked.out)
     print(f"\nWritten to {asked.out}: {', '.join(file.name for file in written)}")

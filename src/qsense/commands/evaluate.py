@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from qsense.commands._allow import add_allow
+
 
 def parser() -> argparse.ArgumentParser:
     """The command line's arguments."""
@@ -16,6 +18,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("run", type=Path, help="folder of a finished run (holds metrics.json)")
     parser.add_argument("--root", help="where the data lies now, if not where the run found it")
     parser.add_argument("--accelerator", default="cpu", help="cpu (default), gpu, …")
+    add_allow(parser)
     return parser
 
 
@@ -24,15 +27,16 @@ def main(arguments: Sequence[str]) -> int:
     options = parser().parse_args(arguments)
 
     from qsense.experiment.load import load
+    from qsense.runs.result import plain
     from qsense.study.run import quantizer_name
 
-    run = load(options.run, options.root, options.accelerator)
-    then, now = run.result, run.evaluate()
+    run = load(options.run, options.root, options.accelerator, options.allow)
+    then, now = run.result, plain(run.evaluate())
     name = quantizer_name(then["quant"], then["bits"], then["network_bits"])
     print(f"{then['dataset']} · {name} · fold {then['fold']} · seed {then['seed']}")
     print(f"{'metric':<20}{'recorded':>14}{'now':>14}")
     for name, value in then["metrics"].items():
-        print(f"{name:<20}{value:>14.6f}{now['metrics'][name]:>14.6f}")
+        print(f"{name:<20}" + "".join(f"{_text(score):>14}" for score in (value, now["metrics"].get(name))))
     same = all(now[part] == then[part] for part in now)
     if same:
         print("reproduced exactly")
@@ -43,3 +47,7 @@ def main(arguments: Sequence[str]) -> int:
         )
     run.say_next()
     return 0 if same else 1
+
+
+def _text(score: float | None) -> str:
+    return "no value" if score is None else f"{score:.6f}"

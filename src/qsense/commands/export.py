@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from qsense.chip.names import COMPARED, FORMATS, check_symbol
+from qsense.commands._allow import add_allow
 from qsense.runs.next_steps import say_next
 from qsense.runs.words import entries
 
@@ -54,6 +55,7 @@ def parser() -> argparse.ArgumentParser:
         help="compare C, Verilog, ONNX and PyTorch on every native count (beyond 16 native bits: those around every "
         "threshold and 4096 at random), all but Verilog also on 10^6 floats per row; exit with 1 if they differ",
     )  # fmt: skip
+    add_allow(parser)
     return parser
 
 
@@ -126,7 +128,7 @@ def main(arguments: Sequence[str]) -> int:
     from qsense.chip.origin import origin
     from qsense.experiment.load import load
 
-    where, run = origin(options.run), load(options.run, options.root)
+    where, run = origin(options.run), load(options.run, options.root, allow=options.allow)
 
     from qsense.chip.export import compare, export  # heavy: not before the run is found
 

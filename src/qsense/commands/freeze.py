@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from qsense.commands._allow import add_allow
 from qsense.runs.next_steps import say_next
 
 FROZEN = "frozen.pt"
@@ -22,6 +23,7 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("run", type=Path, help="folder of a finished run whose network is quantized")
     parser.add_argument("--root", help="where the data lies now, if not where the run found it")
+    add_allow(parser)
     return parser
 
 
@@ -29,13 +31,15 @@ def main(arguments: Sequence[str]) -> int:
     """Write the frozen network, test it; returns 1 if its results differ from the trained one's."""
     options = parser().parse_args(arguments)
 
-    import torch
-
     from qsense.experiment.load import load
+
+    run = load(options.run, options.root, allow=options.allow)
+
+    import torch  # heavy: not before the run is found
+
     from qsense.quant.network.freeze import freeze, stored_bytes
     from qsense.runs import folder as run_folder
 
-    run = load(options.run, options.root)
     if run.task.network_quantizer is None:
         raise ValueError(f"the network of {options.run} is not quantized (quant.network is null): nothing to freeze")
     trained = run.evaluate()

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from qsense.commands._allow import add_allow
 from qsense.runs.next_steps import say_next
 from qsense.study.files import write_report
 from qsense.study.index import gather
@@ -53,6 +54,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, default=Path("report"), help="folder for the files (default: ./report)")
     parser.add_argument("--html", type=Path, metavar="OUT", help="write OUT/index.html instead, a page of its own")
     parser.add_argument("--figure", metavar="NAME", help="draw a paper's figure instead: gamma_quant/4; list: which")
+    add_allow(parser)
     return parser
 
 
@@ -62,7 +64,7 @@ def main(arguments: Sequence[str]) -> int:
     paths = options.runs or [Path("runs")]
     console = Console()
     if options.figure:
-        return figure(options.figure, paths, options.out, console)
+        return figure(options.figure, paths, options.out, console, options.allow)
     every = tables(paths, options.metric or [None], options.by, options.against is not None, options.compare)
     summary, *others = every
     print_report(summary, console, others)
@@ -140,7 +142,7 @@ def page(every: Sequence[Summary], out: Path) -> Path:
     return write_page(every, out)
 
 
-def figure(name: str, paths: Sequence[Path], out: Path, console: Console) -> int:
+def figure(name: str, paths: Sequence[Path], out: Path, console: Console, allow: Sequence[str] = ()) -> int:
     """Draw a figure of the papers from finished runs, or list those that can be drawn."""
     from qsense.study.figures import FIGURES, draw
 
@@ -149,7 +151,7 @@ def figure(name: str, paths: Sequence[Path], out: Path, console: Console) -> int
             console.print(f"{each.name:16}  {each.shows}", markup=False, highlight=False, soft_wrap=True)
         say_next((("report", *paths, "--figure", next(iter(FIGURES))), "draw the first of them"))
         return 0
-    for file in draw(name, gather(paths), out):
+    for file in draw(name, gather(paths), out, allow):
         console.print(f"Written: {file}", markup=False, highlight=False, soft_wrap=True)
     say_next((("report", *paths, "--html", "page"), "one page to look through"))
     return 0

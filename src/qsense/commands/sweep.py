@@ -46,12 +46,16 @@ def arguments(file: Path, own: Sequence[str]) -> list[str]:
     """Arguments of `qsense.train` for the grid of a file, those of `own` in place of the file's of the same key.
 
     Raises:
-        ConfigError: the file is no grid.
+        ConfigError: the file is no grid, or sets more than options and plain values.
     """
     from qsense.experiment.sweep_files import read_sweep
+    from qsense.experiment.trusted import check_override
 
     mine = {key_of(argument) for argument in own if "=" in argument}
-    return [*(entry for entry in read_sweep(file).overrides() if key_of(entry) not in mine), *own, "-m"]
+    its = [entry for entry in read_sweep(file).overrides() if key_of(entry) not in mine]
+    for entry in its:
+        check_override(file, entry)
+    return [*its, *own, "-m"]
 
 
 def main(given: Sequence[str]) -> int:

@@ -10,6 +10,7 @@ import functools
 import hashlib
 import json
 import logging
+import re
 import shutil
 import tempfile
 import zlib
@@ -40,6 +41,15 @@ def digest(*parts: object) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
+def readable(name: str) -> str:
+    """The part of an entry's name that people read: of a data set's name, what stays in the cache's folder.
+
+    >>> readable("SBHAR"), readable("synthetic IMU"), readable("../../etc")
+    ('sbhar', 'synthetic imu', '_.._etc')
+    """
+    return re.sub(r"[^\w .()+-]", "_", name.lower()).strip(". ")[:60]
+
+
 def file_digest(path: Path) -> str:
     """SHA-256 (hex) of a file's bytes, read once as long as neither its size nor its time changes."""
     facts = path.stat()
@@ -63,7 +73,8 @@ def fingerprint(dataset: SensorDataset, folder: Path) -> str:
         return dataset.fingerprint()
     stats = [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     facts = [
-        getattr(dataset, name, None) for name in ("classes", "axes", "rate_hz", "num_subjects", "signal", "settings")
+        getattr(dataset, name, None)
+        for name in ("classes", "axes", "rate_hz", "num_subjects", "signal", "settings", "reading")
     ]
     memo = folder / "fingerprints" / digest(SCHEMA, type(dataset).__qualname__, facts, stats)
     with _best_effort("read", memo):

@@ -17,7 +17,8 @@ from qsense.data.module import ExperimentData
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.seeding import derive
 from qsense.quant.network.transfer import load_weights
-from qsense.runs import folder as run_folder
+from qsense.runs.checkpoint_io import read_checkpoint
+from qsense.runs.checkpoints import CHECKPOINT, checkpoint
 from qsense.tasks.base import Task
 
 log = logging.getLogger(__name__)
@@ -60,10 +61,10 @@ def start_from(task: Task, run: Path) -> None:
     """Take over a finished run's weights and clipping ranges, whatever quantized its network and at however many bits.
 
     Raises:
-        ConfigError: not one of its tensors fits.
+        ConfigError: its checkpoint is damaged, or not one of its tensors fits.
     """
-    state = torch.load(run / run_folder.CHECKPOINT, map_location="cpu", weights_only=True)["state_dict"]
     try:
+        state = read_checkpoint(checkpoint(run) or run / CHECKPOINT)["state_dict"]
         log.info("init_from=%s: %s", run, load_weights(task.network, state, prefix="network."))
     except ValueError as error:
         raise ConfigError(f"init_from={run}: {error}") from error

@@ -17,7 +17,7 @@ from qsense.experiment import signatures
 from qsense.experiment.compose import stated_by_options
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.schema import Config
-from qsense.runs import folder as run_folder
+from qsense.runs.checkpoints import CHECKPOINT, CheckpointError, checkpoint, verify
 from qsense.runs.settings import bits_of, count_devices
 from qsense.runs.words import did_you_mean
 from qsense.signal import Signal
@@ -100,9 +100,19 @@ def _check_root(config: DictConfig) -> None:
         raise ConfigError(f"rounding={config.rounding}: rounding must be round (half up) or floor")
     if config.threads is not None and config.threads < 1:
         raise ConfigError(f"threads={config.threads}: threads must be at least 1, or null for as many as torch takes")
-    if config.init_from and run_folder.checkpoint(Path(config.init_from)) is None:
-        file = Path(config.init_from) / run_folder.CHECKPOINT
-        raise ConfigError(f"init_from={config.init_from}: there is no {file}; name the folder of a trained run")
+    if config.init_from:
+        _check_checkpoint("init_from", config.init_from)
+
+
+def _check_checkpoint(key: str, run: str) -> None:
+    """Is there a whole checkpoint in a run's folder?"""
+    file = checkpoint(Path(run))
+    if file is None:
+        raise ConfigError(f"{key}={run}: there is no {Path(run) / CHECKPOINT}; name the folder of a trained run")
+    try:
+        verify(file)
+    except CheckpointError as error:
+        raise ConfigError(f"{key}={run}: {error}; name another run, or train that one again") from error
 
 
 def _check_shape(config: DictConfig) -> None:
@@ -156,6 +166,7 @@ def _check_arguments(path: str, part: dict[str, Any]) -> None:
     if known is None:  # a class whose source does not tell; instantiate will
         return
     name = target.rpartition(".")[2]
+    missing: list[str] = []
     for key, value in part.items():
         if key.startswith("_"):
             continue
@@ -164,9 +175,13 @@ def _check_arguments(path: str, part: dict[str, Any]) -> None:
                 f"unknown argument {path}.{key}{did_you_mean(key, list(known))}; {name} takes {', '.join(known)}"
             )
         if value == "???":
-            raise ConfigError(f"{path}.{key} is missing: set {path}.{key}=…  ({known[key]})")
-        if not known[key].accepts(value):
+            missing.append(key)
+        elif not known[key].accepts(value):
             raise ConfigError(f"{path}.{key}={value!r} is not allowed: {name} takes {key}: {known[key]}")
+    if missing:
+        told = "\n".join(f"  {path}.{key}=…  ({known[key]})" for key in missing)
+        verb = "are" if len(missing) > 1 else "is"
+        raise ConfigError(f"{', '.join(f'{path}.{key}' for key in missing)} {verb} missing: set\n{told}")
 
 
 def _check_kind(config: DictConfig) -> None:

@@ -5,18 +5,19 @@ Open it to see what a saved run needs to be used again: for evaluation, export, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from qsense.experiment.compose import plain, stated_by_options
-from qsense.experiment.signatures import find as definition_of
+from qsense.experiment import trusted
 from qsense.runs import folder as run_folder
+from qsense.runs.checkpoints import CHECKPOINT, checkpoint, verify
 from qsense.runs.next_steps import say_next
-from qsense.runs.settings import bits_of, part_name
+from qsense.runs.settings import bits_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from qsense.data.module import ExperimentData
     from qsense.quant.sensor.sensor import Sensor
     from qsense.tasks.base import Task
-
-
-PARTS = ("data", "quant", "model", "task")  # groups whose parts a run is built from
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,8 +115,9 @@ class TrainedRun:
 def next_steps(folder: Path, config: DictConfig) -> list[tuple[tuple[object, ...], str]]:
     """Commands that go on from a finished run, each with what it does."""
     bits, network_bits = bits_of(config)
-    export = [(("export", folder, "--check"), "its ADC as tables, C, Verilog, ONNX and a datasheet")]
-    freeze = [(("freeze", folder), "its network as integers and scales")]
+    allow = [word for module in trusted.to_allow(config) for word in ("--allow", module)]
+    export = [(("export", folder, *allow, "--check"), "its ADC as tables, C, Verilog, ONNX and a datasheet")]
+    freeze = [(("freeze", folder, *allow), "its network as integers and scales")]
     pictures = f"beside other runs; pictures are in {folder / 'figures'}"
     return [
         *export * bool(bits),
@@ -127,78 +126,68 @@ def next_steps(folder: Path, config: DictConfig) -> list[tuple[tuple[object, ...
     ]
 
 
-def load(folder: str | Path, root: str | None = None, accelerator: str = "cpu") -> TrainedRun:
+def load(
+    folder: str | Path, root: str | None = None, accelerator: str = "cpu", allow: Sequence[str] = ()
+) -> TrainedRun:
     """A finished run, trained; torch's, NumPy's and Python's random numbers go on as if nothing had happened.
+
+    The folder is data: it may name the parts that qsense offers and no others, fetches nothing, and runs nothing.
 
     Args:
         folder: the run's folder.
         root: where the data lies now, if not where it lay then.
         accelerator: of the trainer, Lightning's name of the device.
+        allow: your own modules, such as "mylab.adc", whose classes it may name, too; or single classes.
 
     Raises:
         FileNotFoundError: no run, an unfinished one, one without its checkpoint, or data that is not there.
-        ValueError: a damaged run, or data that it cannot use.
-        ConfigError: a part that refuses its arguments.
+        ValueError: a damaged run, or data that it cannot use (`ResultError`, `CheckpointError`, `DataError`).
+        ConfigError: a part that refuses its arguments, or that nobody here has offered or allowed.
     """
     folder = Path(folder)
     result = run_folder.result(folder)
-    checkpoint = run_folder.checkpoint(folder)
-    if checkpoint is None:
-        raise FileNotFoundError(
-            f"{folder / run_folder.CHECKPOINT} is missing: there are no weights to rebuild the run from"
-        )
-    config = OmegaConf.load(folder / run_folder.CONFIG)
-    assert isinstance(config, DictConfig)
-    config.init_from = None  # the checkpoint holds the weights
-    if "weights" in config.model:
-        config.model.weights = None
+    file = checkpoint(folder)
+    if file is None:
+        raise FileNotFoundError(f"{folder / CHECKPOINT} is missing: there are no weights to rebuild the run from")
+    verify(file)
+    config = trusted.read(folder / run_folder.CONFIG, allow)
+    _stay_here(config)
     if root is not None:
         if "root" not in config.data.dataset:
             raise ValueError(f"--root: {config.data.dataset._target_} is computed and reads no folder")
         config.data.dataset.root = root
 
-    import torch
     from hydra.utils import instantiate
 
-    data, task = _build(_with_parts_of_today(config))
-    task.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"])
+    from qsense.runs.checkpoint_io import check_fit, read_checkpoint
+
+    data, task = _build(config)
+    state = read_checkpoint(file)["state_dict"]
+    check_fit(file, state, task.state_dict())
+    task.load_state_dict(state)
     trainer = instantiate(config.trainer, accelerator=accelerator, _partial_=True, _convert_="all")(
         logger=False, enable_checkpointing=False
     )
     return TrainedRun(folder, config, result, data, task.eval(), trainer)
 
 
-def _with_parts_of_today(config: DictConfig) -> DictConfig:
-    """The same, with qsense's own parts where their code lies today: an older run may name modules that have moved."""
-    parts = {group: plain(config[group], resolve=False) for group in PARTS if config[group] is not None}
-    lost = {target for target in _targets(parts) if target.startswith("qsense.") and definition_of(target) is None}
-    if not lost:
-        return config
-    options = [option for group in PARTS for option in stated_by_options(group).values()]
-    today = {part_name(target): target for option in options for target in _targets(plain(option, resolve=False))}
-    places = {target: today.get(part_name(target), target) for target in lost}
-    return OmegaConf.merge(config, _replaced(parts, places))  # type: ignore[return-value]
-
-
-def _targets(node: Any) -> Iterator[str]:
-    """Every `_target_` of a plain configuration."""
-    for key, value in node.items():
-        if isinstance(value, dict):
-            yield from _targets(value)
-        elif key == "_target_":
-            yield value
-
-
-def _replaced(node: Any, places: dict[str, str]) -> Any:
-    if isinstance(node, dict):
-        return {key: _replaced(value, places) for key, value in node.items()}
-    return places.get(node, node) if isinstance(node, str) else node
+def _stay_here(config: DictConfig) -> None:
+    """Fetch nothing and write nowhere that a run's file says: neither is needed to build it again."""
+    config.init_from = None  # the checkpoint holds the weights
+    for key in ("callbacks", "logger", "profiler", "default_root_dir"):
+        config.trainer.pop(key, None)
+    if "download" in config.data.dataset:
+        config.data.dataset.download = False
+    # A cache is known by its fingerprints; any other folder is not written to.
+    if config.data.get("cache") and not (Path(config.data.cache).expanduser() / "fingerprints").is_dir():
+        config.data.cache = os.environ.get("QSENSE_CACHE") or "~/.cache/qsense"
 
 
 def _build(config: DictConfig) -> tuple[ExperimentData, Task]:
     from lightning.pytorch.utilities.seed import isolate_rng
 
     from qsense.experiment.build import build
+    from qsense.models.weights import left_to_checkpoint
 
-    with isolate_rng():
+    with isolate_rng(), left_to_checkpoint():
         return build(config)

@@ -5,25 +5,27 @@ from __future__ import annotations
 import json
 import logging
 import os
-import pickle
 import platform
 import shutil
 import subprocess
 import sys
 import time
 import traceback
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from qsense.runs.result import ResultError, damage, flaw, is_whole, plain, read_result, set_aside
+
 log = logging.getLogger(__name__)
 
-RESULT = "metrics.json"  # written last: its presence means finished
+RESULT = "metrics.json"  # written last: where it is whole, the run is finished
 CONFIG = "config.yaml"
 RECORD = "run.json"
 FAILURE = "failed.txt"
 FINISHED, RUNNING, FAILED, INTERRUPTED = "finished", "running", "failed", "interrupted"  # what a run says of itself
-CHECKPOINT = Path("checkpoints") / "last.ckpt"
+TEMPORARY = ".tmp"  # how the name of a file ends that is being written
 SCHEMA = 3  # of a run: raise it where the same configuration on the same data gives other numbers than before
 PACKAGES = ("qsense", "torch", "lightning", "hydra-core", "omegaconf", "torchmetrics", "numpy")
 
@@ -33,15 +35,38 @@ def write_atomically(path: Path, text: str) -> None:
     write_bytes_atomically(path, text.encode())
 
 
-def write_bytes_atomically(path: Path, content: bytes) -> None:
-    """The same for bytes."""
+def write_bytes_atomically(path: Path, content: bytes | memoryview, previous: Path | None = None) -> None:
+    """The same for bytes.
+
+    Args:
+        path: of the file, made with the folders above it.
+        content: what it is to hold.
+        previous: where the file that it replaces goes, and None: nowhere.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if previous is not None and path.is_file():
+            path.replace(previous)
+        temporary.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+    with suppress(OSError):  # a file system whose folders cannot be forced to the disk
+        _force_to_disk(path.parent)
+
+
+def _force_to_disk(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -50,31 +75,37 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def finished(run: Path) -> bool:
-    """Whether a run has its result."""
-    return (run / RESULT).is_file()
+    """Whether a run has its result: a whole one, and not what a crash or another program left in its place."""
+    return is_whole(run / RESULT)
 
 
-def checkpoint(run: Path) -> Path | None:
-    """The checkpoint to resume from, or None where the run has none yet."""
-    path = run / CHECKPOINT
-    return path if path.is_file() else None
+def damaged_result(run: Path) -> str:
+    """What is wrong with a run's result, in a few words; empty where it is whole, or where there is none yet."""
+    return damage(run / RESULT)
+
+
+def set_damaged_result_aside(run: Path) -> None:
+    """Make room for a result: a damaged one is kept under another name, and said."""
+    if problem := damaged_result(run):
+        aside = set_aside(run / RESULT)
+        log.warning("%s is damaged (%s): kept as %s, the run is completed again", run / RESULT, problem, aside.name)
 
 
 def result(run: Path) -> dict[str, Any]:
-    """What a finished run recorded.
+    """What a finished run recorded; a metric without a value is None.
 
     Raises:
         FileNotFoundError: the run is not finished.
+        ResultError: its result is damaged.
     """
-    if not finished(run):
-        raise FileNotFoundError(f"{run} holds no {RESULT}: it is no run, or one that has not finished")
     try:
-        content: dict[str, Any] = json.loads((run / RESULT).read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(
-            f"{run / RESULT} is damaged ({error}): delete it, and the same command completes it"
+        return read_result(run / RESULT)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{run} holds no {RESULT}: it is no run, or one that has not finished") from error
+    except ResultError as error:
+        raise ResultError(
+            f"{run / RESULT} is damaged ({error}): the command that trained the run completes it again"
         ) from error
-    return content
 
 
 def start(run: Path, config_yaml: str, overrides: list[str], data: str | None) -> None:
@@ -100,14 +131,22 @@ def start(run: Path, config_yaml: str, overrides: list[str], data: str | None) -
 
 
 def finish(run: Path, content: dict[str, Any]) -> None:
-    """Record a run's result; after this it counts as finished."""
+    """Record a run's result; after this it counts as finished.
+
+    Raises:
+        ResultError: it lacks something that every result has; nothing is written.
+    """
+    content = plain(content)
+    if problem := flaw(content):
+        raise ResultError(f"the run has no result ({problem}), so it is not recorded as finished")
     _update(run, status=FINISHED, ended=time.time())
     write_json(run / RESULT, content)
 
 
 def interrupt(run: Path) -> None:
     """Record that a run was stopped from outside; the same command resumes it."""
-    _update(run, status=INTERRUPTED, ended=time.time())
+    with suppress(OSError):
+        _update(run, status=INTERRUPTED, ended=time.time())
 
 
 def fingerprint(run: Path) -> str | None:
@@ -139,26 +178,12 @@ def failure(run: Path) -> str:
 
 
 def fail(run: Path) -> None:
-    """Record the exception being handled, with its traceback."""
-    write_atomically(run / FAILURE, traceback.format_exc())
-    _update(run, status=FAILED, ended=time.time())
-
-
-def sound_checkpoint(run: Path) -> Path | None:
-    """The checkpoint to resume from, if it can be read; a damaged one is moved aside, and the run starts anew."""
-    path = checkpoint(run)
-    if path is None:
-        return None
-    import torch
-
-    try:
-        torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
-        aside = path.with_suffix(".damaged")
-        path.replace(aside)
-        log.warning("%s cannot be read (%s): moved to %s, training starts anew", path, error, aside.name)
-        return None
-    return path
+    """Record the exception being handled, with its traceback, as far as there is room for it."""
+    text = traceback.format_exc()
+    with suppress(OSError):
+        write_atomically(run / FAILURE, text)
+    with suppress(OSError):
+        _update(run, status=FAILED, ended=time.time())
 
 
 def discard(run: Path) -> None:

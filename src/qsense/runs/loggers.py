@@ -6,7 +6,8 @@ import json
 import netrc
 import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+from qsense.runs.mishaps import tolerated
 
 
 class RunWandbLogger(WandbLogger):
@@ -136,20 +139,49 @@ class RunTrackioLogger(Logger):
             self.run = None
 
 
+# What Lightning, and a run, call of a logger while the run goes on.
+GUARDED = ("log_metrics", "log_hyperparams", "log_graph", "log_image", "after_save_checkpoint", "save", "finalize")
+
+
+def that_open(loggers: Iterable[Logger]) -> list[Logger]:
+    """Those loggers that can be opened; whatever one of them raises from here on is a mishap, and ends no run."""
+    opened = []
+    for logger in loggers:
+        name = _name(logger)
+        for method in GUARDED:
+            if hasattr(type(logger), method):
+                setattr(logger, method, partial(_tolerantly, getattr(logger, method), name))
+        with tolerated(name):
+            getattr(logger, "experiment", None)  # W&B's run, TensorBoard's files
+            opened.append(logger)
+    return opened
+
+
+def _tolerantly(method: Callable[..., Any], name: str, *arguments: Any, **named: Any) -> Any:
+    with tolerated(name):
+        return method(*arguments, **named)
+
+
+def _name(logger: Logger) -> str:
+    return f"the logger {type(logger).__name__}"
+
+
 def log_adc(loggers: Iterable[Logger], adc: dict[str, Any]) -> None:
     """Keep a learned converter in every logger that has a place for one."""
     for logger in loggers:
         if isinstance(logger, RunWandbLogger):
-            logger.log_adc(adc)
+            with tolerated("the converter as an artifact of W&B"):
+                logger.log_adc(adc)
 
 
 def log_result(loggers: Iterable[Logger], result: dict[str, Any]) -> None:
     """Put a run's result beside its curves, where a logger has a summary: what a table of runs is made from."""
     for logger in loggers:
-        if isinstance(logger, WandbLogger):
-            logger.experiment.summary.update(figures(result))
-        elif isinstance(logger, RunTrackioLogger):
-            logger.log_metrics(figures(result))
+        with tolerated(_name(logger)):
+            if isinstance(logger, WandbLogger):
+                logger.experiment.summary.update(figures(result))
+            elif isinstance(logger, RunTrackioLogger):
+                logger.log_metrics(figures(result))
 
 
 def figures(result: dict[str, Any]) -> dict[str, float]:
@@ -198,12 +230,13 @@ def _netrc_knows(host: str) -> bool:
 def log_figure(loggers: Iterable[Logger], name: str, figure: Figure) -> None:
     """Show a picture in every logger that has a place for one."""
     for logger in loggers:
-        if isinstance(logger, WandbLogger):
-            logger.log_image(f"figures/{name}", [_image(figure)])
-        elif isinstance(logger, RunTrackioLogger):
-            logger.log_picture(f"figures/{name}", _image(figure))
-        elif isinstance(logger, TensorBoardLogger):
-            logger.experiment.add_figure(f"figures/{name}", figure, close=False)
+        with tolerated(_name(logger)):
+            if isinstance(logger, WandbLogger):
+                logger.log_image(f"figures/{name}", [_image(figure)])
+            elif isinstance(logger, RunTrackioLogger):
+                logger.log_picture(f"figures/{name}", _image(figure))
+            elif isinstance(logger, TensorBoardLogger):
+                logger.experiment.add_figure(f"figures/{name}", figure, close=False)
 
 
 def _image(figure: Figure) -> object:
@@ -215,8 +248,10 @@ def _image(figure: Figure) -> object:
 def close(loggers: Iterable[Logger], failed: bool) -> None:
     """End every logger's run; a W&B run left open would swallow the next run of a multirun."""
     for logger in loggers:
-        logger.finalize("failed" if failed else "success")
-        if isinstance(logger, WandbLogger) and logger._experiment is not None:  # never opened: nothing to close
-            logger.experiment.finish(exit_code=int(failed))
-        elif isinstance(logger, RunTrackioLogger):
-            logger.end()
+        with tolerated(_name(logger)):
+            logger.finalize("failed" if failed else "success")
+        with tolerated(_name(logger)):
+            if isinstance(logger, WandbLogger) and logger._experiment is not None:  # never opened: nothing to close
+                logger.experiment.finish(exit_code=int(failed))
+            elif isinstance(logger, RunTrackioLogger):
+                logger.end()

@@ -49,6 +49,8 @@ def status_of(folder: Path) -> Status:
         return Status(folder, FINISHED)
     if lock.alive(folder):
         return Status(folder, RUNNING)
+    if damage := run_folder.damaged_result(folder):
+        return Status(folder, FAILED, f"{run_folder.RESULT} is damaged ({damage})")
     if not (folder / run_folder.CONFIG).is_file():
         return Status(folder, TO_DO)
     recorded = run_folder.recorded_state(folder)

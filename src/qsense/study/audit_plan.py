@@ -18,6 +18,7 @@ from qsense.experiment.compose import plain, stated, stated_by_options
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.grid import plan
 from qsense.experiment.overrides import Job, experiment_of, key_of, root_of
+from qsense.experiment.trusted import named
 from qsense.runs import folder as run_folder
 from qsense.runs.settings import part_name
 from qsense.runs.status import overview, seconds_left, status_of
@@ -61,11 +62,13 @@ class Group:
         kind: what they are in the audit.
         overrides: of `qsense.train … -m`.
         folders: where each run is or will be.
+        parts: what its configuration names, and its runs may be built from: the user's own, too.
     """
 
     kind: Kind
     overrides: tuple[str, ...]
     folders: Mapping[Job, Path] = field(default_factory=dict)
+    parts: tuple[str, ...] = ()
 
 
 def plan_audit(asked: Options) -> list[Group]:
@@ -82,7 +85,7 @@ def plan_audit(asked: Options) -> list[Group]:
             "Give one value, and audit the others one by one"
         )
     _check_learns(config)
-    groups = [Group("learned", asked.overrides, learned)]
+    groups = [Group("learned", asked.overrides, learned, tuple(named(config)))]
     grid = [f"quant.sensor.gamma={','.join(f'{gamma:g}' for gamma in asked.gammas)}"]
     if signal_of_data(config).bipolar:
         grid.append(f"quant.sensor.mu={','.join(f'{mu:g}' for mu in (MUS if asked.mus is None else asked.mus))}")

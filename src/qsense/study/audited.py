@@ -90,19 +90,20 @@ def compare(arms: Sequence[Arm]) -> Audited:
     return Audited(there, verdicts)
 
 
-def with_slopes(audited: Audited, examples: int) -> Audited:
+def with_slopes(audited: Audited, examples: int, allow: Sequence[str] = ()) -> Audited:
     """The same with gradients compared on the first run of the first learned quantizer.
 
     Args:
         audited: the findings.
         examples: training examples for it.
+        allow: parts of the user's own that the run may be built from, as in `load`.
     """
     from qsense.study.tangents import of_run
 
     learned = next(arm for arm in audited.arms if arm.kind == "learned")
     run = learned.runs[min(learned.runs)]
     try:
-        return replace(audited, slopes=of_run(run.folder, examples), slopes_of=run)
+        return replace(audited, slopes=of_run(run.folder, examples, allow), slopes_of=run)
     except (FileNotFoundError, ValueError) as error:
         return replace(audited, silent=f"{run.folder.name}: {error}")
 

@@ -39,13 +39,14 @@ class PaperFigure:
     of_run: Callable[[TrainedRun], Figure | None] | None = None
 
 
-def draw(name: str, runs: Sequence[Run], out: Path) -> list[Path]:
+def draw(name: str, runs: Sequence[Run], out: Path, allow: Sequence[str] = ()) -> list[Path]:
     """Draw a figure into `out`: one file over all fitting runs, or one for each of them.
 
     Args:
         name: of the figure, as in `FIGURES`.
         runs: runs to draw from; those that do not fit are passed over.
         out: a folder, made if it is not there.
+        allow: modules of the user's own that runs may be built from, as in `load`.
 
     Raises:
         ReportError: no such figure, no run that fits, or one that cannot be loaded.
@@ -63,7 +64,7 @@ def draw(name: str, runs: Sequence[Run], out: Path) -> list[Path]:
         return [path]
     if len(fitting) > MOST_DRAWN:
         fitting = _spread(fitting)
-    return [_draw_run(figure.of_run, run, out / f"{file}-{run.folder.name}.png") for run in fitting]
+    return [_draw_run(figure.of_run, run, out / f"{file}-{run.folder.name}.png", allow) for run in fitting]
 
 
 def _spread(fitting: Sequence[Run]) -> list[Run]:
@@ -77,13 +78,13 @@ def _spread(fitting: Sequence[Run]) -> list[Run]:
     return [run for _, run in sorted(ranked, key=lambda pair: (pair[0], str(pair[1].folder)))[:MOST_DRAWN]]
 
 
-def _draw_run(of_run: Callable[[TrainedRun], Figure | None], run: Run, path: Path) -> Path:
+def _draw_run(of_run: Callable[[TrainedRun], Figure | None], run: Run, path: Path, allow: Sequence[str]) -> Path:
     from qsense.experiment.errors import ConfigError
     from qsense.experiment.load import load
     from qsense.plots.style import save
 
     try:
-        trained = load(run.folder)
+        trained = load(run.folder, allow=allow)
         trained.data.prepare_data()
         trained.data.setup("fit")
         trained.data.setup("test")

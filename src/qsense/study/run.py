@@ -185,7 +185,7 @@ def _with_result(run: Run) -> Run:
 
 
 def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
-    return {name: float(value) for name, value in values.items()}
+    return {name: float(value) for name, value in values.items() if value is not None}
 
 
 def _cost(network: Mapping[str, Any] | None, sensing: Mapping[str, Any]) -> dict[str, float]:

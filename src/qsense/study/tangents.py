@@ -261,19 +261,20 @@ def _slopes(task: Task, batches: Sequence[Any], parameter: nn.Parameter, index: 
     return np.array(found)
 
 
-def of_run(run: Path, examples: int) -> list[Tangents]:
+def of_run(run: Path, examples: int, allow: Sequence[str] = ()) -> list[Tangents]:
     """The slopes of a finished run's quantizer, over the first examples that it was trained on.
 
     Args:
         run: the run's folder.
         examples: how many at least (whole batches).
+        allow: modules or classes of the user's own that it may be built from, as in `load`.
 
     Raises:
         FileNotFoundError, ConfigError, ValueError: the run cannot be loaded, or there are no slopes to compare.
     """
     from qsense.experiment.load import load
 
-    again = load(run)
+    again = load(run, allow=allow)
     again.data.prepare_data()
     again.data.setup("fit")
     batches: list[Any] = []

@@ -63,6 +63,35 @@ def test_the_folder_itself_may_be_named(tmp_path: Path) -> None:
     assert len(data.test().y) == 20
 
 
+@pytest.mark.parametrize("place", ["renamed", "cifar-10-python/" + FOLDER, f"{FOLDER}/{FOLDER}", "archive/" + FOLDER])
+def test_batches_are_found_where_others_unpack_them(tmp_path: Path, place: str) -> None:
+    expected = CIFAR10(str(write(tmp_path / "published"))).fingerprint()
+    target = tmp_path / "other" / place
+    target.parent.mkdir(parents=True)
+    (tmp_path / "published" / FOLDER).rename(target)
+    data = CIFAR10(str(target if place == "renamed" else tmp_path / "other"))
+    data.check()
+    assert len(data.test().y) == 20
+    assert data.fingerprint() == expected
+
+
+@pytest.mark.parametrize(
+    ("file", "named"),
+    [
+        ("cifar-10-batches-bin/data_batch_1.bin", ("cifar-10-batches-bin", "python")),
+        ("data_batch_1.bin", ("binary", "python")),
+        ("cifar-10-python.tar.gz", ("cifar-10-python.tar.gz", "tar -xf", "data.dataset.download=true")),
+        ("train/airplane/0001.png", ("data=folder",)),
+        ("airplane/0001.png", ("data=folder",)),
+    ],
+)
+def test_what_lies_there_instead_is_named(tmp_path: Path, file: str, named: tuple[str, ...]) -> None:
+    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / file).write_bytes(b"x")
+    with refused(DataMissingError, tmp_path / FOLDER / "data_batch_1", *named):
+        CIFAR10(str(tmp_path)).check()
+
+
 def test_what_python_2_wrote_is_read(tmp_path: Path) -> None:
     """The published batches: byte strings, and arrays of the numpy.core of their time."""
     pixels = np.arange(2 * 3072).astype(np.uint8)

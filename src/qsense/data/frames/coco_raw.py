@@ -20,8 +20,9 @@ from qsense.data.frames.coco import Annotations, Picture, chosen_classes, read_a
 from qsense.data.frames.dataset import PLANES, Frame, FrameDataset, Part
 from qsense.data.frames.inverse_isp import mean_camera, mosaic_planes, random_camera, sense, unprocess
 from qsense.data.frames.nearest import shrunk
-from qsense.data.frames.photos import read_photo
 from qsense.data.frames.plane_cache import Codes, PlaneCache, Planes, convert, stamp
+from qsense.data.frames.turning import Turning, also_not_turned, find_turns
+from qsense.data.photos import check_reading, read_otherwise, read_photo
 from qsense.signal import Signal
 
 VERSION = 1  # of the conversion: raise it with every change of what comes out
@@ -67,6 +68,8 @@ class Make:
         ids: their COCO ids.
         sizes: width and height that the annotations state.
         sensor: what to make of them.
+        turns: how they are turned to be as annotated (`find_turns`).
+        full_scale: value of white in grey files of more than 8 bits.
         short_side: largest length of the converted frame's shorter side.
     """
 
@@ -74,10 +77,12 @@ class Make:
     ids: tuple[int, ...]
     sizes: tuple[tuple[int, int], ...]
     sensor: Sensor
+    turns: tuple[int, ...]
+    full_scale: float | None
     short_side: int
 
     def __call__(self, index: int) -> Planes:
-        photo = read_annotated(self.files[index], self.sizes[index])
+        photo = read_annotated(self.files[index], self.sizes[index], self.turns[index], self.full_scale)
         codes = self.sensor.codes(photo, self.ids[index])
         return Planes(shrunk(codes, self.short_side), {"simulated": self.sensor.image == "raw", "pattern": PATTERN})
 
@@ -89,6 +94,8 @@ class CocoRaw(FrameDataset):
 
     The camera and the noise of an image depend on (seed, COCO's image id) alone. Raw frames have half the size of their
     photographs, like the planes of any Bayer sensor. Images without objects of the chosen classes stay, as negatives.
+
+    Photographs are turned as they were when they were annotated (`find_turns`), and read with 8 bits (`read_photo`).
 
     Args:
         root: folder that the other paths are relative to.
@@ -106,6 +113,10 @@ class CocoRaw(FrameDataset):
         test_images: folder of their image files; None: `images`.
         name: the data set's name in tables.
         seed: of cameras and noise; independent of the training's seed.
+        orientation: "exif": boxes were drawn on photographs that are turned as their files say, as annotation tools
+            show them, unless the sizes say otherwise; "stored": on photographs as they are stored.
+        full_scale: value of white in grey files of more than 8 bits, such as 4095 for a 12-bit camera; None: the
+            largest of their type, 65535 or, of floating point, 1.
 
     Raises:
         ValueError: an argument out of its range.
@@ -127,7 +138,10 @@ class CocoRaw(FrameDataset):
         test_images: str | None = None,
         name: str = "COCO",
         seed: int = 0,
+        orientation: Literal["exif", "stored"] = "exif",
+        full_scale: float | None = None,
     ) -> None:
+        check_reading(orientation, full_scale)
         for key, value, allowed in (("image", image, ("raw", "srgb")), ("camera", camera, ("random", "mean"))):
             if value not in allowed:
                 raise ValueError(f"{key}={value!r} must be {' or '.join(allowed)}")
@@ -148,6 +162,8 @@ class CocoRaw(FrameDataset):
         self.images = self.root / images
         self.chosen = None if classes is None else tuple(classes)
         self.sensor = Sensor(image, native_bits, float(iso), float(exposure), camera, seed)
+        self.orientation = orientation
+        self.full_scale = full_scale
         self.test = test
         self.test_annotations = None if test_annotations is None else self.root / test_annotations
         self.test_images = self.images if test_images is None else self.root / test_images
@@ -179,6 +195,11 @@ class CocoRaw(FrameDataset):
             "test": "stated" if self.test_annotations is not None else self.test,
         }
 
+    @property
+    def reading(self) -> tuple[str, float | None]:
+        """How image files are read; it is no part of `settings`, as it matters to few files, which count by it."""
+        return self.orientation, self.full_scale
+
     def check(self) -> None:
         """See the base class; reads the annotations and looks for every image file, not into them."""
         for folder in {self.images, self.test_images}:
@@ -197,11 +218,19 @@ class CocoRaw(FrameDataset):
             tuple(picture.id for picture in pictures),
             tuple((picture.width, picture.height) for picture in pictures),
             self.sensor,
+            self._turning.turns,
+            self.full_scale,
             short_side,
         )
         settings = {key: value for key, value in self.settings.items() if key not in ("classes", "test")}
-        key = f"coco_raw-{digest(settings, str(self.root.resolve()), short_side)[:16]}"
-        stamps = {self._key(picture): f"{picture.id}, {stamp(picture.file)}" for picture in pictures}
+        reading = [] if self.reading == ("exif", None) else self.reading
+        key = f"coco_raw-{digest(settings, str(self.root.resolve()), short_side, *reading)[:16]}"
+        self._turning.tell(self.name)
+        stamps = {}
+        for picture, header, turn in zip(pictures, self._turning.headers, self._turning.turns, strict=True):
+            how = [] if header is None else header.otherwise(turn, self.full_scale)
+            made_from = [str(picture.id), stamp(picture.file), *map(str, how)]
+            stamps[self._key(picture)] = ", ".join(made_from)
         self._cache = convert(cache, key, stamps, make, f"Converting {self.name}")
 
     def sources(self) -> tuple[Path, ...]:
@@ -210,8 +239,16 @@ class CocoRaw(FrameDataset):
         return (*files, *(picture.file for picture in self._pictures))
 
     def fingerprint(self) -> str:
-        """SHA-256 (hex) of the settings, the annotations and every image file."""
-        return digest(self.settings, [(file.name, file_digest(file)) for file in self.sources()])
+        """SHA-256 (hex) of the settings, the annotations, every image file, and how those are read that are not plain:
+        turned, of more than 8 bits, transparent."""
+        facts = zip(self._pictures, self._turning.headers, self._turning.turns, strict=True)
+        how = {
+            self._key(picture): words
+            for picture, header, turn in facts
+            if (words := read_otherwise(picture.file, header, turn, self.full_scale))
+        }
+        files = [(file.name, file_digest(file)) for file in self.sources()]
+        return digest(self.settings, files, *([how] if how else []))
 
     def frames(self, part: Part) -> list[Frame]:
         """See the base class; a frame's id is its place among all pictures."""
@@ -222,7 +259,8 @@ class CocoRaw(FrameDataset):
         picture = self._pictures[frame.id]
         if self._cache is not None:
             return self._cache[self._key(picture)]
-        return self.sensor.codes(read_annotated(picture.file, (picture.width, picture.height)), picture.id)
+        size, turn = (picture.width, picture.height), self._turning.turns[frame.id]
+        return self.sensor.codes(read_annotated(picture.file, size, turn, self.full_scale), picture.id)
 
     @cached_property
     def _read(self) -> list[Annotations]:
@@ -245,6 +283,13 @@ class CocoRaw(FrameDataset):
                     "both parts"
                 )
         return pictures
+
+    @cached_property
+    def _turning(self) -> Turning:
+        """How every picture is turned."""
+        pictures = self._pictures
+        sizes = [(picture.width, picture.height) for picture in pictures]
+        return find_turns([picture.file for picture in pictures], sizes, self.orientation)
 
     @cached_property
     def _parts(self) -> dict[Part, list[int]]:
@@ -277,16 +322,24 @@ class CocoRaw(FrameDataset):
         return str(picture.file.relative_to(self.root)) if picture.file.is_relative_to(self.root) else str(picture.file)
 
 
-def read_annotated(file: Path, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
+def read_annotated(
+    file: Path, size: tuple[int, int], turn: int = 1, full_scale: float | None = None
+) -> npt.NDArray[np.uint8]:
     """A photograph, uint8 [H, W, 3], of the width and height that its annotations state.
+
+    Args:
+        file: its path.
+        size: width and height, turned.
+        turn: how the stored picture is turned, EXIF's number.
+        full_scale: see `read_photo`.
 
     Raises:
         DataError: it cannot be read, or has another size.
     """
-    photo = read_photo(file)
+    photo = np.asarray(read_photo(file, turn=turn, full_scale=full_scale))
     if photo.shape[1::-1] != size:
         raise DataError(
             f"{file} has {photo.shape[1]} × {photo.shape[0]} pixels, but its annotations say {size[0]} × {size[1]}: "
-            "the two do not belong together"
+            f"the two do not belong together{also_not_turned(file, size)}"
         )
     return photo

@@ -21,9 +21,9 @@ from qsense.data.frames.bayer import pack
 from qsense.data.frames.dataset import PLANES, Frame, FrameDataset, Part
 from qsense.data.frames.labelme import read_labelme
 from qsense.data.frames.nearest import shrunk
-from qsense.data.frames.photos import read_photo
 from qsense.data.frames.plane_cache import Codes, PlaneCache, Planes, convert, stamp
 from qsense.data.frames.raw_files import read_headless
+from qsense.data.photos import read_photo
 from qsense.data.splitting import read_split, refuse_overlap
 from qsense.signal import Signal
 
@@ -204,7 +204,9 @@ class Conversion:
         if self.image == "planes":
             mosaic: npt.NDArray[Any] = read_headless(file, *self.size, sample=3)
             return Planes(shrunk(pack(mosaic, PATTERN), self.short_side), {"pattern": PATTERN})
-        return Planes(shrunk(np.ascontiguousarray(read_photo(file).transpose(2, 0, 1)), self.short_side))
+        return Planes(
+            shrunk(np.ascontiguousarray(np.asarray(read_photo(file, turn=1)).transpose(2, 0, 1)), self.short_side)
+        )
 
 
 def _by_name(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:

@@ -23,6 +23,7 @@ from qsense.data.errors import DataError, DataMissingError
 from qsense.data.images.dataset import IMAGENET_MEAN, IMAGENET_STD, Codes, ImageDataset, Labels, StoredPictures
 
 FOLDER = "cifar-10-batches-py"
+BINARY = "cifar-10-batches-bin"
 TRAIN = tuple(f"data_batch_{number}" for number in range(1, 6))
 TEST = ("test_batch",)
 FULL = 10_000  # images in each published batch
@@ -46,7 +47,7 @@ class CIFAR10(ImageDataset):
     Mean and standard deviation are those of ImageNet, which the usual pretrained CIFAR-10 networks expect.
 
     Args:
-        root: `cifar-10-batches-py`, or the folder that holds it.
+        root: the folder of the batches, whatever its name, or one that holds `cifar-10-batches-py`.
         download: fetch the archive (170 MB) into `root` if the data is missing.
         sha256: checksum the archive must have to be unpacked (hex); None accepts any and logs it. Complete batches
             are checked against their own.
@@ -75,9 +76,9 @@ class CIFAR10(ImageDataset):
         missing = [name for name in (*TRAIN, *TEST) if not (self._folder() / name).is_file()]
         if missing and not self.download:
             raise DataMissingError(
-                f"CIFAR-10 is not in {self.root.absolute()}: {self._folder() / missing[0]} is missing. Get it from "
-                f"{self.url} by data.dataset.download=true, or point at its folder with data.dataset.root=… or "
-                f"QSENSE_DATA"
+                f"CIFAR-10 is not in {self.root.absolute()}: {self._folder() / missing[0]} is "
+                f"missing{self._near()}. Get it from {self.url} by data.dataset.download=true, or point at its folder "
+                f"with data.dataset.root=… or QSENSE_DATA"
             )
 
     def prepare(self) -> None:
@@ -102,8 +103,25 @@ class CIFAR10(ImageDataset):
         return self._part(TEST)
 
     def _folder(self) -> Path:
+        """Where the batches are: below the root, in it, or a folder deeper, as some programs unpack."""
         inside = self.root / FOLDER
+        deeper = sorted(self.root.glob(f"*/{FOLDER}")) if self.root.is_dir() else []
+        for folder in (inside, self.root, *deeper):
+            if (folder / TRAIN[0]).is_file():
+                return folder
         return self.root if self.root.name == FOLDER and not inside.is_dir() else inside
+
+    def _near(self) -> str:
+        """What lies there instead, for a message."""
+        for folder in (self.root, self.root / BINARY):
+            if (folder / f"{TRAIN[0]}.bin").is_file():
+                return f", and {folder.absolute()} holds the binary version: the python version is needed"
+        for name in ("cifar-10-python.tar.gz", "cifar-10-python.tar"):
+            if (self.root / name).is_file():
+                return f", and {name} beside it is not unpacked: tar -xf {self.root.absolute() / name}"
+        if any((self.root / part / self.classes[0]).is_dir() for part in ("train", "test", ".")):
+            return ", but there are images in class folders: those are read with data=folder"
+        return ""
 
     def _part(self, names: tuple[str, ...]) -> StoredPictures:
         self.prepare()

@@ -1,4 +1,4 @@
-"""Images in files, one folder per class: listed at once, decoded and brought to one size when they are used.
+"""Images in files: decoded and brought to one size when they are used.
 
 Open it to change how image files are cropped and scaled.
 """
@@ -7,62 +7,20 @@ from __future__ import annotations
 
 import logging
 import math
-import os
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from qsense.data.errors import DataError
 from qsense.data.images.dataset import Codes, Labels, Pictures
+from qsense.data.photos import DamagedPhoto, read_photo
 
 log = logging.getLogger(__name__)
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".tiff")
 Box = tuple[int, int, int, int]
-
-
-def class_folders(folder: Path) -> tuple[str, ...]:
-    """Names of a folder's visible sub-folders, sorted.
-
-    Raises:
-        DataError: there are fewer than two, or images lie directly in the folder.
-    """
-    entries = [entry for entry in os.scandir(folder) if not entry.name.startswith(".")]
-    loose = next((entry.name for entry in entries if entry.name.lower().endswith(SUFFIXES)), None)
-    names = tuple(sorted(entry.name for entry in entries if entry.is_dir()))
-    if loose is not None:
-        raise DataError(
-            f"{folder / loose} lies beside the class folders: sort the images of {folder} into one per class"
-        )
-    if len(names) < 2:
-        raise DataError(f"{folder} must hold at least two class folders, found {len(names)}")
-    return names
-
-
-def list_images(folder: Path, classes: Sequence[str]) -> tuple[list[Path], Labels]:
-    """Image files of all class folders, in the order of classes and names, and their classes.
-
-    Raises:
-        DataError: a class folder is missing, unknown, or holds no image; it is named.
-    """
-    unknown = sorted(set(class_folders(folder)) - set(classes))
-    if unknown:
-        raise DataError(f"{folder / unknown[0]} is a class without training images")
-    paths: list[Path] = []
-    counts = []
-    for name in classes:
-        if not (folder / name).is_dir():
-            raise DataError(f"{folder / name} is missing: every class needs its folder in {folder}")
-        found = sorted(entry.path for entry in os.scandir(folder / name) if entry.name.lower().endswith(SUFFIXES))
-        if not found:
-            raise DataError(f"{folder / name} holds no image ({', '.join(SUFFIXES)})")
-        paths += map(Path, found)
-        counts.append(len(found))
-    return paths, np.repeat(np.arange(len(classes)), counts)
 
 
 class FilePictures(Pictures):
@@ -82,14 +40,25 @@ class FilePictures(Pictures):
         size: height and width of what is delivered, in pixels.
         resize: length of the shorter side before the centre is taken, in pixels.
         smallest_crop: least share of an image's area to cut out, in (0, 1]; 1 trains on the evaluated view, too.
+        turned: images are turned as their EXIF says, and not left as they are stored.
+        full_scale: value of white in grey files of more than 8 bits; None: what type or file state (`read_photo`).
     """
 
     def __init__(
-        self, paths: Sequence[Path], y: Labels, channels: int, size: int, resize: int, smallest_crop: float
+        self,
+        paths: Sequence[Path | str],
+        y: Labels,
+        channels: int,
+        size: int,
+        resize: int,
+        smallest_crop: float,
+        turned: bool = True,
+        full_scale: float | None = None,
     ) -> None:
         self.paths = np.array([str(path) for path in paths])  # one block of memory, shared by loader processes
         self.y = y
-        self.mode = "RGB" if channels == 3 else "L"
+        self.grey = channels == 1
+        self.turned, self.full_scale = turned, full_scale
         self.size, self.resize, self.smallest_crop = size, resize, smallest_crop
         self._named: set[int] = set()
 
@@ -97,7 +66,7 @@ class FilePictures(Pictures):
         """See the base class.
 
         Raises:
-            DataError: not one image of the batch can be read.
+            DataError: not one image of the batch can be read, or the values of one do not fit their full scale.
         """
         read = [self._read(int(index), stream) for index in indices]
         good = np.array([image is not None for image in read])
@@ -109,18 +78,15 @@ class FilePictures(Pictures):
 
     def _read(self, index: int, stream: Sequence[int] | None) -> Codes | None:
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # about metadata
-                return self._view(index, stream)
-        except (OSError, SyntaxError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+            return self._view(index, stream)
+        except DamagedPhoto as error:
             if index not in self._named:
                 self._named.add(index)
-                log.warning("%s cannot be read (%s) and is left out.", self.paths[index], error)
+                log.warning("%s. It is left out.", error)
             return None
 
     def _view(self, index: int, stream: Sequence[int] | None) -> Codes:
-        with Image.open(self.paths[index]) as file:
-            image = file.convert(self.mode)
+        image = read_photo(self.paths[index], self.grey, None if self.turned else 1, self.full_scale)
         if stream is None or self.smallest_crop == 1:
             scale = self.resize / min(image.size)
             width, height = (max(round(side * scale), self.size) for side in image.size)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from qsense.data.cache import SCHEMA, Arrays, cached, digest, fingerprint
+from qsense.data.cache import SCHEMA, Arrays, cached, digest, fingerprint, readable
 from qsense.data.series.dataset import ActivityDataset
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ def prepared(dataset: ActivityDataset, cache: Path) -> Arrays:
         DataMissingError: the source is not there.
         DataError: something in it cannot be used, or it is not in the cache and the cache cannot be written.
     """
-    key = f"{dataset.name.lower()}-{digest(SCHEMA, fingerprint(dataset, cache))[:24]}"
+    key = f"{readable(dataset.name)}-{digest(SCHEMA, fingerprint(dataset, cache))[:24]}"
     return cached(cache, key, lambda: _prepare(dataset))
 
 

@@ -1,0 +1,14 @@
+"""The option `--allow` of every command that builds from a run's folder."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def add_allow(parser: argparse.ArgumentParser) -> None:
+    """Let a command line name modules of its own, whose classes a run's folder may then name, too."""
+    parser.add_argument(
+        "--allow", action="append", default=[], metavar="MODULE",
+        help="a module of your own whose classes the run was trained with, such as mylab.adc; may be repeated. A run's "
+        "folder may name qsense's parts and these: anything else in it is refused before it is imported",
+    )  # fmt: skip

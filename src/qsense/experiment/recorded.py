@@ -1,0 +1,90 @@
+"""A run's `config.yaml` as the plain values that it records: nothing in it is an object or is looked up.
+
+Open it when a recorded configuration cannot be read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from omegaconf import DictConfig, OmegaConf
+from omegaconf._utils import get_yaml_loader  # whose numbers are those that were written: 1e-4 is none to YAML 1.1
+
+from qsense.experiment.errors import ConfigError
+
+Place = tuple[str, ...]
+Entry = tuple[Place, Any]  # a value with its place
+
+DEEPEST, MOST = 30, 100_000  # levels and values of a configuration; an alias that holds itself has no end
+LOOKED_UP = re.compile(r"\$\{[^}]*:")  # as ${oc.env:NAME}, which would tell what this machine keeps to itself
+
+
+def read(file: Path) -> Any:
+    """What the file says, as dictionaries, lists and values.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ConfigError: it is no YAML, or has no end.
+    """
+    try:
+        content = yaml.load(file.read_text(encoding="utf-8"), get_yaml_loader())
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{file} cannot be read: {error}") from error
+    for count, (place, _) in enumerate(walk(content)):
+        if count > MOST or len(place) >= DEEPEST:
+            raise ConfigError(f"{file} cannot be read: it has too many values, or too many levels, to be a run's")
+    return content
+
+
+def walk(node: Any, place: Place = ()) -> Iterator[Entry]:
+    """Every value with its place, mappings and lists before what they hold."""
+    waiting: list[Entry] = [(place, node)]
+    while waiting:
+        place, value = waiting.pop()
+        yield place, value
+        inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        waiting += [((*place, str(key)), each) for key, each in inner][::-1]
+
+
+def check_values(file: Path, values: Iterable[Entry]) -> None:
+    """Refuse objects of YAML's, and whatever would be looked up on this machine.
+
+    Raises:
+        ConfigError: the first of these, with its place.
+    """
+    for place, value in values:
+        if not (value is None or isinstance(value, dict | list | str | int | float)):
+            raise ConfigError(
+                f"{file}: {'.'.join(place)} is a {type(value).__name__}: a run records plain values alone"
+            )
+        if isinstance(value, str) and LOOKED_UP.search(value):
+            raise ConfigError(
+                f"{file}: {'.'.join(place)}={value} asks for something of this machine; a run records values alone, so "
+                "this file was changed: write the value itself"
+            )
+
+
+def as_config(content: Any, instead: Mapping[Place, str]) -> DictConfig:
+    """The same for OmegaConf, where a text stays as it is: a channel may be called `${HOME}`.
+
+    Args:
+        content: as read.
+        instead: texts that others take the place of.
+    """
+    config = OmegaConf.create(_literal(content, instead))
+    assert isinstance(config, DictConfig)
+    return config
+
+
+def _literal(node: Any, instead: Mapping[Place, str], place: Place = ()) -> Any:
+    if isinstance(node, dict):
+        return {key: _literal(value, instead, (*place, str(key))) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_literal(value, instead, (*place, str(index))) for index, value in enumerate(node)]
+    if isinstance(node, str):
+        return re.sub(r"(\\*)\$\{", r"\1\1\\${", instead.get(place, node))
+    return node
