@@ -183,9 +183,10 @@ def _missing(step: Floats, usual: float) -> npt.NDArray[np.int64]:
     [0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
     """
     behind = np.concatenate(([0.0], np.cumsum(step / usual - 1)))
-    level = behind
+    level = np.pad(behind, 4 * CATCH_UP, mode="edge")
     for ends in (np.min, np.max, np.max, np.min):  # a morphological opening and a closing
         level = ends(sliding_window_view(np.pad(level, CATCH_UP, mode="edge"), 2 * CATCH_UP + 1), axis=1)
+    level = level[4 * CATCH_UP : -4 * CATCH_UP]
     missing = np.where(step > 1.5 * usual, np.rint(np.diff(level)), 0).clip(0).astype(np.int64)
     # Steps that are irregular all the time rise and fall without an end.
     return missing if missing.sum() <= 1.25 * behind[-1] + 1 else np.zeros_like(missing)
