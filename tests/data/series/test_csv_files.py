@@ -154,3 +154,21 @@ def test_a_published_set_of_tables_is_its_facts_alone(
     assert set(second.x[:, 1].tolist()) == {102.0}
     assert (first.filled, np.bincount(first.y).tolist()) == (1, [20, 20, 20])
     assert [path.name for path in data.sources()] == [f"subject{subject}.dat" for subject in (101, 102)]
+
+
+@pytest.mark.parametrize(("there", "error", "named"), [
+    (0, DataMissingError, ("sbj_0.csv", "data.dataset.files")),
+    (1, DataError, ("data.dataset.subject", "data.dataset.files")),
+])  # fmt: skip
+def test_fewer_than_two_subjects_are_told_at_once(
+    there: int, error: type[Exception], named: tuple[str, ...], bundle: Path
+) -> None:
+    for subject in range(there, 3):
+        (bundle / "raw" / "inertial" / f"sbj_{subject}.csv").unlink()
+    with refused(error, "Fake", *named):
+        CSVActivityDataset(str(bundle), "Fake", 2, ["NULL", "walk", "run"], 50.0, None, "g").check()
+
+
+def test_what_is_not_there_yet_cannot_be_counted() -> None:
+    with refused(ValueError, "subjects=null", "download=true"):
+        CSVActivityDataset("x", "F", 2, ["a", "b"], 50.0, None, "g", url="file:///x.zip", download=True)

@@ -90,6 +90,8 @@ class CSVActivityDataset(CSVRecordings):
             raise ValueError(f"rate_hz={rate_hz} must be positive")
         if subjects is not None and (subjects if isinstance(subjects, int) else len(subjects)) < 2:
             raise ValueError(f"subjects={subjects} must be at least 2: one is held out, the others train")
+        if subjects is None and download and url:
+            raise ValueError("subjects=null: state how many there are, or fetch the data first (download=true)")
         if isinstance(subjects, Sequence) and files is None:
             raise ValueError(
                 f"subjects={list(subjects)}: names of subjects need files=PATTERN; the common layout counts"
@@ -118,6 +120,12 @@ class CSVActivityDataset(CSVRecordings):
         self.resample = resample
         self.missing = tuple(float(number) for number in missing or ())
         super().__init__(root, range, download, sha256)
+
+    def check(self) -> None:
+        """See the base class; where the files tell the subjects, two of them at least."""
+        super().check()
+        if not isinstance(self.chosen_subjects, int) and self._found():
+            self.subject_names()
 
     @property
     def num_subjects(self) -> int:  # type: ignore[override]

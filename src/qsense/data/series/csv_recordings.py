@@ -124,13 +124,13 @@ class CSVRecordings(ActivityDataset):
             return
         tables = common_files(self.root, self.rate_hz)
         missing = [number for number in range(self.num_subjects) if number not in tables]
-        if not missing:
+        if tables and not missing:
             return
         if self.download and self.url:
             if self._archive().is_file():
                 verify(self._archive(), self.sha256)
             return
-        path = INERTIAL / f"sbj_{missing[0]}.csv"
+        path = INERTIAL / f"sbj_{missing[0] if missing else 0}.csv"
         if tables:
             folder = next(iter(tables.values())).parent
             self._missing(
@@ -265,7 +265,7 @@ class CSVRecordings(ActivityDataset):
 
     def _complete(self) -> bool:
         found = self._found()
-        return bool(found) if self.files is not None else len(found) == self.num_subjects
+        return bool(found) and (self.files is not None or len(found) == self.num_subjects)
 
     def _archive(self) -> Path:
         """Where the layout's archive is fetched to; it is kept after unpacking."""
