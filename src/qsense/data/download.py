@@ -129,7 +129,7 @@ def extract(archive: Path, folder: Path, inside: str, limit: int = 64 << 30, rat
     Args:
         archive: the zip file.
         folder: where to; it must not exist or be empty.
-        inside: a folder (with /) that must be found in the archive.
+        inside: a folder (with /) that must be found in the archive; "" takes all there is as it is.
         limit: most bytes to unpack.
         ratio: most times by which a file may grow.
 
@@ -162,6 +162,8 @@ def _unpack(archive: Path, folder: Path, inside: str, limit: int, ratio: int) ->
                 raise _RefusedError(f"would unpack to {size} bytes, more than {limit} are not expected")
             for entry in entries:
                 source.extract(entry, folder)  # stops at the size the entry states
+        if not inside:
+            return folder
         found = [path for path in folder.rglob(inside.rsplit("/", 1)[-1]) if path.as_posix().endswith(f"/{inside}")]
         if not found:
             raise _RefusedError(f"holds no folder {inside}: it is not the archive that is expected here")
