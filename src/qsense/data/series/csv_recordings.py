@@ -111,8 +111,13 @@ class CSVRecordings(ActivityDataset):
     def check(self) -> None:
         """See the base class."""
         if self.files is not None:
-            if not self._tables() and not (self.download and self.url):
+            owners = list(dict.fromkeys(owner for owner, _ in self._tables()))
+            if not owners and not (self.download and self.url):
                 self._missing(f"no file is named {self.files}; {nearby(self.root, Path(self.files).suffix)}")
+            if owners and SUBJECT in self.files and len(owners) < self.num_subjects:
+                self._missing(
+                    f"{len(owners)} of {self.num_subjects} subjects have a file {self.files}: {', '.join(owners[:20])}"
+                )
             return
         tables = common_files(self.root, self.rate_hz)
         missing = [number for number in range(self.num_subjects) if number not in tables]
@@ -264,7 +269,7 @@ class CSVRecordings(ActivityDataset):
             with FileLock(f"{self.root}.lock"):  # of two processes, the second finds everything there
                 if not self._complete():
                     download(self.url, self._archive(), self.sha256)
-                    inside = Path(self.files or INERTIAL / "*").parts[0] if self.files else INERTIAL.as_posix()
+                    inside = (Path(self.files).parent if self.files else INERTIAL).as_posix()
                     extract(self._archive(), self.root, inside=inside)
         if not self._complete():
             CSVRecordings.check(self)
