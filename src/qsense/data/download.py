@@ -157,7 +157,7 @@ def _unpack(archive: Path, folder: Path, inside: str, limit: int, ratio: int) ->
         with zipfile.ZipFile(archive) as source:
             _extract_all(source, folder, limit, ratio)
         found = _folders_named(inside, folder)
-        for inner in [] if found else sorted(folder.rglob("*.zip")):
+        for inner in [] if found else sorted(folder.rglob("[!.]*.zip")):
             with zipfile.ZipFile(inner) as source:
                 _extract_all(source, inner.parent, limit, ratio)
             inner.unlink()

@@ -12,7 +12,7 @@ from tests.refusal import refused
 from qsense.data.errors import DataMissingError
 from qsense.data.series.pamap2 import OPTIONAL, PAMAP2, PROTOCOL
 
-LENGTH = 260
+LENGTH = 260  # 2.6 s
 AXES = [4, 5, 6, 21, 22, 23, 38, 39, 40]
 NUMBERS = [int(number) for number in PROTOCOL]
 
@@ -36,15 +36,21 @@ def write(path: Path, values: np.ndarray[tuple[int, ...], np.dtype[np.float64]])
     path.write_text("\n".join(lines) + "\n")
 
 
-@pytest.fixture
-def unpacked(tmp_path: Path) -> Path:
-    folder = tmp_path / "PAMAP2_Dataset"
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pamap2") / "PAMAP2_Dataset"
     for subject in range(101, 110):
         write(folder / "Protocol" / f"subject{subject}.dat", table(subject, [0, 24] if subject == 109 else NUMBERS))
     for subject in (101, 105):
         write(folder / "Optional" / f"subject{subject}.dat", table(subject + 50, [0, *map(int, OPTIONAL)]))
     (folder / "readme.pdf").write_bytes(b"%PDF")
     return folder
+
+
+@pytest.fixture
+def unpacked(original: Path, tmp_path: Path) -> Path:
+    """A copy that may be changed."""
+    return Path(shutil.copytree(original, tmp_path / "PAMAP2_Dataset"))
 
 
 def test_protocol_alone_is_read_unless_told(unpacked: Path) -> None:
@@ -108,3 +114,13 @@ def test_the_folder_of_optional_recordings_is_not_taken_for_the_others(unpacked:
     (unpacked / "Protocol" / "subject104.dat").unlink()
     with refused(DataMissingError, 8, 9, "101, 102, 103, 105"):
         PAMAP2(str(unpacked)).check()
+
+
+def test_the_archive_holds_another_one(unpacked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.make_archive(str(tmp_path / "server" / "PAMAP2_Dataset"), "zip", unpacked.parent, "PAMAP2_Dataset")
+    archive = shutil.make_archive(str(tmp_path / "served"), "zip", tmp_path / "server")
+    monkeypatch.setattr(PAMAP2, "url", Path(archive).as_uri())
+    fetched = PAMAP2(str(tmp_path / "data" / "pamap2"), download=True, optional=True)
+    fetched.check()
+    assert fetched.fingerprint() == PAMAP2(str(unpacked), optional=True).fingerprint()
+    assert (tmp_path / "data" / "pamap2" / "Protocol" / "subject101.dat").is_file()

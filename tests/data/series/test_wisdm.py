@@ -131,19 +131,17 @@ def test_a_folder_without_the_file_is_named(tmp_path: Path) -> None:
 def later(tmp_path: Path) -> Path:
     folder = tmp_path / "wisdm-dataset"
     for device in ("phone", "watch"):
-        for sensor in ("accel", "gyro"):
-            (folder / "raw" / device / sensor).mkdir(parents=True)
-            for subject in range(1600, 1651):
-                rows = [
-                    line(subject, "AS"[row // 5], 252_207_666_810_782 + row * STEP, row, subject) for row in range(10)
-                ]
-                (folder / "raw" / device / sensor / f"data_{subject}_{sensor}_{device}.txt").write_text("\n".join(rows))
+        (folder / "raw" / device / "accel").mkdir(parents=True)
+        for subject in range(1600, 1651):
+            rows = [line(subject, "AS"[row // 5], 252_207_666_810_782 + row * STEP, row, subject) for row in range(10)]
+            (folder / "raw" / device / "accel" / f"data_{subject}_accel_{device}.txt").write_text("\n".join(rows))
+    (folder / "raw" / "phone" / "gyro").mkdir()
+    (folder / "raw" / "phone" / "gyro" / "data_1600_gyro_phone.txt").touch()
     (folder / "activity_key.txt").write_text("walking = A\n")
     return folder
 
 
-@pytest.mark.parametrize("device", ["phone", "watch"])
-@pytest.mark.parametrize("place", [".", "..", "raw"])
+@pytest.mark.parametrize(("device", "place"), [("phone", "."), ("watch", ".."), ("phone", "raw")])
 def test_the_later_set_has_a_file_per_subject_and_device(later: Path, device: str, place: str) -> None:
     data = WISDM2019(str((later / place).resolve()), device=device)  # type: ignore[arg-type]
     data.check()

@@ -56,7 +56,7 @@ class WISDM(CSVRecordings):
     by more than a second.
 
     Timestamps are irregular. The literature takes lines as samples at 20 Hz all the same, and so do we unless
-    `resample` is set. It uses windows of 4 to 10 s (`data.window=200`), and often divides by windows, which shows the
+    `resample` is set. It takes windows of up to 10 s (`data.window=200`), and often divides by windows, which shows the
     network all subjects.
 
     The full scale is that of the file's description: values between −20 and 20, where 10 is 1 g.
