@@ -25,7 +25,7 @@ NOT_DECISIVE = {
 NEUTRAL: dict[str, dict[str, Any]] = {
     "data": {"files": None, "subject": None, "time": None, "label": None, "session": None, "delimiter": None,
              "decimal": None, "encoding": None, "header": None, "time_format": None, "resample": False,
-             "orientation": "exif", "full_scale": None},
+             "missing": None, "orientation": "exif", "full_scale": None},
 }  # fmt: skip
 
 

@@ -112,7 +112,8 @@ def _by_number(pick: _Picker, wanted: Wanted, label: int | None, session: int | 
     rest = list(range(table.width))
     # The first column is the subject whatever its name, and `timestamp` the time; other names count only where the
     # number of axes says so.
-    for subjects, times in (((), TIMES[:1]), (SUBJECTS, TIMES[:1]), ((), TIMES), (SUBJECTS, TIMES)):
+    ways = (((), TIMES[:1]), (SUBJECTS, TIMES[:1]), ((), TIMES), (SUBJECTS, TIMES))
+    for subjects, times in ways if wanted.by_place else ways[3:]:
         time = None if wanted.time is False else pick.one("time", wanted.time, times)
         subject = None if wanted.subject is False else pick.one("subject", wanted.subject, subjects)
         rest = [column for column in range(table.width) if column not in (time, subject, label, session)]

@@ -26,7 +26,7 @@ def common_files(root: Path, rate_hz: float) -> dict[int, Path]:
     """
     if found := _numbered(root / INERTIAL):
         return found
-    folders = {folder: files for folder in _folders(root, depth=4) if (files := _numbered(folder))}
+    folders = {folder: files for folder in folders_in(root) if (files := _numbered(folder))}
     if len(folders) > 1:
         named = [folder for folder in folders if folder.name.lower() == f"{rate_hz:g}hz"]
         if len(named) != 1:
@@ -48,16 +48,18 @@ def matching_files(root: Path, pattern: str) -> list[tuple[str, Path]]:
     >>> matching_files(Path("/nowhere"), "subject{subject}.dat")
     []
     """
-    glob = pattern.replace(SUBJECT, "*")
     folders = Path(pattern).parts[:-1]
     above = root.absolute()
     bases = [above.parents[d - 1] for d in range(1, len(folders) + 1) if above.parts[-d:] == folders[:d]]
     for base, below in ((root, ""), (root, "*/"), *((base, "") for base in bases)):
-        files = [path for path in base.glob(below + glob) if path.is_file() and not _hidden(path.relative_to(base))]
+        glob = re.sub(r"(?<=[^/])\*\*+|\*\*+(?=[^/])", "*", below + pattern.replace(SUBJECT, "*"))
+        files = [path for path in base.glob(glob) if path.is_file() and not hidden(path.relative_to(base))]
         if files:
             break
     tail = re.escape(pattern).replace(r"\*\*/", "(?:.*/)?").replace(r"\*", "[^/]*")
-    tail = tail.replace(re.escape(SUBJECT), "(?P<subject>[^/]+?)", 1).replace(re.escape(SUBJECT), "(?P=subject)")
+    tail = tail.replace(re.escape(SUBJECT), r"(?P<subject>\d+|[^/._\- ]+|[^/]+?)", 1).replace(
+        re.escape(SUBJECT), "(?P=subject)"
+    )
     expression = re.compile(f"(?:.*/)?{tail}")
     found = []
     for path in files:
@@ -80,8 +82,8 @@ def nearby(root: Path, ending: str) -> str:
     """For messages: folders beneath `root` that hold such files, or what else is there."""
     if not root.is_dir():
         return "there is no such folder"
-    for folder in _folders(root, depth=4):
-        names = sorted(path.name for path in folder.glob(f"*{ending}") if not _hidden(Path(path.name)))
+    for folder in folders_in(root):
+        names = sorted(path.name for path in folder.glob(f"*{ending}") if not hidden(Path(path.name)))
         if names:
             return f"there are {len(names)} files in {folder.relative_to(root)}/: {', '.join(names[:3])} …"
     names = sorted(path.name for path in root.iterdir())
@@ -95,7 +97,7 @@ def _numbered(folder: Path) -> dict[int, Path]:
     return dict(sorted(found.items()))
 
 
-def _folders(root: Path, depth: int) -> Iterator[Path]:
+def folders_in(root: Path, depth: int = 4) -> Iterator[Path]:
     """`root` and the folders in it, but for hidden ones and those of other systems; a thousand at most."""
     level, seen = [root] if root.is_dir() else [], 0
     for _ in range(depth + 1):
@@ -107,9 +109,14 @@ def _folders(root: Path, depth: int) -> Iterator[Path]:
             path
             for folder in level
             for path in sorted(folder.iterdir())
-            if path.is_dir() and not path.is_symlink() and not _hidden(Path(path.name))
+            if path.is_dir() and not path.is_symlink() and not hidden(Path(path.name))
         ]
 
 
-def _hidden(path: Path) -> bool:
+def hidden(path: Path) -> bool:
+    """Whether a file or its folder is one that systems leave behind.
+
+    >>> hidden(Path("__MACOSX/a.csv")), hidden(Path("._a.csv")), hidden(Path("a.csv"))
+    (True, True, False)
+    """
     return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)

@@ -49,8 +49,6 @@ class TableFormat:
             if value is not None and (len(value) != 1 or (key == "decimal" and value not in ".,")):
                 raise ValueError(f"{key}={value!r} must be one sign or one of {', '.join(words)}")
             object.__setattr__(self, key, value)
-        if self.delimiter is not None and self.delimiter == self.decimal:
-            raise ValueError(f"delimiter and decimal are both {self.delimiter!r}")
         if self.header is not None and self.header < 0:
             raise ValueError(f"header={self.header} must be the row of the columns' names, from 1 on, or 0 for none")
         try:
@@ -99,8 +97,6 @@ def signs(lines: Sequence[str], form: TableFormat) -> tuple[str, str]:
             continue
         regular = [row for row in rows if len(row) == width]
         for decimal in form.decimal or (".", ","):
-            if decimal == delimiter:
-                continue
             score = (sum(is_number(field, decimal) for row in regular for field in row), len(regular))
             if score > best_score:
                 best, best_score = (delimiter, decimal), score

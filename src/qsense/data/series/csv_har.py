@@ -48,6 +48,7 @@ class CSVActivityDataset(CSVRecordings):
         header: row of the columns' names; 0: there is none.
         time_format: unit of the timestamps (s, ms, us, ns), or a format as in "%d/%m/%Y %H:%M:%S.%f".
         resample: interpolate samples at irregular timestamps linearly at `rate_hz`.
+        missing: numbers that stand for missing samples, as in [-999].
 
     Raises:
         ValueError: an argument out of its range; the message says what is allowed.
@@ -79,6 +80,7 @@ class CSVActivityDataset(CSVRecordings):
         header: int | None = None,
         time_format: str | None = None,
         resample: bool = False,
+        missing: Sequence[float] | None = None,
     ) -> None:
         if isinstance(axes, str) or isinstance(labels, str):
             raise ValueError(f"axes and labels are lists, as in labels=[NULL,walking]; got {axes!r} and {labels!r}")
@@ -92,6 +94,8 @@ class CSVActivityDataset(CSVRecordings):
             raise ValueError(
                 f"subjects={list(subjects)}: names of subjects need files=PATTERN; the common layout counts"
             )
+        if files is not None and (files.startswith(("/", "~")) or ".." in files.split("/")):
+            raise ValueError(f"files={files!r} must be a pattern below data.dataset.root, as in P{SUBJECT}*.txt")
         for key, column in (("subject", subject), ("time", time)):
             if column is True:
                 raise ValueError(f"{key}=true: name a column, or false where there is none")
@@ -110,6 +114,7 @@ class CSVActivityDataset(CSVRecordings):
         self.axis_columns = columns if isinstance(columns, int) else tuple(columns)
         self.time_format = time_format
         self.resample = resample
+        self.missing = tuple(float(number) for number in missing or ())
         super().__init__(root, range, download, sha256)
 
     @property
@@ -138,8 +143,6 @@ class CSVActivityDataset(CSVRecordings):
 
     def _wanted(self) -> Wanted:
         subject, time, label, session = self.columns
-        if subject is None and self.files is not None and SUBJECT in self.files:
-            subject = False
         return Wanted(self.axis_columns, subject, time, label, session, by_place=self.files is None, settable=True)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -28,6 +29,8 @@ from qsense.data.series.stamps import has_losses, seconds
 from qsense.data.series.table_recordings import TableReader, subject_id
 
 log = logging.getLogger(__name__)
+
+MOST_IRREGULAR = 0.1  # share of steps, without a word
 
 # The share in which γ-Quant's data sets were published together in this layout; it packs a folder when asked.
 SHARE = "https://uni-siegen.sciebo.de/s/BNuj9LWBaMs5tZs"
@@ -67,6 +70,7 @@ class CSVRecordings(ActivityDataset):
         codes: class names by what stands for them in the files.
         resample: interpolate samples at irregular timestamps at `rate_hz`.
         time_format: unit or format of timestamps, see `stamps.seconds`.
+        missing: numbers that stand for missing samples, as -999.
 
     Raises:
         ValueError: `range` is not [low, high] with low below high.
@@ -83,6 +87,7 @@ class CSVRecordings(ActivityDataset):
     codes: Mapping[str, str] = MappingProxyType({})
     resample: bool = False
     time_format: str | None = None
+    missing: Sequence[float] = ()
 
     def __init__(
         self, root: str, range: Sequence[float] | None = None, download: bool = False, sha256: str | None = None
@@ -105,6 +110,7 @@ class CSVRecordings(ActivityDataset):
             "codes": dict(self.codes) or None,
             "resample": self.resample or None,
             "time_format": self.time_format,
+            "missing": list(self.missing) or None,
         }
         return {name: value for name, value in facts.items() if value is not None}
 
@@ -156,7 +162,7 @@ class CSVRecordings(ActivityDataset):
         durations = self._annotated_durations()
         header: tuple[str, ...] | None = None
         recordings: list[Recording] = []
-        reader = TableReader(self, self.codes, self.resample, self.time_format)
+        reader = TableReader(self, self.codes, self.resample, self.time_format, self.missing)
         subjects = {name: number for number, name in enumerate(self.subject_names())}
         for owner, path in self._tables():
             table, columns = self._open(path)
@@ -172,6 +178,13 @@ class CSVRecordings(ActivityDataset):
                 self._check_duration(path, found, durations[owner])
             recordings += found
         reader.refuse_shifted_numbers()
+        if reader.irregular > MOST_IRREGULAR:
+            log.warning(
+                "%s: timestamps are irregular, up to %.0f %% of a recording's steps are off by more than half a "
+                "sample; samples are taken as if they were steady. data.dataset.resample=true interpolates them at "
+                "%g Hz.",
+                *(self.name, 100 * reader.irregular, self.rate_hz),
+            )
         return recordings
 
     def subject_names(self) -> list[str]:
@@ -205,8 +218,7 @@ class CSVRecordings(ActivityDataset):
 
     def _wanted(self) -> Wanted:
         axes = self.axes if self.named_axes else len(self.axes)
-        by_name = self.files is not None
-        return self.wanted or Wanted(axes, subject=False if SUBJECT in str(self.files) else None, by_place=not by_name)
+        return self.wanted or Wanted(axes, by_place=self.files is None)
 
     def _named_columns(self) -> list[Any] | None:
         """Columns that are named, and not seen from the files."""
@@ -217,7 +229,8 @@ class CSVRecordings(ActivityDataset):
 
     def _open(self, path: Path) -> tuple[Table, Columns]:
         table = open_table(path, self.form)
-        return table, choose(table, self._wanted())
+        columns = choose(table, self._wanted())
+        return table, replace(columns, subject=None) if SUBJECT in str(self.files) else columns
 
     def _has_losses(self, path: Path) -> bool:
         """Whether timestamps tell of missing samples, which are filled in."""

@@ -33,11 +33,7 @@ def fill_gaps(
     >>> fill_gaps(x, ("x",), 50.0, "a test"), x[:, 0].tolist()
     (2, [0.0, 1.0, 2.0, 3.0])
     """
-    if not np.isfinite(x).all():
-        infinite = np.argwhere(np.isinf(x))
-        if len(infinite):
-            row, axis = infinite[0]
-            raise DataError(f"{source}, row {first_row + row}: {axes[axis]} is infinite")
+    refuse_infinite(x, axes, source, first_row)
     missing = np.isnan(x)
     samples = np.arange(len(x))
     for axis in np.flatnonzero(missing.any(axis=0)):
@@ -52,6 +48,16 @@ def fill_gaps(
             )
         x[gap, axis] = np.interp(samples[gap], samples[~gap], x[~gap, axis])
     return int(missing.any(axis=1).sum())
+
+
+def refuse_infinite(x: npt.NDArray[np.float64], axes: tuple[str, ...], source: str, first_row: int) -> None:
+    """
+    Raises:
+        DataError: a value is infinite; row and axis are named.
+    """
+    if not np.isfinite(x).all() and len(infinite := np.argwhere(np.isinf(x))):
+        row, axis = infinite[0]
+        raise DataError(f"{source}, row {first_row + row}: {axes[axis]} is infinite")
 
 
 def pieces(x: npt.NDArray[np.float64], rate_hz: float) -> list[slice]:

@@ -20,6 +20,7 @@ from qsense.data.cache import Arrays
 from qsense.data.errors import DataError, require_at_least
 from qsense.data.module import ExperimentData
 from qsense.data.series.dataset import ActivityDataset, signal_of
+from qsense.data.series.plausible import remarks
 from qsense.data.series.prepared import prepared
 from qsense.data.series.windows import WindowIndex, index_windows
 
@@ -102,6 +103,8 @@ class HARDataModule(ExperimentData):
     def divide(self) -> tuple[dict[str, WindowDataset], dict[str, Any]]:
         """Lay the windows and divide them by subject; validation and test are the same, there is no third part."""
         arrays = prepared(self.dataset, self.cache)
+        if said := remarks(self.dataset, arrays):
+            log.warning("%s: %s.", self.dataset.name, "; ".join(said))
         index = index_windows(arrays["bounds"], self.window, self.stride)
         subject = arrays["subject"][index.recording]
         self._refuse_empty_subjects(subject)
@@ -123,6 +126,8 @@ class HARDataModule(ExperimentData):
             "recordings_too_short": int((lengths < self.window).sum()),
             "samples": int(lengths.sum()),
             "samples_filled": int(arrays["filled"].sum()),
+            "samples_lost": int(arrays["lost"].sum()) if "lost" in arrays else 0,  # not in older entries of the cache
+            "resampled": bool(getattr(self.dataset, "resample", False)),
             "train_windows": len(train),
             "held_out_windows": len(test),
             "train_windows_per_class": counts.tolist(),
@@ -154,16 +159,6 @@ class HARDataModule(ExperimentData):
             assert self.dataset.range is not None  # signal_of() refused it
             axes = len(self.dataset.axes)
             low, high = (np.full(axes, end, dtype=np.float32) for end in self.dataset.range)
-            reached = max(-arrays["low"].min(), arrays["high"].max()) / np.abs(self.dataset.range).max()
-            if reached > 1.25:
-                log.warning(
-                    "%s reaches %.3g times its range of %g to %g %s: is the range stated in another unit?",
-                    self.dataset.name,
-                    reached,
-                    low[0],
-                    high[0],
-                    self.dataset.unit,
-                )
             return low, high
         # The paper's minimum and maximum are those of the whole data set; `train` leaves the held-out subject out.
         use = arrays["subject"] != self.fold if self.normalise == "train" else slice(None)

@@ -21,6 +21,7 @@ from qsense.data.cache import digest, file_digest
 from qsense.data.download import download as fetch
 from qsense.data.download import verify
 from qsense.data.errors import DataError
+from qsense.data.series.csv_files import folders_in, hidden
 from qsense.data.series.csv_recordings import CSVRecordings
 from qsense.data.series.dataset import Recording
 from qsense.data.series.gaps import fill_gaps
@@ -121,10 +122,10 @@ class SBHAR(CSVRecordings):
         """The archive of the original data: a zip file or the folder that holds RawData."""
         if self.root.is_file():
             return self.root
-        for folder in (self.root, self.root / "HAPT Data Set"):
+        for folder in folders_in(self.root, depth=2):  # the archive has a folder of its own, and may be in another one
             if (folder / "RawData" / "labels.txt").is_file():
                 return folder
-        return min(self.root.glob("*.zip"), default=None)
+        return min((path for path in self.root.glob("*.zip") if not hidden(Path(path.name))), default=None)
 
     def _fetch(self) -> None:
         self.check()

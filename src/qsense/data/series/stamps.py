@@ -12,11 +12,13 @@ from typing import NoReturn
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from numpy.lib.stride_tricks import sliding_window_view
 
 from qsense.data.errors import DataError
 
 TOLERANCE = 0.05  # of the rate
 MOST_FILLED = 0.1  # share of missing samples up to which single ones and short gaps are filled
+CATCH_UP = 10  # samples within which late stamps catch up
 LONGEST_S = 1.0  # gaps of more seconds end a recording
 UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 _IGNORE = "data.dataset.time=false leaves the timestamps unread"
@@ -34,12 +36,14 @@ class Stretch:
         stop: the row after the last one.
         place: where each row lies on the grid of the rate; None: one after the other.
         lost: samples that are missing in the gap before it.
+        irregular: share of steps that are half a sample off although nothing is missing; of all the recording.
     """
 
     start: int
     stop: int
     place: npt.NDArray[np.int64] | None
     lost: int
+    irregular: float = 0.0
 
 
 def seconds(values: pd.Series, form: str | None, rate_hz: float, source: str, first_row: int) -> Floats:
@@ -100,24 +104,21 @@ def stretches(time: Floats, rate_hz: float, source: str, first_row: int, steady:
     """
     step = _steps(time, source, first_row)
     cuts = np.flatnonzero(step > LONGEST_S)
-    inner = step[step <= LONGEST_S]
+    inner = step <= LONGEST_S
     missing = np.zeros(len(step), dtype=np.int64)
-    if inner.size and steady:
-        usual = _usual_step(inner, rate_hz, source)
-        missing = np.where(step > 1.5 * usual, np.rint(step / usual) - 1, 0).astype(np.int64)
-        missing[cuts] = 0
-        early = float(np.sum(1 - inner[inner < 0.6 * usual] / usual))
-        share = missing.sum() / (missing.sum() + len(time))
-        jitter = early > missing.sum() / 4
-        _refuse_losses(inner, usual, rate_hz, share, jitter, source)
-        if jitter:
-            missing[:] = 0
+    irregular = 0.0
+    if inner.any() and steady:
+        usual = _usual_step(step[inner], rate_hz, source)
+        missing[inner] = _missing(step[inner], usual)
+        _refuse_losses(step[inner], usual, rate_hz, missing.sum(), source)
+        irregular = float(np.mean((np.abs(step[inner] - usual) > usual / 2) & (missing[inner] == 0)))
     edges = [0, *(cuts + 1).tolist(), len(time)]
     found = []
     for start, stop in pairwise(edges):
         within = missing[start : stop - 1]
         place = np.concatenate(([0], np.cumsum(1 + within))) if within.any() else None
-        found.append(Stretch(start, stop, place, round(step[start - 1] * rate_hz) - 1 if start else 0))
+        lost = round(step[start - 1] * rate_hz) - 1 if start else 0
+        found.append(Stretch(start, stop, place, lost, irregular))
     return found
 
 
@@ -172,20 +173,44 @@ def _usual_step(inner: Floats, rate_hz: float, source: str) -> float:
     return float(near.mean())
 
 
-def _refuse_losses(inner: Floats, usual: float, rate_hz: float, share: float, jitter: bool, source: str) -> None:
+def _missing(step: Floats, usual: float) -> npt.NDArray[np.int64]:
+    """Samples that are missing in every step.
+
+    What comes late is no loss where the stamps catch up soon: how far they are behind is looked at without such short
+    excursions, up or down.
+
+    >>> _missing(np.array([1, 1, 3, 1, 1, 1, 1, 1.8, 0.2, 1, 1, 1, 1]), 1.0).tolist()
+    [0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+    """
+    behind = np.concatenate(([0.0], np.cumsum(step / usual - 1)))
+    level = behind
+    for ends in (np.min, np.max, np.max, np.min):  # a morphological opening and a closing
+        level = ends(sliding_window_view(np.pad(level, CATCH_UP, mode="edge"), 2 * CATCH_UP + 1), axis=1)
+    missing = np.where(step > 1.5 * usual, np.rint(np.diff(level)), 0).clip(0).astype(np.int64)
+    # Steps that are irregular all the time rise and fall without an end.
+    return missing if missing.sum() <= 1.25 * behind[-1] + 1 else np.zeros_like(missing)
+
+
+def _refuse_losses(inner: Floats, usual: float, rate_hz: float, missing: int, source: str) -> None:
     mean = float(np.mean(inner))
-    if jitter:
-        if abs(mean * rate_hz - 1) >= TOLERANCE:
-            raise DataError(
-                f"{source}: the timestamps are irregular, steps lie between {np.percentile(inner, 5) * 1e3:.4g} and "
-                f"{np.percentile(inner, 95) * 1e3:.4g} ms, and their mean rate is {1 / mean:.4g} Hz, but "
-                f"data.dataset.rate_hz is {rate_hz:g}. {_RESAMPLE}; {_IGNORE}"
-            )
-    elif share > MOST_FILLED:
+    share = missing / (missing + len(inner) + 1)
+    if share > MOST_FILLED:
         raise DataError(
             f"{source}: the timestamps say that {share:.0%} of the samples are missing: most steps fit "
             f"{1 / usual:.4g} Hz, but the mean rate is {1 / mean:.4g} Hz. Up to {MOST_FILLED:.0%} is filled linearly. "
             f"Set data.dataset.rate_hz if another rate is meant; {_RESAMPLE}; {_IGNORE}"
+        )
+    if abs(mean * (1 - share) * rate_hz - 1) >= TOLERANCE:
+        same = float(np.mean(inner == 0))
+        what = (
+            f"{same:.0%} of the rows repeat the timestamp before them (rows written twice, or two streams in one file)"
+            if same > TOLERANCE / 2
+            else f"the timestamps are irregular, steps lie between {np.percentile(inner, 5) * 1e3:.4g} and "
+            f"{np.percentile(inner, 95) * 1e3:.4g} ms"
+        )
+        raise DataError(
+            f"{source}: {what}, and their mean rate is {1 / mean:.4g} Hz, but data.dataset.rate_hz is {rate_hz:g}. "
+            f"{_RESAMPLE}; {_IGNORE}"
         )
 
 

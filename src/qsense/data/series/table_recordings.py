@@ -18,7 +18,7 @@ from qsense.data.errors import DataError
 from qsense.data.series.csv_columns import Columns
 from qsense.data.series.csv_table import Table
 from qsense.data.series.dataset import ActivityDataset, Recording
-from qsense.data.series.gaps import fill_gaps, pieces
+from qsense.data.series.gaps import fill_gaps, pieces, refuse_infinite
 from qsense.data.series.labels import NULL, class_indices
 from qsense.data.series.stamps import on_grid, seconds, stretches
 
@@ -44,12 +44,15 @@ class TableReader:
         codes: class names by what stands for them in the files.
         resample: see `CSVRecordings`.
         time_format: see `stamps.seconds`.
+        missing: see `CSVRecordings`.
     """
 
     dataset: ActivityDataset
     codes: Mapping[str, str]
     resample: bool
     time_format: str | None
+    missing: Sequence[float] = ()
+    irregular: float = 0.0
     numbers_seen: set[str] = field(default_factory=set)
 
     def read(
@@ -78,6 +81,9 @@ class TableReader:
         x = np.stack(
             [table.numbers(frame, column, name) for column, name in zip(columns.axes, names, strict=True)], axis=1
         )
+        if self.missing:
+            x[np.isin(x, self.missing)] = np.nan
+        refuse_infinite(x, names, str(table.path), table.first_row)
         y = self._labels(table, columns, frame[columns.label])
         runs = _runs(len(x), owners, session)
         if len(runs) > 100 and len(x) < len(runs) * self.dataset.rate_hz:
@@ -128,6 +134,7 @@ class TableReader:
             return _resampled(x, y, time, rate_hz, source, first_row)
         parts = []
         for stretch in stretches(time, rate_hz, source, first_row):
+            self.irregular = max(self.irregular, stretch.irregular)
             rows = slice(stretch.start, stretch.stop)
             samples, labels = x[rows], y[rows]
             if stretch.place is not None:

@@ -1,0 +1,111 @@
+"""The published sets as people have them on disk: folders between, capitals, unpacked into themselves, left-overs."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.refusal import refused
+
+from qsense.data.errors import DataError, DataMissingError
+from qsense.data.series.csv_har import CSVActivityDataset
+from qsense.data.series.csv_recordings import CSVRecordings
+from qsense.data.series.hangtime import HangTime
+from qsense.data.series.rwhar import RWHAR
+from qsense.data.series.sbhar import SBHAR
+from qsense.data.series.wear import WEAR
+from qsense.data.series.wetlab import Wetlab
+
+
+def put(folder: Path, cls: type[CSVRecordings], name: str = "sbj_{}.csv") -> None:
+    folder.mkdir(parents=True)
+    for subject in range(cls.num_subjects):
+        values = ["0.1"] * len(cls.axes)
+        rows = [["sbj_id", *cls.axes, "label"], [str(subject), *values, cls.classes[1]]]
+        (folder / name.format(subject)).write_text("".join(",".join(row) + "\n" for row in rows))
+
+
+@pytest.mark.parametrize(
+    ("cls", "folder", "name"),
+    [
+        (WEAR, "raw/inertial/50hz", "sbj_{}.csv"),  # as on its own server
+        (WEAR, "wear/raw/inertial", "sbj_{}.csv"),
+        (RWHAR, "rwhar/rwhar/raw/inertial", "sbj_{}.csv"),
+        (Wetlab, "Raw/Inertial", "sbj_{}.csv"),
+        (HangTime, "raw/inertial", "SBJ_{}.CSV"),
+        (SBHAR, "inertial", "Sbj_{}.csv"),
+        (WEAR, ".", "sbj_{}.csv"),
+    ],
+)
+def test_files_are_found_where_people_have_them(
+    cls: type[CSVRecordings], folder: str, name: str, tmp_path: Path
+) -> None:
+    put(tmp_path / "data" / folder, cls, name)
+    for left_over in ("__MACOSX/raw/inertial", ".Trash"):
+        (tmp_path / "data" / left_over).mkdir(parents=True)
+        (tmp_path / "data" / left_over / "sbj_0.csv").write_bytes(b"\0")
+    found = next(path for path in (tmp_path / "data" / folder).iterdir() if "0" in path.name)
+    found.with_name(f"._{found.name}").write_bytes(b"\0\5\26\7")
+    data = cls(str(tmp_path / "data"))
+    data.check()
+    assert [recording.subject for recording in data.recordings()] == list(range(cls.num_subjects))
+    put(tmp_path / "plain" / "raw" / "inertial", cls)
+    if name == "sbj_{}.csv":
+        assert data.fingerprint() == cls(str(tmp_path / "plain")).fingerprint()
+
+
+def test_of_several_folders_the_one_of_the_rate_is_meant(tmp_path: Path) -> None:
+    for folder in ("50hz", "200hz"):
+        put(tmp_path / "raw" / "inertial" / folder, WEAR)
+    assert {path.parent.name for path in WEAR(str(tmp_path)).sources()} == {"50hz"}
+    shutil.move(tmp_path / "raw" / "inertial" / "50hz", tmp_path / "raw" / "inertial" / "other")
+    with refused(DataError, tmp_path, "raw/inertial/other", "raw/inertial/200hz", "data.dataset.root"):
+        WEAR(str(tmp_path)).check()
+
+
+def test_the_common_place_counts_first(tmp_path: Path) -> None:
+    put(tmp_path / "raw" / "inertial" / "50hz", WEAR)
+    shutil.copytree(tmp_path / "raw" / "inertial" / "50hz", tmp_path / "copy")
+    for path in (tmp_path / "copy").iterdir():
+        shutil.copy(path, tmp_path / "raw" / "inertial")
+    assert {path.parent.name for path in WEAR(str(tmp_path)).sources()} == {"inertial"}
+
+
+@pytest.mark.parametrize(
+    ("names", "named"),
+    [
+        (("raw/inertial/subject0.csv",), ("raw/inertial", "subject0.csv")),
+        (("deep/er/walk.csv", "deep/er/run.csv"), ("deep/er", "2 files", "run.csv, walk.csv")),
+        (("video.mp4",), ("video.mp4",)),
+        ((), ("empty",)),
+    ],
+)
+def test_what_is_there_instead_is_said(names: Sequence[str], named: tuple[str, ...], tmp_path: Path) -> None:
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    with refused(DataMissingError, "WEAR", tmp_path, *named):
+        WEAR(str(tmp_path)).check()
+
+
+@pytest.mark.parametrize("wrapped", ["HAPT Data Set", "hapt/HAPT Data Set", "download"])
+def test_the_original_of_sbhar_is_found_in_folders(
+    wrapped: str, tmp_path: Path, fake_experiments: Any, sbhar_writer: Callable[..., Path]
+) -> None:
+    sbhar_writer(tmp_path / wrapped, fake_experiments)
+    (tmp_path / "._hapt.zip").write_bytes(b"\0")
+    assert len(SBHAR(str(tmp_path)).recordings()) == len(fake_experiments)
+
+
+def test_all_subjects_of_the_common_layout_are_found(bundle: Path) -> None:
+    data = CSVActivityDataset(str(bundle), "Fake", 2, ["NULL", "walk", "run"], 50.0, None, "g")
+    stated = CSVActivityDataset(str(bundle), "Fake", 2, ["NULL", "walk", "run"], 50.0, 3, "g")
+    data.check()
+    assert data.num_folds == 3
+    assert data.fingerprint() == stated.fingerprint()
+    (bundle / "raw" / "inertial" / "sbj_1.csv").unlink()
+    with refused(DataMissingError, "sbj_1.csv"):
+        CSVActivityDataset(str(bundle), "Fake", 2, ["NULL", "walk", "run"], 50.0, None, "g").check()
