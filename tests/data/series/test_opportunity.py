@@ -106,3 +106,16 @@ def test_a_wrong_folder_and_an_unknown_label_are_named(original: Path, unpacked:
     write(unpacked / "dataset" / "S2-Drill.dat", values)
     with refused(DataError, "S2-Drill.dat", "row 8", 406599, "open door 1"):
         Opportunity(str(unpacked)).recordings()
+
+
+def test_timestamps_that_go_back_are_named_and_can_be_left_unread(unpacked: Path) -> None:
+    values = table(2, "ADL1")
+    values[40:, 0] -= values[39, 0]
+    path = unpacked / "dataset" / "S2-ADL1.dat"
+    path.unlink()
+    write(path, values)
+    with refused(DataError, path, "row 41", "data.dataset.time=false"):
+        Opportunity(str(unpacked)).recordings()
+    unread = Opportunity(str(unpacked), time=False)
+    assert {len(recording.x) for recording in unread.recordings()} == {LENGTH}
+    assert unread.fingerprint() != Opportunity(str(unpacked)).fingerprint()

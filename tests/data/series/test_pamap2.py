@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tests.refusal import refused
 
-from qsense.data.errors import DataMissingError
+from qsense.data.errors import DataError, DataMissingError
 from qsense.data.series.pamap2 import OPTIONAL, PAMAP2, PROTOCOL
 
 LENGTH = 260  # 2.6 s
@@ -124,3 +124,16 @@ def test_the_archive_holds_another_one(unpacked: Path, tmp_path: Path, monkeypat
     fetched.check()
     assert fetched.fingerprint() == PAMAP2(str(unpacked), optional=True).fingerprint()
     assert (tmp_path / "data" / "pamap2" / "Protocol" / "subject101.dat").is_file()
+
+
+def test_timestamps_that_go_back_are_named_and_can_be_left_unread(unpacked: Path) -> None:
+    values = table(101, NUMBERS)
+    values[40:, 0] -= values[39, 0]
+    path = unpacked / "Protocol" / "subject101.dat"
+    path.unlink()
+    write(path, values)
+    with refused(DataError, path, "row 41", "data.dataset.time=false"):
+        PAMAP2(str(unpacked)).recordings()
+    unread = PAMAP2(str(unpacked), time=False)
+    assert {len(recording.x) for recording in unread.recordings()} == {LENGTH}
+    assert unread.fingerprint() != PAMAP2(str(unpacked)).fingerprint()

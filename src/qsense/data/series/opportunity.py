@@ -48,13 +48,14 @@ class Opportunity(CSVRecordings):
     and S3; here each subject is held out in turn, which is harder.
 
     The full scale of the units is not published with the data: `range` must be given where it is needed. That the
-    timestamps (ms) never go back is assumed.
+    timestamps (ms) never go back is assumed; where they do, set `time` to false.
 
     Args:
         root: see `CSVRecordings`, as for the others.
         range: see `CSVRecordings`.
         download: see `CSVRecordings`.
         sha256: see `CSVRecordings`.
+        time: look at the timestamps: where they leap, samples are missing.
         track: which labels: gestures (column 250) or locomotion (column 244).
 
     Raises:
@@ -79,6 +80,7 @@ class Opportunity(CSVRecordings):
         range: Sequence[float] | None = None,
         download: bool = False,
         sha256: str | None = None,
+        time: bool = True,
         track: Literal["gestures", "locomotion"] = "gestures",
     ) -> None:
         super().__init__(root, range, download, sha256)
@@ -87,4 +89,4 @@ class Opportunity(CSVRecordings):
         column, self.codes = TRACKS[track]
         self.classes = tuple(self.codes.values())
         axes = tuple(first + axis for first in UNITS.values() for axis in (0, 1, 2))
-        self.wanted = Wanted(axes, subject=False, time=1, label=column)
+        self.wanted = Wanted(axes, subject=False, time=1 if time else False, label=column)

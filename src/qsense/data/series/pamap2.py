@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from qsense.data.series.csv_columns import Wanted
@@ -48,13 +49,14 @@ class PAMAP2(CSVRecordings):
 
     Activity 0 are the times between activities. They are NULL here; the authors say that they should be left out, and
     most of the literature does so. Of subject 109 there is rope jumping alone: many leave this subject out, or test on
-    subject 106 alone. That timestamps never go back is assumed.
+    subject 106 alone. That timestamps never go back is assumed; where they do, set `time` to false.
 
     Args:
         root: see `CSVRecordings`, as for the others.
         range: see `CSVRecordings`; None: ±16 g in m/s².
         download: see `CSVRecordings`.
         sha256: see `CSVRecordings`.
+        time: look at the timestamps: where they leap, samples are missing.
         optional: read the recordings in `Optional/`, too, which some of the subjects made, and their six
             activities.
 
@@ -93,9 +95,12 @@ class PAMAP2(CSVRecordings):
         range: Sequence[float] | None = None,
         download: bool = False,
         sha256: str | None = None,
+        time: bool = True,
         optional: bool = False,
     ) -> None:
         super().__init__(root, range, download, sha256)
+        if not time:
+            self.wanted = replace(self.wanted, time=False)
         self.optional = optional
         if optional:
             self.codes = PROTOCOL | OPTIONAL
