@@ -5,6 +5,7 @@ Open it when windows are joined wrongly into recordings.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,8 @@ import pandas as pd
 from qsense.data.errors import DataError
 from qsense.data.series.csv_recordings import CSVRecordings
 from qsense.data.series.dataset import Recording
+
+log = logging.getLogger(__name__)
 
 WINDOW = 128
 STEP = WINDOW // 2
@@ -138,7 +141,9 @@ class UCIHAR(CSVRecordings):
             if (wrong := np.flatnonzero(~np.isin(rows, np.arange(1, most + 1)))).size:
                 raise DataError(f"{path}, row {wrong[0] + 1}: {rows[wrong[0]]:g} is not one of 1 … {most}")
         x = np.stack(axes, axis=2)
-        continues = (x[1:, :STEP] == x[:-1, STEP:]).all(axis=(1, 2)) & (np.diff(subject) == 0)
+        continues: npt.NDArray[np.bool_] = (x[1:, :STEP] == x[:-1, STEP:]).all(axis=(1, 2)) & (np.diff(subject) == 0)
+        if not continues.any():
+            log.warning("%s: no window continues the one before: each is a recording of its own.", signals[0])
         y = np.repeat(label.astype(np.int64) - 1, STEP).reshape(-1, STEP)
         found = []
         for windows in np.split(np.arange(len(x)), np.flatnonzero(~continues) + 1):
