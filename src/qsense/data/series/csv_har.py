@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from qsense.data.errors import DataError
 from qsense.data.series.csv_columns import Wanted
-from qsense.data.series.csv_files import SUBJECT
+from qsense.data.series.csv_files import SUBJECT, natural
 from qsense.data.series.csv_format import TableFormat
 from qsense.data.series.csv_recordings import CSVRecordings
 from qsense.data.series.labels import NULL
@@ -24,10 +24,10 @@ class CSVActivityDataset(CSVRecordings):
         root: see `CSVRecordings`, as for `range`, `download` and `sha256`.
         name: the data set's name in tables.
         axes: names of the axis columns, or their number where the names are unknown; or the axes' names with their
-            columns, as in {x: 5, y: 6}.
+            columns, as in {x: 5, y: 6}, which are taken in the columns' order (a mapping has none that counts).
         labels: class names as written in the files, in index order; NULL (also as YAML's null) first if there is such a
             class. Whole numbers in the files count them from 0 on. Or what is written with the class it means, as in
-            {0: NULL, 4: walking}: the classes are then in the order of their first mention, NULL first.
+            {0: NULL, 4: walking}: the classes are then in the order of what is written, NULL first.
         rate_hz: samples per second.
         subjects: how many subjects are used, in their order, one fold each, or their names; None: all that are found.
         unit: physical unit of the samples.
@@ -100,6 +100,8 @@ class CSVActivityDataset(CSVRecordings):
             if column is True:
                 raise ValueError(f"{key}=true: name a column, or false where there is none")
         self.name = name
+        if isinstance(axes, Mapping):
+            axes = dict(sorted(axes.items(), key=lambda item: natural(str(item[1]))))
         self.classes, self.codes = classes_and_codes(labels)
         self.named_axes = not isinstance(axes, int)
         self.axes = axis_names(axes) if isinstance(axes, int) else tuple(str(axis) for axis in axes)
@@ -152,8 +154,10 @@ def classes_and_codes(
     """Class names in index order, and what stands for them in the files where that is something else.
 
     >>> classes_and_codes([None, "walk"]), classes_and_codes({4: "walk", 5: "run", 0: None, 6: "run"})
-    ((('NULL', 'walk'), {}), (('NULL', 'walk', 'run'), {'4': 'walk', '5': 'run', '0': 'NULL', '6': 'run'}))
+    ((('NULL', 'walk'), {}), (('NULL', 'walk', 'run'), {'0': 'NULL', '4': 'walk', '5': 'run', '6': 'run'}))
     """
+    if isinstance(labels, Mapping):  # whose order counts neither here nor for a run's name
+        labels = dict(sorted(labels.items(), key=lambda item: natural(str(item[0]))))
     names = list(labels.values()) if isinstance(labels, Mapping) else list(labels)
     if any(isinstance(label, bool) for label in names):
         raise ValueError(f"labels={names}: put names that YAML takes for true or false between quotes")
