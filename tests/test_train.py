@@ -27,6 +27,7 @@ from qsense.experiment.checks import check
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.identity import run_id
 from qsense.experiment.schema import config_folder
+from qsense.experiment.sweeping import unfinished
 from qsense.train import train
 
 if TYPE_CHECKING:
@@ -369,6 +370,36 @@ def test_a_picture_that_cannot_be_drawn_costs_no_result(
     assert (run / "metrics.json").is_file()
     assert_names(caplog.text, "transfer", "no ink")
     assert (run / "figures" / "confusion.png").is_file()
+
+
+def test_a_sweep_that_lost_only_pictures_says_so_by_its_exit_code(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from qsense.callbacks.pictures import Pictures\n"
+        "class Mine(Pictures):\n"
+        "    def drawings(self, trainer):\n"
+        "        return {'mine': lambda *_: 1 / 0}\n"
+    )
+    options = ["-m", *BRIEF, "trainer=smoke", "fold=0", "seed=0", "+callback.mine={_target_: mine.Mine, folder: .}"]
+    done = command("qsense.train", *options)
+    assert done.code == 3
+    (file,) = tmp_path.glob("runs/*/mishaps.txt")
+    assert_names(done.err, file, 1)
+    assert "ZeroDivisionError" in file.read_text()
+
+
+def test_a_damaged_result_is_completed_again(
+    composed: Compose, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    options = [*BRIEF, "trainer=smoke", "callback.figures=null"]
+    train(composed(*options))
+    run = tmp_path / "runs" / "run"
+    whole = (run / "metrics.json").read_bytes()
+    (run / "metrics.json").write_bytes(whole[:100])
+    assert unfinished({("seed=0",): run})
+    train(composed(*options))
+    assert_names(caplog.text, run / "metrics.json", "metrics.json.damaged")
+    assert (run / "metrics.json").read_bytes() == whole  # from its last checkpoint, without training
+    assert (run / "metrics.json.damaged").read_bytes() == whole[:100]
 
 
 def test_a_damaged_checkpoint_is_named_and_the_run_starts_anew(

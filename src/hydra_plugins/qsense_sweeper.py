@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 
+from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.utils import JobReturn
+from omegaconf import OmegaConf
 
 from qsense.experiment.grid import Grid
 from qsense.experiment.overrides import key_of
 from qsense.experiment.preflight import preflight
-from qsense.experiment.sweeping import conclude, launch_all, tell, unfinished
+from qsense.experiment.sweeping import conclude, launch_all, mishaps, tell, unfinished
+from qsense.experiment.trainer import check_machine
 from qsense.runs import folder as run_folder
+from qsense.runs.mishaps import EXIT_CODE, noted, tolerated
 from qsense.runs.next_steps import say_next
 
 
@@ -36,24 +41,34 @@ class ResumableSweeper(BasicSweeper):
         Raises:
             ConfigError: a grid point cannot run, or its preflight failed (before anything is trained), or a run ended
                 without a result (after all others ran).
+            SystemExit: all have a result, and some lost something beside it.
         """
         assert self.hydra_context is not None
         assert self.config is not None
         assert self.launcher is not None
-        folders = Grid(self.hydra_context.config_loader, self.config).plan(arguments)
+        grid = Grid(self.hydra_context.config_loader, self.config)
+        folders = grid.plan(arguments)
         tell(folders, one_by_one=self.dry_run)
         if self.dry_run:
-            say_next((("train", *(entry for entry in arguments if key_of(entry) != "run.dry_run"), "-m"), "train them"))
+            settings = OmegaConf.to_container(self.config.hydra.overrides.hydra, resolve=False)
+            assert isinstance(settings, list)
+            given = [*map(str, settings), *arguments]
+            own = [entry for entry in given if key_of(entry) not in ("run.dry_run", "hydra.mode")]
+            say_next((("train", *own, "-m"), "train them"))
             return []
-        if self.preflight and (waiting := unfinished(folders)):
+        waiting = unfinished(folders)
+        if waiting and isinstance(self.launcher, BasicLauncher):  # others have machines of their own
+            check_machine(grid.compose(next(iter(waiting))).trainer)
+        if waiting and self.preflight:
             preflight(next(iter(waiting)), self.config.hydra)
         returns, stopped = launch_all(self.launcher, folders)
 
-        from qsense.study.screen import print_report
-        from qsense.study.summary import summarise
+        with tolerated("the report"):
+            from qsense.study.screen import print_report
+            from qsense.study.summary import summarise
 
-        if begun := [folder for folder in folders.values() if (folder / run_folder.CONFIG).is_file()]:
-            print_report(summarise(begun))
+            if begun := [folder for folder in folders.values() if (folder / run_folder.CONFIG).is_file()]:
+                print_report(summarise(begun))
         conclude(folders, returns, stopped)
         parents = dict.fromkeys(os.path.relpath(folder.parent) for folder in folders.values())
         say_next(
@@ -61,4 +76,9 @@ class ResumableSweeper(BasicSweeper):
             (("report", *parents, "--figure", "list"), "the papers' figures that they can draw"),
             (("export", os.path.relpath(next(iter(folders.values())))), "a learned ADC as tables, C and Verilog"),
         )
+        lost = mishaps(waiting.values())
+        if lost:
+            print(lost, file=sys.stderr)
+        if lost or noted():
+            sys.exit(EXIT_CODE)
         return returns

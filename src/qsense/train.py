@@ -33,10 +33,12 @@ from omegaconf.errors import OmegaConfBaseException
 from qsense.data.errors import DataError
 from qsense.experiment import compose, errors, trusted
 from qsense.experiment.checks import check
+from qsense.experiment.command_line import understood
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.identity import data_fingerprint, resolved
 from qsense.experiment.preflight import preflight
 from qsense.experiment.schema import config_folder
+from qsense.experiment.trainer import check_machine
 from qsense.runs import folder as run_folder
 from qsense.runs.checkpoints import CheckpointError, drop_previous
 from qsense.runs.lock import ClaimedError, claim
@@ -71,6 +73,7 @@ def train(config: DictConfig) -> float:
             run_folder.discard(folder)
             log.info("%s: %s", status_of(folder).state, folder)
             return math.nan
+        check_machine(config.trainer)
         if config.run.preflight and hydra_config.mode == RunMode.RUN and first:
             preflight(hydra_config.overrides.task, hydra_config)
     except ConfigError:
@@ -202,7 +205,9 @@ def train_here(overrides: Sequence[str] = ()) -> TrainedRun:
         with own_hydra(), compose.hydra():
             started = GlobalHydra.instance().hydra
             assert started is not None
-            done = started.run(compose.ROOT, logged, [*overrides, "hydra.mode=RUN"], with_log_configuration=False)
+            done = started.run(
+                compose.ROOT, logged, [*understood(overrides), "hydra.mode=RUN"], with_log_configuration=False
+            )
     except (CompactHydraException, OmegaConfBaseException) as error:
         raise ConfigError(errors.explain(error)) from error
     assert done.hydra_cfg is not None
@@ -260,7 +265,12 @@ application = hydra.main(version_base="1.3", config_path=str(config_folder()), c
 
 def main() -> None:
     """The command line."""
-    errors.run(application)
+
+    def understand_and_run() -> None:
+        sys.argv[1:] = understood(sys.argv[1:])
+        application()
+
+    errors.run(understand_and_run)
 
 
 if __name__ == "__main__":

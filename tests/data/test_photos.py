@@ -119,6 +119,8 @@ WRITERS: dict[str, Callable[[Path], object]] = {
 @pytest.mark.parametrize("name", WRITERS)
 @pytest.mark.parametrize("grey", [False, True])
 def test_a_half_bright_ramp_is_half_bright_in_every_file(tmp_path: Path, name: str, grey: bool) -> None:
+    if name.endswith(".qoi") and "QOI" not in {*Image.registered_extensions().values()} & {*Image.SAVE}:
+        pytest.skip("this Pillow writes no QOI")
     WRITERS[name](tmp_path / name)
     image = read_photo(tmp_path / name, grey=grey)
     values = np.asarray(image)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hydra.errors import CompactHydraException
 from hydra.utils import instantiate
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict
 from PIL import Image
 from tests.refusal import assert_names, refused
 
@@ -67,6 +67,10 @@ WRONG = {
     "no part in a slot": (["quant.network=fat"], ["quant.network", "_target_", "quant/network=fat"]),
     "no part among callbacks": (["+callback.checkpont.x=2"], ["callback.checkpont", "_target_", "null"]),
     "unknown launcher": (["hydra/launcher=worker", "-m"], ["hydra/launcher=worker", "basic", "workers", "workers"]),
+    "runs where none can be kept": (["runs=/proc/x"], ["runs=/proc/x", "/proc", "runs=FOLDER"]),
+    "runs in no folder": (["runs="], ["runs", "runs=runs"]),
+    "no test": (["trainer.limit_test_batches=0"], ["trainer.limit_test_batches=0", "trainer.limit_test_batches=1"]),
+    "no share of a test": (["trainer.limit_test_batches=0.0"], ["trainer.limit_test_batches=0.0"]),
     "nothing to start from": (["init_from=nowhere"], ["init_from=nowhere", "nowhere/checkpoints/last.ckpt"]),
     "rounding": (["rounding=up"], ["rounding=up", "round", "floor"]),
     "frames for activities": (
@@ -160,12 +164,23 @@ def test_a_sweep_is_checked_whole_before_anything_is_trained(cold_command: Comma
     assert not list(tmp_path.glob("runs/*/config.yaml"))
 
 
+@pytest.mark.parametrize("runs", ["/dev/null/runs", "", "dangling", "a/" + "d" * 300])
+def test_a_sweep_into_no_folder_is_refused(light_command: Command, tmp_path: Path, runs: str) -> None:
+    (tmp_path / "dangling").symlink_to("nowhere")
+    done = light_command("qsense.train", f"runs={runs}", "fold=0", "seed=0", "-m")
+    assert done.code == 1
+    assert_names(message(done), "runs")
+    assert not done.heavy
+    assert len(done.err.splitlines()) == 1
+    assert [file.name for file in tmp_path.iterdir()] == ["dangling"]
+
+
 def test_a_key_mistyped_inside_an_experiment_is_refused(light_command: Command, tmp_path: Path) -> None:
     (tmp_path / "mine" / "experiment").mkdir(parents=True)
     (tmp_path / "mine" / "experiment" / "typo.yaml").write_text("# @package _global_\nbit: 2\n")
     done = light_command("qsense.train", f"hydra.searchpath=[file://{tmp_path}/mine]", "experiment=typo")
     assert done.code == 1
-    assert_names(message(done), "experiment/typo", "bit")
+    assert_names(message(done), "experiment/typo.yaml", "bit", "bits", "bits", "fold")
     assert "Traceback" not in done.err
     assert not done.heavy
 
@@ -241,7 +256,7 @@ def test_qsenses_parts_have_different_names() -> None:
 
 def test_the_batch_over_all_devices_counts(composed: Compose) -> None:
     one = run_id(composed("data.batch_size=100"))
-    two = [run_id(composed("data.batch_size=100", more)) for more in ("trainer.devices=2", "+trainer.num_nodes=2")]
+    two = [run_id(composed("data.batch_size=100", more)) for more in ("trainer.devices=2", "trainer.num_nodes=2")]
     assert two == [run_id(composed("data.batch_size=200"))] * 2
     assert one not in two
     assert run_id(composed("data.batch_size=50", "trainer.devices=[0,1]")) == one
@@ -264,6 +279,7 @@ def test_identity_knows_the_datas_bytes(composed: Compose, tmp_path: Path, monke
         config = composed("data=folder", f"data.dataset.root={root}", "task=classification")
         return data_fingerprint(config), run_id(config)
 
+    monkeypatch.setenv("QSENSE_CACHE", str(tmp_path / "cache"))
     missing = look(tmp_path / "a")
     assert missing[0] is None
     for part in ("train", "test"):
@@ -278,6 +294,20 @@ def test_identity_knows_the_datas_bytes(composed: Compose, tmp_path: Path, monke
     assert look(tmp_path / "b") == there, "where they lie is not part of it"
     Image.new("RGB", (40, 40), "red").save(tmp_path / "b" / "train" / "cat" / "2.png")
     assert look(tmp_path / "b")[1] != there[1]
+    assert (tmp_path / "cache" / "fingerprints").is_dir(), "remembered, and not where one stands"
+
+
+@pytest.mark.parametrize(("data", "task"), [("folder", "classification"), ("coco_raw", "detection")])
+def test_how_pictures_are_read_names_a_run_only_where_it_is_said(composed: Compose, data: str, task: str) -> None:
+    base = ["data=" + data, "task=" + task, "data.dataset.root=nowhere"]
+    older = composed(*base)  # as a run was recorded before there were such keys
+    OmegaConf.set_struct(older, False)
+    for key in ("orientation", "full_scale"):
+        del older.data.dataset[key]
+    before = run_id(older)
+    assert run_id(composed(*base)) == before
+    others = {run_id(composed(*base, f"data.dataset.{key}")) for key in ("orientation=stored", "full_scale=4095")}
+    assert len(others | {before}) == 3
 
 
 def test_identity_knows_the_schema(composed: Compose, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -98,7 +98,9 @@ def test_what_the_source_cannot_tell_is_none(target: str) -> None:
         ("str", ["a"], [1]),
         ("float | None", [None, 0.5], ["a"]),
         ('Literal["round", "floor"]', ["round"], ["ceil", None]),
-        ("Sequence[str] | None", [["a"], None, 3], []),
+        ("Sequence[str] | None", [["a"], None], [3, "a"]),
+        ("tuple[float, float]", [[0.1, 1]], ["0.1", 2.5]),
+        ("Unknown | int", ["a", 1], []),
     ],
 )
 def test_plain_types_are_checked_and_others_let_through(

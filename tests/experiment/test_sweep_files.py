@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 import yaml
 from hydra.core.global_hydra import GlobalHydra
-from tests.refusal import refused
+from tests.refusal import assert_names, refused
 
 from qsense.commands.sweep import arguments
 from qsense.experiment import checks
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.grid import plan
+from qsense.experiment.spelling import parse
 from qsense.experiment.sweep_files import SweepFile, read_sweep
 
 FOLDER = Path(__file__).parents[2] / "sweeps"
@@ -136,6 +137,116 @@ def test_what_is_no_grid_is_refused(tmp_path: Path, content: str, named: tuple[s
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with refused(ConfigError, tmp_path / "absent.yaml", "sweeps/"):
         read_sweep(tmp_path / "absent.yaml")
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    file = tmp_path / "sweep.yaml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+READ: dict[str, tuple[str, list[str]]] = {
+    "null": ("a: {values: [null, ~, 0.01]}", ["a=null", "a=0.01"]),
+    "truths": ("a: {values: [true, off]}", ["a=true", "a=false"]),
+    "numbers": ("a: {values: [1_000, 0x10, 1e-3, 2.50]}", ["a=1000", "a=16", "a=0.001", "a=2.5"]),
+    "numbers as texts": ("a: {values: ['1e-3', '2', '1_000']}", ['a="1e-3"', 'a="2"', 'a="1_000"']),
+    "a date": ("a: {value: 2024-01-31}", ['a="2024-01-31"']),
+    "an equals sign": ("a: {value: /x/a=b}", ['a="/x/a=b"']),
+    "a comma": ("quant: {value: 'gamma,linear'}", ['quant="gamma,linear"']),
+    "spaces, brackets, quotes": ("a: {value: '(a) [b] \"c\" d'}", ["a='(a) [b] \"c\" d'"]),
+    "dollars": ("a: {value: $HOME}", ['a="$HOME"']),
+    "a reference": ("a: {value: 'start${fold}'}", ['a="start${fold}"']),
+    "another script": ("a: {value: γ加}", ['a="γ加"']),
+    "an empty text": ("a: {value: ''}", ['a=""']),
+    "lists": ("a: {values: [[x, y], []]}", ["a=[x,y]", "a=[]"]),
+    "a mapping": ("a: {value: {b: 1, c: [null]}}", ["a={b:1,c:[null]}"]),
+    "twice the same": ("a: {values: [2, 4, 2]}", ["a=2", "a=4"]),
+    "one of each kind": ("a: {values: [1, true, 1.0, '1']}", ["a=1", "a=true", "a=1.0", 'a="1"']),
+    "nested": ("a: {parameters: {b: {parameters: {c: {values: [1, 2]}}}}}", ["a.b.c=1", "a.b.c=2"]),
+    "a nested group": ("quant: {parameters: {sensor: {value: log}}}", ["quant/sensor=log"]),
+    "counted": ("a: {distribution: categorical, values: [1]}", ["a=1"]),
+    "a cap that does not cut": ("a: {values: [1, 2]}\nrun_cap: 2", ["a=1", "a=2"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "settings"), READ.values(), ids=READ.keys())
+def test_values_are_handed_on_as_values(tmp_path: Path, text: str, settings: list[str]) -> None:
+    parameters, _, rest = text.partition("\n")
+    sweep = read_sweep(written(tmp_path, f"method: grid\nparameters:\n  {parameters}\n{rest}\n"))
+    assert [setting for (setting,) in sweep.points()] == settings
+    (axis,) = sweep.overrides()
+    parsed = parse(axis)
+    assert parsed is not None
+    assert parsed.is_sweep_override()
+
+
+NO_GRID: dict[str, tuple[str, tuple[str, ...]]] = {
+    "no values": ("bits: {values: []}", ("bits", "values: []")),
+    "values that are one": ("bits: {values: 4}", ("bits", "values: 4")),
+    "a mapping of values": ("bits: {values: {a: 1}}", ("bits", "values")),
+    "both": ("bits: {value: 1, values: [2]}", ("bits", "`value`", "`values`")),
+    "a plain value": ("bits: 4", ("bits: {value: 4}",)),
+    "a plain list": ("bits: [2, 4]", ("bits: {values: [2, 4]}",)),
+    "nothing": ("bits:", ("bits", "`value`", "`values`")),
+    "a misspelt word": ("bits: {vales: [2]}", ("bits", "vales", "value")),
+    "a distribution": ("lr: {distribution: log_uniform, min: 0, max: 1}", ("lr", "log_uniform", "values: […]")),
+    "a normal one": ("lr: {distribution: normal, mu: 0, sigma: 1}", ("lr", "normal")),
+    "mu without a distribution": ("lr: {mu: 0, sigma: 1}", ("lr", "mu")),
+    "fractions": ("lr: {min: 0.1, max: 1}", ("lr", "0.1", "1")),
+    "the wrong way round": ("bits: {min: 4, max: 2}", ("bits", "4", "2")),
+    "twice": ("bits: {value: 1}\n  bits: {value: 2}", ("bits", "line 4")),
+    "twice, once nested": ("a.b: {value: 1}\n  a: {parameters: {b: {value: 2}}}", ("a.b",)),
+    "no key": ("'a b=': {value: 1}", ("'a b='",)),
+    "no such value": ("a: {value: !!set {x}}", ("a", "{'x'}")),
+    "a key that Hydra cannot write": ("a: {value: {é: 1}}", ("a", "'é'")),
+    "a cap": ("bits: {values: [2, 3, 4]}\nrun_cap: 2", ("run_cap: 2", "3")),
+}
+
+
+@pytest.mark.parametrize(("text", "named"), NO_GRID.values(), ids=NO_GRID.keys())
+def test_parameters_that_are_no_grid_are_refused(tmp_path: Path, text: str, named: tuple[str, ...]) -> None:
+    file = written(tmp_path, f"method: grid\nparameters:\n  {text}\n")
+    with refused(ConfigError, file, *named):
+        read_sweep(file)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("method: grid\nparameters: [bits]", ("`parameters`",)),
+        ("method: grid\nparameters: {}", ("`parameters`",)),
+        ("method: random\nparameters: {bits: {value: 1}}", ("random", "`wandb agent`")),
+        ("method: grid\ncommand: python train.py\nparameters: {bits: {value: 1}}", ("`command`",)),
+        ("- method: grid", ("`method`",)),
+        ("", ("`method`",)),
+    ],
+)
+def test_a_file_that_is_no_sweep_is_refused(tmp_path: Path, text: str, named: tuple[str, ...]) -> None:
+    file = written(tmp_path, text)
+    with refused(ConfigError, file, *named):
+        read_sweep(file)
+
+
+def test_a_file_in_another_encoding_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "sweep.yaml"
+    file.write_bytes("method: grid # größer".encode("latin-1"))
+    with refused(ConfigError, file):
+        read_sweep(file)
+    file.write_bytes(b"\xef\xbb\xbfmethod: grid\nparameters: {bits: {value: 1}}")
+    assert read_sweep(file).points() == [("bits=1",)]
+
+
+def test_what_holds_for_agents_alone_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = "method: grid\nearly_terminate: {type: hyperband}\nparameters: {bits: {value: 2}}"
+    assert arguments(written(tmp_path, text), ["seed=0"]) == ["bits=choice(2)", "seed=0", "-m"]
+    assert_names(capsys.readouterr().err, "sweep.yaml", "early_terminate")
+
+
+def test_a_single_value_is_one_run_whatever_it_is(tmp_path: Path) -> None:
+    text = "method: grid\nparameters: {quant.sensor.lr: {value: null}, data.cache: {value: 'a=b, c'}, fold: {value: 0}}"
+    planned, config = plan([*read_sweep(written(tmp_path, text)).overrides(), "seed=0"])
+    assert len(planned) == 1
+    assert (config.quant.sensor.lr, config.data.cache) == (None, "a=b, c")
 
 
 @pytest.mark.parametrize(

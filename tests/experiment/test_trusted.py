@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
+from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf._utils import get_omega_conf_dumper
 from tests.conftest import Command
@@ -22,7 +23,7 @@ from qsense.experiment import trusted
 from qsense.experiment.compose import compose, options
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.load import _stay_here
-from qsense.experiment.recorded import walk
+from qsense.experiment.recorded import for_instantiate, walk
 from qsense.experiment.schema import config_folder
 
 Content = dict[str, Any]
@@ -98,6 +99,15 @@ def test_numbers_and_texts_are_what_was_written(written: Callable[..., Path]) ->
     assert isinstance(container, dict)
     assert container["data"]["dataset"]["axes"] == names
     assert config.task.lr == 1e-7
+
+
+def test_parts_are_given_texts_as_they_are(written: Callable[..., Path]) -> None:
+    names = [*HOSTILE, "${trainer.max_epochs}", "\\${x}", "a ${ b"]
+    part_of = part("qsense.data.series.csv_har.CSVActivityDataset", root="/x", name="${HOME}", axes=names, labels=names,
+                   rate_hz=50.0, subjects=2, unit="g")  # fmt: skip
+    config = trusted.read(written(data__dataset=part_of))
+    built = instantiate(for_instantiate(config.data.dataset), _convert_="all")
+    assert (built.name, list(built.axes), list(built.classes)) == ("${HOME}", names, names)
 
 
 TARGETS = (

@@ -19,6 +19,7 @@ from qsense.runs.checkpoint_io import AtomicCheckpointIO, check_resumable, read_
 from qsense.runs.checkpoints import CHECKPOINT, PREVIOUS, CheckpointError, checkpoint, drop_previous, verify
 
 OWN = {"network.weight": torch.arange(6.0).reshape(2, 3), "sensor.gamma": torch.tensor([0.4])}
+LOOPS = {"fit_loop": {"epoch_progress": {"current": {"completed": 1}}}}
 IO = AtomicCheckpointIO()
 
 
@@ -26,7 +27,7 @@ def content(epoch: int = 0, **changes: Any) -> dict[str, Any]:
     """What Lightning hands over at the end of an epoch, with `changes`; None takes a key away."""
     whole = {
         "state_dict": OWN, "epoch": epoch, "global_step": epoch, "pytorch-lightning_version": "2.6.6",
-        "loops": {"fit_loop": {}}, "callbacks": {}, "optimizer_states": [], "lr_schedulers": [], **changes,
+        "loops": LOOPS, "callbacks": {}, "optimizer_states": [], "lr_schedulers": [], **changes,
     }  # fmt: skip
     return {key: value for key, value in whole.items() if value is not None}
 
@@ -98,7 +99,8 @@ UNFIT: dict[str, dict[str, Any]] = {
     "global_step": {"global_step": None},
     "pytorch-lightning_version": {"pytorch-lightning_version": 2},
     "callbacks": {"callbacks": []},
-    "loops.fit_loop": {"loops": {}},
+    "'epoch_progress'": {"loops": {}},
+    "no 'epoch_progress'": {"loops": {"fit_loop": {"epoch_progress": {"total": 3}}}},
     "new": {"pytorch-lightning_version": "new"},
     "[2, 4]": {"state_dict": {**OWN, "network.weight": torch.zeros(2, 4)}},
     "sensor.gamma": {"state_dict": {"network.weight": OWN["network.weight"]}},

@@ -82,6 +82,17 @@ def test_the_life_of_a_run(tmp_path: Path) -> None:
     assert len(record["started"]) == 2
 
 
+def test_what_dead_processes_were_writing_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "wandb" / "offline-run-1").mkdir(parents=True)
+    left = [".metrics.json.7.tmp", "checkpoints/.last.ckpt.99999.tmp", ".learned.csv.1.tmp"]
+    kept = ["notes.tmp", ".hidden", "checkpoints/best.tmp", "wandb/offline-run-1/.file.1.tmp", "checkpoints/last.ckpt"]
+    for name in (*left, *kept):
+        (tmp_path / name).write_text("half")
+    run_folder.start(tmp_path, "", [], None)
+    assert [name for name in (*left, *kept) if (tmp_path / name).exists()] == kept
+
+
 def test_a_run_remembers_its_data(tmp_path: Path) -> None:
     assert run_folder.fingerprint(tmp_path) is None
     run_folder.start(tmp_path, "", [], "abc")

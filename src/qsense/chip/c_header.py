@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from textwrap import dedent, indent
 
 from qsense.chip.converter import Converter
 from qsense.chip.origin import Origin
+from qsense.runs.escapes import comment, one_line
 
 
 def header(converter: Converter, origin: Origin) -> str:
@@ -23,19 +24,22 @@ def header(converter: Converter, origin: Origin) -> str:
     clamp = ""
     if native.bits not in (8, 16, 32):
         clamp = indent(f"\nif (sample > {native.codes - 1}u) sample = {native.codes - 1}u;", "    ")
-    meaning = f"{native.low:g} to {native.high:g} {_said(converter.unit)}"
-    unit = _said(converter.unit) or "the sensor's unit"
+    meaning = f"{native.low:g} to {native.high:g} {converter.unit}"
+    unit = comment(converter.unit) or "the sensor's unit"
     lut, lut_hint = "", ""
     if converter.listed:
         lut, lut_hint = _lut(converter, code), f"\n * Define {macro}_LUT before including for the code of every sample."
-    rows = ", ".join(f"{r} = {_said(row)}" for r, row in enumerate(converter.rows))
+    rows = ", ".join(f"{r} = {one_line(row)}" for r, row in enumerate(converter.rows))
+    head = [
+        f"Samples are offset binary: count {native.black} to {native.white} means {meaning}.",
+        f"Rows: {rows}.",
+        f"A threshold of {native.codes} is reached by no sample, one of 0 by each.",
+    ]
     return f"""\
 /* {converter.bits}-bit converter behind a sensor of {native.bits} bits.
 {_comment(origin.lines())}
  *
- * Samples are offset binary: count {native.black} to {native.white} means {meaning}.
- * Rows: {rows}.
- * A threshold of {native.codes} is reached by no sample, one of 0 by each.
+{_comment(head)}
  * Define {macro}_TABLES before including for thresholds and levels in {unit}.{lut_hint}
  */
 #ifndef {macro}_H
@@ -118,18 +122,22 @@ def program(converter: Converter) -> str:
             #define MACRO_LUT
             #include <stdio.h>
             #include <stdlib.h>
+            #include <string.h>
             #include "NAME.h"
 
             static int check_vectors(const char *path)
             {
                 char line[256];
+                int begins = 1, remark = 0;
                 unsigned long vectors = 0, wrong = 0;
                 unsigned row, code;
                 unsigned long sample;
                 FILE *file = fopen(path, "r");
                 if (file == NULL) { perror(path); return 1; }
                 while (fgets(line, sizeof line, file) != NULL) {
-                    if (line[0] == '/') continue;
+                    if (begins) remark = line[0] == '/';
+                    begins = strchr(line, '\\n') != NULL; /* a remark may be longer than this buffer */
+                    if (remark) continue;
                     if (sscanf(line, "%x_%lx_%x", &row, &sample, &code) != 3 || row >= MACRO_ROWS) {
                         printf("FAIL: not a vector: %s", line);
                         fclose(file);
@@ -197,17 +205,8 @@ def _double(value: float) -> str:
     return text if set(text) & set(".e") else f"{text}.0"
 
 
-def _comment(lines: Iterable[str]) -> str:
-    return "\n".join(f" * {_said(line)}" for line in lines)
-
-
-def _said(text: str) -> str:
-    """Text that neither begins nor ends a comment.
-
-    >>> _said("a/*b*/")
-    'a/ *b* /'
-    """
-    return text.replace("*/", "* /").replace("/*", "/ *")
+def _comment(lines: Sequence[str]) -> str:
+    return "\n".join(f" * {comment(line)}" for line in lines)
 
 
 def _table(rows: Sequence[Sequence[float]], names: Sequence[str], form: str | object, across: int = 8) -> str:
@@ -217,7 +216,7 @@ def _table(rows: Sequence[Sequence[float]], names: Sequence[str], form: str | ob
     blocks = []
     for row, name in zip(rows, names, strict=True):
         blocks.append(
-            f"    {{ /* {_said(name)} */\n{_lines([write(value) for value in row], '        ', across)}\n    }}"
+            f"    {{ /* row {comment(name)} */\n{_lines([write(value) for value in row], '        ', across)}\n    }}"
         )
     return ",\n".join(blocks)
 

@@ -6,7 +6,6 @@ import io
 import math
 import textwrap
 from collections.abc import Iterable, Sequence
-from html import escape
 
 import numpy as np
 import torch
@@ -19,11 +18,13 @@ from qsense.chip.tables import volts
 from qsense.plots.converter import plot_converter
 from qsense.plots.style import PARAMETERS
 from qsense.quant.sensor.base import SensorQuantizer
+from qsense.runs.escapes import brief
+from qsense.runs.escapes import html as escape
 from qsense.runs.words import metric_name, percent, rounded
 
 MOST_DOWN, MOST_ACROSS = 15, 6  # thresholds and rows that a page has room for; more are in thresholds.csv
 MOST_LEARNED = 3  # parameters of a row; more are in adc.json
-LONGEST = 150  # letters of a remark
+LONGEST, NAME = 150, 40  # letters of a remark, and of a row's name
 GRID = 400  # points of a curve
 
 STYLE = """
@@ -84,7 +85,7 @@ def datasheet(
 <header>
 <div><h1>{escape(converter.name)}</h1>
 <p>{escape(subtitle)}, {_origin(converter, sensor)} {escape(origin.dataset)} {tag}</p></div>
-<div class="score"><b>{score}</b>{escape(metric_name(result["monitor"]))}<br>{fold}</div>
+<div class="score"><b>{score}</b>{escape(metric_name(result["monitor"]))}<br>{escape(fold)}</div>
 </header>
 {picture(converter, sensor)}
 <div class="columns">
@@ -215,7 +216,9 @@ def _thresholds(converter: Converter, found: Findings, full_scale_volts: float |
     if rows > 1:
         body = [["code 0", *["below"] * rows, sees[0]]]
         body += [[f"code {k + 1}", *(row[k] for row in joined), sees[k + 1]] for k in range(count)]
-        return title + _table(["", *map(escape, converter.rows), "network sees"], body) + by_row
+        return (
+            title + _table(["", *(escape(brief(name, NAME)) for name in converter.rows), "network sees"], body) + by_row
+        )
     body = [["code 0", "below", *[""] * len(kinds), sees[0]]]
     body += [[f"code {k}", *cell, sees[k]] for k, cell in enumerate(cells[0], 1)]
     half = len(body) if len(body) <= 4 else -(-len(body) // 2)
@@ -244,7 +247,12 @@ def _rows(
     learned = converter.record["learned"]
     parameters = [name for name, values in learned.items() if len(values) > max(converter.source)]
     parameters = parameters if len(parameters) <= MOST_LEARNED else []
-    head = ["", f"range ({escape(converter.unit)})", *(PARAMETERS.get(name, name) for name in parameters), *heads]
+    head = [
+        "",
+        f"range ({escape(converter.unit)})",
+        *(escape(PARAMETERS.get(name, name)) for name in parameters),
+        *heads,
+    ]
     head += ["smallest gap (steps)", "accuracy (bits)", "codes in use"] if not heads else ["gap", "bits", "codes"]
     digits = _digits(converter)
     body = []
@@ -253,7 +261,7 @@ def _rows(
         used = (1 << converter.bits) - len(row.collapsed) - len(row.beyond)
         body.append(
             [
-                escape(row.name),
+                escape(brief(row.name, NAME)),
                 f"{_signed(low, digits)} to {_signed(high, digits)}",
                 *(_signed(learned[name][converter.source[r]]) for name in parameters),
                 *(cells[r] if cells else []),
@@ -291,7 +299,8 @@ def _table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
 
 
 def _some(names: Sequence[str]) -> str:
-    return ", ".join(names) if len(names) <= 4 else f"{', '.join(names[:3])}, … {names[-1]}"
+    known = [brief(name, NAME) for name in names]
+    return ", ".join(known) if len(known) <= 4 else f"{', '.join(known[:3])}, … {known[-1]}"
 
 
 def _signed(value: float, form: str = ".4f") -> str:

@@ -83,7 +83,9 @@ def export(
     if "onnx" in formats:
         files |= models(run, converter, notes)
     for file, content in files.items():
-        run_folder.write_bytes_atomically(out / file, content.encode() if isinstance(content, str) else content)
+        if isinstance(content, str):  # half characters, of a folder's name, as JSON writes them
+            content = content.encode(errors="backslashreplace")
+        run_folder.write_bytes_atomically(out / file, content)
     return Exported([out / file for file in files], notes, converter)
 
 

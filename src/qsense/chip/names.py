@@ -10,6 +10,7 @@ import re
 FORMATS = ("json", "csv", "c", "verilog", "registers", "vectors", "onnx", "datasheet")
 COMPARED = ("c", "verilog", "vectors", "onnx")  # the formats that a check compares
 # IEEE 1364-2001, annex B, a few of SystemVerilog, and C99, 6.4.1
+LONGEST = 60  # letters of a name that is made from others; file systems take 255
 KEYWORDS = """
 always and assign automatic begin buf bufif0 bufif1 case casex casez cell cmos config deassign default defparam
 design disable edge else end endcase endconfig endfunction endgenerate endmodule endprimitive endspecify endtable
@@ -44,5 +45,5 @@ def identifier(text: str) -> str:
     >>> identifier("SBHAR γ-per axis 2bit"), identifier("2x")
     ('sbhar_per_axis_2bit', 'adc_2x')
     """
-    plain = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
+    plain = re.sub(r"[^a-z0-9]+", "_", text.lower())[:LONGEST].strip("_")
     return plain if plain[:1].isalpha() else f"adc_{plain}".strip("_")

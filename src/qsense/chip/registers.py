@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from qsense.chip.converter import Converter
 from qsense.chip.names import identifier
 from qsense.chip.origin import Origin
+from qsense.runs.escapes import comment
 
 
 def as_text(converter: Converter, origin: Origin) -> str:
@@ -25,7 +26,7 @@ def as_text(converter: Converter, origin: Origin) -> str:
         f"a sample of {native.bits} bits, offset binary, has code k from <ROW>_THRESHOLD_k on",
         *([f"0x{native.codes:X}: comparator off, no sample reaches this threshold"] if off else []),
     ]
-    text = "".join(f"# {line}\n" for line in lines)
+    text = "".join(f"# {comment(line)}\n" for line in lines)
     for name, counts in zip(_names(converter.rows), converter.counts.tolist(), strict=True):
         for k, count in enumerate(counts, 1):
             text += f"{name}_THRESHOLD_{k} 0x{count:0{-(-width // 4)}X}\n"

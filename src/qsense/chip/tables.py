@@ -12,6 +12,7 @@ from qsense.chip.converter import Converter
 from qsense.chip.findings import findings
 from qsense.chip.origin import Origin
 from qsense.quant.sensor.record import finite
+from qsense.runs.escapes import csv_cell
 
 
 def volts(position: float, native_bits: int, full_scale_volts: float) -> float:
@@ -94,7 +95,14 @@ def thresholds_csv(converter: Converter, full_scale_volts: float | None = None) 
         for k, count in enumerate(converter.counts[r].tolist()):
             position = converter.positions[r, k]
             reached = "never" if count >= converter.native.codes else "always" if count == 0 else "yes"
-            row = [name, k + 1, converter.thresholds[r, k], position, count if reached != "never" else "", reached]
+            row = [
+                csv_cell(name),
+                k + 1,
+                converter.thresholds[r, k],
+                position,
+                count if reached != "never" else "",
+                reached,
+            ]
             row += [] if full_scale_volts is None else [volts(position, converter.native.bits, full_scale_volts)]
             rows.append(row)
     return _csv([*heading, *([] if full_scale_volts is None else ["volts"])], rows)
@@ -125,6 +133,6 @@ def _word(unit: str) -> str:
 def _csv(heading: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(heading)
+    writer.writerow(map(csv_cell, heading))
     writer.writerows(rows)
     return text.getvalue()

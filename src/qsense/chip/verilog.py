@@ -5,6 +5,7 @@ from __future__ import annotations
 from qsense.chip.converter import Converter
 from qsense.chip.origin import Origin
 from qsense.chip.vectors import vectors, widths
+from qsense.runs.escapes import comment, one_line
 
 MOST_COMPARED = 8  # bits: a flash converter of more has more comparators than anybody builds
 
@@ -28,7 +29,7 @@ def module(converter: Converter, origin: Origin) -> str:
         )
     parts = [_comparators(converter)] if compares(converter) else []
     parts += [_lut(converter)] if converter.listed else []
-    rows = ", ".join(f"{r} = {name}" for r, name in enumerate(converter.rows))
+    rows = ", ".join(f"{r} = {one_line(name)}" for r, name in enumerate(converter.rows))
     native = converter.native
     head = [
         f"{converter.bits}-bit converter behind a sensor of {native.bits} bits.",
@@ -37,7 +38,7 @@ def module(converter: Converter, origin: Origin) -> str:
         f"{converter.unit}.",
         f"ROW: {rows}.",
     ]
-    return "".join(f"// {line}\n" for line in head) + "`timescale 1ns / 1ps\n\n" + "\n".join(parts)
+    return "".join(f"// {comment(line)}\n" for line in head) + "`timescale 1ns / 1ps\n\n" + "\n".join(parts)
 
 
 def _comparators(converter: Converter) -> str:
@@ -78,11 +79,11 @@ endmodule
 
 def _table(converter: Converter, row: int, width: int) -> str:
     """A row's thresholds as a constant of its own: no longer than the 65 536 bits that every tool allows a vector."""
-    literals = [
-        f"        {width}'h{count:0{-(-width // 4)}x}{{}} // {converter.rows[row]}, code {k}"
-        for k, count in enumerate(converter.counts[row].tolist(), 1)
-    ][::-1]  # a concatenation begins with its highest bits
-    lines = "\n".join(line.format("," if i < len(literals) - 1 else "") for i, line in enumerate(literals))
+    # Code first: some tools take a comment that begins with a word of theirs for an order.
+    lines = "\n".join(
+        f"        {width}'h{count:0{-(-width // 4)}x}{',' if k > 1 else ''} // code {k}, {comment(converter.rows[row])}"
+        for k, count in reversed([*enumerate(converter.counts[row].tolist(), 1)])  # it begins with its highest bits
+    )
     return f"    localparam [WIDTH*COUNT-1:0] ROW_{row} = {{\n{lines}\n    }};\n"
 
 
@@ -112,9 +113,9 @@ def lut_file(converter: Converter, origin: Origin) -> str:
     """`<name>_lut.hex`: the code of every native count, row after row, for `$readmemh`."""
     digits = -(-converter.bits // 4)
     lines = [f"{converter.name}: code of native count 0 to {converter.native.codes - 1}, row after row"]
-    text = "".join(f"// {line}\n" for line in [*lines, *origin.lines()])
+    text = "".join(f"// {comment(line)}\n" for line in [*lines, *origin.lines()])
     for name, codes in zip(converter.rows, converter.lut().tolist(), strict=True):
-        text += f"// {name}\n"
+        text += f"// row {comment(name)}\n"
         for start in range(0, len(codes), 16):
             text += " ".join(f"{code:0{digits}x}" for code in codes[start : start + 16]) + "\n"
     return text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 
 
 def add_allow(parser: argparse.ArgumentParser) -> None:
@@ -12,3 +13,12 @@ def add_allow(parser: argparse.ArgumentParser) -> None:
         help="a module of your own whose classes the run was trained with, such as mylab.adc; may be repeated. A run's "
         "folder may name qsense's parts and these: anything else in it is refused before it is imported",
     )  # fmt: skip
+
+
+def again(allowed: Sequence[str]) -> list[str]:
+    """The same words for a command that comes next.
+
+    >>> again(["mylab.adc"])
+    ['--allow', 'mylab.adc']
+    """
+    return [word for module in allowed for word in ("--allow", module)]

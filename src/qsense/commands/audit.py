@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 
+from qsense.experiment.command_line import understood
 from qsense.experiment.completion import OverridesCompleter
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.overrides import key_of
@@ -68,7 +69,7 @@ def options(arguments: Sequence[str]) -> Options:
         int(examples),
         Path(given.get("out") or "audit"),
         dry_run == "true",
-        tuple(overrides),
+        tuple(understood(overrides, multirun=True)),
     )
 
 

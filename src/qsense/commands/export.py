@@ -17,7 +17,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from qsense.chip.names import COMPARED, FORMATS, check_symbol
-from qsense.commands._allow import add_allow
+from qsense.commands._allow import add_allow, again
+from qsense.runs.escapes import one_line
 from qsense.runs.next_steps import say_next
 from qsense.runs.words import entries
 
@@ -137,7 +138,7 @@ def main(arguments: Sequence[str]) -> int:
         options.full_scale_volts,
     )  # fmt: skip
     for note in exported.notes:
-        print(f"note: {note}")
+        print(f"note: {one_line(note)}")
     for file in exported.files:
         print(f"{file.stat().st_size:>12,} B  {file}")
     if options.check:
@@ -146,10 +147,10 @@ def main(arguments: Sequence[str]) -> int:
         if any(each.passed is False for each in checks):
             print("the forms do not agree", file=sys.stderr)
             return 1
-    unchecked = [(("export", options.run, "--check"), "compare C, Verilog, ONNX and PyTorch")]
+    unchecked = [(("export", options.run, *again(options.allow), "--check"), "compare C, Verilog, ONNX and PyTorch")]
     say_next(
         *unchecked * (not options.check),
-        (("evaluate", options.run), "test the run again"),
+        (("evaluate", options.run, *again(options.allow)), "test the run again"),
         (("report", options.run.parent), "beside other runs"),
     )
     return 0

@@ -28,9 +28,11 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str]) -> int:
     """Train one grid point."""
-    overrides = parser().parse_args(arguments).overrides
-
+    from qsense.experiment.command_line import understood
     from qsense.experiment.grid_point import train_grid_point
+
+    words = [word for word in understood(arguments, multirun=True) if word not in ("-m", "--multirun")]
+    overrides = parser().parse_args(words).overrides
 
     code = train_grid_point(overrides)
     if code == 0:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from qsense.commands._allow import add_allow
+from qsense.commands._allow import add_allow, again
 from qsense.runs.next_steps import say_next
 
 FROZEN = "frozen.pt"
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     print("identical results")
     say_next(
-        (("export", options.run, "--format", "onnx"), "the same network as ONNX"),
+        (("export", options.run, *again(options.allow), "--format", "onnx"), "the same network as ONNX"),
         (("report", options.run.parent), "size, operations and accuracy beside other runs"),
     )
     return 0

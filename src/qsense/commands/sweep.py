@@ -52,7 +52,10 @@ def arguments(file: Path, own: Sequence[str]) -> list[str]:
     from qsense.experiment.trusted import check_override
 
     mine = {key_of(argument) for argument in own if "=" in argument}
-    its = [entry for entry in read_sweep(file).overrides() if key_of(entry) not in mine]
+    sweep = read_sweep(file)
+    for note in sweep.notes:
+        print(f"note: {note}", file=sys.stderr)
+    its = [entry for entry in sweep.overrides() if key_of(entry) not in mine]
     for entry in its:
         check_override(file, entry)
     return [*its, *own, "-m"]
@@ -62,6 +65,7 @@ def main(given: Sequence[str]) -> int:
     """List the sweeps, or become `qsense.train` with the arguments of one."""
     options = parser().parse_args(given)
 
+    from qsense.experiment.command_line import understood
     from qsense.experiment.sweep_files import find_sweep, packaged
 
     if options.list or options.sweep is None:
@@ -69,6 +73,6 @@ def main(given: Sequence[str]) -> int:
             print(f"{name:<27}{title}")
         say_next((("sweep", "gamma_quant_table2", "run.dry_run=true"), "what it would train, and how long that takes"))
         return 0
-    own = arguments(find_sweep(options.sweep), options.overrides)
+    own = arguments(find_sweep(options.sweep), understood(options.overrides, multirun=True))
     print("python -m qsense.train", shlex.join(own), file=sys.stderr)
     return train.main(own)

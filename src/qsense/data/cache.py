@@ -10,6 +10,7 @@ import functools
 import hashlib
 import json
 import logging
+import os
 import re
 import shutil
 import tempfile
@@ -30,6 +31,11 @@ log = logging.getLogger(__name__)
 SCHEMA = 1
 
 Arrays = dict[str, npt.NDArray[Any]]
+
+
+def default_folder() -> str:
+    """Where what is prepared lies, as the YAMLs say, for data that prepare nothing but their checksums."""
+    return os.environ.get("QSENSE_CACHE") or "~/.cache/qsense"
 
 
 def digest(*parts: object) -> str:

@@ -13,10 +13,12 @@ from omegaconf import DictConfig, OmegaConf
 
 from qsense.data.errors import DataError
 from qsense.data.series.dataset import signal_of
-from qsense.experiment import signatures
+from qsense.experiment import compose, signatures
 from qsense.experiment.compose import stated_by_options
 from qsense.experiment.errors import ConfigError
+from qsense.experiment.meant import runs_meant, value_meant
 from qsense.experiment.schema import Config
+from qsense.experiment.trainer import INSTEAD, check_trainer
 from qsense.runs.checkpoints import CHECKPOINT, CheckpointError, checkpoint, verify
 from qsense.runs.settings import bits_of, count_devices
 from qsense.runs.words import did_you_mean
@@ -35,7 +37,9 @@ def check(config: DictConfig) -> None:
     _check_model(config)
     for path, part in _parts(config):
         _check_arguments(path, part)
+    check_trainer(compose.plain(config.trainer))
     _check_sensing(config)
+    _check_tested(config)
     _check_data(config)
 
 
@@ -95,7 +99,8 @@ def _check_root(config: DictConfig) -> None:
     ):
         value = config[key]
         if not isinstance(value, int) or isinstance(value, bool) or value < low or (high is not None and value > high):
-            raise ConfigError(f"{key}={value}: {key} must be {what}")
+            text = repr(value) if str(value).lstrip("-").isdigit() else str(value)  # "2" is a text
+            raise ConfigError(f"{key}={text}: {key} must be {what}{runs_meant(key, value)}")
     if config.rounding not in ("round", "floor"):
         raise ConfigError(f"rounding={config.rounding}: rounding must be round (half up) or floor")
     if config.threads is not None and config.threads < 1:
@@ -170,6 +175,8 @@ def _check_arguments(path: str, part: dict[str, Any]) -> None:
     for key, value in part.items():
         if key.startswith("_"):
             continue
+        if path == "trainer" and key in INSTEAD:
+            raise ConfigError(f"trainer.{key} is set by qsense: {INSTEAD[key]}")
         if key not in known:
             raise ConfigError(
                 f"unknown argument {path}.{key}{did_you_mean(key, list(known))}; {name} takes {', '.join(known)}"
@@ -177,7 +184,8 @@ def _check_arguments(path: str, part: dict[str, Any]) -> None:
         if value == "???":
             missing.append(key)
         elif not known[key].accepts(value):
-            raise ConfigError(f"{path}.{key}={value!r} is not allowed: {name} takes {key}: {known[key]}")
+            hint = value_meant(f"{path}.{key}", value, known[key])
+            raise ConfigError(f"{path}.{key}={value!r} is not allowed{hint}: {name} takes {key}: {known[key]}")
     if missing:
         told = "\n".join(f"  {path}.{key}=…  ({known[key]})" for key in missing)
         verb = "are" if len(missing) > 1 else "is"
@@ -236,6 +244,15 @@ def _check_sensing(config: DictConfig) -> None:
         instantiate(config.sensing, _partial_=True)()  # a partial, as below
     except ValueError as error:
         raise ConfigError(str(error)) from error
+
+
+def _check_tested(config: DictConfig) -> None:
+    """Is anything tested? Without a test a run has no result, and is never finished."""
+    if config.trainer.get("limit_test_batches") == 0:
+        raise ConfigError(
+            f"trainer.limit_test_batches={config.trainer.limit_test_batches}: a run's result is what its test "
+            "measures, so something must be tested; trainer.limit_test_batches=1 tests a single batch"
+        )
 
 
 def _check_data(config: DictConfig) -> None:

@@ -86,6 +86,20 @@ def stated_by_options(group: str) -> dict[str, DictConfig]:
     return found
 
 
+def places(name: str) -> list[str]:
+    """Where keys of this name stand in the configuration that is taken if nothing is set, by their whole keys."""
+
+    def walk(node: Any, path: str) -> Iterator[str]:
+        for key, value in node.items() if isinstance(node, dict) else ():
+            if key == name:
+                yield f"{path}{key}"
+            yield from walk(value, f"{path}{key}.")
+
+    config = compose()
+    found = walk({key: plain(config, resolve=False)[str(key)] for key in config if key != "hydra"}, "")
+    return sorted(found, key=lambda key: (key.count("."), key))[:3]
+
+
 def plain(config: DictConfig, resolve: bool = True) -> dict[str, Any]:
     """A configuration as plain dictionaries and lists."""
     found = OmegaConf.to_container(config, resolve=resolve)

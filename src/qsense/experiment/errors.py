@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable
+from dataclasses import fields
 
 from hydra.errors import CompactHydraException, MissingConfigException
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException
 
-from qsense.experiment.compose import options
+from qsense.experiment.compose import options, places
+from qsense.experiment.schema import Config
 from qsense.runs.words import did_you_mean
 
 # What brings the launchers of other packages, on which those of conf/hydra/launcher rest.
 EXTRAS = {"joblib": "parallel", "submitit_slurm": "slurm"}
+# Hydra's words for what is wrong in a YAML file.
+IN_FILE = re.compile(r"In '(?P<file>[^']+)': \w+ raised while composing config:\s+(?P<what>[^\n]+)")
+KEY_IN_FILE = re.compile(r"Key '(?P<key>[^']+)' (is )?not in .*\s+full_key: (?P<where>\S+)")
 RAISE = "HYDRA_FULL_ERROR"  # with it, Hydra hands its exceptions on instead of printing them
 
 
@@ -46,6 +52,12 @@ def run(application: Callable[[], object]) -> None:
 def explain(error: BaseException) -> str:
     """The error's message; of Hydra's, with the names that would have been allowed."""
     cause = error.__cause__
+    if isinstance(error, InterpolationResolutionError):
+        inner: BaseException | None = error
+        while isinstance(inner, InterpolationResolutionError):
+            inner = inner.__cause__ or inner.__context__
+        if isinstance(inner, ConfigError):  # of a resolver of ours
+            return str(inner)
     lines = [str(error)]
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, name = error.missing_cfg_file.rpartition("/")
@@ -58,8 +70,23 @@ def explain(error: BaseException) -> str:
         parent = cause.parent_node
         known = [str(key) for key in parent.keys()] if isinstance(parent, DictConfig) else []  # noqa: SIM118 – may be null
         if known and cause.key not in known:
-            lines = [f"unknown key {cause.full_key}{did_you_mean(str(cause.key), known)}", _allowed(known)]
+            hint = did_you_mean(str(cause.key), known)
+            elsewhere = "" if hint else _elsewhere(str(cause.key))
+            lines = [f"unknown key {cause.full_key}{hint}{elsewhere}", _allowed(known)]
+    elif found := IN_FILE.search(str(error)):
+        lines = [f"{found['file']}.yaml: {found['what']}"]
+        if key := KEY_IN_FILE.search(str(error)):
+            roots = [field.name for field in fields(Config)]
+            hint = did_you_mean(key["key"], roots) or _elsewhere(key["key"])
+            lines = [f"{found['file']}.yaml: unknown key {key['where']}{hint}"]
+            lines += [_allowed(roots)] * (key["where"] == key["key"])
     return "\n".join(lines)
+
+
+def _elsewhere(key: str) -> str:
+    """Where a key of that name stands."""
+    where = places(re.split(r"[./]", key)[-1])
+    return f"; {' or '.join(where)} is one" if where else ""
 
 
 def _allowed(names: list[str]) -> str:

@@ -152,7 +152,8 @@ def result_of(config: DictConfig, hydra_config: Any, trainer: Trainer, task: Tas
         "quantizer": task.sensor.trajectory(),
         **prices,
         "statistics": data.statistics,
-        "epochs": trainer.current_epoch,
+        # Not `current_epoch`: of a run that is resumed after its last step, Lightning would count one too few.
+        "epochs": trainer.fit_loop.epoch_progress.current.processed,  # type: ignore[attr-defined]
         "steps": trainer.global_step,
     }
 

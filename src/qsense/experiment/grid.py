@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
@@ -19,11 +19,15 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf.errors import OmegaConfBaseException
 
 from qsense.experiment.checks import check, check_one_process, check_repeat, folds
+from qsense.experiment.command_line import as_meant
 from qsense.experiment.compose import ROOT, hydra
-from qsense.experiment.identity import namer, refers_to_repeats
+from qsense.experiment.errors import ConfigError
+from qsense.experiment.identity import namer, refers_to_repeats, run_id
 from qsense.experiment.overrides import REPEATS, Job, key_of
+from qsense.experiment.place import check_runs
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class Grid:
 
     loader: ConfigLoader
     config: DictConfig
+    usable: set[str] = field(default_factory=set, init=False)  # folders for runs that have been tried
 
     def plan(self, arguments: Sequence[str]) -> dict[Job, Path]:
         """Every grid point with its run's folder; each has passed `check`, and none stands there twice."""
@@ -51,7 +56,10 @@ class Grid:
             open_axes = [f"{key}={value}" for key, value in params.items() if key not in named]
             again = [*repeats, *(a for a in open_axes if key_of(a) in REPEATS)]
             for experiment in self.expand([*point, *(a for a in open_axes if key_of(a) not in REPEATS)]):
-                jobs |= self.repeat(experiment, self.expand(again), config if experiment == point else None)
+                known = config if experiment == point else None
+                for folder, job in self.repeat(experiment, self.expand(again), known).items():
+                    self.refuse_another(job, jobs.get(folder, job), folder)
+                    jobs[folder] = job
         if len(jobs) > 1:
             check_one_process(self.compose(next(iter(jobs.values()))))
         return {job: folder for folder, job in jobs.items()}
@@ -65,9 +73,20 @@ class Grid:
             composed: the experiment's configuration, where it is there already.
         """
         folders: dict[Path, Job] = {}
+        if not self.names_runs():
+            for repeat in repeats:
+                job = (*experiment, *repeat)
+                config = self.compose(job)
+                check(config)
+                folder = Path(os.path.abspath(self.folder(config)))  # noqa: PTH100 – as below
+                self.refuse_another(job, folders.setdefault(folder, job), folder)
+            return folders
         config = self.compose((*experiment, *repeats[0])) if composed is None else composed
         checked: set[str] = set()
         num_folds = None if refers_to_repeats(config) else folds(config)
+        if config.runs not in self.usable:
+            check_runs(config.runs)
+            self.usable.add(config.runs)
         name, parent = namer(config), Path(config.hydra.sweep.dir)
         for repeat in repeats:
             for override in repeat:
@@ -83,16 +102,54 @@ class Grid:
             folders[Path(os.path.abspath(parent / name()))] = (*experiment, *repeat)  # noqa: PTH100 – as Hydra writes it
         return folders
 
+    def names_runs(self) -> bool:
+        """Whether runs have qsense's own names; by another name of the user's, each is to be composed by itself."""
+        return self.subdir() == "${run_name:}"
+
+    def subdir(self) -> str:
+        """How the runs' folders are to be named, as written."""
+        sweep = OmegaConf.to_container(self.config.hydra.sweep, resolve=False)
+        assert isinstance(sweep, dict)
+        return str(sweep["subdir"])
+
+    def folder(self, config: DictConfig) -> Path:
+        """Where a run lies.
+
+        Raises:
+            ConfigError: its name cannot be told before it runs.
+        """
+        try:
+            return Path(config.hydra.sweep.dir, config.hydra.sweep.subdir)
+        except OmegaConfBaseException:
+            raise ConfigError(
+                f"hydra.sweep.subdir={self.subdir()}: a "
+                "run's folder must be known before it runs, so that a finished one is found again; take the default, "
+                "${run_name:}, or ${hydra.job.override_dirname}"
+            ) from None
+
+    def refuse_another(self, job: Job, first: Job, folder: Path) -> None:
+        """Refuse two different runs in one folder.
+
+        Raises:
+            ConfigError: with both.
+        """
+        if job == first or self.names_runs() or run_id(self.compose(job)) == run_id(self.compose(first)):
+            return
+        raise ConfigError(
+            f"hydra.sweep.subdir gives two runs one folder, {folder}: {' '.join(first)} and {' '.join(job)}. Take the "
+            "default, ${run_name:}, or a name with all that differs, as ${hydra.job.override_dirname}"
+        )
+
     def expand(self, arguments: Sequence[str]) -> list[Job]:
         """The grid over comma-separated and ranged values, in the order of a nested loop."""
         overrides = OverridesParser.create(config_loader=self.loader).parse_overrides(list(arguments))
         (points,) = BasicSweeper.split_arguments(overrides, None)
-        return [tuple(point) for point in points]
+        return list(dict.fromkeys(tuple(map(as_meant, point)) for point in points))
 
     def compose(self, job: Job) -> DictConfig:
         """The configuration of one run, as its job will see it."""
         config = self.loader.load_sweep_config(self.config, list(job))
-        _set_output(config, Path(config.hydra.sweep.dir) / config.hydra.sweep.subdir)
+        _set_output(config, self.folder(config))
         return config
 
 

@@ -22,13 +22,15 @@ from qsense.experiment.overrides import Job
 from qsense.experiment.sweeping import complete, is_free
 from qsense.runs import folder as run_folder
 from qsense.runs.lock import claim
+from qsense.runs.mishaps import EXIT_CODE, noted, tolerated
 
 if TYPE_CHECKING:
     from qsense.runs.loggers import RunWandbLogger
 
 
 def train_grid_point(overrides: Sequence[str]) -> int:
-    """Train what is not finished, and log the mean over all; returns the exit code, 0 once every run is finished.
+    """Train what is not finished, and log the mean over all; returns the exit code, 0 once every run is finished, and 3
+    where they are and the mean could not be logged.
 
     A single run that nobody has trained or trains is the grid point itself: this process becomes `qsense.train`.
 
@@ -40,9 +42,11 @@ def train_grid_point(overrides: Sequence[str]) -> int:
     if len(folders) == 1 and is_free(folders[0]):
         os.environ.pop(errors.RAISE, None)
         os.execv(sys.executable, [sys.executable, "-m", "qsense.train", *next(iter(planned))])
-    logger = mean_logger(planned, config)
+    logger = None
+    with tolerated("W&B's run of the mean"):
+        logger = mean_logger(planned, config)
     if logger is None:
-        return complete(overrides, folders)
+        return complete(overrides, folders) or EXIT_CODE * noted()
     from qsense.runs.loggers import close
 
     code = 1
@@ -50,11 +54,12 @@ def train_grid_point(overrides: Sequence[str]) -> int:
         try:
             failure = complete(overrides, folders, partial(log_progress, logger, len(folders)))
             if not failure:
-                log_mean(logger, [run_folder.result(folder) for folder in folders])
+                with tolerated("W&B's run of the mean"):
+                    log_mean(logger, [run_folder.result(folder) for folder in folders])
             code = failure
         finally:
             close([logger], failed=code != 0)
-    return code
+    return code or EXIT_CODE * noted()
 
 
 def mean_logger(jobs: Iterable[Job], config: DictConfig) -> RunWandbLogger | None:

@@ -15,8 +15,9 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from qsense.data.cache import fingerprint
+from qsense.data.cache import default_folder, fingerprint
 from qsense.experiment.compose import compose
+from qsense.experiment.place import check_runs
 from qsense.experiment.signatures import definition
 from qsense.runs.folder import SCHEMA
 from qsense.runs.settings import GROUPS, NOT_DECISIVE, bits_of, count_devices, decisive, processes
@@ -80,7 +81,7 @@ def data_fingerprint(config: DictConfig) -> str | None:
     node = json.dumps(OmegaConf.to_container(config.data.dataset, resolve=True), sort_keys=True)
     began = time.monotonic()
     if node not in _looked_at or began > _looked_at[node][1]:
-        found = _fingerprint(node, Path(config.data.get("cache") or ".").expanduser())
+        found = _fingerprint(node, Path(config.data.get("cache") or default_folder()).expanduser())
         now = time.monotonic()
         _looked_at[node] = found, now + max(LOOK_S, 50 * (now - began))
     return _looked_at[node][0]
@@ -145,6 +146,18 @@ def run_name(_root_: DictConfig) -> str:
     return _named(_root_, _readable(_root_, choices(_root_.hydra)), identity(_root_))
 
 
+def run_folder(_root_: DictConfig) -> str:
+    """`${run_folder:}`: where Hydra makes a single run's folder.
+
+    Raises:
+        ConfigError: nothing can be written there.
+    """
+    check_runs(_root_.runs)
+    folder = f"{_root_.runs}/{run_name(_root_)}"
+    check_runs(folder)
+    return folder
+
+
 def _named(config: DictConfig, readable: list[str], own: dict[str, Any]) -> str:
     return "-".join([*readable, f"fold{config.fold:>02}", f"seed{config.seed}", _digest(own)])
 
@@ -182,4 +195,5 @@ def _readable(config: DictConfig, taken: dict[str, Any]) -> list[str]:
 
 
 OmegaConf.register_new_resolver("run_name", run_name, replace=True)
+OmegaConf.register_new_resolver("run_folder", run_folder, replace=True)
 OmegaConf.register_new_resolver("cell_name", cell_name, replace=True)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig
 
 from qsense.experiment import trusted
+from qsense.experiment.recorded import for_instantiate
 from qsense.runs import folder as run_folder
 from qsense.runs.checkpoints import CHECKPOINT, checkpoint, verify
 from qsense.runs.next_steps import say_next
@@ -149,8 +150,8 @@ def load(
     file = checkpoint(folder)
     if file is None:
         raise FileNotFoundError(f"{folder / CHECKPOINT} is missing: there are no weights to rebuild the run from")
-    verify(file)
     config = trusted.read(folder / run_folder.CONFIG, allow)
+    verify(file)
     _stay_here(config)
     if root is not None:
         if "root" not in config.data.dataset:
@@ -165,9 +166,8 @@ def load(
     state = read_checkpoint(file)["state_dict"]
     check_fit(file, state, task.state_dict())
     task.load_state_dict(state)
-    trainer = instantiate(config.trainer, accelerator=accelerator, _partial_=True, _convert_="all")(
-        logger=False, enable_checkpointing=False
-    )
+    make_trainer = instantiate(for_instantiate(config.trainer), _partial_=True, _convert_="all")
+    trainer = make_trainer(accelerator=accelerator, logger=False, enable_checkpointing=False)
     return TrainedRun(folder, config, result, data, task.eval(), trainer)
 
 
@@ -190,4 +190,4 @@ def _build(config: DictConfig) -> tuple[ExperimentData, Task]:
     from qsense.models.weights import left_to_checkpoint
 
     with isolate_rng(), left_to_checkpoint():
-        return build(config)
+        return build(for_instantiate(config))

@@ -80,6 +80,11 @@ def as_config(content: Any, instead: Mapping[Place, str]) -> DictConfig:
     return config
 
 
+def for_instantiate(config: DictConfig) -> DictConfig:
+    """The same for Hydra's `instantiate`, which resolves a configuration, and then each value that it hands on."""
+    return as_config(_literal(OmegaConf.to_container(config, resolve=True), {}), {})
+
+
 def _literal(node: Any, instead: Mapping[Place, str], place: Place = ()) -> Any:
     if isinstance(node, dict):
         return {key: _literal(value, instead, (*place, str(key))) for key, value in node.items()}

@@ -18,6 +18,7 @@ SIMPLE_TYPES: dict[str, tuple[type, ...]] = {
     "None": (type(None),),
     "Path": (str,),
 }
+SEQUENCES = ("Sequence", "list", "tuple")
 Signature = ast.ClassDef | ast.FunctionDef
 WITHOUT_ARGUMENTS = ("ABC", "object", "Generic", "Protocol")  # bases that have no `__init__` of their own
 
@@ -59,6 +60,8 @@ def _accepts(annotation: ast.expr, value: Any) -> bool:
             return value in (allowed if isinstance(allowed, tuple) else (allowed,))
         case ast.Constant(value=None):
             return value is None
+        case ast.Subscript(value=ast.Name(id=name)) if name in SEQUENCES:
+            return not isinstance(value, str | int | float)
         case ast.Name(id=name) if name in SIMPLE_TYPES:
             if isinstance(value, bool) and name in ("int", "float"):
                 return False
@@ -183,14 +186,24 @@ def _named_arguments(function: ast.FunctionDef, module: str) -> dict[str, Argume
 
 
 def _expanded(annotation: ast.expr | None, module: str) -> ast.expr | None:
-    """An annotation of this module, with the name of a `Literal[…]` replaced by what it stands for."""
+    """An annotation of this module in its plainest form.
+
+    That is `X | None` for `Optional[X]`, `A | B` for `Union[A, B]`, and for a name what that stands for.
+    """
     match annotation:
         case ast.BinOp(left=left, op=ast.BitOr() as either, right=right):
             return ast.BinOp(_expanded(left, module) or left, either, _expanded(right, module) or right)
+        case ast.Subscript(value=ast.Name(id="Optional"), slice=inner):
+            return ast.BinOp(_expanded(inner, module) or inner, ast.BitOr(), ast.Constant(None))
+        case ast.Subscript(value=ast.Name(id="Union"), slice=ast.Tuple(elts=members)):
+            first, *others = [_expanded(member, module) or member for member in members]
+            for other in others:
+                first = ast.BinOp(first, ast.BitOr(), other)
+            return first
         case ast.Name(id=name) if name not in SIMPLE_TYPES:
             match _find(f"{module}.{name}"):
-                case (ast.Assign(value=ast.Subscript(value=ast.Name(id="Literal")) as choices), _):
-                    return choices
+                case (ast.Assign(value=ast.Subscript(value=ast.Name(id="Literal" | "Union")) as meant), path):
+                    return _expanded(meant, _module(path))
     return annotation
 
 

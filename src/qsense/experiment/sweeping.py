@@ -27,8 +27,21 @@ from qsense.experiment.overrides import Job, experiment_of
 from qsense.runs import folder as run_folder
 from qsense.runs.announcements import announced
 from qsense.runs.lock import ClaimedError, claim
+from qsense.runs.mishaps import EXIT_CODE, has_mishaps, in_a_line, tolerated
+from qsense.runs.mishaps import FILE as MISHAPS
 from qsense.runs.next_steps import PART
-from qsense.runs.status import FAILED, FINISHED, KILLED, RUNNING, TO_DO, failures, overview, seconds_left, status_of
+from qsense.runs.status import (
+    FAILED,
+    FINISHED,
+    KILLED,
+    MOST_FOLDERS,
+    RUNNING,
+    TO_DO,
+    failures,
+    overview,
+    seconds_left,
+    status_of,
+)
 from qsense.runs.words import duration
 
 # What makes the next W&B run of a process the agent's own. Only one run may be: that of the mean.
@@ -81,7 +94,7 @@ def launch_all(launcher: Launcher, folders: Mapping[Job, Path]) -> tuple[list[Jo
                 stopped = f"a worker was stopped (exit code {stop.code})"
                 log.warning("the launcher gave up: %s", stopped)
             except Exception as error:
-                stopped = _in_a_line(error)
+                stopped = in_a_line(error)
                 log.exception("the launcher gave up")
             left = {job: folder for job, folder in waiting.items() if status_of(folder).state == TO_DO}
             if len(left) == len(waiting):  # it cannot start any
@@ -118,7 +131,7 @@ def conclude(folders: Mapping[Job, Path], returns: Iterable[JobReturn], stopped:
         ConfigError: a run ended without a result.
     """
     errors_of = {
-        frozenset(each.overrides or ()): _in_a_line(each._return_value)
+        frozenset(each.overrides or ()): in_a_line(each._return_value)
         for each in returns
         if each.status != JobStatus.COMPLETED
     }
@@ -140,8 +153,13 @@ def conclude(folders: Mapping[Job, Path], returns: Iterable[JobReturn], stopped:
         raise ConfigError("\n".join([*lines, failures(lost)]))
 
 
-def _in_a_line(error: Any) -> str:
-    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+def mishaps(folders: Iterable[Path]) -> str:
+    """Which of some finished runs have lost something beside their results; empty where none has."""
+    lost = [folder for folder in folders if has_mishaps(folder)]
+    files = [f"  {folder / MISHAPS}" for folder in lost[:MOST_FOLDERS]]
+    more = [f"  … and {len(lost) - MOST_FOLDERS} more"] * (len(lost) > MOST_FOLDERS)
+    what = f"{len(lost)} runs have a result and lost something beside it (a logger, a picture, a table):"
+    return "\n".join([what, *files, *more]) if lost else ""
 
 
 # ------------------------------------------------------------------------------------------- beside other processes
@@ -168,7 +186,7 @@ def complete(
         if any(map(is_free, waiting)):
             code = train_sweep(overrides, folders, watch)
             left = [folder for folder in waiting if not run_folder.finished(folder)]
-            if code and left:
+            if code not in (0, EXIT_CODE) and left:
                 return code
             if len(left) == len(waiting) and all(map(is_free, left)):  # or this would go on for ever
                 raise RuntimeError(f"qsense.train says that all is finished, and {left[0]} is not: it trained others")
@@ -202,7 +220,8 @@ def train_sweep(
             results = [run_folder.result(folder) for folder in folders if run_folder.finished(folder)]
             if watch and len(results) != known:
                 known = len(results)
-                watch(results)
+                with tolerated("the mean over the runs so far"):
+                    watch(results)
             time.sleep(LOOK_S)
     code = child.returncode
     return code if code >= 0 else 128 - code

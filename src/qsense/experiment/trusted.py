@@ -105,7 +105,7 @@ def check_override(file: Path, override: str) -> None:
             something of this machine.
     """
     key, value = key_of(override), override.partition("=")[2]
-    outside = "." not in key and key not in PATHS and ".." in re.split(r"[/,\[\]() ]", value)
+    outside = "." not in key and key not in PATHS and ".." in re.split(r"[/,\[\]() '\"]", value)
     hydras = root_of(override) == "hydra" and key not in ("hydra/launcher", "hydra/sweeper")
     if TARGET in override or override.startswith("-") or hydras or outside or LOOKED_UP.search(override):
         raise ConfigError(

@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FormatStrFormatter, NullLocator
 
 from qsense.plots.style import COLOURS, FAINT, INK, NORMAL, SMALL, headline, legend_below, panels, tidy
+from qsense.runs.escapes import figure_text
 
 if TYPE_CHECKING:
     from matplotlib.collections import QuadMesh
@@ -153,7 +154,7 @@ def _map(
         scores[mus.index(mu), gammas.index(gamma)] = score
     mesh: QuadMesh = ax.pcolormesh(np.exp(_edges(np.log(gammas))), _edges(mus), scores, cmap="Greys", alpha=0.55)
     bar = figure.colorbar(mesh, ax=ax, pad=0.02)
-    bar.set_label(label, fontsize=SMALL, color=INK)
+    bar.set_label(figure_text(label), fontsize=SMALL, color=INK)
     bar.ax.tick_params(labelsize=SMALL, labelcolor=INK)
     for gamma, mu, score in points:
         best = score == np.nanmax(scores)
@@ -179,7 +180,7 @@ def _curve(ax: Axes, points: Sequence[tuple[float, float, float]], spreads: Sequ
     order = np.argsort([point[0] for point in points])
     x, y, error = (np.array(values)[order] for values in ([p[0] for p in points], [p[2] for p in points], spreads))
     ax.errorbar(x, y, error, color=INK, linewidth=1.2, capsize=2.5, elinewidth=0.8, marker="s", markersize=3.5)
-    ax.set_ylabel(label, fontsize=NORMAL, color=INK)
+    ax.set_ylabel(figure_text(label), fontsize=NORMAL, color=INK)
     ax.grid(axis="y", color=FAINT, linewidth=0.5)
     ax.set_title("fixed curves (squares)", fontsize=NORMAL, color=INK, loc="left")
 
@@ -209,9 +210,9 @@ def _bars(ax: Axes, bars: Sequence[Bar], label: str) -> None:
         ax.plot(bar.seeds, [place] * len(bar.seeds), "o", color=colour, alpha=0.45, markersize=4, markeredgewidth=0)
         ax.plot(np.mean(bar.seeds), place, "|", color=colour, markersize=13, markeredgewidth=2)
     names = [f"best fixed: {bar.name}" if bar.kind == "fixed" else bar.name for bar in bars]
-    ax.set_yticks(places, names)
+    ax.set_yticks(places, [figure_text(name) for name in names])
     ax.set_ylim(-0.6, len(bars) - 0.4)
-    ax.set_xlabel(label, fontsize=NORMAL, color=INK)
+    ax.set_xlabel(figure_text(label), fontsize=NORMAL, color=INK)
     ax.set_title("dots: seeds, bars: their mean", fontsize=SMALL, color=INK, loc="right")
     ax.grid(axis="x", color=FAINT, linewidth=0.5)
 
@@ -241,7 +242,7 @@ def plot_tangents(curves: Sequence[LossCurve], title: str = "") -> Figure:
         low, high = min(curve.loss), max(curve.loss)
         margin = 0.35 * max(high - low, 1e-6)
         ax.set_ylim(low - margin, high + margin)  # a steep tangent must not flatten the curve
-        ax.set_xlabel(curve.name, fontsize=NORMAL, color=INK)
+        ax.set_xlabel(figure_text(curve.name), fontsize=NORMAL, color=INK)
         ax.grid(axis="y", color=FAINT, linewidth=0.5)
     axes[0].set_ylabel("loss of the trained network", fontsize=NORMAL, color=INK)
     handles = [Line2D([], [], color=GREY, linewidth=2.2, label="true loss")]

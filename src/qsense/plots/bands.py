@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from qsense.plots.style import BLUE, FAINT, INK, LARGE, NORMAL, SMALL, tidy
+from qsense.runs.escapes import figure_text
 
 
 def plot_bands(scores: Sequence[float], untouched: float, label: str = "accuracy (%)", title: str = "") -> Figure:
@@ -40,8 +41,8 @@ def plot_bands(scores: Sequence[float], untouched: float, label: str = "accuracy
     ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     ax.set_xlim(0.3, len(values) + 0.7)
     ax.set_xlabel("band halved (1: the weights' mean, and slowest changes)", fontsize=NORMAL, color=INK)
-    ax.set_ylabel(label, fontsize=NORMAL, color=INK)
+    ax.set_ylabel(figure_text(label), fontsize=NORMAL, color=INK)
     ax.grid(axis="y", color=FAINT, linewidth=0.5)
     if title:
-        ax.set_title(title, fontsize=LARGE, color=INK, loc="left")
+        ax.set_title(figure_text(title), fontsize=LARGE, color=INK, loc="left")
     return figure

@@ -13,6 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from qsense.plots.style import FAINT, INK, LARGE, NORMAL, SMALL
+from qsense.runs.escapes import figure_text
+
+LONGEST = 40  # characters of a class's name
 
 
 def plot_confusion(counts: npt.ArrayLike, names: Sequence[str], title: str = "") -> Figure:
@@ -32,6 +35,7 @@ def plot_confusion(counts: npt.ArrayLike, names: Sequence[str], title: str = "")
     classes = len(names)
     if counts.shape != (classes, classes):
         raise ValueError(f"{classes} class names need a {classes} × {classes} matrix, got shape {counts.shape}")
+    names = [figure_text(name, LONGEST) for name in names]
     totals = counts.sum(axis=1)
     share = counts / np.maximum(totals, 1)[:, None]
 
@@ -72,5 +76,5 @@ def plot_confusion(counts: npt.ArrayLike, names: Sequence[str], title: str = "")
     ax.set_xlabel("predicted (% of the true class)", fontsize=NORMAL, color=INK)
     ax.set_ylabel("true (count)", fontsize=NORMAL, color=INK)
     if title:
-        ax.set_title(title, fontsize=LARGE, color=INK)
+        ax.set_title(figure_text(title), fontsize=LARGE, color=INK)
     return figure

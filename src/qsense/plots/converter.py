@@ -10,9 +10,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from qsense.plots.style import FAINT, INK, NORMAL, SMALL, line_styles, tidy
+from qsense.runs.escapes import figure_text
 
 MOST_STEPS = 64  # levels; more than that are the curve itself
 CROWD = 8  # rows; more than that are drawn closer together
+LONGEST = 24  # characters of a row's name
 NARROW = 4  # rows up to which each has its staircase drawn apart from its curve
 
 
@@ -78,11 +80,12 @@ def plot_converter(
     else:
         above.xaxis.set_major_locator(MaxNLocator(9, steps=[1, 2, 2.5, 5, 10]))
     above.set_xlim(xs.min(), xs.max())
+    unit = figure_text(unit)
     above.set_xlabel(f"input ({unit})" if unit else "input", fontsize=SMALL, color=INK, labelpad=1)
     above.set_ylabel(f"level ({unit})" if unit else "level", fontsize=NORMAL, color=INK)
     tidy(below)
     below.spines["left"].set_visible(False)
-    below.set_yticks([-r for r in range(rows)], list(names))
+    below.set_yticks([-r for r in range(rows)], [figure_text(name, LONGEST) for name in names])
     below.tick_params(axis="y", length=0, labelsize=SMALL if rows <= CROWD else 5)
     below.set_ylim(-rows + 0.4, 0.6)
     below.set_xlim(-largest * 0.005, largest * 1.005)

@@ -11,6 +11,7 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 
 from qsense.plots.style import INK, NORMAL, SMALL, headline, tidy
+from qsense.runs.escapes import figure_text
 
 Floats = npt.NDArray[np.floating]
 MOST = 0.9999  # masks beyond 1 - MOST … MOST have no colour of their own: they are 0 or 1 to the eye
@@ -52,7 +53,7 @@ def plot_frequency(
         above, below = axes[:, column]
         strong = _map(above, spectrum, cmap="viridis", norm=PowerNorm(0.5, 0, top))
         weak = _map(below, score, cmap="magma", vmin=low, vmax=high)
-        above.set_title(name, fontsize=NORMAL, color=INK, loc="left")
+        above.set_title(figure_text(name, 40), fontsize=NORMAL, color=INK, loc="left")
         below.set_title(f"{share.min():.4f} … {share.max():.4f}", fontsize=SMALL, color=INK, loc="right")
         above.tick_params(labelbottom=False)
         below.set_xlabel("frequency (share of the highest)", fontsize=SMALL, color=INK)

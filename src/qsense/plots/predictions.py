@@ -14,6 +14,7 @@ from matplotlib.patches import Rectangle
 
 from qsense.plots.display import as_light, develop, white_of
 from qsense.plots.style import COLOURS, FAINT, INK, NORMAL, SMALL, close_up, headline, legend_below
+from qsense.runs.escapes import figure_text
 
 WIDTH = 4.6  # inches of one image
 LEAST = 0.3  # score of the predictions that are drawn
@@ -86,7 +87,7 @@ def plot_predictions(sights: Sequence[Sight], class_names: Sequence[str], title:
             ax.set_xticks([])
             ax.set_yticks([])
             ax.spines[:].set_color(FAINT)
-        left.set_title(f"{sight.name}, quantized", fontsize=NORMAL, color=INK, loc="left")
+        left.set_title(f"{figure_text(sight.name, 40)}, quantized", fontsize=NORMAL, color=INK, loc="left")
         right.set_title("as the sensor delivers it", fontsize=NORMAL, color=INK, loc="left")
         right.set_title(_note(sight, len(drawn)), fontsize=SMALL, color=INK, loc="right")
         shown |= {int(label) for label in (*sight.labels[drawn], *sight.true_labels)}

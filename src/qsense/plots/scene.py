@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from qsense.plots.display import as_light, develop, used, white_of
 from qsense.plots.style import FAINT, INK, LARGE, NORMAL, SMALL, close_up, headline
+from qsense.runs.escapes import figure_text
 
 WIDTH = 2.6  # inches of one image
 
@@ -63,6 +64,6 @@ def plot_scene(
             ax.spines[:].set_color(FAINT)
         grid[row][0].set_ylabel(f"{resolution} bits →" if resolution > 1 else "1 bit →", fontsize=LARGE, color=INK)
     for ax, name in zip(grid[0], ("not quantized", *quantizers), strict=True):
-        ax.set_title(name, fontsize=NORMAL, color=INK)
+        ax.set_title(figure_text(name, 30), fontsize=NORMAL, color=INK)
     headline(figure, title)
     return figure

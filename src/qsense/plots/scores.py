@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from qsense.plots.style import COLOURS, FAINT, INK, MARKERS, NORMAL, SMALL, headline, in_order, legend_below, panels
+from qsense.runs.escapes import figure_text
 
 
 @dataclass(frozen=True)
@@ -72,14 +73,14 @@ def plot_scores(scores: Sequence[Score], label: str, title: str = "") -> Figure:
             for at, score in zip(x, points, strict=True):
                 face = colour if score.complete else "white"
                 ax.plot(at, score.mean, marker=marker, markersize=5, color=colour, markerfacecolor=face)
-        ax.set_title(name, fontsize=NORMAL, color=INK, loc="left")
+        ax.set_title(figure_text(name, 40), fontsize=NORMAL, color=INK, loc="left")
         if any(score.panel == name and not score.complete for score in scores):
             ax.set_title("hollow, dotted: runs are missing", fontsize=SMALL, color=INK, loc="right")
         ax.set_xticks(range(len(bits)), [str(value) for value in bits])
         ax.set_xlim(-0.5, max(len(bits), 1) - 0.5)
         ax.set_xlabel("bits", fontsize=NORMAL, color=INK)
         ax.grid(axis="y", color=FAINT, linewidth=0.5)
-    axes[0].set_ylabel(label, fontsize=NORMAL, color=INK)
+    axes[0].set_ylabel(figure_text(label), fontsize=NORMAL, color=INK)
     legend_below(figure, [handles[line] for line in lines if line in handles], 4 if len(names) > 1 else 2)
     headline(figure, title)
     return figure

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from qsense.plots.style import BLUE, FAINT, INK, LARGE, NORMAL, SMALL, tidy
+from qsense.runs.escapes import figure_text
 
 MOST_NUMBERS = 32  # bars with their number above; more would not leave it room
 
@@ -43,9 +44,16 @@ def plot_shifted(names: Sequence[str], shares: Sequence[float], title: str = "")
                 fontsize=6,
                 color=INK,
             )
-    ax.set_xticks(range(len(names)), names, rotation=60, ha="right", rotation_mode="anchor", fontsize=SMALL)
+    ax.set_xticks(
+        range(len(names)),
+        [figure_text(name, 40) for name in names],
+        rotation=60,
+        ha="right",
+        rotation_mode="anchor",
+        fontsize=SMALL,
+    )
     ax.set_ylabel("weights with another code (%)", fontsize=NORMAL, color=INK)
     ax.grid(axis="y", color=FAINT, linewidth=0.5)
     if title:
-        ax.set_title(title, fontsize=LARGE, color=INK, loc="left")
+        ax.set_title(figure_text(title), fontsize=LARGE, color=INK, loc="left")
     return figure

@@ -12,6 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from qsense.runs.escapes import figure_text
+
 INK = "#333333"  # text and frames
 FAINT = "#c8ccd0"  # data in the background, grids
 BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY = "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"
@@ -19,6 +21,7 @@ COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, "#000000")  # Okabe and 
 DASHES = ("-", "--", ":")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 SMALL, NORMAL, LARGE = 7.5, 9, 11  # points
+LONGEST = 120  # characters of a figure's title
 
 PARAMETERS = {  # how learned parameters are written in pictures
     "gamma": "γ",
@@ -57,11 +60,13 @@ def tidy(ax: Axes) -> None:
 def headline(figure: Figure, title: str) -> None:
     """The title of a whole figure; nothing where it is empty."""
     if title:
-        figure.suptitle(title, fontsize=LARGE, color=INK)
+        figure.suptitle(figure_text(title, LONGEST), fontsize=LARGE, color=INK)
 
 
 def legend_below(figure: Figure, handles: Sequence[Artist], columns: int) -> None:
     """One legend of labelled artists under all panels, in at most `columns` columns."""
+    for handle in handles:
+        handle.set_label(figure_text(str(handle.get_label())))
     figure.legend(
         handles=handles,
         loc="outside lower center",

@@ -12,6 +12,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from qsense.plots.pareto import front
 from qsense.plots.style import COLOURS, FAINT, INK, MARKERS, NORMAL, SMALL, headline, in_order, legend_below, panels
+from qsense.runs.escapes import figure_text
 
 FRONT = "Pareto front"
 PALE = 0.35  # opacity of dominated points
@@ -73,10 +74,10 @@ def plot_tradeoff(points: Sequence[Point], label: str, cost_label: str, title: s
         _labels(ax, all_here)
         _axis(ax, [point.cost for point in all_here], cost_label)
         handles[FRONT] = _steps(ax, ahead)
-        ax.set_title(name, fontsize=NORMAL, color=INK, loc="left")
+        ax.set_title(figure_text(name, 40), fontsize=NORMAL, color=INK, loc="left")
         if not all(point.complete and point.comparable for point in all_here):
             ax.set_title("hollow: runs are missing", fontsize=SMALL, color=INK, loc="right")
-    axes[0].set_ylabel(label, fontsize=NORMAL, color=INK)
+    axes[0].set_ylabel(figure_text(label), fontsize=NORMAL, color=INK)
     legend_below(figure, [handles[line] for line in (*lines, FRONT)], 5 if len(names) > 1 else 2)
     headline(figure, title)
     return figure
@@ -117,7 +118,7 @@ def _labels(ax: Axes, points: Sequence[Point]) -> None:
             places.setdefault(f"{point.cost:.3g}", []).append(point)
     for here in places.values():
         ax.annotate(
-            ", ".join(dict.fromkeys(point.label for point in here)),
+            ", ".join(dict.fromkeys(figure_text(point.label) for point in here)),
             (here[0].cost, _top(here[0])),
             xytext=(0, 5),
             textcoords="offset points",

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from qsense.plots.style import FAINT, INK, LARGE, NORMAL, PARAMETERS, SMALL, headline, line_styles, panels, spread
+from qsense.runs.escapes import figure_text
 
 TEXT_HEIGHT = 0.125  # inches per label at the line ends
 
@@ -44,7 +45,9 @@ def plot_trajectory(table: pd.DataFrame, names: Sequence[str] = (), title: str =
     figure, axes = panels(len(parameters), 4.6, height, columns=len(parameters))
     epochs = table["epoch"].to_numpy(dtype=float)
     for ax, (parameter, columns) in zip(axes, parameters.items(), strict=True):
-        labels = list(names) if names else [f"axis {index}" for index in range(len(columns))]
+        labels = (
+            [figure_text(name, 30) for name in names] if names else [f"axis {index}" for index in range(len(columns))]
+        )
         _lines(ax, epochs, table[columns].to_numpy(dtype=float), labels if len(columns) > 1 else [""], height)
         ax.set_xlabel("epoch", fontsize=NORMAL, color=INK)
         ax.set_title(PARAMETERS.get(parameter, parameter), fontsize=LARGE, color=INK)

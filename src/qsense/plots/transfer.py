@@ -13,6 +13,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from qsense.plots.style import BLUE, FAINT, INK, NORMAL, SMALL, VERMILION, headline, legend_below, panels
+from qsense.runs.escapes import figure_text
 
 Floats = npt.NDArray[np.floating]
 
@@ -90,7 +91,7 @@ def plot_transfer(
                 _staircase(ax, x, cuts[index], steps[index])
         if count > 1:
             name = names[index] if names else f"axis {index}"
-            ax.set_title(name, fontsize=NORMAL, color=INK, loc="left")
+            ax.set_title(figure_text(name, 30), fontsize=NORMAL, color=INK, loc="left")
         ax.set_title(note, fontsize=SMALL, color=INK, loc="right")
         ax.set_xlim(x[0], x[-1])
         for axis in (ax.xaxis, ax.yaxis):
@@ -98,7 +99,7 @@ def plot_transfer(
         if counts is not None:
             _count_axis(ax, counts, labelled=index < columns)
         if index >= count - columns:
-            ax.set_xlabel(f"analog value ({unit})" if unit else "analog value", fontsize=NORMAL, color=INK)
+            ax.set_xlabel(f"analog value ({figure_text(unit)})" if unit else "analog value", fontsize=NORMAL, color=INK)
         if index % columns == 0:
             ax.set_ylabel("what the network sees", fontsize=NORMAL if count == 1 else SMALL, color=INK)
     headline(figure, title)

@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from qsense.plots.style import FAINT, INK, NORMAL, SMALL, VERMILION, headline, legend_below, panels
+from qsense.runs.escapes import figure_text
 
 MOST_LINES = 64  # levels that are drawn; more would be an area
 
@@ -48,7 +49,7 @@ def plot_weights(
         share = np.bincount(codes, minlength=len(steps)) / len(values)
         used = float(-(share[share > 0] * np.log2(share[share > 0])).sum()) + 0.0
         clipped = float((np.abs(values) > np.abs(steps).max()).mean())
-        ax.set_title(name, fontsize=NORMAL, color=INK, loc="left")
+        ax.set_title(figure_text(name, 40), fontsize=NORMAL, color=INK, loc="left")
         ax.set_title(f"{used:.2f} bits used, {100 * clipped:.1f} % clipped", fontsize=SMALL, color=INK, loc="right")
         ax.set_xlim(-reach, reach)
         ax.set_ylim(bottom=0)

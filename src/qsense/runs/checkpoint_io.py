@@ -121,8 +121,10 @@ def check_resumable(file: Path, own: Mapping[str, Tensor]) -> dict[str, Any]:
     for key, kind in TO_RESUME.items():
         if not isinstance(content.get(key), kind):
             raise CheckpointError(f"{file} cannot be used: it has no '{key}' to go on with")
-    if "fit_loop" not in content["loops"]:
-        raise CheckpointError(f"{file} cannot be used: it has no 'loops.fit_loop' to go on with")
+    try:  # Lightning would begin at epoch 0 without it, and say nothing
+        int(content["loops"]["fit_loop"]["epoch_progress"]["current"]["completed"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{file} cannot be used: it has no 'epoch_progress' to go on with") from error
     try:
         Version(content["pytorch-lightning_version"])
     except InvalidVersion as error:

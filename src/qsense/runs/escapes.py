@@ -100,12 +100,22 @@ def latex(text: str) -> str:
     return re.sub("-(?=-)", "-{}", "".join(LATEX.get(c, c) for c in one_line(text)))
 
 
+def brief(text: str, longest: int) -> str:
+    """One line of at most so many characters.
+
+    >>> brief("a" * 9, 5)
+    'aaaa…'
+    """
+    line = one_line(text)
+    return line if len(line) <= longest else f"{line[: longest - 1]}…"
+
+
 def figure_text(text: str, longest: int = 60) -> str:
     """Text in a figure: no mathematics, one line, and no longer than a figure has room for.
 
     >>> figure_text("$x$ 1"), figure_text("_x"), figure_text("a" * 9, longest=5)
     ('\\\\$x\\\\$ 1', ' _x', 'aaaa…')
     """
-    line = one_line(text)
-    line = line if len(line) <= longest else f"{line[: longest - 1]}…"
-    return re.sub("^_", " _", line).replace("$", "\\$")  # Matplotlib leaves labels that begin with _ out of legends
+    return re.sub("^_", " _", brief(text, longest)).replace(
+        "$", "\\$"
+    )  # Matplotlib leaves labels that begin with _ out of legends

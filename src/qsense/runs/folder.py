@@ -109,7 +109,12 @@ def result(run: Path) -> dict[str, Any]:
 
 
 def start(run: Path, config_yaml: str, overrides: list[str], data: str | None) -> None:
-    """Note what is about to run: its configuration, its data's fingerprint, and where and with which versions."""
+    """Note what is about to run: its configuration, its data's fingerprint, and where and with which versions.
+
+    Whoever calls this holds the run, so what other processes were writing when they died is removed.
+    """
+    for leftover in (*run.glob(f".*{TEMPORARY}"), *run.glob(f"*/.*{TEMPORARY}")):
+        leftover.unlink(missing_ok=True)
     write_atomically(run / CONFIG, config_yaml)
     versions = {}
     for package in PACKAGES:

@@ -67,3 +67,8 @@ def noting(run: Path) -> Iterator[None]:
 def has_mishaps(run: Path) -> bool:
     """Whether something was lost beside a run's result, when it was last trained."""
     return (run / FILE).is_file()
+
+
+def noted() -> bool:
+    """Whether something has failed in this process beside its result, and is not yet in the folder of a run."""
+    return bool(_noted)

@@ -23,10 +23,19 @@ NOT_DECISIVE = {
 # Keys that came after runs of this schema had been recorded, each with the value at which it computes what such a run
 # computed without it: there it does not count, so that those runs keep their names.
 NEUTRAL: dict[str, dict[str, Any]] = {
+    "trainer": {  # Lightning's own defaults
+        "min_epochs": None, "min_steps": None, "max_time": None, "gradient_clip_algorithm": None,
+        "limit_predict_batches": None, "overfit_batches": 0.0, "fast_dev_run": False, "val_check_interval": None,
+        "enable_autolog_hparams": True, "deterministic": None, "benchmark": None, "detect_anomaly": False,
+        "inference_mode": True, "use_distributed_sampler": True, "sync_batchnorm": False,
+        "reload_dataloaders_every_n_epochs": 0, "plugins": None, "model_registry": None,
+    },
     "data": {"files": None, "subject": None, "time": None, "label": None, "session": None, "delimiter": None,
              "decimal": None, "encoding": None, "header": None, "time_format": None, "resample": False,
              "missing": None, "orientation": "exif", "full_scale": None},
 }  # fmt: skip
+# Where 1 is one batch, and 1.0 all of them.
+PARTIAL = ("limit_train_batches", "limit_val_batches", "limit_test_batches", "overfit_batches", "val_check_interval")
 
 
 def decisive(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -41,7 +50,8 @@ def decisive(config: Mapping[str, Any]) -> dict[str, Any]:
         for group in GROUPS
         if config.get(group) is not None
     }
-    data, model = parts.get("data", {}), parts.get("model", {})
+    data, model, trainer = parts.get("data", {}), parts.get("model", {}), config.get("trainer") or {}
+    parts.get("trainer", {}).update({key: "one batch" for key in PARTIAL if _is_one(trainer.get(key))})
     if isinstance(data.get("batch_size"), int):
         data["batch_size"] *= processes(config)
     # Where weights start from counts by name, as it is the file or run that matters and not its folder.
@@ -105,6 +115,10 @@ def part_name(target: str) -> str:
     ('Gamma', 'mine.adc.Gamma')
     """
     return target.rpartition(".")[2] if target.startswith("qsense.") else target
+
+
+def _is_one(value: Any) -> bool:
+    return type(value) is int and value == 1
 
 
 def _named(node: Any, dropped: set[str], neutral: Mapping[str, Any] = MappingProxyType({})) -> Any:

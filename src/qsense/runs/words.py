@@ -65,11 +65,12 @@ def did_you_mean(word: str, names: Iterable[str] | Mapping[str, str], most: int 
         names: those allowed; or {name: what to show for it}.
         most: how many at most.
 
-    >>> did_you_mean("gama", ["gamma", "linear"]), did_you_mean("nowhere", ["gamma"])
-    (' (did you mean gamma?)', '')
+    >>> did_you_mean("gama", ["gamma"]), did_you_mean("GAMMA", ["gamma"]), did_you_mean("nowhere", ["gamma"])
+    (' (did you mean gamma?)', ' (did you mean gamma?)', '')
     """
     shown = names if isinstance(names, Mapping) else {name: name for name in names}
     near = [shown[name] for name in difflib.get_close_matches(word, shown, most)]
+    near = near or [shown[name] for name in shown if name.lower() == word.lower()]
     return f" (did you mean {', '.join(near)}?)" if near else ""
 
 

@@ -114,6 +114,21 @@ def test_given_pictures_are_the_srgb_baseline(root: Path, tmp_path: Path) -> Non
         Small(str(root), image="srgb").check()
 
 
+def test_given_pictures_of_16_bits_are_scaled(root: Path, tmp_path: Path) -> None:
+    plain = Small(str(root), image="srgb")
+    plain.prepare(tmp_path / "cache", 16)
+    before = plain.fingerprint()
+    file = root / "srgb" / "00Train" / "day-00001.png"
+    size = file.stat().st_size
+    Image.fromarray(np.full((32, 48), 32768, dtype=np.uint16)).save(file)
+    file.write_bytes(file.read_bytes().ljust(size, b"\0"))
+    (file.parent / f"._{file.name}").write_bytes(b"x")  # macOS's companion
+    data = Small(str(root), image="srgb")
+    data.prepare(tmp_path / "cache", 16)
+    assert (data.codes(data.frames("train")[0]) == 128).all()
+    assert data.fingerprint() != before
+
+
 def test_a_raw_file_of_another_size_is_named_with_its_bytes(root: Path, tmp_path: Path) -> None:
     file = root / "raws" / "00Train" / "night-00007.raw"
     file.write_bytes(file.read_bytes()[:-3])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from functools import partial
 from typing import Any
 
@@ -272,3 +273,12 @@ def test_networks_that_cannot_be_quantized_are_refused() -> None:
     q.apply(network)
     with refused(ValueError, "Sequential"):
         q.apply(network)
+
+
+def test_an_input_that_is_not_finite_names_its_layer() -> None:
+    first = nn.Linear(2, 2)
+    network = nn.Sequential(first, nn.Linear(2, 2))
+    FAT(bits=4).apply(network)
+    nn.init.constant_(first.bias, math.inf)
+    with refused(ValueError, "layer 1's"):
+        network(torch.ones(1, 2))

@@ -23,7 +23,7 @@ from qsense.data.frames.labelme import read_labelme
 from qsense.data.frames.nearest import shrunk
 from qsense.data.frames.plane_cache import Codes, PlaneCache, Planes, convert, stamp
 from qsense.data.frames.raw_files import read_headless
-from qsense.data.photos import read_photo
+from qsense.data.photos import look, read_otherwise, read_photo
 from qsense.data.splitting import read_split, refuse_overlap
 from qsense.signal import Signal
 
@@ -102,7 +102,7 @@ class RAOD(FrameDataset):
         self._cache = convert(
             cache,
             f"raod-{self.image}-{short_side}-{digest(VERSION, self.image, self.size, short_side)[:16]}",
-            {name: stamp(file) for name, file in sources.items()},
+            {name: ", ".join([stamp(file), *map(str, self._how(file))]) for name, file in sources.items()},
             Conversion(tuple(sources.values()), self.size, self.image, short_side),
             self.name,
         )
@@ -111,7 +111,12 @@ class RAOD(FrameDataset):
         """SHA-256 (hex) over annotations, parts, and names and sizes of raw files (too many bytes to read)."""
         sizes = {name: file.stat().st_size for name, file in self._sources().items()}
         texts = {name: zlib.crc32(file.read_bytes()) for name, file in self._annotations.items() if name in sizes}
-        return digest(VERSION, self.classes, self.skip, self.image, self._split, sizes, texts)
+        how = {name: words for name, file in self._sources().items() if (words := self._how(file))}
+        return digest(VERSION, self.classes, self.skip, self.image, self._split, sizes, texts, *([how] if how else []))
+
+    def _how(self, file: Path) -> list[object]:
+        """What is not plain about the reading of a picture: more than 8 bits, transparency."""
+        return [] if self.image == "planes" else read_otherwise(file, look(file), 1, None)
 
     def frames(self, part: Part) -> list[Frame]:
         """See the base class."""
@@ -210,13 +215,13 @@ class Conversion:
 
 
 def _by_name(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
-    """All files of these kinds below a folder by name without suffix, sorted.
+    """All files of these kinds, but hidden ones, below a folder by name without suffix, sorted.
 
     Raises:
         DataError: two files of one name.
     """
     found: dict[str, Path] = {}
-    for file in sorted(path for path in folder.rglob("*") if path.suffix.lower() in suffixes):
+    for file in sorted(path for path in folder.rglob("[!.]*") if path.suffix.lower() in suffixes):
         if file.stem in found:
             raise DataError(f"{file} and {found[file.stem]} have the same name: a frame is known by it, so remove one")
         found[file.stem] = file

@@ -8,18 +8,21 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from qsense.data.cache import digest
-from qsense.data.errors import DataMissingError
+from qsense.data.errors import DataError, DataMissingError
 from qsense.data.images.dataset import IMAGENET_MEAN, IMAGENET_STD, ImageDataset
 from qsense.data.images.duplicates import same_bytes
 from qsense.data.images.files import FilePictures
 from qsense.data.images.layout import class_folders, find_parts, hidden_folders
 from qsense.data.images.listing import Listing, counted, list_images
-from qsense.data.photos import check_reading, look, read_otherwise
+from qsense.data.photos import DamagedPhoto, check_reading, look, read_otherwise, read_photo
 from qsense.data.splitting import stratified
 
 log = logging.getLogger(__name__)
@@ -54,7 +57,7 @@ class ImageFolder(ImageDataset):
         ValueError: an argument out of its range.
     """
 
-    examined = True  # each file is looked into, for its identity and for duplicates: no matter for a million
+    examined = True  # whether each file is looked into for the identity and for duplicates; a million would take long
 
     def __init__(
         self,
@@ -106,13 +109,16 @@ class ImageFolder(ImageDataset):
         return self.orientation, self.full_scale
 
     def check(self) -> None:
-        """See the base class; lists the images and does not look into them."""
+        """See the base class; lists the images, and tries one of each class if it has more than 8 bits."""
         if not self.root.is_dir():
             raise DataMissingError(
                 f"{self.name} is not in {self.root.absolute()}: there is no such folder. Point at one that holds "
                 f"a folder of images per class with data.dataset.root=…"
             )
-        _ = self._listings
+        try:
+            _ = self._listings
+        except OSError as error:
+            raise DataError(f"{error.filename or self.root} cannot be read: {error.strerror}") from error
 
     def sources(self) -> tuple[Path, ...]:
         """See the base class."""
@@ -163,7 +169,19 @@ class ImageFolder(ImageDataset):
     @cached_property
     def _listings(self) -> list[Listing]:
         """What each of the folders holds."""
-        return [list_images(folder, self.classes) for folder in self._folders]
+        listings = [list_images(folder, self.classes) for folder in self._folders]
+        for listing in listings:
+            self._try(listing)
+        return listings
+
+    def _try(self, listing: Listing) -> None:
+        """Read the first image of each class whose full scale may not fit: it would be told when it is its turn."""
+        for place in np.unique(listing.y, return_index=True)[1]:
+            file = listing.paths[place]
+            header = look(file)
+            if header is not None and header.deep:
+                with suppress(DamagedPhoto):
+                    read_photo(file, full_scale=self.full_scale)
 
     def _part(self, test: bool) -> FilePictures:
         self.check()

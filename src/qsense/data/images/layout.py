@@ -46,7 +46,9 @@ def find_parts(root: Path) -> tuple[Path, Path | None, list[str]]:
     """
     root = _unwrapped(root)
     names = visible_folders(root)
-    train, test = _part(root, names, TRAIN), _part(root, names, TEST)
+    train = _part(root, names, TRAIN)
+    labelled = [name for name in names if name.lower() in TEST and loose_image(root / name) is None]
+    test = _part(root, labelled, TEST) or _part(root, names, TEST)  # images to be judged by others have no classes
     if train is not None and (test is not None or train == "train"):
         if test is None:
             beside = [name for name in names if name != train]

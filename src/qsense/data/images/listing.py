@@ -92,13 +92,13 @@ def counted(files: Sequence[str]) -> str:
 
 
 def _walk(folder: str, above: set[str]) -> Iterator[str]:
-    """Every file below a folder but leftovers; a link that leads back up is not followed."""
+    """Every file below a folder but leftovers; of hidden folders their names; links back up are not followed."""
     above = above | {os.path.realpath(folder)}
     with os.scandir(folder) as entries:
         for entry in entries:
             if left_over(entry.name):
                 continue
-            if not entry.is_dir():
+            if not entry.is_dir() or entry.name.startswith("."):
                 yield entry.path
             elif os.path.realpath(entry.path) not in above:
                 yield from _walk(entry.path, above)

@@ -84,6 +84,7 @@ class ActivationQuantizer(nn.Module):
         self.bits = bits
         self.choices = {signed: make_levels(levels, bits, signed) for signed in (False, True)}
         self.levels: Levels | None = None  # unknown until a batch was seen
+        self.layer = "a layer"  # as an error names it
         self.given = alpha is not None
         self.percentile = percentile
         self.pact = alpha_grad == "pact"
@@ -106,7 +107,7 @@ class ActivationQuantizer(nn.Module):
             alpha = magnitude.kthvalue(rank).values
             largest = magnitude.max()
             if not torch.isfinite(largest):
-                raise ValueError("a layer's input is not finite in the first batch: its activations cannot be scaled")
+                raise ValueError(f"{self.layer}'s input is not finite in the first batch, so it cannot be scaled")
             alpha = torch.where(alpha > 0, alpha, torch.where(largest > 0, largest, 1.0))  # a (nearly) dead layer
             self.rho.copy_(inverse_softplus(alpha))
         self.signed_state.fill_(int(signed))

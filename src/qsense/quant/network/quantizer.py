@@ -162,6 +162,8 @@ class NetworkQuantizer:
                 self._rewrite(modules[name], name in first, name in last)
             except ValueError as error:
                 raise ValueError(f"layer {name or type(network).__name__}: {error}") from error
+            if activation := getattr(modules[name], "input_quantizer", None):
+                activation.layer = f"layer {name or type(network).__name__}"
 
     def prepare(self, device: torch.device) -> None:
         """Before training on a device: load or compile what it needs, which logs how activations are quantized."""
