@@ -77,3 +77,24 @@ def test_what_is_no_sample_is_named(unpacked: Path, line: str, named: tuple[obje
     path.write_text("\n".join(lines) + "\n")
     with refused(DataError, path, *named):
         MHEALTH(str(unpacked)).recordings()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("\n", "\r\n"), ("\t", " "), ("\n", "\t\n"), ("\t", "\t "), ("\t", "  ")],
+    ids=["crlf", "blanks", "tab_at_the_end", "tab_and_blank", "two_blanks"],
+)
+def test_line_ends_and_blanks_make_no_difference(unpacked: Path, old: str, new: str) -> None:
+    expected = MHEALTH(str(unpacked)).recordings()[2]
+    path = unpacked / "mHealth_subject3.log"
+    path.write_bytes(path.read_text().replace(old, new).encode())
+    found = MHEALTH(str(unpacked)).recordings()[2]
+    np.testing.assert_array_equal(found.x, expected.x)
+    np.testing.assert_array_equal(found.y, expected.y)
+
+
+def test_a_file_that_breaks_off_is_named(unpacked: Path) -> None:
+    path = unpacked / "mHealth_subject3.log"
+    path.write_text(path.read_text()[:-40])
+    with refused(DataError, path, "row 60", 24):
+        MHEALTH(str(unpacked)).recordings()

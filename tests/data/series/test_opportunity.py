@@ -119,3 +119,15 @@ def test_timestamps_that_go_back_are_named_and_can_be_left_unread(unpacked: Path
     unread = Opportunity(str(unpacked), time=False)
     assert {len(recording.x) for recording in unread.recordings()} == {LENGTH}
     assert unread.fingerprint() != Opportunity(str(unpacked)).fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("\n", "\r\n"), ("\n", " \n"), (" ", "  ")], ids=["crlf", "blank_at_the_end", "blanks"]
+)
+def test_line_ends_and_blanks_make_no_difference(unpacked: Path, old: str, new: str) -> None:
+    path = unpacked / "dataset" / "S3-Drill.dat"
+    text = path.read_text()
+    path.unlink()
+    path.write_bytes(text.replace(old, new).encode())
+    recording = next(recording for recording in Opportunity(str(unpacked)).recordings() if recording.name == path.name)
+    np.testing.assert_array_equal(recording.x, table(3, "Drill")[:, AXES])
