@@ -129,7 +129,7 @@ def extract(archive: Path, folder: Path, inside: str, limit: int = 64 << 30, rat
     Args:
         archive: the zip file.
         folder: where to; it must not exist or be empty.
-        inside: a folder (with /) that must be found in the archive.
+        inside: a folder (with /) that must be found in the archive; "" takes all there is as it is.
         limit: most bytes to unpack.
         ratio: most times by which a file may grow.
 
@@ -156,6 +156,8 @@ def _unpack(archive: Path, folder: Path, inside: str, limit: int, ratio: int) ->
     try:
         with zipfile.ZipFile(archive) as source:
             _extract_all(source, folder, limit, ratio)
+        if not inside:
+            return folder
         found = _folders_named(inside, folder)
         for inner in [] if found else sorted(folder.rglob("[!.]*.zip")):
             with zipfile.ZipFile(inner) as source:

@@ -57,7 +57,7 @@ def test_the_folder_and_those_around_it_are_the_same_data(unpacked: Path, place:
 
 def test_a_subject_that_is_missing_is_told_before_reading(tmp_path: Path) -> None:
     write(tmp_path / "MHEALTHDATASET", subjects=9)
-    with refused(DataMissingError, "MHEALTH", 9, 10, "data.dataset.root", MHEALTH.url):
+    with refused(DataError, tmp_path, "MHEALTH", 9, 10):
         MHEALTH(str(tmp_path)).check()
 
 
@@ -98,3 +98,9 @@ def test_a_file_that_breaks_off_is_named(unpacked: Path) -> None:
     path.write_text(path.read_text()[:-40])
     with refused(DataError, path, "row 60", 24):
         MHEALTH(str(unpacked)).recordings()
+
+
+def test_nothing_there_is_told_with_where_to_get_it(tmp_path: Path) -> None:
+    (tmp_path / "mhealth+dataset.zip").touch()
+    with refused(DataMissingError, tmp_path, "mHealth_subject", "mhealth+dataset.zip", MHEALTH.url, MHEALTH.homepage):
+        MHEALTH(str(tmp_path)).check()

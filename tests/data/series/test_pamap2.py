@@ -112,7 +112,7 @@ def test_the_folder_of_optional_recordings_is_not_taken_for_the_others(unpacked:
     with refused(DataMissingError, "PAMAP2", unpacked / "Optional", "Protocol", "subject101.dat"):
         PAMAP2(str(unpacked / "Optional")).check()
     (unpacked / "Protocol" / "subject104.dat").unlink()
-    with refused(DataMissingError, 8, 9, "101, 102, 103, 105"):
+    with refused(DataError, "PAMAP2", 8, 9, "101, 102, 103, 105"):
         PAMAP2(str(unpacked)).check()
 
 

@@ -158,7 +158,7 @@ def test_files_of_the_later_set_that_are_missing_or_mixed_up_are_named(later: Pa
     with refused(DataError, path, "line 1", 1615, 1614):
         WISDM2019(str(later)).recordings()
     path.unlink()
-    with refused(DataMissingError, 50, 51, WISDM2019.url):
+    with refused(DataError, later, 50, 51):
         WISDM2019(str(later)).check()
     with refused(ValueError, "device='ring'", "phone", "watch"):
         WISDM2019(str(later), device="ring")  # type: ignore[arg-type]

@@ -117,13 +117,11 @@ class CSVRecordings(ActivityDataset):
     def check(self) -> None:
         """See the base class."""
         if self.files is not None:
-            owners = list(dict.fromkeys(owner for owner, _ in self._tables()))
-            if not owners and not (self.download and self.url):
+            if self._found():
+                if SUBJECT in self.files:  # their names tell how many there are
+                    self.subject_names()
+            elif not (self.download and self.url):
                 self._missing(f"no file is named {self.files}; {nearby(self.root, Path(self.files).suffix)}")
-            if owners and SUBJECT in self.files and len(owners) < self.num_subjects:
-                self._missing(
-                    f"{len(owners)} of {self.num_subjects} subjects have a file {self.files}: {', '.join(owners[:20])}"
-                )
             return
         tables = common_files(self.root, self.rate_hz)
         missing = [number for number in range(self.num_subjects) if number not in tables]
@@ -208,7 +206,7 @@ class CSVRecordings(ActivityDataset):
         if self.files is None:
             return [str(number) for number in common_files(self.root, self.rate_hz)]
         names: set[str] = set()
-        for owner, path in self._tables():
+        for owner, path in self._found():
             shown = None
             if SUBJECT not in str(self.files):
                 facts = path.stat()
@@ -252,15 +250,23 @@ class CSVRecordings(ActivityDataset):
             )
 
     def _tables(self) -> list[tuple[str, Path]]:
-        """All files, each with the subject that its name tells."""
-        if self.files is None:
-            found = common_files(self.root, self.rate_hz)
-            return [(str(number), found[number]) for number in range(self.num_subjects) if number in found]
-        return matching_files(self.root, self.files)
+        """The files that are read, each with the subject that its name tells."""
+        found = self._found()
+        if SUBJECT not in str(self.files):
+            return found
+        subjects = self.subject_names()
+        return [(owner, path) for owner, path in found if owner in subjects]
+
+    def _found(self) -> list[tuple[str, Path]]:
+        """All files that are there, of the subjects of the common layout or of all."""
+        if self.files is not None:
+            return matching_files(self.root, self.files)
+        files = common_files(self.root, self.rate_hz)
+        return [(str(number), files[number]) for number in range(self.num_subjects) if number in files]
 
     def _complete(self) -> bool:
-        tables = self._tables()
-        return bool(tables) if self.files is not None else len(tables) == self.num_subjects
+        found = self._found()
+        return bool(found) if self.files is not None else len(found) == self.num_subjects
 
     def _archive(self) -> Path:
         """Where the layout's archive is fetched to; it is kept after unpacking."""
@@ -282,8 +288,9 @@ class CSVRecordings(ActivityDataset):
             with FileLock(f"{self.root}.lock"):  # of two processes, the second finds everything there
                 if not self._complete():
                     download(self.url, self._archive(), self.sha256)
-                    inside = (Path(self.files).parent if self.files else INERTIAL).as_posix()
-                    extract(self._archive(), self.root, inside=inside)
+                    first, below, _ = (self.files or "").partition("/")
+                    folder = first if below and not {"*", "{"} & set(first) else ""
+                    extract(self._archive(), self.root, inside=folder if self.files else INERTIAL.as_posix())
         if not self._complete():
             CSVRecordings.check(self)
 

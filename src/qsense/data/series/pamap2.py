@@ -109,13 +109,13 @@ class PAMAP2(CSVRecordings):
     def check(self) -> None:
         """See the base class."""
         super().check()
-        if self.optional and (tables := self._tables()) and tables[-1][1].parent.name != "Optional":
+        if self.optional and (tables := self._found()) and tables[-1][1].parent.name != "Optional":
             self._missing(
                 f"there is no Optional beside {tables[0][1].parent}; data.dataset.optional=false does without"
             )
 
-    def _tables(self) -> list[tuple[str, Path]]:
-        found = super()._tables()
+    def _found(self) -> list[tuple[str, Path]]:
+        found = super()._found()
         if self.optional and found:
             found += matching_files(found[0][1].parents[1], "Optional/subject{subject}.dat")
         return found

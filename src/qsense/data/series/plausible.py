@@ -159,9 +159,8 @@ def _against_range(dataset: ActivityDataset, regular: Floats, gravity: str | Non
         what = f"it uses {_percent(used)} of {stated}, of which a quantizer of few bits sees next to nothing"
     else:
         return [gravity] if gravity else []
-    return [
-        f"{what}: {gravity or _other_units(dataset.unit, reached)} (data.dataset.range, or data.dataset.unit of data=csv_har)"
-    ]
+    asked = gravity or _other_units(dataset.unit, reached)
+    return [f"{what}: {asked} (data.dataset.range, or data.dataset.unit of data=csv_har)"]
 
 
 def _usual_in_g(full_scale: float) -> bool:
