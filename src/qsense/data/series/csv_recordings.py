@@ -5,7 +5,6 @@ Open it to add a published data set whose files are tables: subclass `CSVRecordi
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -19,12 +18,12 @@ from filelock import FileLock
 from qsense.data.cache import digest, file_digest
 from qsense.data.download import download, extract, verify
 from qsense.data.errors import DataError, DataMissingError
+from qsense.data.series.annotations import annotated_durations
 from qsense.data.series.csv_columns import Columns, Wanted, choose
 from qsense.data.series.csv_files import INERTIAL, SUBJECT, common_files, matching_files, natural, nearby
 from qsense.data.series.csv_format import TableFormat
 from qsense.data.series.csv_table import Table, open_table
 from qsense.data.series.dataset import ActivityDataset, Recording
-from qsense.data.series.labels import NULL
 from qsense.data.series.stamps import has_losses, seconds
 from qsense.data.series.table_recordings import TableReader, subject_id
 
@@ -157,7 +156,7 @@ class CSVRecordings(ActivityDataset):
     def recordings(self) -> list[Recording]:
         """See the base class."""
         self._fetch()
-        durations = self._annotated_durations()
+        durations = annotated_durations(self._annotations(), self.classes, self.name)
         header: tuple[str, ...] | None = None
         recordings: list[Recording] = []
         reader = TableReader(self, self.codes, self.resample, self.time_format, self.missing)
@@ -296,29 +295,6 @@ class CSVRecordings(ActivityDataset):
 
     def _annotations(self) -> list[Path]:
         return [] if self.files is not None else sorted((self.root / "annotations").glob("loso_sbj_*.json"))[:1]
-
-    def _annotated_durations(self) -> dict[str, float]:
-        """Seconds of each subject as the annotations state them; their class names are compared on the way."""
-        files = self._annotations()
-        if not files:
-            return {}
-        try:
-            content = json.loads(files[0].read_text())
-            names = set(content["label_dict"])
-            durations = {
-                str(int(name.rsplit("_", 1)[1])): float(facts["duration"])
-                for name, facts in content["database"].items()
-            }
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-            raise DataError(f"{files[0]} is not a complete annotation file ({error!r}): fetch it again") from error
-        expected = set(self.classes) - {NULL}
-        if names != expected:
-            raise DataError(
-                f"{files[0]}: label_dict differs from the classes of {self.name}: "
-                f"only in the file: {', '.join(sorted(names - expected)) or 'none'}; "
-                f"missing in it: {', '.join(sorted(expected - names)) or 'none'}"
-            )
-        return durations
 
 
 @lru_cache(maxsize=1024)
