@@ -25,6 +25,7 @@ from qsense.study.rows import Row
 from qsense.study.run import ReportError
 from qsense.study.screen import print_report
 from qsense.study.summary import Summary, summarise
+from qsense.study.writing import UNWRITTEN
 
 
 def main(arguments: list[str]) -> int:
@@ -171,8 +172,8 @@ def test_an_unreadable_result_is_named_with_its_file(
     file.write_bytes(content)
     assert main([str(tmp_path / "runs"), "--out", str(tmp_path / "report")]) == 1
     text = capsys.readouterr().out
-    assert "Not finished\n  failed: gamma 2 bit, sbhar, seed 0, fold 0: metrics.json is damaged (" in text
-    assert f"\n    {file}\n" in text
+    assert f"Could not be read\n  {file}: " in text
+    assert "Not finished" not in text, "it is said once"
     assert "No run has finished yet." in text
 
 
@@ -327,19 +328,64 @@ def test_no_runs_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert not (tmp_path / "report").exists()
 
 
-@pytest.mark.parametrize(("name", "reason"), [("file", ("file", "file")), ("file/deeper", ("Not a directory",))])
-def test_a_report_that_cannot_be_written_is_one_line(
-    tmp_path: Path, name: str, reason: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("option", ["--out", "--html"])
+@pytest.mark.parametrize("name", ["file", "file/deeper", "file/much/deeper", "nowhere", "nowhere/deeper"])
+def test_an_unusable_folder_is_said_before_runs_are_read(
+    tmp_path: Path, name: str, option: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make_run(tmp_path / "runs")
+    monkeypatch.setattr("qsense.commands.report.tables", lambda *_: pytest.fail("runs were read"))
     (tmp_path / "file").write_text("mine")
+    (tmp_path / "nowhere").symlink_to(tmp_path / "absent")
     out = tmp_path / name
-    assert main([str(tmp_path / "runs"), "--out", str(out)]) == 1
+    assert main([str(tmp_path / "runs"), option, str(out)]) == 1
     said = capsys.readouterr()
-    assert_names(said.err, "error", out, *reason, "--out FOLDER")
+    assert_names(said.err, "error", out, tmp_path / name.split("/")[0], f"{option} FOLDER")
     assert said.err.count("\n") == 1
-    assert "gamma 2 bit" in said.out
     assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_folder_without_the_right_to_write_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write everywhere
+    assert main([str(tmp_path), "--out", str(tmp_path / "a" / "b")]) == 1
+    assert_names(capsys.readouterr().err, "error", tmp_path / "a" / "b", tmp_path, "--out FOLDER")
+
+
+@pytest.mark.parametrize("picture", ["scores.png", "report.tex", "runs.csv"])
+def test_a_file_that_fails_costs_no_other(
+    tmp_path: Path, picture: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise {"scores.png": KeyError("font"), "report.tex": ValueError("no"), "runs.csv": OSError(28, "No space")}[
+            picture
+        ]
+
+    drawn_by = {"scores.png": "scores_png", "report.tex": "latex_table", "runs.csv": "runs_csv"}[picture]
+    make_run(tmp_path / "runs")
+    monkeypatch.setattr(f"qsense.study.files.{drawn_by}", fail)
+    assert main([str(tmp_path / "runs"), "--out", str(tmp_path / "report")]) == UNWRITTEN
+    said = capsys.readouterr()
+    assert "gamma 2 bit" in said.out
+    names = {"report.md", "report.csv", "runs.csv", "report.tex", "scores.png"} - {picture}
+    assert {file.name for file in (tmp_path / "report").iterdir()} == names
+    assert_names(said.err, "warning", tmp_path / "report", picture, "--out FOLDER")
+    assert said.err.count("\n") == 1
+
+
+def test_a_page_that_fails_costs_no_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    make_run(tmp_path / "runs")
+    monkeypatch.setattr("qsense.study.page.write_atomically", full)
+    assert main([str(tmp_path / "runs"), "--html", str(tmp_path / "page")]) == UNWRITTEN
+    said = capsys.readouterr()
+    assert "gamma 2 bit" in said.out
+    assert_names(said.err, "warning", "index.html", "No space left on device", "--html FOLDER")
+    assert said.err.count("\n") == 1
 
 
 def test_no_such_folder(tmp_path: Path) -> None:
@@ -540,8 +586,9 @@ def test_names_with_markup_characters_survive(tmp_path: Path) -> None:
     summary = summarise([tmp_path])
     assert "gamma 2 bit · gamma=[red]a|b_c[/red]" in screen(summary)
     write_report(summary, tmp_path / "report")
-    assert "gamma=[red]a\\|b_c[/red] |" in (tmp_path / "report" / "report.md").read_text()
-    assert "gamma=[red]a|b\\_c[/red] & 2" in (tmp_path / "report" / "report.tex").read_text()
+    assert "gamma=\\[red\\]a\\|b_c\\[/red\\] |" in (tmp_path / "report" / "report.md").read_text()
+    latex = "gamma={[}red]a\\textbar{}b\\_c{[}/red] & 2"
+    assert latex in (tmp_path / "report" / "report.tex").read_text()
 
 
 def test_help_is_quick_and_a_report_needs_no_torch(tmp_path: Path) -> None:

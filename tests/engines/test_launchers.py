@@ -23,12 +23,12 @@ Compose = Callable[..., DictConfig]
 @pytest.mark.parametrize(
     "options",
     [
-        ["trainer.devices=2", "+trainer.strategy=ddp"],
+        ["trainer.devices=2", "trainer.strategy=ddp"],
         ["trainer.devices=[0,1]"],
         ["trainer.devices='0,1'"],
         ["trainer=gpu", "trainer.devices=auto"],
         ["trainer=gpu", "trainer.devices=-1"],
-        ["+trainer.num_nodes=2"],
+        ["trainer.num_nodes=2"],
     ],
 )
 def test_runs_of_several_processes_are_refused_in_a_sweep(composed: Compose, options: list[str]) -> None:
@@ -40,7 +40,7 @@ def test_runs_of_several_processes_are_refused_in_a_sweep(composed: Compose, opt
     "options",
     [
         [],
-        ["+trainer.strategy=ddp"],
+        ["trainer.strategy=ddp"],
         ["trainer.devices=auto"],
         ["trainer=gpu"],
         ["trainer=gpu", "trainer.devices=[3]"],
@@ -52,7 +52,7 @@ def test_runs_of_one_process_are_not(composed: Compose, options: list[str]) -> N
 
 
 def test_a_sweep_of_several_processes_is_refused_at_once(light_command: Command) -> None:
-    options = ["trainer.devices=2", "+trainer.strategy=ddp", "seed=0"]
+    options = ["trainer.devices=2", "trainer.strategy=ddp", "seed=0"]
     done = light_command("qsense.train", "-m", *options, "fold=0,1")
     assert done.code == 1
     assert_names(done.err.partition("error: ")[2], "trainer.devices=2")

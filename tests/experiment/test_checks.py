@@ -288,6 +288,28 @@ def test_how_pictures_are_read_names_a_run_only_where_it_is_said(composed: Compo
     assert len(others | {before}) == 3
 
 
+@pytest.mark.parametrize(
+    ("data", "keys"),
+    [
+        ("coco_raw", {"strict": "true", "bbox": "xyxy"}),
+        ("pascal_raw", {"strict": "true"}),
+        ("raod", {"strict": "true"}),
+    ],
+)
+def test_how_boxes_are_read_names_a_run_only_where_it_is_said(
+    composed: Compose, data: str, keys: dict[str, str]
+) -> None:
+    base = ["data=" + data, "task=detection", "data.dataset.root=nowhere"]
+    older = composed(*base)  # as a run was recorded before there were such keys
+    OmegaConf.set_struct(older, False)
+    for key in keys:
+        del older.data.dataset[key]
+    before = run_id(older)
+    assert run_id(composed(*base)) == before
+    others = {run_id(composed(*base, f"data.dataset.{key}={value}")) for key, value in keys.items()}
+    assert len(others | {before}) == 1 + len(keys)
+
+
 def test_identity_knows_the_schema(composed: Compose, monkeypatch: pytest.MonkeyPatch) -> None:
     before = run_id(composed())
     monkeypatch.setattr("qsense.experiment.identity.SCHEMA", 999)

@@ -144,6 +144,8 @@ def test_the_command_says_it_before_torch(light_command: Command) -> None:
     done = light_command("qsense.train", "--bits=2", "run.dry_run=true", "callback=null", "runs=a=b")
     assert done.code == 0, done.err
     assert "a=b/synthetic_imu-gamma-2bit" in done.out
+    done = light_command("qsense.train", "threads=None")
+    assert_names(done.err.partition("error: ")[2], "threads", "threads=null")
     done = light_command("qsense.train", "lr=1e-3")
     assert done.code == 1
     assert_names(done.err.partition("error: ")[2], "lr", "task.lr", "quant.sensor.lr")

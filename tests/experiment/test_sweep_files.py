@@ -257,6 +257,7 @@ def test_a_single_value_is_one_run_whatever_it_is(tmp_path: Path) -> None:
         "--config-path=/tmp", "hydra.searchpath=[/tmp/theirs]", "hydra.launcher.setup=[id]", "hydra.run.dir=/tmp",
         "+hydra.job.env_set={PATH: /tmp}", "hydra/job_logging=theirs", "data.dataset.root=${oc.env:HOME}",
         "model=../../../tmp/theirs", "experiment=[a,../theirs]", "+task=..",
+        "model=../my theirs", "quant=../a=b",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("place", ["command", "parameters"])

@@ -74,7 +74,7 @@ def test_of_many_runs_a_few_of_each_kind_are_drawn(tmp_path: Path, monkeypatch: 
 
     made: list[str] = []
 
-    def remember(of_run: object, run: Any, path: Path) -> Path:
+    def remember(of_run: object, run: Any, path: Path, allow: object) -> Path:
         made.append(f"{run.quant} {run.bits}")
         return path
 

@@ -16,9 +16,11 @@ from qsense.experiment.completion import OverridesCompleter
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.overrides import key_of
 from qsense.experiment.schema import Config
+from qsense.runs.escapes import one_line
 from qsense.runs.next_steps import say_next
 from qsense.runs.words import did_you_mean, entries
 from qsense.study.audit_plan import EXAMPLES, GAMMAS, MUS, Options, collect, describe, plan_audit, train
+from qsense.study.writing import UNWRITTEN, NotWrittenError, unusable
 
 OWN = ("gammas", "mus", "baselines", "gradients", "out", "dry_run")
 
@@ -94,6 +96,8 @@ def audit(arguments: Sequence[str]) -> int:
         ConfigError: it cannot be done; nothing was started.
     """
     asked = options(arguments)
+    if reason := unusable(asked.out):  # before anything is trained
+        raise ConfigError(f"out={one_line(str(asked.out))}: no file can be written there ({reason}); give a folder")
     groups = plan_audit(asked)
     print(describe(groups))
     if asked.dry_run:
@@ -109,8 +113,15 @@ def audit(arguments: Sequence[str]) -> int:
     if asked.gradients:
         audited = with_slopes(audited, asked.gradients, groups[0].parts)
     print("\n".join(lines(audited)))
-    written = write_audit(audited, asked.out)
-    print(f"\nWritten to {asked.out}: {', '.join(file.name for file in written)}")
+    problem = ""
+    try:
+        written = write_audit(audited, asked.out)
+    except NotWrittenError as error:
+        written, problem = list(error.written), str(error)
+    print(f"\nWritten to {one_line(str(asked.out))}: {', '.join(file.name for file in written)}")
+    if problem:
+        print(f"warning: {problem}; what is above is whole. Elsewhere: out=FOLDER", file=sys.stderr)
+        return UNWRITTEN
     if not sound:
         print("error: not every run is finished; the same command runs only those again", file=sys.stderr)
     runs = next(iter(groups[0].folders.values())).parent

@@ -15,8 +15,10 @@ from itertools import combinations
 from pathlib import Path
 
 from rich.console import Console
+from rich.text import Text
 
 from qsense.commands._allow import add_allow
+from qsense.runs.escapes import one_line
 from qsense.runs.next_steps import say_next
 from qsense.study.files import write_report
 from qsense.study.index import gather
@@ -24,6 +26,7 @@ from qsense.study.rows import pairs
 from qsense.study.run import ReportError
 from qsense.study.screen import print_report
 from qsense.study.summary import Summary, summarise, table, with_paper
+from qsense.study.writing import UNWRITTEN, NotWrittenError, unusable, write_each
 
 
 def parser() -> argparse.ArgumentParser:
@@ -59,30 +62,38 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print and write the report; 0 if a run is finished (with --strict: if all are), else 1."""
+    """Print and write the report; 0 if a run is finished (with --strict: if all are), else 1; `UNWRITTEN` if a file of
+    it could not be written."""
     options = parser().parse_args(arguments)
     paths = options.runs or [Path("runs")]
     console = Console()
+    out: Path = options.html or options.out
+    option = "--html" if options.html else "--out"
+    shown = one_line(str(out))
+    if reason := unusable(out):  # before thousands of runs are read
+        raise ReportError(f"no report can be written to {shown} ({reason}): give a folder, {option} FOLDER")
     if options.figure:
         return figure(options.figure, paths, options.out, console, options.allow)
     every = tables(paths, options.metric or [None], options.by, options.against is not None, options.compare)
     summary, *others = every
     print_report(summary, console, others)
-    out: Path = options.html or options.out
+    problem = ""
     try:
         written = [page(every, out)] if options.html else write_report(summary, out, others)
-    except OSError as error:
-        reason = "it is a file" if out.is_file() else error.strerror or error
-        option = "--html" if options.html else "--out"
-        raise ReportError(f"no report can be written to {out} ({reason}): give a folder, {option} FOLDER") from error
-    names = ", ".join(file.name for file in written)
-    console.print(f"\nWritten to {out}{os.sep}: {names}", markup=False, highlight=False, soft_wrap=True)
+    except NotWrittenError as error:
+        written, problem = list(error.written), str(error)
+    if written:
+        names = ", ".join(file.name for file in written)
+        console.print(Text(f"\nWritten to {shown}{os.sep}: {names}"), soft_wrap=True)
+    if problem:
+        print(f"warning: {shown}: {problem}; the tables above are whole. Elsewhere: {option} FOLDER", file=sys.stderr)
+        return UNWRITTEN
     if options.strict and not all(each.complete for each in every):
         print("error: --strict: not complete, see Missing and Not finished above", file=sys.stderr)
         return 1
-    if summary.cells:
+    if summary.rows:
         say_what_next(options, paths, summary)
-    return 0 if summary.cells else 1
+    return 0 if summary.rows else 1
 
 
 def say_what_next(options: argparse.Namespace, paths: Sequence[Path], summary: Summary) -> None:
@@ -136,10 +147,14 @@ def tables(
 
 
 def page(every: Sequence[Summary], out: Path) -> Path:
-    """Write the study page."""
-    from qsense.study.page import write_page
+    """Write the study page.
 
-    return write_page(every, out)
+    Raises:
+        NotWrittenError: it cannot be.
+    """
+    from qsense.study.page import PAGE, write_page
+
+    return write_each({out / PAGE: lambda _: write_page(every, out)})[0]
 
 
 def figure(name: str, paths: Sequence[Path], out: Path, console: Console, allow: Sequence[str] = ()) -> int:
@@ -148,10 +163,20 @@ def figure(name: str, paths: Sequence[Path], out: Path, console: Console, allow:
 
     if name == "list":
         for each in FIGURES.values():
-            console.print(f"{each.name:16}  {each.shows}", markup=False, highlight=False, soft_wrap=True)
+            console.print(Text(f"{each.name:16}  {each.shows}"), soft_wrap=True)
         say_next((("report", *paths, "--figure", next(iter(FIGURES))), "draw the first of them"))
         return 0
-    for file in draw(name, gather(paths), out, allow):
-        console.print(f"Written: {file}", markup=False, highlight=False, soft_wrap=True)
+    problem = ""
+    try:
+        written = draw(name, gather(paths), out, allow)
+    except NotWrittenError as error:
+        if not error.written:
+            raise
+        written, problem = list(error.written), str(error)
+    for file in written:
+        console.print(Text(f"Written: {one_line(str(file))}"), soft_wrap=True)
+    if problem:
+        print(f"warning: {problem}", file=sys.stderr)
+        return UNWRITTEN
     say_next((("report", *paths, "--html", "page"), "one page to look through"))
     return 0

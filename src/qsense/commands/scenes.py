@@ -53,13 +53,17 @@ def from_file(file: Path, options: argparse.Namespace) -> Scene:
         ValueError: a headless file without its size, or impossible levels.
     """
     from qsense.data.frames.bayer import pack
+    from qsense.data.frames.headless import Layout, read_headless
     from qsense.data.frames.nearest import shrunk
-    from qsense.data.frames.raw_files import read_headless, read_mosaic
+    from qsense.data.frames.raw_files import read_mosaic
 
     if file.suffix.lower() == HEADLESS:
         if options.width is None or options.height is None:
             raise ValueError(f"{file} states no size: give --width and --height, in samples of the mosaic")
-        mosaic: npt.NDArray[Any] = read_headless(file, options.height, options.width, options.bytes)
+        layout = Layout(
+            options.height, options.width, options.sample, options.packing, options.byte_order, options.stride
+        )
+        mosaic: npt.NDArray[Any] = read_headless(file, layout)
         pattern, black = options.pattern, 0
         white = (1 << max(int(mosaic.max()), 1).bit_length()) - 1  # all that this many bits can hold
     else:
@@ -143,11 +147,23 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, default=Path("scenes"), help="folder for the sheets (default: ./scenes)")
     parser.add_argument("--black", type=int, help="count that means no light (default: what the file states, else 0)")
     parser.add_argument("--white", type=int, help="count that means full scale (default: what the file states)")
-    headless = parser.add_argument_group("headless .raw files: numbers alone, row by row, lowest byte first")
+    headless = parser.add_argument_group("headless .raw files: numbers alone, row by row")
     headless.add_argument("--width", type=int, help="samples per row of the mosaic")
     headless.add_argument("--height", type=int, help="rows of the mosaic")
     headless.add_argument("--pattern", choices=BAYER, default="RGGB", help="colours of its top left cell (RGGB)")
-    headless.add_argument("--bytes", type=int, choices=(1, 2, 3, 4), default=2, help="of each number (default: 2)")
+    headless.add_argument(
+        "--sample", "--bytes", type=int, choices=(1, 2, 3, 4), default=2, help="bytes of each number (default: 2)"
+    )
+    headless.add_argument(
+        "--packing",
+        choices=("none", "mipi10", "mipi12", "lsb10", "lsb12", "msb10", "msb12"),
+        default="none",
+        help="numbers of 10 or 12 bits without gaps: as MIPI CSI-2 does, or lowest or highest bit first (none)",
+    )
+    headless.add_argument(
+        "--byte-order", choices=("little", "big"), default="little", help="of numbers that are not packed (little)"
+    )
+    headless.add_argument("--stride", type=int, help="bytes from one row to the next (default: rows have no gaps)")
     return parser
 
 

@@ -11,6 +11,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from qsense.runs.escapes import one_line
 from qsense.runs.next_steps import say_next
 from qsense.runs.offline import find, upload
 
@@ -34,10 +35,10 @@ def main(arguments: Sequence[str]) -> int:
     given = parser().parse_args(arguments)
     found = find(given.folders)
     for path in found.running:
-        print(f"still running, left for later: {path}")
+        print(f"still running, left for later: {one_line(str(path))}")
     if given.dry_run:
         for path in found.waiting:
-            print(f"to upload: {path}")
+            print(f"to upload: {one_line(str(path))}")
     elif found.waiting:
         from qsense.runs.loggers import why_unreachable
 
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
     options = [part for key, value in chosen.items() if value for part in (key, value)]
     failed = [] if given.dry_run else upload(found.waiting, options)
     for path in failed:
-        print(f"not uploaded: {path}")
+        print(f"not uploaded: {one_line(str(path))}")
     sent = 0 if given.dry_run else len(found.waiting) - len(failed)
     print(f"{sent} uploaded, {len(found.uploaded)} uploaded before, {len(found.running)} still running", end="")
     print(f", {len(failed)} failed: the same command tries them again" if failed else "")

@@ -67,6 +67,8 @@ def explain(error: BaseException) -> str:
         lines = [f"there is no {group}={name}{did_you_mean(name, allowed)}", _allowed(allowed)]
     elif isinstance(cause, OmegaConfBaseException) and cause.key is not None:
         lines = [str(cause.msg or cause).splitlines()[0], f"where: {cause.full_key}"]
+        if "'None'" in lines[0]:
+            lines.append(f"Python's None is null: {cause.full_key}=null")
         parent = cause.parent_node
         known = [str(key) for key in parent.keys()] if isinstance(parent, DictConfig) else []  # noqa: SIM118 – may be null
         if known and cause.key not in known:

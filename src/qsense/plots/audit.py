@@ -107,7 +107,10 @@ def plot_audit(
         ValueError: an empty grid, or no quantizer to show beside it.
     """
     if not points or not bars:
-        raise ValueError("an audit's picture needs a grid of fixed curves, and quantizers to show beside it")
+        raise ValueError(
+            f"{len(points)} points, {len(bars)} bars: an audit's picture needs a grid of fixed curves, and quantizers "
+            "to show beside it"
+        )
     figure = Figure(figsize=(10.5, max(3.6, 0.24 * len(bars) + 1.6)), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=[1.15, 1])
     tidy(left)
@@ -228,7 +231,9 @@ def plot_tangents(curves: Sequence[LossCurve], title: str = "") -> Figure:
         ValueError: nothing to draw.
     """
     if not curves:
-        raise ValueError("no loss curve to draw")
+        raise ValueError(
+            "curves is empty, so there is no loss curve to draw: give that of at least one learned parameter"
+        )
     figure, axes = panels(len(curves), 4.4, 3.2, columns=3)
     for ax, curve in zip(axes, curves, strict=True):
         ax.plot(curve.x, curve.loss, color=GREY, linewidth=2.2, zorder=1)

@@ -25,7 +25,7 @@ def plot_bands(scores: Sequence[float], untouched: float, label: str = "accuracy
         ValueError: no band.
     """
     if not len(scores):
-        raise ValueError("no band to draw")
+        raise ValueError("scores is empty, so there is no band to draw: give one score for each, with bands=1 or more")
     values = np.asarray(scores, dtype=np.float64)
     bands = np.arange(1, len(values) + 1)
     figure = Figure(figsize=(max(4.2, 0.17 * len(values) + 1.2), 3.2), layout="constrained")

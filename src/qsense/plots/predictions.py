@@ -62,7 +62,7 @@ def plot_predictions(sights: Sequence[Sight], class_names: Sequence[str], title:
         ValueError: no frame, or a label without a name.
     """
     if not sights:
-        raise ValueError("no frame to draw")
+        raise ValueError("frames is empty, so there is no frame to draw: give at least one")
     shapes = [np.asarray(sight.light).shape for sight in sights]
     heights = [WIDTH * shape[1] / shape[2] for shape in shapes]
     figure = Figure(figsize=(2 * WIDTH, sum(heights) + 0.3 * len(sights) + 0.6), layout="constrained")

@@ -46,7 +46,7 @@ def plot_scores(scores: Sequence[Score], label: str, title: str = "") -> Figure:
         ValueError: nothing to draw.
     """
     if not scores:
-        raise ValueError("no score to draw")
+        raise ValueError("scores is empty, so there is no score to draw: give at least one, of a finished run")
     names, lines = in_order(score.panel for score in scores), in_order(score.line for score in scores)
     bits = sorted({score.bits for score in scores if score.bits is not None})
     place = {value: position for position, value in enumerate(bits)}

@@ -66,7 +66,7 @@ def headline(figure: Figure, title: str) -> None:
 def legend_below(figure: Figure, handles: Sequence[Artist], columns: int) -> None:
     """One legend of labelled artists under all panels, in at most `columns` columns."""
     for handle in handles:
-        handle.set_label(figure_text(str(handle.get_label())))
+        handle.set_label(figure_text(str(handle.get_label()), LONGEST))
     figure.legend(
         handles=handles,
         loc="outside lower center",

@@ -60,7 +60,9 @@ def plot_tradeoff(points: Sequence[Point], label: str, cost_label: str, title: s
         ValueError: nothing to draw.
     """
     if not points:
-        raise ValueError("no point to draw")
+        raise ValueError(
+            "points is empty, so there is no point to draw: give at least one, of a run that counted its cost"
+        )
     names, lines = in_order(point.panel for point in points), in_order(point.line for point in points)
     figure, axes = panels(len(names), 3.6, 3.1, columns=3)
     handles = {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 import uuid
@@ -12,11 +11,13 @@ from pathlib import Path
 
 from qsense.runs import folder as run_folder
 from qsense.runs.lock import alive, claim
+from qsense.runs.reading import read_json
 from qsense.runs.status import TO_DO, status_of
 
 FOLDER = ".sweeps"  # below a dot, where no report looks for runs
 PLAN = "plan.json"
 DAY_S = 86400.0
+MOST_PLAN = 1 << 26  # bytes
 
 
 @contextmanager
@@ -51,5 +52,12 @@ def not_begun(folder: Path) -> list[str]:
     for file in sorted(folder.glob(f"{FOLDER}/*/{PLAN}")):
         if alive(file.parent):
             with suppress(OSError, ValueError):
-                names |= dict.fromkeys(json.loads(file.read_text(encoding="utf-8")))
+                plan = read_json(file, MOST_PLAN)
+                named = [name for name in plan if _is_name(name)] if isinstance(plan, list) else []
+                names |= dict.fromkeys(named)
     return [name for name in names if status_of(folder / name).state == TO_DO]
+
+
+def _is_name(name: object) -> bool:
+    """Whether it can be a run's folder beside the plan, and leads nowhere else."""
+    return isinstance(name, str) and name.isprintable() and not set(name) & set("/\\") and name not in ("", ".", "..")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import platform
 import shutil
@@ -16,6 +17,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from qsense.runs.reading import read_json, read_text
 from qsense.runs.result import ResultError, damage, flaw, is_whole, plain, read_result, set_aside
 
 log = logging.getLogger(__name__)
@@ -168,14 +170,17 @@ def seconds(run: Path) -> float | None:
     """How long a run took; None where it was resumed, or has not ended."""
     record = _record(run)
     started, ended = record.get("started"), record.get("ended")
-    return float(ended - started[0]) if ended and isinstance(started, list) and len(started) == 1 else None
+    if not isinstance(started, list) or len(started) != 1:
+        return None
+    known = all(isinstance(value, int | float) and math.isfinite(value) for value in (ended, *started))
+    return float(ended - started[0]) if ended and known else None
 
 
 def failure(run: Path) -> str:
     """A failed run's exception: of its last traceback, the first line after it that is not indented."""
     try:
-        lines = (run / FAILURE).read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:  # just being started again, or tidied away
+        lines = read_text(run / FAILURE, errors="replace").splitlines()
+    except (OSError, ValueError):  # just being started again, or tidied away
         lines = []
     starts = [number for number, line in enumerate(lines) if line.startswith("Traceback")]
     after = lines[starts[-1] + 1 :] if starts else lines
@@ -199,7 +204,7 @@ def discard(run: Path) -> None:
 
 def _record(run: Path) -> dict[str, Any]:
     try:
-        record = json.loads((run / RECORD).read_text(encoding="utf-8"))
+        record = read_json(run / RECORD)
     except (OSError, ValueError):
         return {}
     return record if isinstance(record, dict) else {}

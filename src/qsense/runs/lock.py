@@ -18,6 +18,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from qsense.runs.reading import read_json
+
 log = logging.getLogger(__name__)
 
 LOCK, HEARTBEAT = ".lock", ".heartbeat"
@@ -68,12 +70,12 @@ def alive(run: Path) -> bool:
                     return False
         except Timeout:
             return True
-        except PermissionError:
-            pass  # another user's
+        except OSError:
+            pass  # another user's, or on a disk that may only be read
     try:
         # A date in the future (a clock was set back, or is wrong) counts as one in the past, or it would live for ever.
         return abs(time.time() - heartbeat.stat().st_mtime) < LONG_SILENCE_S
-    except FileNotFoundError:
+    except OSError:
         return False
 
 
@@ -168,12 +170,12 @@ def _beating(heartbeat: Path) -> Iterator[Callable[[], bool]]:
 def _read(heartbeat: Path) -> dict[str, Any] | None:
     """A heartbeat, or None without one; of one that cannot be read nobody is known."""
     try:
-        content = json.loads(heartbeat.read_text(encoding="utf-8"))
+        content = read_json(heartbeat)
     except FileNotFoundError:
         return None
     except (OSError, ValueError):
         content = None
-    known = isinstance(content, dict) and {"owner", "machine"} <= set(content)
+    known = isinstance(content, dict) and all(isinstance(content.get(key), str) for key in ("owner", "machine"))
     return content if known else {"owner": "", "machine": ""}
 
 

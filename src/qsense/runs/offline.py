@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from qsense.runs.escapes import one_line
 from qsense.runs.lock import alive
 
 BATCH = 50  # runs that one `wandb sync` uploads, several at a time
@@ -38,7 +39,7 @@ def find(folders: Sequence[Path]) -> Offline:
     attempts = Offline()
     for folder in folders:
         if not folder.is_dir():
-            raise FileNotFoundError(f"{folder} is not a folder: give run folders, or folders of them")
+            raise FileNotFoundError(f"{one_line(str(folder))} is not a folder: give run folders, or folders of them")
         for attempt in sorted(folder.rglob("offline-run-*")):
             if attempt.is_symlink() or not list(attempt.glob("run-*.wandb")):  # W&B's own link to the latest
                 continue

@@ -11,6 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from qsense.runs.reading import read_text
+
 LARGEST = 1 << 28  # bytes; a result of 10 000 classes has less than a hundredth of it
 TEXT: tuple[type, ...] = (str,)
 NOTHING = type(None)
@@ -90,7 +92,7 @@ def read_result(file: Path) -> dict[str, Any]:
         size = file.stat().st_size
         if size > LARGEST:
             raise ResultError(f"it has {size / 1e6:.0f} MB, and no result is so large")
-        content = json.loads(file.read_bytes(), parse_constant=lambda _: None)
+        content = json.loads(read_text(file, LARGEST), parse_constant=lambda _: None)
     except FileNotFoundError:
         raise
     except OSError as error:

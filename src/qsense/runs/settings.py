@@ -32,7 +32,8 @@ NEUTRAL: dict[str, dict[str, Any]] = {
     },
     "data": {"files": None, "subject": None, "time": None, "label": None, "session": None, "delimiter": None,
              "decimal": None, "encoding": None, "header": None, "time_format": None, "resample": False,
-             "missing": None, "orientation": "exif", "full_scale": None},
+             "missing": None, "orientation": "exif", "full_scale": None, "strict": False,
+             "bbox": "xywh"},
 }  # fmt: skip
 # Where 1 is one batch, and 1.0 all of them.
 PARTIAL = ("limit_train_batches", "limit_val_batches", "limit_test_batches", "overfit_batches", "val_check_interval")

@@ -48,6 +48,16 @@ def some(texts: Sequence[str], separator: str = ", ") -> str:
     return separator.join(texts[:MOST_NAMED]) + (f" … and {more} more" if more > 0 else "")
 
 
+def clipped(text: str, longest: int = 200) -> str:
+    """Text that is too long for a sentence without its middle.
+
+    >>> clipped("short"), clipped("a" * 50 + "b" * 50, 11)
+    ('short', 'aaaaa…bbbbb')
+    """
+    half = (longest - 1) // 2
+    return text if len(text) <= longest else f"{text[:half]}…{text[-half:]}"
+
+
 def entries(text: str) -> list[str]:
     """The entries of a list on a command line, with or without brackets.
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import csv
 import math
+import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from qsense.experiment.overrides import Job, experiment_of, key_of
 from qsense.runs import folder as run_folder
+from qsense.runs.escapes import one_line
+from qsense.runs.reading import read_text
 from qsense.runs.status import FINISHED
+from qsense.runs.words import clipped
 from qsense.study.run import Run, read_run
 
 Kind = Literal["learned", "fixed", "baseline"]
@@ -28,7 +33,8 @@ class Arm:
         name: as tables have it.
         place: (γ, μ) of a fixed point; None for others.
         planned: how many runs it should have.
-        runs: those that are finished, by (seed, fold).
+        runs: those that are finished and have a score, by (seed, fold).
+        unreadable: files of its runs that cannot be read, or say nothing, each with the reason, in a line.
     """
 
     kind: Kind
@@ -36,6 +42,7 @@ class Arm:
     place: tuple[float, float] | None
     planned: int
     runs: Mapping[tuple[int, int], Run]
+    unreadable: Sequence[str] = ()
 
     @property
     def scores(self) -> dict[tuple[int, int], float]:
@@ -44,9 +51,13 @@ class Arm:
 
     @property
     def trajectories(self) -> dict[tuple[int, int], Path2D]:
-        """What each run learned, epoch by epoch; without those that left no record of it."""
-        paths = {pair: trajectory(run.folder) for pair, run in self.runs.items()}
-        return {pair: path for pair, path in paths.items() if path}
+        """What each run learned, epoch by epoch; without those that left no record of it, or one of other values."""
+        paths: dict[tuple[int, int], Path2D] = {}
+        for pair, run in self.runs.items():
+            with suppress(OSError, ValueError):  # said in `unreadable`
+                paths[pair] = trajectory(run.folder)
+        names = max((set(path) for path in paths.values()), key=len, default=set())
+        return {pair: path for pair, path in paths.items() if path and set(path) == names}
 
 
 def arms(kind: Kind, folders: Mapping[Job, Path]) -> list[Arm]:
@@ -54,7 +65,7 @@ def arms(kind: Kind, folders: Mapping[Job, Path]) -> list[Arm]:
     groups: dict[Job, list[Path]] = {}
     for job, folder in folders.items():
         groups.setdefault(experiment_of(job), []).append(folder)
-    return [Arm(kind, *_named(kind, job, list(groups)), len(own), _finished(own)) for job, own in groups.items()]
+    return [Arm(kind, *_named(kind, job, list(groups)), len(own), *_finished(own)) for job, own in groups.items()]
 
 
 def _named(kind: Kind, job: Job, others: Sequence[Job]) -> tuple[str, tuple[float, float] | None]:
@@ -78,9 +89,20 @@ def point_name(gamma: float, mu: float) -> str:
     return f"γ {gamma:g}" + (f", μ {mu:g}" if mu else "")
 
 
-def _finished(folders: Iterable[Path]) -> dict[tuple[int, int], Run]:
-    runs = [read_run(folder) for folder in folders if run_folder.finished(folder)]
-    return {(run.seed, run.fold): run for run in runs if run.status == FINISHED}
+def _finished(folders: Iterable[Path]) -> tuple[dict[tuple[int, int], Run], list[str]]:
+    """The finished runs that have a score; and what cannot be read of them all."""
+    runs = [read_run(folder) for folder in folders if os.path.lexists(folder / run_folder.RESULT)]
+    scored = {(run.seed, run.fold): run for run in runs if run.status == FINISHED and run.monitor in run.metrics}
+    lines = [line for run in runs for line in run.unreadable]
+    lines += [
+        f"{run.path}: {run.monitor} = {run.not_finite[run.monitor]}" for run in runs if run.monitor in run.not_finite
+    ]
+    for run in scored.values():
+        try:
+            trajectory(run.folder)
+        except (OSError, ValueError) as error:
+            lines.append(f"{run.path}/{TRAJECTORY}: {one_line(getattr(error, 'strerror', None) or str(error))}")
+    return scored, lines
 
 
 def trajectory(folder: Path) -> Path2D:
@@ -88,13 +110,37 @@ def trajectory(folder: Path) -> Path2D:
 
     Args:
         folder: the run's.
+
+    Raises:
+        OSError: the record may not be read, or is no file.
+        ValueError: it is another program's; the message names line and column.
     """
     try:
-        with (folder / TRAJECTORY).open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except OSError:
+        lines = read_text(folder / TRAJECTORY).splitlines()
+    except FileNotFoundError:
         return {}
-    return {name: [float(row[name]) for row in rows] for name in rows[0] if name != "epoch"} if rows else {}
+    try:
+        names, *rows = list(csv.reader(lines, strict=True)) or [[]]
+    except csv.Error as error:
+        raise ValueError(f"no CSV: {error}") from error
+    values: dict[str, list[float]] = {name: [] for name in names if name != "epoch"}
+    for number, row in enumerate(rows, 2):
+        if len(row) != len(names):
+            raise ValueError(f"line {number} has {len(row)} values, and the first {len(names)}")
+        for name, text in zip(names, row, strict=True):
+            if name != "epoch":
+                values[name].append(_number(text, number, name))
+    return values if rows else {}
+
+
+def _number(text: str, line: int, column: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise ValueError(f"line {line}, {column}={clipped(text)}: a finite number expected")
+    return value
 
 
 def moved(arm: Arm) -> dict[str, tuple[float, float, float]]:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from qsense.runs import folder as run_folder
+from qsense.runs.escapes import csv_cell, one_line
 from qsense.runs.words import metric_name
 from qsense.study.arms import moved
 from qsense.study.audited import Audited, lines
 from qsense.study.verdict import CRITERION, seed_means
+from qsense.study.writing import write_each
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,7 +25,6 @@ if TYPE_CHECKING:
     from qsense.study.tangents import Tangents
 
 POWERS = ("Gamma", "GammaPerCondition")
-FILES = ("audit.md", "audit.csv", "audit.json", "audit.png", "gradients.png")
 
 
 def write_audit(audited: Audited, out: Path) -> list[Path]:
@@ -32,20 +34,28 @@ def write_audit(audited: Audited, out: Path) -> list[Path]:
     Args:
         audited: the findings.
         out: a folder, made if it is not there.
+
+    Raises:
+        NotWrittenError: some could not be written; one that fails costs no other.
     """
     from qsense.plots.audit import plot_tangents
     from qsense.plots.style import save
 
+    def tangents(file: Path) -> None:
+        save(plot_tangents([_loss_curve(each) for each in audited.slopes], audited.title), file)
+
     pictures = ["![scores](audit.png)", *(["![gradients](gradients.png)"] if audited.slopes else [])]
-    run_folder.write_atomically(out / "audit.md", "\n".join([*lines(audited), *pictures, ""]))
-    run_folder.write_atomically(out / "audit.csv", _csv(audited))
-    run_folder.write_json(out / "audit.json", _json(audited))
-    save(_picture(audited), out / "audit.png")
+    files: dict[str, Callable[[Path], object]] = {
+        "audit.md": lambda file: run_folder.write_atomically(file, "\n".join([*lines(audited), *pictures, ""])),
+        "audit.csv": lambda file: run_folder.write_atomically(file, _csv(audited)),
+        "audit.json": lambda file: run_folder.write_json(file, _json(audited)),
+        "audit.png": lambda file: save(_picture(audited), file),
+    }
     if audited.slopes:
-        save(plot_tangents([_loss_curve(each) for each in audited.slopes], audited.title), out / "gradients.png")
+        files["gradients.png"] = tangents
     else:
         (out / "gradients.png").unlink(missing_ok=True)  # of an audit before this one
-    return [out / name for name in FILES if (out / name).is_file()]
+    return write_each({out / name: write for name, write in files.items()})
 
 
 def _csv(audited: Audited) -> str:
@@ -66,7 +76,7 @@ def _csv(audited: Audited) -> str:
                 "hindsight": verdict.hindsight, "honest": verdict.honest, "noise": verdict.noise,
                 "verdict": verdict.words, "best": verdict.best, "chosen": "; ".join(verdict.chosen),
             }  # fmt: skip
-        writer.writerow(row)
+        writer.writerow({key: csv_cell(value) if isinstance(value, str) else value for key, value in row.items()})
     return text.getvalue()
 
 
@@ -92,7 +102,7 @@ def _json(audited: Audited) -> dict[str, Any]:
                         "seed": seed,
                         "fold": fold,
                         "score": arm.scores[seed, fold],
-                        "run": arm.runs[seed, fold].folder.name,
+                        "run": one_line(arm.runs[seed, fold].folder.name),
                     }
                     for seed, fold in sorted(arm.runs)
                 ],
@@ -118,7 +128,7 @@ def _slopes_json(audited: Audited) -> dict[str, Any] | None:
         return None if isinstance(value, float) and not np.isfinite(value) else value
 
     return {
-        "run": audited.slopes_of.folder.name,
+        "run": one_line(audited.slopes_of.folder.name),
         "batches": audited.slopes[0].differences.shape[-1],
         "agreement": [
             {"step": float(step), **{key: plain(value) for key, value in vars(each).items()}}

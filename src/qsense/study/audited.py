@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from qsense.runs.escapes import markdown, one_line
 from qsense.runs.words import metric_name, percent
 from qsense.study.arms import Arm, moved
 from qsense.study.run import ReportError, Run, quantizer_name
@@ -34,6 +35,7 @@ class Audited:
         slopes: estimators and finite differences on one run, see `tangents.py`; empty if not asked for.
         slopes_of: that run.
         silent: why there are no slopes although they were asked for.
+        unreadable: files of runs that cannot be read, or say nothing, each with the reason, in a line.
     """
 
     arms: Sequence[Arm]
@@ -41,6 +43,7 @@ class Audited:
     slopes: Sequence[Tangents] = field(default_factory=list)
     slopes_of: Run | None = None
     silent: str = ""
+    unreadable: Sequence[str] = ()
 
     @property
     def any_run(self) -> Run:
@@ -87,7 +90,7 @@ def compare(arms: Sequence[Arm]) -> Audited:
                 verdicts[arm.name] = against(arm.scores, grid)
             except ValueError as error:
                 raise ReportError(f"{arm.name}: {error}") from error
-    return Audited(there, verdicts)
+    return Audited(there, verdicts, unreadable=[line for arm in arms for line in arm.unreadable])
 
 
 def with_slopes(audited: Audited, examples: int, allow: Sequence[str] = ()) -> Audited:
@@ -105,7 +108,7 @@ def with_slopes(audited: Audited, examples: int, allow: Sequence[str] = ()) -> A
     try:
         return replace(audited, slopes=of_run(run.folder, examples, allow), slopes_of=run)
     except (FileNotFoundError, ValueError) as error:
-        return replace(audited, silent=f"{run.folder.name}: {error}")
+        return replace(audited, silent=one_line(f"{run.folder.name}: {error}"))
 
 
 def lines(audited: Audited) -> list[str]:
@@ -117,10 +120,10 @@ def lines(audited: Audited) -> list[str]:
     ]
     seeds, folds = ({pair[i] for arm in audited.arms for pair in arm.runs} for i in (0, 1))
     text = [
-        f"# Audit: {audited.title}",
+        f"# Audit: {markdown(audited.title)}",
         "",
-        f"{metric_name(run.monitor)}{unit}: mean over {len(folds)} folds and {len(seeds)} seeds ± std of seeds' means. "
-        f"{CRITERION}",
+        f"{markdown(metric_name(run.monitor))}{unit}: mean over {len(folds)} folds and {len(seeds)} seeds ± std of "
+        f"seeds' means. {CRITERION}",
         "",
         *_table(
             ["quantizer", "score", "− best in hindsight", "− best chosen on other seeds", "noise", "against the grid"],
@@ -132,7 +135,7 @@ def lines(audited: Audited) -> list[str]:
     ]
     learned = [(arm, moved(arm)) for arm in audited.arms if arm.kind == "learned"]
     rows = [
-        [arm.name, name, f"{start:.4f}", f"{end:.4f} ± {std:.4f}", f"{end - start:+.4f}"]
+        [arm.name, markdown(name), f"{start:.4f}", f"{end:.4f} ± {std:.4f}", f"{end - start:+.4f}"]
         for arm, values in learned
         for name, (start, end, std) in values.items()
     ]
@@ -141,6 +144,8 @@ def lines(audited: Audited) -> list[str]:
         text += [*_table(["quantizer", "value", "start", "end", "moved"], rows), ""]
     if incomplete:
         text += [f"Runs are missing: {', '.join(incomplete)}. Comparisons use the (seed, fold) that all have.", ""]
+    if audited.unreadable:
+        text += ["Could not be read:", "", *(f"- {markdown(line)}" for line in audited.unreadable), ""]
     return text + _slopes(audited)
 
 
@@ -192,10 +197,11 @@ def _grid(audited: Audited) -> list[str]:
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """A Markdown table whose columns line up."""
+    rows = [[markdown(name), *values] for name, *values in rows]
     widths = [max(map(len, column)) for column in zip(headings, *rows, strict=True)]
 
     def line(cells: Sequence[str]) -> str:
-        first, *others = (cell.replace("|", "\\|") for cell in cells)
+        first, *others = cells
         padded = [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))]
         return f"| {' | '.join(padded)} |"
 
@@ -205,7 +211,7 @@ def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 def _slopes(audited: Audited) -> list[str]:
     if audited.silent:
-        return [f"Gradients were not compared: {audited.silent}", ""]
+        return [f"Gradients were not compared: {markdown(audited.silent)}", ""]
     if not audited.slopes:
         return []
     from qsense.study.tangents import agreements

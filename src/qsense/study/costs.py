@@ -91,7 +91,9 @@ def explained(costs: Iterable[Mapping[str, float]]) -> list[str]:
     if shown & {"size_mb", "bops"}:
         texts.append("MB, GBOPs: the network's weights, and 10⁹ bit operations per prediction.")
     if SENSING in shown:
-        native = " or ".join(f"{bits:g}" for bits in sorted({cost["native_bits"] for cost in costs if SENSING in cost}))
+        native = " or ".join(
+            f"{bits:g}" for bits in sorted({cost["native_bits"] for cost in costs if "native_bits" in cost})
+        )
         texts.append(
             "kbit/s, radio, ADC: what the simulated sensor would deliver and use, by a model and not measured; saved: "
             f"of radio + ADC, against its native {native} bits, which it delivers where it is not quantized."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from qsense.runs.status import FINISHED
 from qsense.study.files import scores_png
 from qsense.study.run import ReportError, Run
 from qsense.study.summary import table
+from qsense.study.writing import write_each
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -49,7 +51,8 @@ def draw(name: str, runs: Sequence[Run], out: Path, allow: Sequence[str] = ()) -
         allow: modules of the user's own that runs may be built from, as in `load`.
 
     Raises:
-        ReportError: no such figure, no run that fits, or one that cannot be loaded.
+        ReportError: no such figure, or no run that fits.
+        NotWrittenError: of some runs that fit it could not be drawn; of the others it is.
     """
     if name not in FIGURES:
         raise ReportError(f"there is no figure {name}; those that runs can draw: {', '.join(FIGURES)}")
@@ -60,11 +63,11 @@ def draw(name: str, runs: Sequence[Run], out: Path, allow: Sequence[str] = ()) -
     file = name.replace("/", "_")
     if figure.of_run is None:
         path = out / f"{file}.png"
-        scores_png(table(fitting, "map"), path, figure.shows)
-        return [path]
+        return write_each({path: partial(scores_png, table(fitting, "map"), heading=figure.shows)})
     if len(fitting) > MOST_DRAWN:
         fitting = _spread(fitting)
-    return [_draw_run(figure.of_run, run, out / f"{file}-{run.folder.name}.png", allow) for run in fitting]
+    files = {out / f"{file}-{run.folder.name}.png": run for run in fitting}
+    return write_each({path: partial(_draw_run, figure.of_run, run, allow=allow) for path, run in files.items()})
 
 
 def _spread(fitting: Sequence[Run]) -> list[Run]:
@@ -78,7 +81,7 @@ def _spread(fitting: Sequence[Run]) -> list[Run]:
     return [run for _, run in sorted(ranked, key=lambda pair: (pair[0], str(pair[1].folder)))[:MOST_DRAWN]]
 
 
-def _draw_run(of_run: Callable[[TrainedRun], Figure | None], run: Run, path: Path, allow: Sequence[str]) -> Path:
+def _draw_run(of_run: Callable[[TrainedRun], Figure | None], run: Run, path: Path, allow: Sequence[str]) -> None:
     from qsense.experiment.errors import ConfigError
     from qsense.experiment.load import load
     from qsense.plots.style import save
@@ -89,12 +92,11 @@ def _draw_run(of_run: Callable[[TrainedRun], Figure | None], run: Run, path: Pat
         trained.data.setup("fit")
         trained.data.setup("test")
     except (ConfigError, OSError, ValueError) as error:
-        raise ReportError(f"{run.folder} cannot be rebuilt: {error}") from error
+        raise ReportError(f"{run.path} cannot be rebuilt: {error}") from error
     figure = of_run(trained)
     if figure is None:
-        raise ReportError(f"{run.folder} has nothing to draw for this figure")
+        raise ReportError(f"{run.path} has nothing to draw for this figure")
     save(figure, path)
-    return path
 
 
 # --------------------------------------------------------------------------------------------------------- the figures

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from qsense.runs.folder import write_atomically
 from qsense.runs.words import lower_is_better
 from qsense.study.costs import Axis, axes
-from qsense.study.rows import Row
-from qsense.study.run import varying
-from qsense.study.screen import INCOMPARABLE, INCOMPLETE, axis, costs, legend, marks, score, sections, texts, title
+from qsense.study.screen import axis
 from qsense.study.summary import Summary
+from qsense.study.tables import cells_csv, latex_table, markdown_report, name_with, runs_csv
+from qsense.study.writing import write_each
 
 
 def write_report(summary: Summary, out: Path, others: Sequence[Summary] = ()) -> list[Path]:
@@ -26,191 +27,31 @@ def write_report(summary: Summary, out: Path, others: Sequence[Summary] = ()) ->
         summary: of the first metric, which the pictures show.
         out: a folder, made if it is not there.
         others: of further metrics over the same runs: tables more in report.md, report.tex and report.csv.
+
+    Raises:
+        NotWrittenError: some could not be written; one that fails costs no other.
     """
     every = (summary, *others)
-    contents = {"report.md": _markdown(every), "runs.csv": _runs_csv(summary)}
+    texts: dict[str, Callable[[], str]] = {
+        "report.md": lambda: markdown_report(every),
+        "runs.csv": lambda: runs_csv(summary),
+    }
+    if summary.rows:
+        texts |= {"report.csv": lambda: cells_csv(every), "report.tex": lambda: "\n".join(map(latex_table, every))}
+    files = {name: partial(_write_text, text) for name, text in texts.items()}
     if summary.cells:
-        contents |= {"report.csv": _cells_csv(every), "report.tex": "\n".join(map(_latex, every))}
-    for name, text in contents.items():
-        write_atomically(out / name, text)
-    written = [out / name for name in contents]
-    if summary.cells:
-        scores_png(summary, out / "scores.png")
-        written.append(out / "scores.png")
+        files["scores.png"] = partial(scores_png, summary)
     for cost in _axes(summary):
-        _tradeoff_png(summary, cost, out / cost.picture)
-        written.append(out / cost.picture)
-    return written
+        files[cost.picture] = partial(_tradeoff_png, summary, cost)
+    return write_each({out / name: write for name, write in files.items()})
+
+
+def _write_text(text: Callable[[], str], file: Path) -> None:
+    write_atomically(file, text())
 
 
 def _axes(summary: Summary) -> list[Axis]:
     return axes(cell.cost for cell in summary.cells.values())
-
-
-def _markdown(every: Sequence[Summary]) -> str:
-    summary = every[0]
-    lines = []
-    for each in every if summary.cells else every[:1]:
-        lines += [f"# {title(each)}", ""]
-        if each.cells:
-            lines += [*_markdown_table(each), ""]
-    if summary.cells:
-        lines += [_escaped(" ".join(legend(summary))), "", "![scores](scores.png)", ""]
-        for cost in _axes(summary):
-            lines += [f"![score against {cost.name}]({cost.picture})", ""]
-    else:
-        lines += ["No run has finished yet.", ""]
-    for name, items in sections(summary).items():
-        lines += [f"## {name}", "", *(f"- {item}".replace("\n", "\n  ") for item in items), ""]
-    return "\n".join(lines)
-
-
-def _markdown_table(summary: Summary) -> list[str]:
-    columns = costs(summary)
-    headings = [*map(_cell_text, summary.datasets), *columns]
-    lines = ["| quantizer | " + " | ".join(headings) + " |", "|---|" + "---:|" * len(headings)]
-    for row in summary.rows:
-        cells = ["<br>".join(map(_escaped, texts(summary, row, dataset))) for dataset in summary.datasets]
-        cells += [column[row] for column in columns.values()]
-        lines.append(f"| {_cell_text(summary.label(row))} | " + " | ".join(cells) + " |")
-    return lines
-
-
-def _escaped(text: str) -> str:
-    return text.replace("*", "\\*")
-
-
-def _cell_text(text: str) -> str:
-    return text.replace("|", "\\|")
-
-
-def _latex(summary: Summary) -> str:
-    """A booktabs table; marks as superscripts, what they mean in the comment above; the paper's figure below ours."""
-    columns = costs(summary)
-    bits = {
-        heading: [getattr(row, key) for row in summary.rows]
-        for heading, key in (("Bits", "bits"), ("Network bits", "network_bits"))
-        if any(getattr(row, key) is not None for row in summary.rows)
-    }
-    lines = [
-        f"% {title(summary)}",
-        *(f"% {line}" for line in legend(summary) if line[0] in INCOMPLETE + INCOMPARABLE),
-        "% \\usepackage{booktabs}",
-        "\\begin{tabular}{l" + "c" * (len(bits) + len(summary.datasets) + len(columns)) + "}",
-        "\\toprule",
-        " & ".join(["Quantizer", *bits, *map(_tex, (*summary.datasets, *columns))]) + " \\\\",
-        "\\midrule",
-    ]
-    before: Row | None = None
-    for place, row in enumerate(summary.rows):
-        if before is not None and before.shown_bits != row.shown_bits:
-            lines.append("\\midrule")
-        before = row
-        name = _name_with(summary, row, row.quant)
-        cells = [_latex_cell(summary, row, dataset) for dataset in summary.datasets]
-        cells += [column[row].replace("–", "--") for column in columns.values()]
-        numbers = ["--" if column[place] is None else str(column[place]) for column in bits.values()]
-        lines.append(" & ".join([_tex(name), *numbers, *cells]) + " \\\\")
-        papers = [summary.published.get((row, dataset)) for dataset in summary.datasets]
-        if any(papers):
-            small = ["" if beside is None else f"\\small paper {beside.published.mean:.2f}" for beside in papers]
-            lines.append(" & ".join(["", *[""] * len(bits), *small, *[""] * len(columns)]) + " \\\\")
-    return "\n".join([*lines, "\\bottomrule", "\\end{tabular}", ""])
-
-
-def _latex_cell(summary: Summary, row: Row, dataset: str) -> str:
-    cell = summary.cells.get((row, dataset))
-    if cell is None:
-        return "--"
-    power = marks(cell).replace(INCOMPARABLE, "\\dagger")
-    return "$" + score(summary, cell, " \\pm ") + (f"^{{{power}}}" if power else "") + "$"
-
-
-def _name_with(summary: Summary, row: Row, quantizer: str) -> str:
-    """A row's label with another name of its quantizer, as where its bits stand in a column or on an axis."""
-    return summary.label(row).replace(row.name, quantizer, 1) if row.quant else summary.label(row)
-
-
-def _tex(text: str) -> str:
-    """
-    >>> _tex("gamma_per_axis · lr=1 %")
-    'gamma\\\\_per\\\\_axis $\\\\cdot$ lr=1 \\\\%'
-    """
-    special = {**{c: f"\\{c}" for c in "_%&#${}"}, "\\": "\\textbackslash{}", "~": "\\textasciitilde{}"}
-    special |= {"^": "\\textasciicircum{}", "·": "$\\cdot$", "µ": "$\\mu$"}
-    return "".join(special.get(c, c) for c in text)
-
-
-def _cells_csv(every: Sequence[Summary]) -> str:
-    import pandas as pd  # here, so that --help need not wait for it
-
-    def lines() -> Iterator[dict[str, object]]:
-        for summary in every:
-            scale = 100 if summary.percent else 1
-            for (row, dataset), cell in summary.cells.items():
-                beside = summary.published.get((row, dataset))
-                paper = {
-                    "paper": beside and beside.published.mean,
-                    "paper_std": beside and beside.published.std,
-                    "difference": beside and beside.difference,
-                    "difference_in_std": beside and beside.in_std,
-                    "differs": beside and "; ".join(beside.differs),
-                    "source": beside and beside.published.source,
-                }
-                yield {
-                    "quant": row.quant,
-                    "bits": row.bits,
-                    "network_bits": row.network_bits,
-                    "settings": ", ".join(f"{key}={value}" for key, value in row.settings),
-                    "task": row.task,
-                    "model": row.model,
-                    "dataset": dataset,
-                    "metric": summary.metric,
-                    "mean": scale * cell.mean,
-                    "std": None if cell.std is None else scale * cell.std,
-                    "unit": "%" if summary.percent else "",
-                    "seeds": len(cell.folds),
-                    "runs": len(cell.scores),
-                    "expected": cell.expected,
-                    "complete": cell.complete,
-                    "comparable": cell.comparable,
-                    "missing": cell.missing,
-                    **cell.cost,
-                    **(paper if summary.published else {}),
-                }
-
-    return pd.DataFrame(lines()).astype({"bits": "Int64", "network_bits": "Int64"}).to_csv(index=False)
-
-
-def _runs_csv(summary: Summary) -> str:
-    import pandas as pd
-
-    shown = sorted(varying(summary.runs))
-    return (
-        pd.DataFrame(
-            {
-                "folder": str(run.folder),
-                "status": run.status,
-                "reason": run.reason,
-                "task": run.task,
-                "quant": run.quant,
-                "bits": run.bits,
-                "network_bits": run.network_bits,
-                "model": run.model,
-                "dataset": run.dataset,
-                "seed": run.seed,
-                "fold": run.fold,
-                "seconds": run.seconds,
-                **{key: run.settings.get(key) for key in shown},
-                **run.metrics,
-                **run.cost,
-                **{name: " ".join(map(repr, values)) for name, values in run.learned.items()},
-            }
-            for run in summary.runs
-        )
-        .astype({"bits": "Int64", "network_bits": "Int64"})
-        .to_csv(index=False)
-    )
 
 
 def scores_png(summary: Summary, path: Path, heading: str = "") -> None:
@@ -228,7 +69,7 @@ def scores_png(summary: Summary, path: Path, heading: str = "") -> None:
         scale = 100 if summary.percent else 1
         for (row, dataset), cell in summary.cells.items():
             own = tuple(setting for setting in row.settings if row.shown_bits is None or setting not in common)
-            name = _name_with(summary, replace(row, settings=own), row.line)
+            name = name_with(summary, replace(row, settings=own), row.line)
             panel = dataset
             if len(models) > 1:  # a panel for each keeps the lines few
                 panel, name = f"{dataset}, {row.model}", name.replace(f" · model={row.model}", "", 1)
@@ -248,7 +89,7 @@ def _tradeoff_png(summary: Summary, cost: Axis, path: Path) -> None:
             if cell.cost.get(cost.key, 0) > 0:
                 std = None if cell.std is None else scale * cell.std
                 at = cell.cost[cost.key] / cost.unit
-                name = _name_with(summary, row, row.line)
+                name = name_with(summary, row, row.line)
                 yield Point(
                     dataset, name, row.shown_bits_name, at, scale * cell.mean, std, cell.complete, cell.comparable
                 )

@@ -13,12 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from qsense.runs import folder as run_folder
+from qsense.runs.reading import read_json
 from qsense.runs.status import FAILED, FINISHED
-from qsense.study.run import Run, folders, read_run
+from qsense.study.record import checked_settings
+from qsense.study.run import Run, folders, read_run, restored
 
 INDEX = ".qsense-index.json"
-SCHEMA = 4  # of the index; one of another is read anew
+SCHEMA = 5  # of the index; one of another is read anew
 SETTLED = (FINISHED, FAILED)  # other runs are looked at each time
+MOST_BYTES = 1 << 30
 WATCHED = (run_folder.CONFIG, run_folder.RESULT, run_folder.FAILURE, run_folder.RECORD)
 Stamp = list[list[int] | None]  # of each watched file: when it changed, and its size
 
@@ -40,17 +43,15 @@ def gather(paths: Iterable[Path]) -> list[Run]:
 def _indexed(path: Path) -> dict[str, Run]:
     """The runs of one folder by their place in it, from its index as far as nothing has changed; the index follows."""
     known, shared = _load(path / INDEX)
+    sound: dict[int, dict[str, str]] = {}  # of the shared settings, those that have been checked
     runs: dict[str, Run] = {}
     stamps: dict[str, Stamp] = {}
     same = 0
     for folder in folders(path):
         name, stamp = str(folder)[len(str(path)) + 1 :] or ".", _stamp(folder)
-        entry = known.get(name)
-        if entry is not None and entry["stamp"] == stamp:
-            runs[name] = _restored(folder, entry["run"], shared)
-            same += 1
-        else:
-            runs[name] = read_run(folder)
+        run = _restored(folder, known.get(name), stamp, shared, sound)
+        same += run is not None
+        runs[name] = run or read_run(folder)
         if runs[name].status in SETTLED:
             stamps[name] = stamp
     if (len(stamps) != same or len(known) != same) and "." not in runs:  # "." is a run, and not a folder of runs
@@ -70,18 +71,30 @@ def _stamp(folder: Path) -> Stamp:
     return stamp
 
 
-def _load(file: Path) -> tuple[dict[str, Any], list[dict[str, str]]]:
-    try:
-        content = json.loads(file.read_bytes())
-        if content["schema"] == SCHEMA:
-            return content["runs"], content["settings"]
-    except (OSError, ValueError, KeyError, TypeError):
-        pass  # absent, or damaged: all is read anew
+def _load(file: Path) -> tuple[dict[str, Any], list[Any]]:
+    with suppress(OSError, ValueError):  # absent, or damaged: all is read anew
+        content = read_json(file, MOST_BYTES)
+        if isinstance(content, dict) and content.get("schema") == SCHEMA:
+            runs, shared = content.get("runs"), content.get("settings")
+            if isinstance(runs, dict) and isinstance(shared, list):
+                return runs, shared
     return {}, []
 
 
-def _restored(folder: Path, fields: Mapping[str, Any], shared: list[dict[str, str]]) -> Run:
-    return Run(folder=folder, **{**fields, "settings": shared[fields["settings"]]})
+def _restored(
+    folder: Path, entry: Any, stamp: Stamp, shared: list[Any], sound: dict[int, dict[str, str]]
+) -> Run | None:
+    """A run as the index has it; None where its files have changed since, or the index is another program's."""
+    if not isinstance(entry, dict) or entry.get("stamp") != stamp or not isinstance(entry.get("run"), dict):
+        return None
+    fields = dict(entry["run"])
+    place = fields.pop("settings", None)
+    try:
+        if place not in sound:
+            sound[place] = checked_settings(shared[place])
+        return restored(folder, fields, sound[place])
+    except (LookupError, TypeError, ValueError):
+        return None
 
 
 def _save(file: Path, entries: Mapping[str, tuple[Stamp, Run]]) -> None:

@@ -6,31 +6,35 @@ Python gathers, the page's own script averages: what is filtered there is averag
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from qsense.runs.escapes import in_script
 from qsense.runs.folder import write_atomically
 from qsense.runs.status import FINISHED, STATES
 from qsense.runs.words import duration, lower_is_better, metric_name, percent
 from qsense.study import published
 from qsense.study.costs import axes, columns, explained
 from qsense.study.progress import dataset_names, progress
+from qsense.study.record import MOST_BITS
 from qsense.study.rows import Row
 from qsense.study.run import Run
 from qsense.study.screen import sections
 from qsense.study.summary import Summary
 
 ASSETS = files("qsense") / "study" / "assets"
+PAGE = "index.html"
 SCRIPTS = ("numbers.js", "charts.js", "page.js")
 POWER_LAW, LOGARITHM, IDENTITY = "power", "log", "identity"  # transfer curves that the page can draw
 
 
 def write_page(every: Sequence[Summary], out: Path) -> Path:
     """Write `<out>/index.html`, atomically; see `study_page`."""
-    file = out / "index.html"
+    file = out / PAGE
     write_atomically(file, study_page(every))
     return file
 
@@ -42,16 +46,14 @@ def study_page(every: Sequence[Summary]) -> str:
         every: one summary per metric; the first says which rows there are, and is shown first. Metrics that only the
             page shows need none.
     """
-    data = json.dumps(contents(every), ensure_ascii=False, separators=(",", ":"))
+    data = json.dumps(contents(every), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     page = (ASSETS / "page.html").read_text(encoding="utf-8")
     parts = {
         "/*STYLE*/": (ASSETS / "page.css").read_text(encoding="utf-8"),
-        "/*DATA*/": data.replace("<", "\\u003c"),  # nothing in a name can end the script
+        "/*DATA*/": in_script(data),
         "/*SCRIPT*/": "\n".join((ASSETS / name).read_text(encoding="utf-8") for name in SCRIPTS),
     }
-    for mark, text in parts.items():
-        page = page.replace(mark, text, 1)
-    return page
+    return re.sub("|".join(map(re.escape, parts)), lambda mark: parts[mark[0]], page)  # no mark within what is put in
 
 
 def contents(every: Sequence[Summary]) -> dict[str, Any]:
@@ -60,7 +62,7 @@ def contents(every: Sequence[Summary]) -> dict[str, Any]:
     rows, datasets = summary.rows, summary.datasets
     counted = [run for run in summary.runs if run.folder in summary.rows_of_runs]
     measured = sorted({metric for run in counted for metric in run.metrics})
-    metrics = list(dict.fromkeys([*(each.metric for each in every if each.cells), *measured]))
+    metrics = list(dict.fromkeys([*(each.metric for each in every if each.rows), *measured]))
     classes = _classes(counted)
     place_of_row = {row: place for place, row in enumerate(rows)}
     place_of_dataset = {name: place for place, name in enumerate(datasets)}
@@ -76,7 +78,7 @@ def contents(every: Sequence[Summary]) -> dict[str, Any]:
         "datasets": [
             {
                 "name": name,
-                "folds": max(cell.num_folds for (_, other), cell in summary.cells.items() if other == name),
+                "folds": max(run.num_folds for run in counted if run.dataset == name),
                 "bipolar": any("mu" in run.learned or run.task == "har" for run in counted if run.dataset == name),
                 "classes": classes.get(name, {}),
             }
@@ -88,7 +90,7 @@ def contents(every: Sequence[Summary]) -> dict[str, Any]:
             {
                 "row": place_of_row[row],
                 "dataset": place_of_dataset[name],
-                **{key: _short(cell.cost[key]) for key in needed if key in cell.cost},
+                **{key: _short(cell.cost.get(key)) for key in needed if key in cell.cost},
             }
             for (row, name), cell in summary.cells.items()
             if cell.cost
@@ -102,14 +104,14 @@ def contents(every: Sequence[Summary]) -> dict[str, Any]:
                 "dataset": place_of_dataset[run.dataset],
                 "seed": run.seed,
                 "fold": run.fold,
-                "scores": [None if m not in run.metrics else _short(run.metrics[m]) for m in metrics],
+                "scores": [_short(run.metrics.get(m)) for m in metrics],
                 "classes": {
-                    m: [_short(scores[name]) if name in scores else None for name in classes[run.dataset][m]]
+                    m: [_short(scores.get(name)) for name in classes[run.dataset][m]]
                     for m, scores in run.per_class.items()
                 },
                 "curve": _curve(run),
                 "seconds": None if run.seconds is None else round(run.seconds, 1),
-                "folder": str(run.folder),
+                "folder": run.path,
             }
             for run in counted
         ],
@@ -123,7 +125,7 @@ def contents(every: Sequence[Summary]) -> dict[str, Any]:
             }
             for each in every
             for (row, name), beside in each.published.items()
-            if row in place_of_row
+            if row in place_of_row and name in place_of_dataset
         ],
         "states": STATES,
         "progress": [
@@ -137,8 +139,8 @@ def contents(every: Sequence[Summary]) -> dict[str, Any]:
                 "quant": run.quantizer,
                 "seed": run.seed,
                 "fold": run.fold,
-                "reason": run.reason,
-                "log": str(run.log),
+                "reason": run.reason or "; ".join(run.unreadable),
+                "log": run.log,
             }
             for run, name in zip(summary.runs, dataset_names(summary.runs), strict=True)
             if run.status != FINISHED
@@ -167,22 +169,35 @@ def _classes(counted: Sequence[Run]) -> dict[str, dict[str, list[str]]]:
 def _curve(run: Run) -> Mapping[str, Any] | None:
     """What the page needs to draw a run's transfer curve; None for a sensor that is not quantized or not known."""
     target = run.settings.get("quant.sensor._target_", "").rpartition(".")[2].lower()
-    if run.learned.get("gamma") and target != "gammanorm":
-        epsilon = float(run.settings.get("quant.sensor.epsilon", "0.001"))
+    gamma, mu = run.learned.get("gamma", ()), run.learned.get("mu", ())
+    if gamma and target != "gammanorm":
+        epsilon = _setting(run, "quant.sensor.epsilon", 0.001)
+        if epsilon is None or min(gamma) <= 0 or len(mu) not in (0, len(gamma)):
+            return None
         return {
             "kind": POWER_LAW,
-            "gamma": [_short(value) for value in run.learned["gamma"]],
-            "mu": [_short(value) for value in run.learned.get("mu", ())],
+            "gamma": [_short(value) for value in gamma],
+            "mu": [_short(value) for value in mu],
             "epsilon": epsilon,
         }
     if target == "log":
-        return {"kind": LOGARITHM, "epsilon": 1 / (2 ** int(run.settings.get("quant.sensor.native_bits", "12")) - 1)}
+        bits = _setting(run, "quant.sensor.native_bits", 12)
+        return None if bits is None or bits < 1 else {"kind": LOGARITHM, "epsilon": 1 / (2**bits - 1)}
     return {"kind": IDENTITY} if target == "linear" else None
 
 
-def _short(value: float) -> float:
+def _setting(run: Run, key: str, default: float) -> float | None:
+    """A number from 0 to 64 that a configuration sets; None where it sets something else."""
+    try:
+        value = float(run.settings.get(key, default))
+    except ValueError:
+        return None
+    return value if 0 <= value <= MOST_BITS else None
+
+
+def _short(value: float | None) -> float | None:
     """Six digits: the page shows four."""
-    return float(f"{value:.6g}")
+    return None if value is None else float(f"{value:.6g}")
 
 
 def _left(seconds: float | None) -> str:

@@ -15,8 +15,9 @@ from importlib.resources import files
 from qsense.runs.settings import GROUPS
 from qsense.runs.words import rounded, some
 from qsense.study.cell import Cell
+from qsense.study.record import settings
 from qsense.study.rows import Place
-from qsense.study.run import Run, settings
+from qsense.study.run import Run
 
 HAR_SEEDS = 3
 MODELS = {
@@ -247,7 +248,7 @@ def costs_and_gammas(runs: Mapping[Place, Sequence[Run]]) -> list[str]:
     for (row, dataset), several in runs.items():
         run = several[0]
         size = sizes.get((run.model, run.quant, str(run.network_bits or 32)))
-        if dataset == "ImageNet" and size is not None and "size_mb" in run.cost:
+        if dataset == "ImageNet" and size is not None and {"size_mb", "bops"} <= set(run.cost):
             lines[
                 f"{run.model}, {row.name}: {rounded(run.cost['size_mb'])} MB (paper {size['size_mb']}), "
                 f"{rounded(run.cost['bops'] / 1e9)} GBOPs (paper {size['bops_g']})"

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from qsense.runs import folder as run_folder
-from qsense.runs.settings import bits_of, decisive
-from qsense.runs.status import FAILED, FINISHED, Status, status_of
+from qsense.runs.escapes import one_line
+from qsense.runs.reading import read_json, read_text
+from qsense.runs.status import FAILED, FINISHED, RUNNING, TO_DO, Status, status_of
+from qsense.study.record import LONGEST_REASON, NOBODY, checked, of_config, of_record, of_result
 
-COST = ("macs", "bops", "size_mb")  # of the network
-SENSING = ("kbit_s", "radio_uj_s", "adc_uj_s", "flash_uj_s", "uj_s", "link_share")  # of the sensor
+MOST_RESULT = 1 << 28  # bytes; the confusion of 1000 classes has a few millions
 
 
 class ReportError(ValueError):
@@ -25,12 +24,12 @@ class ReportError(ValueError):
 
 @dataclass(frozen=True)
 class Run:
-    """One run's folder, as far as a study needs it.
+    """One run's folder, as far as a study needs it; what it holds is checked (`record.py`), and texts are of one line.
 
     Args:
         folder: where it lies.
         status: one of `runs.status.STATES`.
-        reason: why it failed or was lost, in a few words; else empty.
+        reason: why it failed or was lost, in a few words; empty where `unreadable` says it, and for others.
         task, data, quant, model: which option of each group was taken.
         dataset: the data set's name in tables (the group's option where the run is not finished).
         bits: of the sensor's ADC; None where it is not quantized.
@@ -38,7 +37,7 @@ class Run:
         seed, fold: what the run's randomness depends on.
         num_folds: folds of its data set; 0 where the run is not finished.
         monitor: the metric that its task reports.
-        metrics: what the last test measured.
+        metrics: what the last test measured, finite numbers alone.
         per_class: the same by class, {metric: {class: score}}.
         learned: the quantizer's learned values, one per axis.
         cost: what its network costs per prediction ("macs", "bops", "size_mb") and what its sensor would per second
@@ -49,6 +48,8 @@ class Run:
         settings: the dotted keys of its configuration that decide its numbers, but for bits, seed and fold.
         written: when its result was written, in seconds since 1970; 0 without one.
         fingerprint: SHA-256 over its data; None where it is not known.
+        not_finite: what it measured or learned that is no finite number, with what it is: {"f1_sample": "nan"}.
+        unreadable: its files that cannot be read, each with the reason, in a line.
     """
 
     folder: Path
@@ -74,6 +75,13 @@ class Run:
     settings: Mapping[str, str] = field(default_factory=dict)
     written: float = 0.0
     fingerprint: str | None = None
+    not_finite: Mapping[str, str] = field(default_factory=dict)
+    unreadable: Sequence[str] = ()
+
+    @property
+    def path(self) -> str:
+        """Where it lies, to be shown."""
+        return one_line(str(self.folder))
 
     @property
     def quantizer(self) -> str:
@@ -81,10 +89,13 @@ class Run:
         return quantizer_name(self.quant, self.bits, self.network_bits)
 
     @property
-    def log(self) -> Path:
+    def log(self) -> str:
         """The file that tells most about why it did not finish: the damaged result, or what `Status.log` finds."""
-        result = self.folder / run_folder.RESULT
-        return result if result.is_file() else Status(self.folder, self.status).log
+        try:
+            result = self.folder / run_folder.RESULT
+            return one_line(str(result if result.is_file() else Status(self.folder, self.status).log))
+        except OSError:
+            return self.path
 
     def key(self, name: str) -> str | None:
         """The value of a setting, or of one of `OWN_KEYS`, as text; None without it."""
@@ -109,113 +120,98 @@ OWN_KEYS = ("quant", "bits", "network_bits", "model", "task", "data")
 
 
 def folders(path: Path) -> Iterator[Path]:
-    """Folders that hold a run's configuration or result, in `path` and everything below it.
+    """Folders that hold a run's configuration or result, in `path` and everything below it; and those that cannot be
+    looked into.
 
     Raises:
-        ReportError: it does not exist or is no folder.
+        ReportError: it does not exist, is no folder, or cannot be looked into.
     """
-    if not path.is_dir():
-        raise ReportError(f"{path} is not a folder: give run folders, or folders of them")
-    for folder, below, files in os.walk(path):
+    try:
+        with os.scandir(path):
+            pass
+    except OSError as error:
+        what = "is not there" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
+        what = "is not a folder" if isinstance(error, NotADirectoryError) else what
+        raise ReportError(f"{one_line(str(path))} {what}: give run folders, or folders of them") from error
+    closed: list[Path] = []
+    for folder, below, files in os.walk(path, onerror=lambda error: closed.append(Path(error.filename))):
         below[:] = sorted(name for name in below if not name.startswith("."))
         if run_folder.CONFIG in files or run_folder.RESULT in files:
             below.clear()  # a run's own folders hold no runs
             yield Path(folder)
+    yield from closed
 
 
 def read_run(folder: Path) -> Run:
-    """Read a run's folder, in whatever state it was left; never raises for what is inside."""
+    """Read a run's folder, in whatever state it was left; never raises for what is inside.
+
+    A file that cannot be read, or says what no run says, is named in `unreadable`; the rest counts.
+    """
+    unreadable: dict[str, str] = {}  # by file
+    fields: dict[str, Any] = {**dict.fromkeys(("task", "data", "quant", "model", "dataset"), NOBODY)}
+    fields |= {"bits": None, "network_bits": None, "seed": -1, "fold": -1}
+    settings: dict[str, str] = {}
+    with _damage(folder, run_folder.CONFIG, unreadable):
+        read, known = of_config(read_text(folder / run_folder.CONFIG))
+        fields, settings = {**fields, **checked({"status": TO_DO, **read})}, known
+    record: dict[str, Any] = {}
+    with _damage(folder, run_folder.RECORD, unreadable):
+        record = of_record(read_json(folder / run_folder.RECORD))
+    done: dict[str, Any] = {}
+    with _damage(folder, run_folder.RESULT, unreadable):
+        result = of_result(read_json(folder / run_folder.RESULT, MOST_RESULT))
+        if settings:  # up to schema 2, `bits` was the network's where only that was quantized: the configuration knows
+            result |= {key: fields[key] for key in ("bits", "network_bits")}
+        written = (folder / run_folder.RESULT).stat().st_mtime
+        done = checked({**result, **record, "status": FINISHED, "written": written})
+    if not done:
+        done = fields | _unfinished(folder, unreadable)
+    if len(unreadable) > 1 and len(set(unreadable.values())) == 1:
+        unreadable = {"": next(iter(unreadable.values()))}  # the folder's own fault
+    lines = tuple(f"{one_line(str(folder / file))}: {reason}" for file, reason in unreadable.items())
+    return Run(folder=folder, **{**done, "settings": settings, "unreadable": lines})
+
+
+def restored(folder: Path, fields: Mapping[str, Any], settings: Mapping[str, str]) -> Run:
+    """A run that was read before, from what was kept of it.
+
+    Args:
+        folder: where it lies.
+        fields: the others of a `Run`; from a file, so they are checked.
+        settings: checked ones.
+
+    Raises:
+        ValueError: no such fields were ever kept.
+    """
+    return Run(folder=folder, settings=settings, **checked(fields))
+
+
+@contextmanager
+def _damage(folder: Path, file: str, unreadable: dict[str, str]) -> Iterator[None]:
+    """Note why a file of a run cannot be read; one that is not there is none."""
     try:
-        config = yaml.load((folder / run_folder.CONFIG).read_text(encoding="utf-8"), _Loader)
-        config = config if isinstance(config, dict) else {}
-    except (OSError, ValueError, yaml.YAMLError):
-        config = {}
-    choices = config.get("choices") or {}
-    task, data, quant, model = (str(choices.get(group) or "?") for group in ("task", "data", "quant", "model"))
-    bits, network_bits = bits_of(config)
-    status = status_of(folder)
-    run = Run(
-        folder=folder,
-        status=status.state,
-        reason=status.reason,
-        task=task,
-        data=data,
-        quant=quant,
-        model=model,
-        dataset=data,
-        bits=bits,
-        network_bits=network_bits,
-        seed=config.get("seed", -1),
-        fold=config.get("fold", -1),
-        settings=settings(config),
-    )
-    return _with_result(run) if run.status == FINISHED else run
+        yield
+    except FileNotFoundError:
+        if (folder / file).is_symlink():
+            unreadable[file] = "a link that leads nowhere"
+    except (OSError, ValueError, MemoryError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        unreadable[file] = one_line(reason or type(error).__name__)[:LONGEST_REASON]
 
 
-def _with_result(run: Run) -> Run:
+def _unfinished(folder: Path, unreadable: dict[str, str]) -> dict[str, str]:
+    """Where a run without a readable result stands."""
     try:
-        result = run_folder.result(run.folder)
-        sensing = result.get("sensing") or {}
-        return replace(
-            run,
-            task=str(result["task"]),
-            data=str(result["data"]),
-            quant=str(result["quant"]),
-            model=str(result["model"]),
-            dataset=result["dataset"],
-            # Up to schema 2, `bits` was the network's where only that was quantized: the configuration knows.
-            bits=run.bits if run.settings else result["bits"],
-            network_bits=run.network_bits if run.settings else result.get("network_bits"),
-            seed=int(result["seed"]),
-            fold=int(result["fold"]),
-            num_folds=int(result["num_folds"]),
-            monitor=result["monitor"],
-            metrics=_numbers(result["metrics"]),
-            per_class={metric: _numbers(scores) for metric, scores in (result.get("per_class") or {}).items()},
-            learned=result.get("quantizer") or {},
-            cost=_cost(result.get("cost"), sensing),
-            constants=sensing.get("constants", {}),
-            seconds=run_folder.seconds(run.folder),
-            written=(run.folder / run_folder.RESULT).stat().st_mtime,
-            fingerprint=run_folder.fingerprint(run.folder),
-        )
-    except (AttributeError, KeyError, OSError, TypeError, ValueError) as error:
-        reason = f"{run_folder.RESULT} cannot be read ({type(error).__name__}: {error})"
-        return replace(run, status=FAILED, reason=reason)
-
-
-def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
-    return {name: float(value) for name, value in values.items() if value is not None}
-
-
-def _cost(network: Mapping[str, Any] | None, sensing: Mapping[str, Any]) -> dict[str, float]:
-    cost = {key: float(network[key]) for key in COST} if network else {}
-    if sensing:
-        native = sensing["native"]
-        cost |= {key: float(sensing[key]) for key in SENSING}
-        cost |= {f"native_{key}": float(native[key]) for key in ("bits", "kbit_s", "uj_s")}
-        cost["saved"] = 1 - sensing["uj_s"] / native["uj_s"]
-    return cost
-
-
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # 1000 configurations in a second rather than ten
-
-
-def settings(config: Mapping[str, Any]) -> dict[str, str]:
-    """The dotted keys that decide a run's numbers, but for bits, seed and fold, with their values as text."""
-    flat: dict[str, str] = {}
-
-    def walk(path: str, node: Any) -> None:
-        if isinstance(node, Mapping):
-            for key, value in node.items():
-                walk(f"{path}.{key}" if path else str(key), value)
-        else:
-            flat[path] = node if isinstance(node, str) else json.dumps(node, default=str)
-
-    walk("", decisive(config))
-    for key in ("quant.sensor.bits", "quant.network.bits"):
-        flat.pop(key, None)  # the row says it
-    return flat
+        status = status_of(folder)
+    except OSError as error:
+        status = Status(folder, FAILED, error.strerror or str(error))
+    if status.state == TO_DO and not unreadable:
+        gone = not os.path.exists(folder)  # noqa: PTH110 – answers where a path would raise
+        unreadable[""] = "it has vanished while it was read" if gone else "no file of a run can be seen in it"
+    damage = unreadable.get(run_folder.RESULT, "")
+    if (damage and status.state != RUNNING) or status.state in (TO_DO, FINISHED):  # or its files come and go
+        status = Status(folder, FAILED, "" if unreadable else "its files changed while they were read")
+    return {"status": status.state, "reason": one_line(status.reason)[:LONGEST_REASON]}
 
 
 def varying(group: Iterable[Run]) -> set[str]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from rich import box
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
+from qsense.runs.escapes import one_line
 from qsense.runs.words import metric_name, rounded, some
 from qsense.study import published
 from qsense.study.cell import Cell
@@ -19,7 +21,7 @@ from qsense.study.run import Run
 from qsense.study.summary import Summary
 
 MOST_LISTED = 20  # lines of a list on the screen; the files have all
-INCOMPLETE, INCOMPARABLE, OTHER_PROTOCOL = "*", "†", "‡"
+INCOMPLETE, INCOMPARABLE, OTHER_PROTOCOL, NOTHING = "*", "†", "‡", "–"
 
 
 def title(summary: Summary) -> str:
@@ -52,6 +54,10 @@ def legend(summary: Summary) -> list[str]:
         texts.append("Without ±: a single seed.")
     if not all(cell.complete for cell in cells):
         texts.append(f"{INCOMPLETE} Runs are missing.")
+    if summary.unscored:
+        texts.append(
+            f"Left out of means, and {NOTHING} where all are: runs whose score is no finite number, see below."
+        )
     if not all(cell.comparable for cell in cells):
         texts.append(f"{INCOMPARABLE} Averages other folds than the rest of its column: not comparable.")
     texts += explained(cell.cost for cell in cells)
@@ -92,7 +98,9 @@ def sections(summary: Summary) -> dict[str, list[str]]:
     ]
     lists = {
         "Missing": missing,
-        "Not finished": [_unfinished(run) for run in summary.unfinished],
+        "Could not be read": [line for run in summary.runs for line in run.unreadable],
+        "Not finished": [_unfinished(run) for run in summary.unfinished if run.reason or not run.unreadable],
+        "No finite number": _not_finite(summary.runs),
         f"{OTHER_PROTOCOL} Not the paper's protocol": other,
         **{name: list(lines) for name, lines in summary.findings.items()},
         "Mind": list(summary.notes),
@@ -106,20 +114,30 @@ def _unfinished(run: Run) -> str:
     return f"{run.status}: {where}{': ' * bool(run.reason)}{run.reason}\n  {run.log}"
 
 
+def _not_finite(runs: Sequence[Run]) -> list[str]:
+    """What runs measured or learned that is no finite number, and which runs: "f1_sample = nan: runs/a"."""
+    where: dict[str, list[str]] = {}
+    for run in runs:
+        for name, value in run.not_finite.items():
+            where.setdefault(f"{name} = {value}", []).append(run.path)
+    return [f"{what}: {some(paths)}" for what, paths in where.items()]
+
+
 def pictures(runs: Sequence[Run]) -> list[str]:
     """Where the runs' pictures are, one line per folder of runs: "runs/*/figures: confusion.png, transfer.png"."""
     kinds: dict[Path, set[str]] = {}
     for run in runs:
-        for file in (run.folder / "figures").glob("*.png"):
-            kinds.setdefault(run.folder.parent, set()).add(file.name)
-    return [f"{parent / '*' / 'figures'}: {', '.join(sorted(names))}" for parent, names in kinds.items()]
+        with suppress(OSError):
+            for file in (run.folder / "figures").glob("*.png"):
+                kinds.setdefault(run.folder.parent, set()).add(one_line(file.name))
+    return [f"{one_line(str(parent / '*' / 'figures'))}: {', '.join(sorted(names))}" for parent, names in kinds.items()]
 
 
 def texts(summary: Summary, row: Row, dataset: str) -> list[str]:
     """The lines of one cell: score with its marks, the runs behind it, the paper's figure."""
     cell = summary.cells.get((row, dataset))
     if cell is None:
-        return ["–"]
+        return [NOTHING]
     beside = summary.published.get((row, dataset))
     return [f"{score(summary, cell)}{marks(cell)}", cell.count, *([published.words(beside)] if beside else [])]
 
@@ -133,9 +151,9 @@ def print_report(summary: Summary, console: Console | None = None, others: Seque
         others: of further metrics over the same runs, each a table more.
     """
     console = console or Console()
-    if summary.cells:
+    if summary.rows:
         for each in (summary, *others):
-            console.print(f"\n{title(each)}", style="bold", markup=False, highlight=False)
+            console.print(Text(f"\n{title(each)}", style="bold"))
             console.print(_table(each))
         console.print(*legend(summary), highlight=False, markup=False, style="dim")
     else:
@@ -148,21 +166,21 @@ def _table(summary: Summary) -> Table:
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("quantizer", overflow="fold")
     priced = costs(summary)
-    for heading in (*map(escape, summary.datasets), *priced):
-        table.add_column(heading, justify="right")
+    for heading in (*summary.datasets, *priced):
+        table.add_column(Text(heading), justify="right", overflow="fold")
     for row in summary.rows:
         cells = []
         for dataset in summary.datasets:
             first, *rest = texts(summary, row, dataset)
-            cells.append("\n".join([first, *(f"[dim]{line}[/dim]" for line in rest)]))
-        table.add_row(escape(summary.short_label(row)), *cells, *(column[row] for column in priced.values()))
+            cells.append(Text.assemble(first, *((f"\n{line}", "dim") for line in rest)))
+        table.add_row(Text(summary.short_label(row)), *cells, *(column[row] for column in priced.values()))
     return table
 
 
 def _print_list(console: Console, name: str, lines: Sequence[str]) -> None:
-    console.print(f"\n{name}", style="bold")
+    console.print(Text(f"\n{name}", style="bold"))
     for line in lines[:MOST_LISTED]:
         # Paths must stay whole, to be copied: no wrapping by the console.
-        console.print(f"  {line}".replace("\n", "\n  "), markup=False, highlight=False, soft_wrap=True)
+        console.print(Text(f"  {line}".replace("\n", "\n  ")), soft_wrap=True)
     if len(lines) > MOST_LISTED:
         console.print(f"  … and {len(lines) - MOST_LISTED} more", markup=False, highlight=False)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from qsense.runs import folder as run_folder
 from qsense.runs.status import FAILED, FINISHED, INTERRUPTED, KILLED, RUNNING
-from qsense.runs.words import percent, some
+from qsense.runs.words import clipped, percent, some
 from qsense.study.cell import Cell
 from qsense.study.costs import common
 from qsense.study.index import gather
@@ -30,6 +30,7 @@ class Summary:
         cells: {(row, data set): cell}, rows and columns in the order to show them.
         runs: every run found, in the order of their folders.
         rows_of_runs: {folder: row} of the runs that count.
+        blank: places of runs none of which has a score that is a finite number, with cells that hold none.
         notes: what a reader must know about the numbers.
         published: what a paper found, beside the cells that it has a figure for.
         findings: further lists of lines, by title: significance, published costs, …
@@ -42,16 +43,22 @@ class Summary:
     notes: Sequence[str] = ()
     published: Mapping[Place, Beside] = field(default_factory=dict)
     findings: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    blank: Mapping[Place, Cell] = field(default_factory=dict)
 
     @property
     def rows(self) -> list[Row]:
         """Rows in the order to show them."""
-        return list(dict.fromkeys(row for row, _ in self.cells))
+        return sorted({row for row, _ in (*self.cells, *self.blank)}, key=lambda row: row.order)
 
     @property
     def datasets(self) -> list[str]:
         """Columns, by name."""
-        return sorted({dataset for _, dataset in self.cells})
+        return sorted({dataset for _, dataset in (*self.cells, *self.blank)})
+
+    @property
+    def unscored(self) -> list[Run]:
+        """Runs that are finished, and whose score is no finite number: means are over the others."""
+        return [run for run in self.runs if run.folder in self.rows_of_runs and self.metric not in run.metrics]
 
     @property
     def unfinished(self) -> list[Run]:
@@ -67,19 +74,20 @@ class Summary:
     @property
     def empty(self) -> list[Place]:
         """Cells without any run, in rows whose task and model have been tried on that data set."""
-        tried = {(row.task, row.model, dataset) for row, dataset in self.cells}
+        tried = {(row.task, row.model, dataset) for row, dataset in (*self.cells, *self.blank)}
         return [
             (row, dataset)
             for row in self.rows
             for dataset in self.datasets
-            if (row, dataset) not in self.cells and (row.task, row.model, dataset) in tried
+            if (row, dataset) not in {*self.cells, *self.blank} and (row.task, row.model, dataset) in tried
         ]
 
     @property
     def complete(self) -> bool:
-        """Whether every cell has all of its runs, and every run that was begun is finished."""
-        whole = all(cell.complete for cell in self.cells.values())
-        return bool(self.cells) and whole and not self.empty and not self.unfinished
+        """Whether every cell has all of its runs, and every run that was begun is finished and can be read."""
+        whole = all(cell.complete for cell in self.cells.values()) and not self.blank
+        readable = not any(run.unreadable for run in self.runs)
+        return bool(self.cells) and whole and readable and not self.empty and not self.unfinished
 
     def label(self, row: Row) -> str:
         """A row's name: "gamma 2 bit · quant.sensor.gamma=0.3"; task and model where the report has several."""
@@ -94,7 +102,7 @@ class Summary:
         for name in ("task", "model"):
             if len({getattr(other, name) for other in self.rows}) > 1:
                 parts.append(f"{name}={getattr(row, name)}")
-        parts += [f"{names.get(key, key)}={value}" for key, value in row.settings]
+        parts += [f"{clipped(names.get(key, key))}={clipped(value)}" for key, value in row.settings]
         return " · ".join(parts) or row.task or row.model
 
     @cached_property
@@ -135,9 +143,9 @@ def table(runs: Sequence[Run], metric: str | None = None, by: Sequence[str] = ()
     finished = [run for run in runs if run.status == FINISHED]
     metric = metric or _monitor(finished)
     notes: list[str] = []
-    scored = [run for run in finished if metric in run.metrics]
+    scored = [run for run in finished if metric in run.metrics or metric in run.not_finite]
     if finished and not scored:
-        known = sorted({name for run in finished for name in run.metrics})
+        known = sorted({name for run in finished for name in (*run.metrics, *run.not_finite)})
         hint = f" ({metric} is a folder; folders of runs come first)" if Path(metric).is_dir() else ""
         raise ReportError(f"no run measured {metric}{hint}; there are {', '.join(known)}")
     if len(scored) < len(finished):
@@ -154,9 +162,11 @@ def table(runs: Sequence[Run], metric: str | None = None, by: Sequence[str] = ()
         if len(rows) < len(counted):
             notes.append(f"Runs without any of these keys and left out: {len(counted) - len(rows)}.")
             counted = [run for run in counted if run.folder in rows]
-    summary = Summary(
-        metric, _cells(counted, rows, metric, _seeds(runs)), runs, {r.folder: rows[r.folder] for r in counted}
+    every = _cells(counted, rows, metric, _seeds(runs))
+    cells, blank = (
+        {place: cell for place, cell in every.items() if bool(cell.scores) is any_} for any_ in (True, False)
     )
+    summary = Summary(metric, cells, runs, {run.folder: rows[run.folder] for run in counted}, blank=blank)
     if not by:
         notes += _inconsistencies(summary, counted)
     more = len(notes) - MOST_NOTES
@@ -184,17 +194,18 @@ def _cells(counted: Sequence[Run], rows: Mapping[Path, Row], metric: str, seeds:
     costs: dict[Place, list[Mapping[str, float]]] = defaultdict(list)
     for run in counted:
         place = rows[run.folder], run.dataset
-        scores[place][run.seed, run.fold].append(run.metrics[metric])
+        if metric in run.metrics:
+            scores[place][run.seed, run.fold].append(run.metrics[metric])
         num_folds[place] = max(num_folds.get(place, 0), run.num_folds)
         costs[place].append(run.cost)
     cells = {
         place: Cell(
-            {at: sum(several) / len(several) for at, several in each.items()},
+            {at: sum(several) / len(several) for at, several in scores[place].items()},
             num_folds[place],
             seeds,
             cost=common(costs[place]),
         )
-        for place, each in scores.items()
+        for place in num_folds
     }
     widest: dict[str, set[int]] = defaultdict(set)  # every fold that some number of the column averages
     for (_, dataset), cell in cells.items():
@@ -223,12 +234,11 @@ def _once(rows: Mapping[Path, Row], scored: Sequence[Run], metric: str) -> tuple
         newest = several[-1]
         counted.append(newest)
         for other in several[:-1]:
-            if other.metrics[metric] == newest.metrics[metric]:
+            if other.metrics.get(metric) == newest.metrics.get(metric):
                 same += 1
             else:
-                other_scores.append(
-                    f"{newest.folder} ({newest.metrics[metric]:.4f}), not {other.folder} ({other.metrics[metric]:.4f})"
-                )
+                texts = [f"{run.path} ({_score(run, metric)})" for run in (newest, other)]
+                other_scores.append(", not ".join(texts))
     notes = []
     if other_scores:
         notes.append(
@@ -240,6 +250,10 @@ def _once(rows: Mapping[Path, Row], scored: Sequence[Run], metric: str) -> tuple
     return counted, notes
 
 
+def _score(run: Run, metric: str) -> str:
+    return f"{run.metrics[metric]:.4f}" if metric in run.metrics else run.not_finite[metric]
+
+
 def _averaged(counted: Sequence[Run], rows: Mapping[Path, Row], alike: Mapping[Path, Row]) -> list[str]:
     """Which settings the rows of `--by` average over."""
     settings: dict[Place, set[Row]] = defaultdict(set)
@@ -249,12 +263,12 @@ def _averaged(counted: Sequence[Run], rows: Mapping[Path, Row], alike: Mapping[P
     texts = set()
     for several in settings.values():
         for name in ("quant", "bits", "network_bits", "task", "model"):
-            values = {str(getattr(row, name)) for row in several}
+            values = {clipped(str(getattr(row, name))) for row in several}
             if len(values) > 1:
                 texts.add(f"{name} ({some(sorted(values))})")
         keys = {key for row in several for key, _ in row.settings}
         for key in keys:
-            values = {dict(row.settings).get(key, "not set") for row in several}
+            values = {clipped(dict(row.settings).get(key, "not set")) for row in several}
             if len(values) > 1:
                 texts.add(f"{key} ({some(sorted(values))})")
     return [f"Rows average over {some(sorted(texts))}."] if texts else []
@@ -284,7 +298,7 @@ def _inconsistencies(summary: Summary, counted: Sequence[Run]) -> list[str]:
                 continue
             if key.startswith("model.") and len({run.model for run in here}) > 1:
                 continue
-            values = dict.fromkeys(run.settings.get(key, "not set") for run in here)
+            values = dict.fromkeys(clipped(run.settings.get(key, "not set")) for run in here)
             differing.append(f"{key} ({some(list(values), '; ')})")
         if len(versions := _versions([run for run in counted if run.dataset == dataset])) > 1:
             notes.append(f"Runs of {dataset} used {len(versions)} versions of its files (SHA-256 {some(versions)}).")

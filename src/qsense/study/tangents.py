@@ -93,7 +93,9 @@ def agreements(tangents: Sequence[Tangents], step: float = STEPS[-1]) -> list[Ag
         ValueError: nothing to compare, or a step that was not taken.
     """
     if not tangents:
-        raise ValueError("no slope to compare")
+        raise ValueError(
+            "tangents is empty, so there is no slope to compare: give those of at least one learned parameter"
+        )
     if step not in tangents[0].steps:
         raise ValueError(f"step={step:g}: differences were taken over {', '.join(f'{h:g}' for h in tangents[0].steps)}")
     place = list(tangents[0].steps).index(step)
@@ -177,7 +179,7 @@ def compare_slopes(
         lacks = "parameter to learn" if not entries else "gradient estimator to choose"
         raise ValueError(f"{type(sensor).__name__} has no {lacks}: there are no slopes to compare")
     if not batches:
-        raise ValueError("no batch to take a loss of")
+        raise ValueError("batches is empty, so there is no batch to take a loss of: give at least one of training data")
     before = {module: module.training for module in task.modules()}
     surrogate = sensor.surrogate
     try:

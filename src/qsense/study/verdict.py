@@ -28,7 +28,7 @@ class Verdict:
         hindsight: mean score − that of `best`; it suffers from the winner's curse, as `best` is chosen by its score.
         chosen: for each seed, the grid point that is best on all the others; empty with a single seed.
         honest: mean over seeds of score − that of the point in `chosen`; None with a single seed.
-        noise: standard error of such a difference by seeds alone; None with a single seed.
+        noise: standard error of such a difference by seeds alone; None where no fold has several seeds.
     """
 
     pairs: int
@@ -66,10 +66,14 @@ def against(scores: Scores, grid: Mapping[str, Scores]) -> Verdict:
     (('γ 0.4', 'γ 0.2'), 0.15)
     """
     if not grid:
-        raise ValueError("no fixed curve to compare with")
+        raise ValueError(
+            "grid is empty, so there is no fixed curve to compare with: finish a run of at least one (gammas=…)"
+        )
     shared = sorted(set(scores).intersection(*grid.values()))
     if not shared:
-        raise ValueError("the quantizer and the fixed curves have no (seed, fold) in common")
+        raise ValueError(
+            "the quantizer and the fixed curves have no (seed, fold) in common: finish the same seeds and folds of both"
+        )
     names = list(grid)
     own = np.array([scores[pair] for pair in shared])
     fixed = np.array([[grid[name][pair] for pair in shared] for name in names])
@@ -83,14 +87,16 @@ def against(scores: Scores, grid: Mapping[str, Scores]) -> Verdict:
         return Verdict(len(shared), names[best], hindsight, (), None, None)
     chosen = [int(fixed[:, seed != one].mean(axis=1).argmax()) for one in seeds]
     honest = [(own - fixed[point])[seed == one].mean() for one, point in zip(seeds, chosen, strict=True)]
-    noise = _spread(own - fixed, fold) / np.sqrt(len(shared))
+    spread = _spread(own - fixed, fold)
+    noise = None if spread is None else spread / float(np.sqrt(len(shared)))
     return Verdict(
         len(shared), names[best], hindsight, tuple(names[point] for point in chosen), float(np.mean(honest)), noise
     )
 
 
-def _spread(differences: Table, fold: npt.NDArray[np.int64]) -> float:
-    """Standard deviation of differences [points, pairs] around the mean of their fold, pooled over points.
+def _spread(differences: Table, fold: npt.NDArray[np.int64]) -> float | None:
+    """Standard deviation of differences [points, pairs] around the mean of their fold, pooled over points; None where
+    every fold has a single seed.
 
     Folds differ by their subject, whom no seed changes: that difference is no noise.
     """
@@ -99,7 +105,7 @@ def _spread(differences: Table, fold: npt.NDArray[np.int64]) -> float:
         here = differences[:, fold == one]
         squares += float(np.square(here - here.mean(axis=1, keepdims=True)).sum())
         freedom += len(here) * (here.shape[1] - 1)
-    return float(np.sqrt(squares / freedom))
+    return float(np.sqrt(squares / freedom)) if freedom else None
 
 
 def seed_means(scores: Scores) -> Sequence[float]:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 SHORT, LONG, ASCII, BYTE, RATIONAL, SRATIONAL = 3, 4, 2, 1, 5, 10
 SIZE = {SHORT: "H", LONG: "I", ASCII: "B", BYTE: "B"}
-COLOURS = {"R": 0, "G": 1, "B": 2}
+COLOURS = {"R": 0, "G": 1, "B": 2, "C": 3, "M": 4, "Y": 5, "W": 6}
 
 
 def write_dng(
@@ -22,6 +22,8 @@ def write_dng(
     active: tuple[int, int, int, int] | None = None,
     neutral: tuple[float, float, float] = (0.5, 1.0, 0.25),
     orientation: int = 1,
+    repeat: tuple[int, int] = (2, 2),
+    colours: str = "RGB",
 ) -> Path:
     """Write a mosaic [H, W] as DNG 1.4.
 
@@ -34,6 +36,8 @@ def write_dng(
         active: top, left, bottom, right of the active area; None: all of it.
         neutral: what a grey object looks like in red, green and blue.
         orientation: of the camera, as in TIFF.
+        repeat: rows and columns of the pattern.
+        colours: of the sensor, each once.
     """
     height, width = mosaic.shape
     data = mosaic.astype("<u2").tobytes()
@@ -52,11 +56,12 @@ def write_dng(
         277: (SHORT, [1]),
         278: (LONG, [height]),
         279: (LONG, [len(data)]),
-        33421: (SHORT, [2, 2]),
+        33421: (SHORT, list(repeat)),
         33422: (BYTE, [COLOURS[colour] for colour in pattern]),
         50706: (BYTE, [1, 4, 0, 0]),
         50707: (BYTE, [1, 1, 0, 0]),
         50708: (ASCII, [*b"qsense test\0"]),
+        50710: (BYTE, [COLOURS[colour] for colour in colours]),
         50713: (SHORT, [2, 2]),
         50714: (SHORT, list(black)),
         50717: (LONG, [white]),

@@ -203,7 +203,7 @@ def test_annotations_are_checked_by_file(root: Path) -> None:
     ):
         file.write_text(annotation(*things))
         with refused(DataError, f"{NAMES[4]}.xml", *named):
-            small(root).frames("test")
+            small(root, strict=True).check()
     file.unlink()
     with refused(DataMissingError, root, f"{NAMES[4]}.xml", "data.dataset.annotations=FOLDER"):
         small(root).frames("test")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tests.refusal import refused
+from tests.refusal import assert_names, refused
 
 from qsense.data.errors import DataError, DataMissingError
 from qsense.data.frames.bayer import pack
@@ -167,8 +167,9 @@ def test_bad_annotations_and_names_are_named(root: Path) -> None:
         Small(str(root)).frames("train")
     assert len(Small(str(root), skip=["Bus", "Tricycle"]).frames("train")[0].labels) == 0
     annotate(file, shape("Car", (1, 1), (1, 9)))
-    with refused(DataError, file, "box 1", "(1, 1, 1, 9)", "area"):
-        Small(str(root)).frames("train")
+    with refused(DataError, root / "anno", file, "box 1", "(1, 1, 1, 9)", "area"):
+        Small(str(root), strict=True).frames("train")
+    assert len(Small(str(root)).frames("train")[0].labels) == 0
     file.unlink()
     with refused(DataError, "day-00001.json", "'shapes'"):
         Small(str(root)).frames("train")
@@ -205,9 +206,35 @@ def test_the_fingerprint_follows_annotations_options_and_parts(root: Path) -> No
     seen = [
         Small(str(root)).fingerprint(),
         Small(str(root), image="srgb").fingerprint(),
-        Small(str(root), skip=[]).fingerprint(),
+        Small(str(root), skip=["Tricycle", "Bus"]).fingerprint(),
     ]
     annotate(root / "anno" / "01Valid" / "day-00003.json")
     seen.append(Small(str(root)).fingerprint())
     assert len(set(seen)) == 4
     assert Small(str(root)).fingerprint() == seen[-1]
+
+
+def test_all_bad_annotations_are_named_at_once(root: Path) -> None:
+    """And before anything is converted."""
+    for name in TRAIN[:2]:
+        annotate(root / "anno" / "00Train" / f"{name}.json", shape("Bus", (1, 1), (9, 9)))
+    (root / "anno" / "01Valid" / "day-00003.json").unlink()
+    with refused(DataError, 3, 5, "day-00001.json", "day-00002.json", "'Bus'", "day-00003.json") as caught:
+        Small(str(root)).check()
+    assert len(str(caught.value).splitlines()) == 4
+
+
+def test_bad_boxes_of_both_parts_are_counted_in_one_warning(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    empty, line = shape("Car", (1, 1), (1, 9)), shape("Car", (1, 1), (5, 9)) | {"shape_type": "line"}
+    annotate(root / "anno" / "00Train" / "day-00001.json", empty, shape("Car", (5, 5), (9, 9)), line)
+    annotate(root / "anno" / "01Valid" / "day-00003.json", shape("Tram", (90, 60), (99, 70)) | {"difficult": True})
+    data = Small(str(root))
+    data.check()
+    assert len(caplog.records) == 1
+    assert_names(caplog.text, root / "anno", "2 in 1 image", "1 without area", "1 lines or points", "day-00001.json")
+    assert_names(caplog.text, "cut at the edge", "1 in 1 image", "data.dataset.strict=true")
+    train, test = data.frames("train")[0], data.frames("test")[0]
+    assert train.boxes.tolist() == [[5, 5, 9, 9]]
+    assert (test.boxes.tolist(), test.crowd.tolist()) == ([[90, 60, 96, 64]], [True])
+    with refused(DataError, root / "anno", "3 of 8", "2 images", "day-00001.json", "day-00003.json", "line"):
+        Small(str(root), strict=True).check()

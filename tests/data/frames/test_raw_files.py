@@ -14,12 +14,13 @@ from tests.refusal import refused
 
 from qsense.data.errors import DataError
 from qsense.data.frames.bayer import pack
+from qsense.data.frames.cfa import is_bayer, stated_mosaic
+from qsense.data.frames.headless import Layout, read_headless
 from qsense.data.frames.nearest import shrunk
 from qsense.data.frames.raw_files import (
     CameraConversion,
     corrected,
     demosaicked,
-    read_headless,
     read_mosaic,
     srgb,
 )
@@ -166,22 +167,54 @@ def test_frames_of_another_camera_are_refused(
         CameraConversion((file,), **{**settings, **arguments}, subtract_black=False, white_balance=False)(0)
 
 
-@pytest.mark.parametrize(("sample", "kind"), [(1, np.uint8), (2, np.uint16), (3, np.uint32), (4, np.uint32)])
-def test_headless_mosaics_are_read_with_the_lowest_byte_first(tmp_path: Path, sample: Any, kind: type) -> None:
-    values = [0, 1, 255, (1 << 8 * sample) - 1, 1 << 8 * (sample - 1), 200]
-    file = tmp_path / "a.raw"
-    file.write_bytes(b"".join(value.to_bytes(sample, "little") for value in values))
-    found = read_headless(file, 2, 3, sample)
-    assert found.dtype == kind
-    assert found.tolist() == [values[:3], values[3:]]
+@pytest.mark.parametrize(
+    ("pattern", "repeat", "colours", "named"),
+    [
+        ("RRGGRRGGGGBBGGBB", (4, 4), "RGB", ("RRGG RRGG GGBB GGBB", "quad Bayer")),
+        ("GBGGRGRGRBGBGBGGRGGRGGBGBGBRGRGRGGBG", (6, 6), "RGB", ("6 × 6", "X-Trans")),
+        ("RGWB", (2, 2), "RGBW", ("RG WB", "RGBW")),
+        ("RGGW", (2, 2), "RGW", ("RG GW", "RGBW")),
+        ("WGWRGWRWWBWGBWGW", (4, 4), "RGBW", ("WGWR GWRW WBWG BWGW", "RGBW")),
+        ("RCCB", (2, 2), "RCB", ("RC CB", "2 × 2")),
+        ("CYGM", (2, 2), "CYGM", ("CY GM", "2 × 2")),
+        ("RGGBW", (1, 5), "RGBW", ("RGGBW", "1 × 5")),
+        ("RGGBRGBG", (4, 2), "RGB", ("RG GB RG BG", "4 × 2")),
+        ("RGGBRGGBRGGBGRBG", (8, 2), "RGB", ("RG GB RG GB RG GB GR BG", "8 × 2")),
+        ("RGRGGBGBRGRGGBGR", (4, 4), "RGB", ("RGRG GBGB RGRG GBGR", "4 × 4")),
+    ],
+)
+def test_mosaics_that_only_begin_like_bayer_are_refused_by_name(
+    tmp_path: Path,
+    mosaic: npt.NDArray[np.uint16],
+    write_dng: WriteDng,
+    pattern: str,
+    repeat: tuple[int, int],
+    colours: str,
+    named: tuple[str, ...],
+) -> None:
+    file = write_dng(tmp_path / "a.dng", mosaic, pattern, repeat=repeat, colours=colours)
+    with refused(DataError, file, "RGGB, BGGR, GRBG, GBRG", *named):
+        read_mosaic(file)
 
 
-def test_headless_mosaics_of_another_size_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "a.raw").write_bytes(b"12345")
-    with refused(DataError, tmp_path / "a.raw", 5, 12, 2, 3, "2 bytes"):
-        read_headless(tmp_path / "a.raw", 2, 3)
-    with refused(DataError, tmp_path / "b.raw"):
-        read_headless(tmp_path / "b.raw", 2, 3)
+@pytest.mark.parametrize(("pattern", "repeat"), [("GRBG", (2, 2)), ("GRGRBGBG", (2, 4)), ("GRBGGRBG", (4, 2))])
+def test_a_bayer_cell_may_be_stated_more_than_once(
+    tmp_path: Path, mosaic: npt.NDArray[np.uint16], write_dng: WriteDng, pattern: str, repeat: tuple[int, int]
+) -> None:
+    file = write_dng(tmp_path / "a.dng", mosaic, pattern, repeat=repeat)
+    assert is_bayer(stated_mosaic(file) or ())
+    with file.open("rb+") as stream:  # the first directory is said to begin elsewhere
+        stream.seek(4)
+        stream.write(b"\xff\xff\xff\xff")
+    assert stated_mosaic(file) is None
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"II*", b"II*\0\x08\0\0\0", b"II*\0\x08\0\0\0\xff\xff" + b"\x8d\x82" * 50, b"MM\0*" + b"\0" * 90]
+)
+def test_damaged_directories_state_nothing(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.dng").write_bytes(content)
+    assert stated_mosaic(tmp_path / "a.dng") is None
 
 
 def test_the_real_files(real: Path) -> None:
@@ -193,7 +226,7 @@ def test_the_real_files(real: Path) -> None:
     assert (kodak.codes.shape, kodak.pattern, kodak.black, kodak.white) == ((512, 768), "GRBG", (0,) * 4, 16383)
     for file, shape in (("colorchart.dng", (3, 1156, 1734)), ("kodak_dc50.kdc", (3, 512, 768))):
         assert srgb(real / file).shape == demosaicked(real / file, 14).shape == shape
-    headless = read_headless(real / "DSC_1339_768x512_rggb.raw", 512, 768)
+    headless = read_headless(real / "DSC_1339_768x512_rggb.raw", Layout(512, 768))
     assert (int(headless.min()), int(headless.max()), len(np.unique(headless))) == (616, 16383, 10319)
 
 

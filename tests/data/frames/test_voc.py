@@ -1,17 +1,16 @@
-"""VOC and labelme annotations: what is read, and what is refused by name."""
+"""VOC annotations: what is read, and what is refused by name."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import numpy as np
 import pytest
-from tests.refusal import refused
+from tests.refusal import assert_names, refused
 
 from qsense.data.errors import DataError
-from qsense.data.frames.labelme import read_labelme
-from qsense.data.frames.voc import read_voc
+from qsense.data.frames.boxes import BoxCheck
+from qsense.data.frames.voc import Objects, read_voc
 
 CLASSES = ("car", "bicycle")
 
@@ -54,7 +53,7 @@ def test_rounding_beyond_the_edge_is_cut_off() -> None:
     [
         (b"<annotation><object>", ("XML",)),
         (b"", ("XML",)),
-        (document(size=""), ("size/height", None)),
+        (document(size="<width>600</width>"), ("size/height", None)),
         (document(size="<width>0</width><height>0</height>"), ("0 × 0", "600 × 400")),
         (document(size="<width>400</width><height>600</height>"), ("400 × 600", "600 × 400")),
         (document(thing(), thing(name="tram")), ("object 2", "'tram'", "car, bicycle")),
@@ -63,7 +62,6 @@ def test_rounding_beyond_the_edge_is_cut_off() -> None:
         (document("<object><name>car</name></object>"), ("object 1", "bndbox/xmin", None)),
         (document(thing(), thing((30, 20, 10, 40))), ("box 2", "(30, 20, 10, 40)", "reversed")),
         (document(thing((10, 40, 30, 20))), ("box 1", "(10, 40, 30, 20)", "reversed")),
-        (document(thing((10, 20, 10, 40))), ("box 1", "(10, 20, 10, 40)", "area")),
         (document(thing((700, 20, 710, 40))), ("box 1", "(700, 20, 710, 40)", "600 × 400")),
         (document(thing((590, 20, 610, 40))), ("box 1", "(590, 20, 610, 40)", "600 × 400", 2)),
         (document(thing(("nan", 20, 30, 40))), ("box 1", "(nan, 20, 30, 40)", "number")),
@@ -74,46 +72,106 @@ def test_bad_voc_annotations_are_named(content: bytes, named: tuple[object, ...]
         read_voc(content, "a.xml", CLASSES, (400, 600))
 
 
-def shape(label: str = "car", points: Any = ((10, 20), (30, 40))) -> dict[str, Any]:
-    return {"label": label, "points": points, "shape_type": "rectangle"}
+def read(content: bytes | str, strict: bool = False) -> Objects:
+    check = BoxCheck(strict)
+    found = read_voc(content.encode() if isinstance(content, str) else content, "a.xml", CLASSES, (400, 600), check)
+    check.finish("annotations")
+    return found
 
 
-def labelme(*shapes: Any) -> bytes:
-    return json.dumps({"version": "4", "shapes": list(shapes), "imageData": None}).encode()
+@pytest.mark.parametrize(
+    ("box", "read_as"),
+    [
+        ((10, 20, 10, 40), [9, 19, 10, 40]),  # a pixel wide
+        ((10, 20, 10, 20), [9, 19, 10, 20]),
+        ((600, 400, 600, 400), [599, 399, 600, 400]),
+        ((0, 0, 600, 400), [0, 0, 600, 400]),  # counted from 0
+        (("10.5", "20.0", " 30.5 ", "4e1"), [9.5, 19, 30.5, 40]),
+        ((-1, -2, 601, 402), [0, 0, 600, 400]),
+        ((590, 20, 700, 40), [589, 19, 600, 40]),
+    ],
+)
+def test_sides_are_read_as_pixels(box: tuple[Any, ...], read_as: list[float]) -> None:
+    assert read(document(thing(box))).boxes.tolist() == [read_as]
 
 
-@pytest.mark.parametrize("points", [[(10, 20), (30, 40)], [(30, 40), (10, 20)], [(10, 40), (30, 20)]])
-def test_corners_may_come_in_any_order(points: Any) -> None:
-    boxes, labels = read_labelme(labelme(shape("bicycle", points)), "a.json", CLASSES, (), (400, 600))
-    assert boxes.tolist() == [[10, 20, 30, 40]]
-    assert labels.tolist() == [1]
+@pytest.mark.parametrize(
+    ("text", "marked"),
+    [("0", False), ("1", True), ("true", True), ("True", True), ("false", False), ("False", False), ("", False),
+     ("Unspecified", False), (" 1 ", True), ("no", False), ("yes", True), ("1.0", True)],
+)  # fmt: skip
+def test_flags_mean_what_they_say(text: str, marked: bool) -> None:
+    found = read(document(thing().replace("<difficult>0", f"<difficult>{text}")))
+    assert found.difficult.tolist() == [marked]
+    assert found.reread == (marked != (text.strip() == "1"))
+    plain = thing().replace("<difficult>0</difficult>", "<truncated>yes</truncated><occluded>maybe</occluded>")
+    assert read(document(plain)).difficult.tolist() == [False]
 
 
-def test_polygons_are_boxed_and_some_classes_left_out() -> None:
-    content = labelme(shape("sign"), shape(points=[(5, 6), (9, 1), (7, 8)]), shape("sign"))
-    boxes, labels = read_labelme(content, "a.json", CLASSES, ["sign"], (400, 600))
-    assert boxes.tolist() == [[5, 1, 9, 8]]
-    assert labels.tolist() == [0]
-    boxes, labels = read_labelme(labelme(), "a.json", CLASSES, (), (400, 600))
-    assert boxes.shape == (0, 4)
-    assert labels.shape == (0,)
+PART = "<part><name>wheel</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>2</xmax><ymax>2</ymax></bndbox></part>"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        document(thing(), size=""),
+        document(thing()).replace(b"<size>", b"<size><depth>3</depth>"),
+        document(thing()).replace(b"</object>", PART.encode() + b"</object>"),
+        document(thing()).replace(b"<object>", b"<object>" + PART.encode()),
+        document(thing(name="\n\tcar ")),
+        document(thing(name="c&#97;r")),
+        document(thing(name="<![CDATA[car]]>")),
+        b"\n " + document(thing()),
+        b"\xef\xbb\xbf" + document(thing()),
+        b'<?xml version="1.0" encoding="UTF-8"?>' + document(thing()),
+        b'<?xml version="1.0" encoding="GBK"?>' + document(thing()).replace(b"x.png", "车.png".encode("gbk")),
+        b'<?xml version="1.0" encoding="gb2312"?>\n' + document(thing()),
+        b'<?xml version="1.0" encoding="iso-8859-1"?>' + document(thing()).replace(b"x.png", b"\xe9.png"),
+        document(thing()).decode().encode("utf-16"),
+        document(thing()).replace(b"<annotation>", b'<annotation verified="yes"><!-- by hand -->'),
+    ],
+)
+def test_files_of_all_tools_are_read(content: bytes) -> None:
+    assert read(content).boxes.tolist() == [[9, 19, 30, 40]]
+
+
+LAUGHS = "".join(f'<!ENTITY l{i + 1} "{f"&l{i};" * 10}">' for i in range(30))
 
 
 @pytest.mark.parametrize(
     ("content", "named"),
     [
-        (b"{", ("JSONDecodeError", "'shapes'", "'label'", "'points'")),
-        (b"[]", ("TypeError", "'shapes'", "'label'", "'points'")),
-        (b"{}", ("KeyError('shapes')", "'label'", "'points'")),
-        (labelme({"label": "car"}), ("KeyError('points')", "'shapes'", "'label'")),
-        (labelme(shape(points=[["a", 1], [2, 3]])), ("ValueError", "'a'", "'shapes'", "'label'", "'points'")),
-        (labelme(shape(points=[(1, 2)])), ("shape 1", "[[1.0, 2.0]]")),
-        (labelme(shape(points=[])), ("shape 1", "[]")),
-        (labelme(shape(), shape("tram")), ("shape 2", "'tram'", "car, bicycle", "data.dataset.skip")),
-        (labelme(shape(points=[(10, 20), (10, 40)])), ("box 1", "(10, 20, 10, 40)", "area")),
-        (labelme(shape(points=[(590, 20), (650, 40)])), ("box 1", "(590, 20, 650, 40)", "600 × 400", 2)),
+        (f'<!DOCTYPE lolz [<!ENTITY l0 "ha">{LAUGHS}]><annotation>&l30;</annotation>', ("<!DOCTYPE lolz>",)),
+        ('<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><annotation>&x;</annotation>', ("<!DOCTYPE a>",)),
+        ('<!DOCTYPE annotation SYSTEM "voc.dtd"><annotation/>', ("<!DOCTYPE annotation>",)),
+        ("<annotation>&car;</annotation>", ("XML",)),
+        ('<?xml version="1.0" encoding="klingon"?><annotation/>', ("XML",)),
+        ('<?xml version="1.0" encoding="base64"?><annotation/>', ("XML",)),
+        (b'<?xml version="1.0" encoding="gbk"?><annotation>\xff</annotation>', ("XML",)),
+        (b"<annotation>\xe9</annotation>", ("XML",)),
+        (b"<annotation>\x00</annotation>", ("XML",)),
+        ("{}", ("XML",)),
+        (document(thing((1, 2, "inf", 9))), ("annotations", "box 1 of 1", "(1, 2, inf, 9)", "number")),
+        (document(thing((30, 2, 29, 9))), ("annotations", "box 1 of 1", "(30, 2, 29, 9)", "reversed")),
+        (document(thing((0.1, 0.2, 0.5, 0.6))), ("annotations", "shares")),
+        (document(thing(difficult=2)), ("object 1", "difficult", "'2'")),
+        (document(thing(name="Car")), ("object 1", "'Car'", "car, bicycle")),
+        (document(thing().replace("bndbox", "robndbox")), ("object 1", "bndbox/xmin")),
+        (document(size="<width>six</width><height>400</height>"), ("size/width", "'six'")),
     ],
 )
-def test_bad_labelme_annotations_are_named(content: bytes, named: tuple[object, ...]) -> None:
-    with refused(DataError, "a.json", *named):
-        read_labelme(content, "a.json", CLASSES, (), (400, 600))
+def test_what_cannot_be_read_is_named(content: bytes | str, named: tuple[object, ...]) -> None:
+    with refused(DataError, *named):
+        read(content)
+
+
+def test_boxes_outside_are_left_out_with_one_warning(caplog: pytest.LogCaptureFixture) -> None:
+    content = document(
+        thing(), thing((700, 2, 710, 9)), thing((-30, 2, -10, 9), "bicycle"), thing((5, 6, 7, 8), "bicycle")
+    )
+    found = read(content)
+    assert found.labels.tolist() == [0, 1]
+    assert len(caplog.records) == 1
+    assert_names(caplog.text, "annotations", "4 boxes", "2 in 1 image", "box 2 of 4", "(700, 2, 710, 9)")
+    with refused(DataError, "2 of 4", "box 2 of 4", "box 3 of 4", "600 × 400"):
+        read(content, strict=True)

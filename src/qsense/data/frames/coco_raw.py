@@ -6,85 +6,27 @@ Open it to detect objects in photographs of your own.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from qsense.data.cache import digest, file_digest
 from qsense.data.errors import DataError, DataMissingError
-from qsense.data.frames.coco import Annotations, Picture, chosen_classes, read_annotations, read_pictures
+from qsense.data.frames.boxes import BoxCheck
+from qsense.data.frames.coco import Annotations, chosen_classes, read_annotations
 from qsense.data.frames.dataset import PLANES, Frame, FrameDataset, Part
-from qsense.data.frames.inverse_isp import mean_camera, mosaic_planes, random_camera, sense, unprocess
-from qsense.data.frames.nearest import shrunk
-from qsense.data.frames.plane_cache import Codes, PlaneCache, Planes, convert, stamp
-from qsense.data.frames.turning import Turning, also_not_turned, find_turns
-from qsense.data.photos import check_reading, read_otherwise, read_photo
+from qsense.data.frames.photo_sensor import PATTERN, Make, Sensor, read_annotated
+from qsense.data.frames.pictures import BOX_KINDS, BoxKind, Picture, read_pictures
+from qsense.data.frames.plane_cache import Codes, PlaneCache, convert, stamp
+from qsense.data.frames.turning import Turning, find_turns
+from qsense.data.frames.values import id_order
+from qsense.data.photos import check_reading, read_otherwise
 from qsense.signal import Signal
 
 VERSION = 1  # of the conversion: raise it with every change of what comes out
-PATTERN = "RGGB"
-
-
-@dataclass(frozen=True)
-class Sensor:
-    """How photographs become raw frames.
-
-    Args:
-        image: "raw" or "srgb"; for the latter, the others are without effect.
-        native_bits: of the sensor's ADC.
-        iso: how noisy it is (`noise_levels`).
-        exposure: what the light is multiplied by.
-        camera: "random", one for each image, or "mean", one for all.
-        seed: of cameras and noise.
-    """
-
-    image: Literal["raw", "srgb"]
-    native_bits: int
-    iso: float
-    exposure: float
-    camera: Literal["random", "mean"]
-    seed: int
-
-    def codes(self, photo: npt.NDArray[np.uint8], identity: int) -> Codes:
-        """Native codes [C, h, w] of a photograph [H, W, 3]; what is random depends on (seed, identity) alone."""
-        if self.image == "srgb":
-            return np.ascontiguousarray(photo.transpose(2, 0, 1))
-        rng = np.random.default_rng([self.seed, identity])
-        taken_by = random_camera(rng) if self.camera == "random" else mean_camera()
-        light = mosaic_planes(unprocess(photo, taken_by), PATTERN) * np.float32(self.exposure)
-        return sense(np.minimum(light, 1), self.iso, self.native_bits, rng)
-
-
-@dataclass(frozen=True)
-class Make:
-    """Converts one of some pictures: what other processes are sent.
-
-    Args:
-        files: image files.
-        ids: their COCO ids.
-        sizes: width and height that the annotations state.
-        sensor: what to make of them.
-        turns: how they are turned to be as annotated (`find_turns`).
-        full_scale: value of white in grey files of more than 8 bits.
-        short_side: largest length of the converted frame's shorter side.
-    """
-
-    files: tuple[Path, ...]
-    ids: tuple[int, ...]
-    sizes: tuple[tuple[int, int], ...]
-    sensor: Sensor
-    turns: tuple[int, ...]
-    full_scale: float | None
-    short_side: int
-
-    def __call__(self, index: int) -> Planes:
-        photo = read_annotated(self.files[index], self.sizes[index], self.turns[index], self.full_scale)
-        codes = self.sensor.codes(photo, self.ids[index])
-        return Planes(shrunk(codes, self.short_side), {"simulated": self.sensor.image == "raw", "pattern": PATTERN})
 
 
 class CocoRaw(FrameDataset):
@@ -113,6 +55,10 @@ class CocoRaw(FrameDataset):
         test_images: folder of their image files; None: `images`.
         name: the data set's name in tables.
         seed: of cameras and noise; independent of the training's seed.
+        bbox: what the four numbers of a bbox are: "xywh", COCO's own, or "xyxy", two corners; with "_shares", as shares
+            of the image's width and height.
+        strict: refuse boxes without area or outside of their image, and list them; else they are left out, or cut, with
+            one warning.
         orientation: "exif": boxes were drawn on photographs that are turned as their files say, as annotation tools
             show them, unless the sizes say otherwise; "stored": on photographs as they are stored.
         full_scale: value of white in grey files of more than 8 bits, such as 4095 for a 12-bit camera; None: the
@@ -138,11 +84,14 @@ class CocoRaw(FrameDataset):
         test_images: str | None = None,
         name: str = "COCO",
         seed: int = 0,
+        bbox: BoxKind = "xywh",
+        strict: bool = False,
         orientation: Literal["exif", "stored"] = "exif",
         full_scale: float | None = None,
     ) -> None:
         check_reading(orientation, full_scale)
-        for key, value, allowed in (("image", image, ("raw", "srgb")), ("camera", camera, ("random", "mean"))):
+        choices = (("image", image, ("raw", "srgb")), ("camera", camera, ("random", "mean")), ("bbox", bbox, BOX_KINDS))
+        for key, value, allowed in choices:
             if value not in allowed:
                 raise ValueError(f"{key}={value!r} must be {' or '.join(allowed)}")
         if not 8 <= native_bits <= 16:
@@ -160,7 +109,7 @@ class CocoRaw(FrameDataset):
         self.root = Path(root).expanduser()
         self.annotations = self.root / annotations
         self.images = self.root / images
-        self.chosen = None if classes is None else tuple(classes)
+        self.chosen = None if classes is None else tuple(map(str, classes))
         self.sensor = Sensor(image, native_bits, float(iso), float(exposure), camera, seed)
         self.orientation = orientation
         self.full_scale = full_scale
@@ -168,6 +117,8 @@ class CocoRaw(FrameDataset):
         self.test_annotations = None if test_annotations is None else self.root / test_annotations
         self.test_images = self.images if test_images is None else self.root / test_images
         self.simulated = image == "raw"
+        self.bbox = bbox
+        self.strict = strict
         self.name = f"{name} (simulated raw)" if self.simulated else f"{name} (sRGB)"
         self._cache: PlaneCache | None = None
 
@@ -193,6 +144,9 @@ class CocoRaw(FrameDataset):
             **asdict(self.sensor),
             "classes": self.chosen,
             "test": "stated" if self.test_annotations is not None else self.test,
+            # Only where boxes are not read as they always were, so that fingerprints of the others stay.
+            **({} if self.bbox == "xywh" else {"bbox": self.bbox}),
+            **({"flags": "text"} if any(found.worded for found in self._read) else {}),
         }
 
     @property
@@ -215,21 +169,22 @@ class CocoRaw(FrameDataset):
         pictures = self._pictures
         make = Make(
             tuple(picture.file for picture in pictures),
-            tuple(picture.id for picture in pictures),
+            tuple(picture.random_seed for picture in pictures),
             tuple((picture.width, picture.height) for picture in pictures),
             self.sensor,
             self._turning.turns,
             self.full_scale,
             short_side,
         )
-        settings = {key: value for key, value in self.settings.items() if key not in ("classes", "test")}
+        of_boxes = ("classes", "test", "bbox", "flags")
+        settings = {key: value for key, value in self.settings.items() if key not in of_boxes}
         reading = [] if self.reading == ("exif", None) else self.reading
         key = f"coco_raw-{digest(settings, str(self.root.resolve()), short_side, *reading)[:16]}"
         self._turning.tell(self.name)
         stamps = {}
         for picture, header, turn in zip(pictures, self._turning.headers, self._turning.turns, strict=True):
             how = [] if header is None else header.otherwise(turn, self.full_scale)
-            made_from = [str(picture.id), stamp(picture.file), *map(str, how)]
+            made_from = [str(picture.original), stamp(picture.file), *map(str, how)]
             stamps[self._key(picture)] = ", ".join(made_from)
         self._cache = convert(cache, key, stamps, make, f"Converting {self.name}")
 
@@ -260,7 +215,7 @@ class CocoRaw(FrameDataset):
         if self._cache is not None:
             return self._cache[self._key(picture)]
         size, turn = (picture.width, picture.height), self._turning.turns[frame.id]
-        return self.sensor.codes(read_annotated(picture.file, size, turn, self.full_scale), picture.id)
+        return self.sensor.codes(read_annotated(picture.file, size, turn, self.full_scale), picture.random_seed)
 
     @cached_property
     def _read(self) -> list[Annotations]:
@@ -272,9 +227,12 @@ class CocoRaw(FrameDataset):
     def _pictures(self) -> list[Picture]:
         """All pictures; those of a stated test part come last."""
         pictures = []
+        check = BoxCheck(self.strict)
         for found, folder in zip(self._read, (self.images, self.test_images), strict=False):
             chosen_classes(found, self.classes)
-            pictures += read_pictures(found, folder, self.classes)
+            pictures += read_pictures(found, folder, self.classes, check, self.bbox)
+        files = " and ".join(str(found.file) for found in self._read)
+        check.finish(files, "set data.dataset.bbox=xywh_shares, or xyxy_shares")
         first = {picture.file for picture in pictures[: len(self._read[0].images)]}
         for picture in pictures[len(first) :]:
             if picture.file in first:
@@ -305,7 +263,7 @@ class CocoRaw(FrameDataset):
         assert isinstance(self.test, float)
         count = min(max(round(self.test * first), 1), first - 1)
         # By COCO's ids, so that the split does not depend on the order in the file.
-        by_id = sorted(range(first), key=lambda index: self._pictures[index].id)
+        by_id = sorted(range(first), key=lambda index: id_order(self._pictures[index].original))
         tested = {by_id[i] for i in np.random.default_rng(0).permutation(first)[:count]}
         return {"train": [i for i in range(first) if i not in tested], "test": [i for i in range(first) if i in tested]}
 
@@ -320,26 +278,3 @@ class CocoRaw(FrameDataset):
     def _key(self, picture: Picture) -> str:
         """A picture's name in the cache."""
         return str(picture.file.relative_to(self.root)) if picture.file.is_relative_to(self.root) else str(picture.file)
-
-
-def read_annotated(
-    file: Path, size: tuple[int, int], turn: int = 1, full_scale: float | None = None
-) -> npt.NDArray[np.uint8]:
-    """A photograph, uint8 [H, W, 3], of the width and height that its annotations state.
-
-    Args:
-        file: its path.
-        size: width and height, turned.
-        turn: how the stored picture is turned, EXIF's number.
-        full_scale: see `read_photo`.
-
-    Raises:
-        DataError: it cannot be read, or has another size.
-    """
-    photo = np.asarray(read_photo(file, turn=turn, full_scale=full_scale))
-    if photo.shape[1::-1] != size:
-        raise DataError(
-            f"{file} has {photo.shape[1]} × {photo.shape[0]} pixels, but its annotations say {size[0]} × {size[1]}: "
-            f"the two do not belong together{also_not_turned(file, size)}"
-        )
-    return photo

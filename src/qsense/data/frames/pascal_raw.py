@@ -5,6 +5,7 @@ Open it when the data set cannot be read, or to convert its frames in another wa
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import tarfile
@@ -17,10 +18,12 @@ import numpy as np
 
 from qsense.data.cache import digest
 from qsense.data.errors import DataError, DataMissingError
+from qsense.data.frames.boxes import BoxCheck
 from qsense.data.frames.dataset import PLANES, Frame, FrameDataset, Part
 from qsense.data.frames.plane_cache import Codes, PlaneCache, convert, stamp
+from qsense.data.frames.problems import read_all
 from qsense.data.frames.raw_files import BITS, CameraConversion, Image
-from qsense.data.frames.voc import read_voc
+from qsense.data.frames.voc import Objects, read_voc
 from qsense.data.splitting import read_split, refuse_overlap
 from qsense.signal import Signal
 
@@ -47,6 +50,8 @@ class PascalRaw(FrameDataset):
         white_balance: multiply by the camera's white balance while converting; green stays, the rest is clipped.
         annotations: folder or .tar.gz with `annotations/*.xml`, `train.txt` and `val.txt`; None: in `root`.
         extension: of the raw files, in small or capital letters; any kind that LibRaw knows, such as dng.
+        strict: refuse boxes without area or outside of their image, and list them; else they are left out, or cut, with
+            one warning.
 
     Raises:
         ValueError: an argument out of its range.
@@ -66,6 +71,7 @@ class PascalRaw(FrameDataset):
         white_balance: bool = False,
         annotations: str | None = None,
         extension: str = "nef",
+        strict: bool = False,
     ) -> None:
         if image not in ("planes", *BITS):
             raise ValueError(f"image={image!r} must be planes, demosaicked or srgb")
@@ -77,6 +83,7 @@ class PascalRaw(FrameDataset):
         self.white_balance = white_balance
         self.annotations = None if annotations is None else Path(annotations).expanduser()
         self.extension = extension.lower().lstrip(".")
+        self.strict = strict
         self._cache: PlaneCache | None = None
 
     @property
@@ -94,6 +101,7 @@ class PascalRaw(FrameDataset):
                 f"GB, by hand), unpack it, and point at it with data.dataset.root=… or QSENSE_DATA"
             )
         self._files()
+        _ = self._frames
 
     def prepare(self, cache: Path, short_side: int) -> None:
         """See the base class."""
@@ -128,14 +136,13 @@ class PascalRaw(FrameDataset):
         sizes = {name: file.stat().st_size for name, file in self._files().items()}
         texts = {name: zlib.crc32(content) for name, content in self._texts.items()}
         options = (self.image, self.subtract_black, self.white_balance, self.native_bits, self.size)
-        return digest(VERSION, self.classes, options, sorted(sizes.items()), sorted(texts.items()))
+        # Only where flags are read otherwise than they once were, so that fingerprints of the others stay.
+        reread = ("flags as text",) if any(found.reread for found in self._objects.values()) else ()
+        return digest(VERSION, self.classes, options, sorted(sizes.items()), sorted(texts.items()), *reread)
 
     def frames(self, part: Part) -> list[Frame]:
         """See the base class."""
-        split = self._split
-        names = split[part]
-        first = 0 if part == "train" else len(split["train"])
-        return [self._frame(first + number, name) for number, name in enumerate(names)]
+        return self._frames[part]
 
     def codes(self, frame: Frame) -> Codes:
         """See the base class."""
@@ -173,9 +180,24 @@ class PascalRaw(FrameDataset):
         refuse_overlap(split["train"], split["test"], self._where(SPLITS["test"]), self._where(SPLITS["train"]))
         return split
 
+    @cached_property
+    def _objects(self) -> dict[str, Objects]:
+        """What was annotated of every frame of both parts."""
+        check = BoxCheck(self.strict)
+        names = [f"{name}.xml" for names in self._split.values() for name in names]
+        found = read_all(
+            names, lambda file: read_voc(self._text(file), self._where(file), self.classes, ANNOTATED, check)
+        )
+        check.finish(str(self.annotations or self.root))
+        return found
+
+    @cached_property
+    def _frames(self) -> dict[Part, list[Frame]]:
+        number = itertools.count()
+        return {part: [self._frame(next(number), name) for name in names] for part, names in self._split.items()}
+
     def _frame(self, number: int, name: str) -> Frame:
-        file = f"{name}.xml"
-        objects = read_voc(self._text(file), self._where(file), self.classes, ANNOTATED)
+        objects = self._objects[f"{name}.xml"]
         down, across = (own / annotated for own, annotated in zip(self.size, ANNOTATED, strict=True))
         boxes = (objects.boxes * np.array([across, down, across, down])).astype(np.float32)
         area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])

@@ -5,6 +5,7 @@ Open it when the data set cannot be read, or to divide its frames in another way
 
 from __future__ import annotations
 
+import itertools
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,11 +19,14 @@ import numpy.typing as npt
 from qsense.data.cache import digest
 from qsense.data.errors import DataError, DataMissingError
 from qsense.data.frames.bayer import pack
+from qsense.data.frames.boxes import BoxCheck
 from qsense.data.frames.dataset import PLANES, Frame, FrameDataset, Part
+from qsense.data.frames.headless import Layout, read_headless
 from qsense.data.frames.labelme import read_labelme
 from qsense.data.frames.nearest import shrunk
 from qsense.data.frames.plane_cache import Codes, PlaneCache, Planes, convert, stamp
-from qsense.data.frames.raw_files import read_headless
+from qsense.data.frames.problems import read_all
+from qsense.data.frames.voc import Objects
 from qsense.data.photos import look, read_otherwise, read_photo
 from qsense.data.splitting import read_split, refuse_overlap
 from qsense.signal import Signal
@@ -47,6 +51,8 @@ class RAOD(FrameDataset):
         test: the test part, likewise.
         image: "planes" of the mosaic, or "srgb": PNG or JPEG pictures of the same names, anywhere in `<root>/srgb`.
         skip: annotated classes to leave out, beside the five.
+        strict: refuse boxes without area or outside of their frame, and list them; else they are left out, or cut, with
+            one warning.
 
     Raises:
         ValueError: an image of another kind.
@@ -64,6 +70,7 @@ class RAOD(FrameDataset):
         test: str = "01Valid",
         image: Literal["planes", "srgb"] = "planes",
         skip: Sequence[str] = ("Tricycle",),
+        strict: bool = False,
     ) -> None:
         if image not in ("planes", "srgb"):
             raise ValueError(f"image={image!r} must be planes or srgb")
@@ -71,6 +78,7 @@ class RAOD(FrameDataset):
         self.parts: dict[Part, str] = {"train": train, "test": test}
         self.image = image
         self.skip = tuple(skip)
+        self.strict = strict
         self._cache: PlaneCache | None = None
 
     @property
@@ -94,6 +102,7 @@ class RAOD(FrameDataset):
                     f"data.dataset.test=…"
                 )
         self._sources()
+        _ = self._frames
 
     def prepare(self, cache: Path, short_side: int) -> None:
         """See the base class."""
@@ -112,7 +121,10 @@ class RAOD(FrameDataset):
         sizes = {name: file.stat().st_size for name, file in self._sources().items()}
         texts = {name: zlib.crc32(file.read_bytes()) for name, file in self._annotations.items() if name in sizes}
         how = {name: words for name, file in self._sources().items() if (words := self._how(file))}
-        return digest(VERSION, self.classes, self.skip, self.image, self._split, sizes, texts, *([how] if how else []))
+        # Only where shapes are read otherwise than they once were, so that fingerprints of the others stay.
+        reread = ("shapes",) if any(found.reread for found in self._objects.values()) else ()
+        extra = (*([how] if how else []), *reread)
+        return digest(VERSION, self.classes, self.skip, self.image, self._split, sizes, texts, *extra)
 
     def _how(self, file: Path) -> list[object]:
         """What is not plain about the reading of a picture: more than 8 bits, transparency."""
@@ -120,8 +132,7 @@ class RAOD(FrameDataset):
 
     def frames(self, part: Part) -> list[Frame]:
         """See the base class."""
-        first = 0 if part == "train" else len(self._split["train"])
-        return [self._frame(first + number, name) for number, name in enumerate(self._split[part])]
+        return self._frames[part]
 
     def codes(self, frame: Frame) -> Codes:
         """See the base class."""
@@ -129,17 +140,35 @@ class RAOD(FrameDataset):
             raise RuntimeError("call prepare() before asking for codes")
         return self._cache[frame.name]
 
+    @cached_property
+    def _objects(self) -> dict[str, Objects]:
+        """What was annotated of every frame of both parts."""
+        check = BoxCheck(self.strict)
+
+        def read(name: str) -> Objects:
+            file = self._annotations.get(name)
+            if file is None:
+                raise DataError(
+                    f"{self.root / 'anno'} has no {name}.json: a frame without objects needs one, too, with an empty "
+                    f"list 'shapes'"
+                )
+            return read_labelme(file.read_bytes(), str(file), self.classes, self.skip, self.size, check)
+
+        found = read_all((name for names in self._split.values() for name in names), read)
+        check.finish(str(self.root / "anno"))
+        return found
+
+    @cached_property
+    def _frames(self) -> dict[Part, list[Frame]]:
+        number = itertools.count()
+        return {part: [self._frame(next(number), name) for name in names] for part, names in self._split.items()}
+
     def _frame(self, number: int, name: str) -> Frame:
-        file = self._annotations.get(name)
-        if file is None:
-            raise DataError(
-                f"{self.root / 'anno'} has no {name}.json: a frame without objects needs one, too, with an empty list "
-                f"'shapes'"
-            )
-        boxes, labels = read_labelme(file.read_bytes(), str(file), self.classes, self.skip, self.size)
+        condition, objects = _condition(self._raws[name]), self._objects[name]
+        boxes = objects.boxes
         area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-        nobody = np.zeros(len(labels), dtype=bool)
-        return Frame(number, name, *self.size, boxes, labels, nobody, area, _condition(self._raws[name]))
+        # What is marked as difficult, or as a group, counts neither as hit nor as miss.
+        return Frame(number, name, *self.size, boxes, objects.labels, objects.difficult, area, condition)
 
     @cached_property
     def _raws(self) -> dict[str, Path]:
@@ -207,7 +236,7 @@ class Conversion:
     def __call__(self, index: int) -> Planes:
         file = self.files[index]
         if self.image == "planes":
-            mosaic: npt.NDArray[Any] = read_headless(file, *self.size, sample=3)
+            mosaic: npt.NDArray[Any] = read_headless(file, Layout(*self.size, sample=3))
             return Planes(shrunk(pack(mosaic, PATTERN), self.short_side), {"pattern": PATTERN})
         return Planes(
             shrunk(np.ascontiguousarray(np.asarray(read_photo(file, turn=1)).transpose(2, 0, 1)), self.short_side)

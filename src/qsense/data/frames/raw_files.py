@@ -1,4 +1,4 @@
-"""Camera raw files and headless mosaics: decoded to integer codes, with the levels and the pattern that they state.
+"""Camera raw files: decoded to integer codes, with the levels and the pattern that they state.
 
 Open it when a camera's raw file is decoded wrongly or refused.
 """
@@ -17,6 +17,7 @@ import rawpy
 
 from qsense.data.errors import DataError
 from qsense.data.frames.bayer import even, offsets, pack
+from qsense.data.frames.cfa import is_bayer, mosaic_name, stated_mosaic
 from qsense.data.frames.nearest import shrunk
 from qsense.data.frames.plane_cache import Codes, Planes
 from qsense.signal import BAYER
@@ -51,14 +52,18 @@ def read_mosaic(file: Path) -> Mosaic:
         DataError: unreadable, truncated, of an unknown kind, or no Bayer mosaic; the file is named.
     """
     with _opened(file) as raw:
-        if raw.raw_type != rawpy.RawType.Flat or raw.raw_pattern is None or raw.raw_pattern.shape != (2, 2):
+        if raw.raw_type != rawpy.RawType.Flat or raw.raw_pattern is None:
             raise DataError(f"{file} is no Bayer mosaic: its sensor or its kind of raw file is not supported")
+        names = raw.color_desc.decode("ascii", errors="replace")
+        cells = stated_mosaic(file) or ["".join(names[i : i + 1] or "?" for i in row) for row in raw.raw_pattern]
         top, left = raw.sizes.top_margin, raw.sizes.left_margin
         cell = np.array([[raw.raw_color(top + row, left + column) for column in (0, 1)] for row in (0, 1)])
-        names = raw.color_desc.decode("ascii", errors="replace")
         pattern = "".join(names[index] for index in cell.ravel())
-        if pattern not in BAYER:
-            raise DataError(f"{file} has the colours {pattern}, which is no Bayer pattern ({', '.join(BAYER)})")
+        if not is_bayer(cells) or pattern not in BAYER:
+            raise DataError(
+                f"{file} has the colours {mosaic_name(cells)}, which is no Bayer pattern ({', '.join(BAYER)}): its "
+                "sensor is not supported"
+            )
         colours = [int(cell[place]) for place in offsets(pattern)]
         black = [int(raw.black_level_per_channel[colour]) for colour in colours]
         codes = even(raw.raw_image_visible).copy()  # LibRaw's own memory is freed when the file is closed
@@ -67,40 +72,6 @@ def read_mosaic(file: Path) -> Mosaic:
     red, green, blue = (float(balance[names.index(colour)]) for colour in "RGB")
     gains = (red / green, 1.0, 1.0, blue / green) if min(red, green, blue) > 0 else None
     return Mosaic(codes, pattern, (black[0], black[1], black[2], black[3]), white, gains)
-
-
-def read_headless(file: Path, height: int, width: int, sample: Literal[1, 2, 3, 4] = 2) -> Codes:
-    """A mosaic stored as numbers alone, row by row, lowest byte first: [height, width].
-
-    Args:
-        file: its path.
-        height: rows.
-        width: columns.
-        sample: bytes of each number.
-
-    Returns:
-        uint8, uint16, or uint32 for three and four bytes.
-
-    Raises:
-        DataError: unreadable, or another number of bytes than height · width · sample.
-    """
-    try:
-        content = np.fromfile(file, dtype=np.uint8)
-    except OSError as error:
-        raise DataError(f"{file} cannot be read: {error.strerror}") from error
-    expected = height * width * sample
-    if content.size != expected:
-        raise DataError(
-            f"{file} has {content.size} bytes, but {expected} are expected: {height} rows of {width} samples of "
-            f"{sample} bytes. Is it truncated, or of another sensor?"
-        )
-    if sample != 3:
-        numbers: Codes = content.view(f"<u{sample}")
-        return numbers.reshape(height, width)
-    wide = np.zeros((height * width, 4), dtype=np.uint8)  # no arithmetic: uint8 · 256 would overflow
-    wide[:, :3] = content.reshape(-1, 3)
-    joined: npt.NDArray[np.uint32] = wide.view("<u4")
-    return joined.reshape(height, width)
 
 
 def demosaicked(file: Path, bits: int, subtract_black: bool = False, white_balance: bool = False) -> Codes:

@@ -1,0 +1,87 @@
+"""The colours of a sensor's mosaic as a TIFF-like raw file states them: what is no Bayer pattern is known by its name.
+
+Open it when a camera's mosaic is taken for a Bayer pattern, or refused though it is one.
+"""
+
+from __future__ import annotations
+
+import struct
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+from qsense.signal import BAYER
+
+COLOURS = "RGBCMYW"  # by DNG's numbers
+SUB_DIRECTORIES, REPEAT, PATTERN = 330, 33421, 33422  # tags
+MOST = 64  # directories of a file
+
+
+def stated_mosaic(file: Path) -> tuple[str, ...] | None:
+    """The rows of the repeating cell that a raw file states ("RG", "GB"); None where it states none.
+
+    LibRaw keeps only what fits its own tables, so that a cell of eight rows, or one with clear pixels, may come out as
+    the Bayer pattern that it begins with.
+    """
+    try:
+        with file.open("rb") as stream, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about damaged metadata
+            for directory in _directories(stream):
+                repeat, pattern = directory.get(REPEAT), directory.get(PATTERN)
+                if repeat is not None and pattern is not None and len(repeat) == 2:
+                    rows, columns = map(int, repeat)
+                    colours = "".join(COLOURS[int(code)] for code in pattern)
+                    if rows and columns and len(colours) == rows * columns:
+                        return tuple(colours[columns * row : columns * (row + 1)] for row in range(rows))
+    except (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, struct.error):
+        return None  # what LibRaw makes of it counts
+    return None
+
+
+def is_bayer(rows: Sequence[str]) -> bool:
+    """Whether a cell is a Bayer pattern, or several of the same.
+
+    >>> is_bayer(["RG", "GB"]), is_bayer(["RGRG", "GBGB"]), is_bayer(["RG", "GB", "GB", "RG"]), is_bayer(["RGG"])
+    (True, True, False, False)
+    """
+    if len(rows) % 2 or len(rows[0]) % 2 or rows[0][:2] + rows[1][:2] not in BAYER:
+        return False
+    return all(row == rows[place % 2][:2] * (len(row) // 2) for place, row in enumerate(rows))
+
+
+def mosaic_name(rows: Sequence[str]) -> str:
+    """What a mosaic is called in a message.
+
+    >>> mosaic_name(["RRGG", "RRGG", "GGBB", "GGBB"]), mosaic_name(["RG", "GW"])
+    ('RRGG RRGG GGBB GGBB (4 × 4, quad Bayer)', 'RG GW (2 × 2, with clear pixels, RGBW)')
+    """
+    size = f"{len(rows)} × {len(rows[0])}"
+    if len(rows) == len(rows[0]) == 6 and set("".join(rows)) == set("RGB"):
+        size += ", X-Trans"
+    elif "W" in "".join(rows):
+        size += ", with clear pixels, RGBW"
+    elif len(rows) == len(rows[0]) == 4 and rows[0::2] == rows[1::2] and is_bayer([row[::2] for row in rows[::2]]):
+        size += ", quad Bayer"
+    return f"{' '.join(rows[:8])}{' …' if len(rows) > 8 else ''} ({size})"
+
+
+def _directories(stream: BinaryIO) -> Iterator[ImageFileDirectory_v2]:
+    """All directories of a TIFF-like file: those in a row, and those below them."""
+    header = stream.read(8)
+    if header[:4] not in (b"II*\0", b"MM\0*"):
+        return
+    waiting, seen = [ImageFileDirectory_v2(header).next], set[int]()
+    while waiting and len(seen) < MOST:
+        offset = waiting.pop(0)
+        if not offset or offset in seen:
+            continue
+        seen.add(offset)
+        stream.seek(offset)
+        directory = ImageFileDirectory_v2(header)
+        directory.load(stream)
+        yield directory
+        below = directory.get(SUB_DIRECTORIES, ())
+        waiting += [directory.next, *(below if isinstance(below, tuple) else (below,))]
