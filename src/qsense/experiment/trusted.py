@@ -69,6 +69,8 @@ def read(file: Path, allow: Sequence[str] = ()) -> DictConfig:
         ConfigError: it names anything else, or is no run's configuration; nothing was imported.
     """
     content = recorded.read(file)
+    if isinstance(content, dict):
+        content.pop("hydra", None)  # how it was started: nothing is built from that
     values = list(walk(content))
     places = _check_targets(file, values, [_checked(name) for name in allow])
     recorded.check_values(file, values)
