@@ -52,6 +52,7 @@ def build(name: str) -> ActivityDataset:
 
 def test_all_data_sets_are_there() -> None:
     assert set(SERIES) >= {"sbhar", "wear", "wetlab", "hangtime", "rwhar", "csv_har"}
+    assert set(SERIES) >= {"pamap2", "mhealth", "wisdm", "wisdm2019", "uci_har", "opportunity"}
 
 
 @pytest.mark.parametrize("name", SERIES)
@@ -69,7 +70,9 @@ def test_facts_are_consistent_and_the_sweep_takes_every_fold(composed: Callable[
     assert len(data.axes) == len(set(data.axes))
     assert len(data.classes) == len(set(data.classes))
     assert "NULL" not in data.classes[1:]
-    assert data.rate_hz == 50
+    assert 1 <= SERIES[name].window / data.rate_hz <= 4  # seconds
+    assert SERIES[name].window > 32  # what four convolutions of the default network need
+    assert SERIES[name].stride * 2 == SERIES[name].window
     assert data.num_folds == data.num_subjects
     given = [f"data.dataset.{key}={value}" for key, value in GIVEN.items()] if name == "csv_har" else []
     params = composed(f"data={name}", *given).hydra.sweeper.params

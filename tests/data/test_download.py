@@ -142,6 +142,35 @@ def test_an_archive_is_unpacked_without_its_outer_folders(tmp_path: Path) -> Non
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.zip", "out"]
 
 
+def test_an_archive_within_the_archive_is_unpacked_too(tmp_path: Path) -> None:
+    inner = pack(
+        tmp_path / "inner.zip", ("set/raw/inertial/sbj_0.csv", b"1"), ("__MACOSX/set/raw/inertial/._sbj", b"2")
+    )
+    outer = pack(
+        tmp_path / "a.zip", ("set.zip", inner.read_bytes()), ("set.names", b"3"), ("__MACOSX/._set.zip", b"no archive")
+    )
+    extract(outer, tmp_path / "out", inside="raw/inertial")
+    assert sorted(path.name for path in (tmp_path / "out").rglob("*")) == ["inertial", "raw", "sbj_0.csv"]
+
+
+@pytest.mark.parametrize(
+    ("inner", "named"),
+    [
+        ([("raw/inertial/sbj_0.csv", b"1"), ("../out.csv", b"2")], "'../out.csv'"),
+        ([("raw/inertial/sbj_0.csv", b"0" * 2_000_000)], "1000-fold"),
+        ([("raw/other/sbj_0.csv", b"1")], "raw/inertial"),
+        ([], "raw/inertial"),
+    ],
+)
+def test_an_archive_within_is_trusted_no_more(tmp_path: Path, inner: list[tuple[str, bytes]], named: str) -> None:
+    content = pack(tmp_path / "inner.zip", *inner).read_bytes()
+    (tmp_path / "inner.zip").unlink()
+    archive = pack(tmp_path / "a.zip", ("set.zip", content))
+    with refused(DataError, archive, named, "a.zip.bad"):
+        extract(archive, tmp_path / "out", inside="raw/inertial")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.zip.bad"]
+
+
 @pytest.mark.parametrize("name", ["../out.csv", "/etc/out.csv", "raw/../../out.csv", "C:/out.csv", "..\\out.csv"])
 def test_entries_outside_the_folder_are_refused(tmp_path: Path, name: str) -> None:
     archive = pack(tmp_path / "a.zip", ("raw/inertial/sbj_0.csv", b"1"), (name, b"2"))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hydra.errors import CompactHydraException
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 from PIL import Image
 from tests.refusal import assert_names, refused
 
@@ -132,6 +132,28 @@ def test_wrong_configurations_are_answered_before_torch_is_imported(
     assert "Traceback" not in done.err
     assert len(done.err.splitlines()) < 12
     assert not (tmp_path / "runs").exists() or not list((tmp_path / "runs").iterdir())
+
+
+def test_all_missing_arguments_are_named_at_once(composed: Compose) -> None:
+    keys = [f"data.dataset.{key}" for key in ("axes", "labels", "rate_hz", "subjects")]
+    with refused(ConfigError, *keys, *(f"{key}=…" for key in keys), "float"):
+        check(composed("data=csv_har"))
+    with refused(ConfigError, keys[2]) as caught:
+        check(composed("data=csv_har", f"{keys[0]}=3", f"{keys[1]}=[a,b]", f"{keys[3]}=null"))
+    assert keys[0] not in str(caught.value)
+
+
+def test_what_csv_har_takes_since_leaves_runs_their_names(composed: Compose, tmp_path: Path) -> None:
+    facts = [f"root={tmp_path}", "axes=2", "labels=[NULL,walk,run]", "rate_hz=50", "subjects=3"]
+    config = composed("data=csv_har", *(f"data.dataset.{fact}" for fact in facts))
+    name = run_id(config)
+    later = ("files", "subject", "time", "label", "session", "delimiter", "decimal", "encoding", "header")
+    with open_dict(config):
+        for key in (*later, "time_format", "resample", "missing"):
+            del config.data.dataset[key]
+        assert run_id(config) == name
+        config.data.dataset["resample"] = True
+    assert run_id(config) != name
 
 
 def test_a_sweep_is_checked_whole_before_anything_is_trained(cold_command: Command, tmp_path: Path) -> None:

@@ -123,13 +123,13 @@ def _transfer(url: str, part: Path, timeout: float) -> None:
 def extract(archive: Path, folder: Path, inside: str, limit: int = 64 << 30, ratio: int = 1000) -> None:
     """Unpack a zip archive so that `folder`/`inside` exists; all of it appears at once or nothing does.
 
-    The archive may wrap its content in folders of its own; they are left out. One that is refused is renamed to
-    `<archive>.bad`, so that the next attempt fetches anew, maybe from another address.
+    The archive may wrap its content in folders of its own, or in a further archive; they are left out. One that is
+    refused is renamed to `<archive>.bad`, so that the next attempt fetches anew, maybe from another address.
 
     Args:
         archive: the zip file.
         folder: where to; it must not exist or be empty.
-        inside: a folder (with /) that must be found in the archive.
+        inside: a folder (with /) that must be found in the archive; "" takes all there is as it is.
         limit: most bytes to unpack.
         ratio: most times by which a file may grow.
 
@@ -155,14 +155,15 @@ def _unpack(archive: Path, folder: Path, inside: str, limit: int, ratio: int) ->
     """Unpack into `folder`; returns what holds `inside`. An archive that is refused is moved aside."""
     try:
         with zipfile.ZipFile(archive) as source:
-            entries = source.infolist()
-            for entry in entries:
-                _refuse_unsafe(entry, ratio)
-            if (size := sum(entry.file_size for entry in entries)) > limit:
-                raise _RefusedError(f"would unpack to {size} bytes, more than {limit} are not expected")
-            for entry in entries:
-                source.extract(entry, folder)  # stops at the size the entry states
-        found = [path for path in folder.rglob(inside.rsplit("/", 1)[-1]) if path.as_posix().endswith(f"/{inside}")]
+            _extract_all(source, folder, limit, ratio)
+        if not inside:
+            return folder
+        found = _folders_named(inside, folder)
+        for inner in [] if found else sorted(folder.rglob("[!.]*.zip")):
+            with zipfile.ZipFile(inner) as source:
+                _extract_all(source, inner.parent, limit, ratio)
+            inner.unlink()
+        found = found or _folders_named(inside, folder)
         if not found:
             raise _RefusedError(f"holds no folder {inside}: it is not the archive that is expected here")
     # RuntimeError: encrypted, or compressed in a way that nobody here knows.
@@ -175,6 +176,20 @@ def _unpack(archive: Path, folder: Path, inside: str, limit: int, ratio: int) ->
     for _ in PurePosixPath(inside).parts:
         content = content.parent
     return content
+
+
+def _extract_all(source: zipfile.ZipFile, folder: Path, limit: int, ratio: int) -> None:
+    entries = source.infolist()
+    for entry in entries:
+        _refuse_unsafe(entry, ratio)
+    if (size := sum(entry.file_size for entry in entries)) > limit:
+        raise _RefusedError(f"would unpack to {size} bytes, more than {limit} are not expected")
+    for entry in entries:
+        source.extract(entry, folder)  # stops at the size the entry states
+
+
+def _folders_named(inside: str, folder: Path) -> list[Path]:
+    return [path for path in folder.rglob(inside.rsplit("/", 1)[-1]) if path.as_posix().endswith(f"/{inside}")]
 
 
 class _RefusedError(Exception):

@@ -160,6 +160,7 @@ def _check_arguments(path: str, part: dict[str, Any]) -> None:
     if known is None:  # a class whose source does not tell; instantiate will
         return
     name = target.rpartition(".")[2]
+    missing: list[str] = []
     for key, value in part.items():
         if key.startswith("_"):
             continue
@@ -170,10 +171,14 @@ def _check_arguments(path: str, part: dict[str, Any]) -> None:
                 f"unknown argument {path}.{key}{did_you_mean(key, list(known))}; {name} takes {', '.join(known)}"
             )
         if value == "???":
-            raise ConfigError(f"{path}.{key} is missing: set {path}.{key}=…  ({known[key]})")
-        if not known[key].accepts(value):
+            missing.append(key)
+        elif not known[key].accepts(value):
             hint = value_meant(f"{path}.{key}", value, known[key])
             raise ConfigError(f"{path}.{key}={value!r} is not allowed{hint}: {name} takes {key}: {known[key]}")
+    if missing:
+        told = "\n".join(f"  {path}.{key}=…  ({known[key]})" for key in missing)
+        verb = "are" if len(missing) > 1 else "is"
+        raise ConfigError(f"{', '.join(f'{path}.{key}' for key in missing)} {verb} missing: set\n{told}")
 
 
 def _check_kind(config: DictConfig) -> None:

@@ -16,8 +16,8 @@ from qsense.runs.status import TO_DO, status_of
 
 FOLDER = ".sweeps"  # below a dot, where no report looks for runs
 PLAN = "plan.json"
-DAY_S = 86400.0
 MOST_PLAN = 1 << 26  # bytes
+DAY_S = 86400.0
 
 
 @contextmanager

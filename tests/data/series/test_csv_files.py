@@ -5,12 +5,16 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 import pytest
 from tests.refusal import refused
 
 from qsense.data.errors import DataError, DataMissingError
+from qsense.data.series.csv_columns import Wanted
+from qsense.data.series.csv_format import TableFormat
 from qsense.data.series.csv_har import CSVActivityDataset
 from qsense.data.series.csv_recordings import CSVRecordings
 from qsense.data.series.hangtime import HangTime
@@ -109,3 +113,62 @@ def test_all_subjects_of_the_common_layout_are_found(bundle: Path) -> None:
     (bundle / "raw" / "inertial" / "sbj_1.csv").unlink()
     with refused(DataMissingError, "sbj_1.csv"):
         CSVActivityDataset(str(bundle), "Fake", 2, ["NULL", "walk", "run"], 50.0, None, "g").check()
+
+
+class Facts(CSVRecordings):
+    """A published set of tables of its own kind: no code but its facts."""
+
+    name = "Facts"
+    classes = ("NULL", "lying", "walking")
+    axes = ("x", "y", "z")
+    rate_hz = 100.0
+    unit = "m/s²"
+    num_subjects = 2
+    files = "Protocol/subject{subject}.dat"
+    wanted = Wanted(axes=(4, 5, 6), time=1, label=2)
+    codes = MappingProxyType({"0": "NULL", "1": "lying", "4": "walking"})
+    form = TableFormat(delimiter="space", header=0)
+
+
+@pytest.mark.parametrize("pattern", ["Protocol/subject{subject}.dat", "subject{subject}.dat", "*/subject{subject}.dat"])
+def test_a_published_set_of_tables_is_its_facts_alone(
+    pattern: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "server" / "Set" / "Protocol"
+    folder.mkdir(parents=True)
+    for subject in (101, 102, 103):
+        rows = [f"{0.01 * row:.2f} {(0, 1, 4)[row // 20]} NaN {row}.5 NaN 1.5" for row in range(60)]
+        rows = [row.replace("NaN 1.5", f"{subject} 1.5") if number != 7 else row for number, row in enumerate(rows)]
+        (folder / f"subject{subject}.dat").write_text("\n".join(rows) + "\n")
+    inside = tmp_path / "server" / "Set" if pattern.startswith("Protocol") else folder.parent
+    archive = shutil.make_archive(str(tmp_path / "packed"), "zip", folder if pattern[0] == "s" else inside.parent)
+    monkeypatch.setattr(Facts, "url", Path(archive).as_uri())
+    monkeypatch.setattr(Facts, "files", pattern)
+    with refused(DataMissingError, "Facts", pattern, "data.dataset.download=true"):
+        Facts(str(tmp_path / "got")).check()
+    data = Facts(str(tmp_path / "got"), download=True)
+    data.check()
+    first, second = data.recordings()
+    assert (first.subject, second.subject, data.num_folds) == (0, 1, 2)
+    assert first.x[:, 0].tolist() == [row + 0.5 for row in range(60)]
+    assert set(second.x[:, 1].tolist()) == {102.0}
+    assert (first.filled, np.bincount(first.y).tolist()) == (1, [20, 20, 20])
+    assert [path.name for path in data.sources()] == [f"subject{subject}.dat" for subject in (101, 102)]
+
+
+@pytest.mark.parametrize(("there", "error", "named"), [
+    (0, DataMissingError, ("sbj_0.csv", "data.dataset.files")),
+    (1, DataError, ("data.dataset.subject", "data.dataset.files")),
+])  # fmt: skip
+def test_fewer_than_two_subjects_are_told_at_once(
+    there: int, error: type[Exception], named: tuple[str, ...], bundle: Path
+) -> None:
+    for subject in range(there, 3):
+        (bundle / "raw" / "inertial" / f"sbj_{subject}.csv").unlink()
+    with refused(error, "Fake", *named):
+        CSVActivityDataset(str(bundle), "Fake", 2, ["NULL", "walk", "run"], 50.0, None, "g").check()
+
+
+def test_what_is_not_there_yet_cannot_be_counted() -> None:
+    with refused(ValueError, "subjects=null", "download=true"):
+        CSVActivityDataset("x", "F", 2, ["a", "b"], 50.0, None, "g", url="file:///x.zip", download=True)

@@ -286,6 +286,12 @@ def test_numbers_that_may_count_from_one_are_refused(tmp_path: Path) -> None:
         ),
         (text(cells(subjects=2)).encode("utf-16"), {"encoding": "utf-8"}, ("utf-8",)),
         (text(cells(subjects=2)).replace("\n", "\n\n", 5).encode(), {}, ("row 4", 0, 6)),
+        (text(cells(subjects=2)).replace("label", "la\x1bbel\t", 1).encode(), {}, ("data.dataset.label",)),
+        (
+            text(cells(subjects=2)).replace(",NULL\n", "\n", 1).replace(",run", ",1,run", 1).encode(),
+            {},
+            ("row 2", 5, 6),
+        ),
     ],
 )
 def test_what_cannot_be_read_is_shown_in_short(
@@ -298,6 +304,36 @@ def test_what_cannot_be_read_is_shown_in_short(
     message = str(caught.value).replace(str(tmp_path), "")
     assert len(message) < 700
     assert message.isprintable() or message.replace("\n", "").isprintable()
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    form=st.sampled_from([(",", ".", "utf-8"), (";", ",", "utf-16"), (" ", ".", "utf-8"), ("\t", ",", "cp1252")]),
+    changes=st.lists(
+        st.tuples(
+            st.floats(0, 1, exclude_max=True),
+            st.integers(0, 60),
+            st.sampled_from([b"", b'"', b",", b"\n", b"\0", b"NaN", b"inf", b"\xff", b" ", b"-", b"1e999", b"0,0,0"]),
+        ),
+        min_size=1,
+        max_size=5,
+    ),
+    resample=st.booleans(),
+)
+def test_a_damaged_table_is_read_or_refused_in_short(
+    tmp_path: Path, form: tuple[str, str, str], changes: list[tuple[float, int, bytes]], resample: bool
+) -> None:
+    content = text(cells(subjects=2), *form[:2]).encode(form[2])
+    for place, cut, put in changes:
+        start = int(len(content) * place**3)  # more often near the header
+        content = content[:start] + put + content[start + cut :]
+    message = ""
+    try:
+        read(tmp_path, content, resample=resample)
+    except DataError as error:
+        message = str(error).replace(str(tmp_path), "")
+    assert len(message) < 700
+    assert message.replace("\n", "").isprintable()
 
 
 @pytest.mark.parametrize("eol", ["\r", "\u2028", "\t"])

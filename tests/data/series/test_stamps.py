@@ -46,6 +46,8 @@ def placed(time: Floats) -> list[int]:
         (np.round(STEADY * 0.97, 3), [0]),
         (STEADY + RNG.normal(0, 0.004, ROWS).clip(-0.009, 0.009), [0]),  # jitter
         (without(500), [1]),
+        (without(1), [1]),
+        (without(2, slice(990, 999)), [10]),
         (without(slice(400, 445)), [45]),
         (without(slice(0, 1000, 20)), [49]),
         (without(slice(100, 110), slice(300, 301), slice(700, 730)), [41]),

@@ -42,14 +42,18 @@ def common_files(root: Path, rate_hz: float) -> dict[int, Path]:
 def matching_files(root: Path, pattern: str) -> list[tuple[str, Path]]:
     """Files by a pattern relative to `root`, each with what stands for {subject} in it, in natural order.
 
-    `*` is any text within a name, `**` any folders. A folder that was unpacked into a folder of its own is found, too.
+    `*` is any text within a name, `**` any folders. A folder that was unpacked into a folder of its own is found, too,
+    and one whose inner folders `root` names.
 
     >>> matching_files(Path("/nowhere"), "subject{subject}.dat")
     []
     """
-    for below in ("", "*/"):
+    folders = Path(pattern).parts[:-1]
+    above = root.absolute()
+    bases = [above.parents[d - 1] for d in range(1, len(folders) + 1) if above.parts[-d:] == folders[:d]]
+    for base, below in ((root, ""), (root, "*/"), *((base, "") for base in bases)):
         glob = re.sub(r"(?<=[^/])\*\*+|\*\*+(?=[^/])", "*", below + pattern.replace(SUBJECT, "*"))
-        files = [path for path in root.glob(glob) if path.is_file() and not hidden(path.relative_to(root))]
+        files = [path for path in base.glob(glob) if path.is_file() and not hidden(path.relative_to(base))]
         if files:
             break
     tail = re.escape(pattern).replace(r"\*\*/", "(?:.*/)?").replace(r"\*", "[^/]*")
@@ -59,7 +63,7 @@ def matching_files(root: Path, pattern: str) -> list[tuple[str, Path]]:
     expression = re.compile(f"(?:.*/)?{tail}")
     found = []
     for path in files:
-        match = expression.fullmatch(path.relative_to(root).as_posix())
+        match = expression.fullmatch(path.relative_to(base).as_posix())
         if match is not None:
             found.append((match["subject"] if SUBJECT in pattern else path.stem, path))
     return sorted(found, key=lambda item: (natural(item[0]), natural(str(item[1]))))

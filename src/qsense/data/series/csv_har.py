@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from qsense.data.errors import DataError
 from qsense.data.series.csv_columns import Wanted
-from qsense.data.series.csv_files import SUBJECT
+from qsense.data.series.csv_files import SUBJECT, natural
 from qsense.data.series.csv_format import TableFormat
 from qsense.data.series.csv_recordings import CSVRecordings
 from qsense.data.series.labels import NULL
@@ -24,10 +24,10 @@ class CSVActivityDataset(CSVRecordings):
         root: see `CSVRecordings`, as for `range`, `download` and `sha256`.
         name: the data set's name in tables.
         axes: names of the axis columns, or their number where the names are unknown; or the axes' names with their
-            columns, as in {x: 5, y: 6}.
+            columns, as in {x: 5, y: 6}, which are taken in the columns' order (a mapping has none that counts).
         labels: class names as written in the files, in index order; NULL (also as YAML's null) first if there is such a
             class. Whole numbers in the files count them from 0 on. Or what is written with the class it means, as in
-            {0: NULL, 4: walking}: the classes are then in the order of their first mention, NULL first.
+            {0: NULL, 4: walking}: the classes are then in the order of what is written, NULL first.
         rate_hz: samples per second.
         subjects: how many subjects are used, in their order, one fold each, or their names; None: all that are found.
         unit: physical unit of the samples.
@@ -90,6 +90,8 @@ class CSVActivityDataset(CSVRecordings):
             raise ValueError(f"rate_hz={rate_hz} must be positive")
         if subjects is not None and (subjects if isinstance(subjects, int) else len(subjects)) < 2:
             raise ValueError(f"subjects={subjects} must be at least 2: one is held out, the others train")
+        if subjects is None and download and url:
+            raise ValueError("subjects=null: state how many there are, or fetch the data first (download=true)")
         if isinstance(subjects, Sequence) and files is None:
             raise ValueError(
                 f"subjects={list(subjects)}: names of subjects need files=PATTERN; the common layout counts"
@@ -100,6 +102,8 @@ class CSVActivityDataset(CSVRecordings):
             if column is True:
                 raise ValueError(f"{key}=true: name a column, or false where there is none")
         self.name = name
+        if isinstance(axes, Mapping):
+            axes = dict(sorted(axes.items(), key=lambda item: natural(str(item[1]))))
         self.classes, self.codes = classes_and_codes(labels)
         self.named_axes = not isinstance(axes, int)
         self.axes = axis_names(axes) if isinstance(axes, int) else tuple(str(axis) for axis in axes)
@@ -116,6 +120,12 @@ class CSVActivityDataset(CSVRecordings):
         self.resample = resample
         self.missing = tuple(float(number) for number in missing or ())
         super().__init__(root, range, download, sha256)
+
+    def check(self) -> None:
+        """See the base class; where the files tell the subjects, two of them at least."""
+        super().check()
+        if not isinstance(self.chosen_subjects, int) and self._found():
+            self.subject_names()
 
     @property
     def num_subjects(self) -> int:  # type: ignore[override]
@@ -152,8 +162,10 @@ def classes_and_codes(
     """Class names in index order, and what stands for them in the files where that is something else.
 
     >>> classes_and_codes([None, "walk"]), classes_and_codes({4: "walk", 5: "run", 0: None, 6: "run"})
-    ((('NULL', 'walk'), {}), (('NULL', 'walk', 'run'), {'4': 'walk', '5': 'run', '0': 'NULL', '6': 'run'}))
+    ((('NULL', 'walk'), {}), (('NULL', 'walk', 'run'), {'0': 'NULL', '4': 'walk', '5': 'run', '6': 'run'}))
     """
+    if isinstance(labels, Mapping):  # whose order counts neither here nor for a run's name
+        labels = dict(sorted(labels.items(), key=lambda item: natural(str(item[0]))))
     names = list(labels.values()) if isinstance(labels, Mapping) else list(labels)
     if any(isinstance(label, bool) for label in names):
         raise ValueError(f"labels={names}: put names that YAML takes for true or false between quotes")

@@ -5,7 +5,6 @@ Open it to add a published data set whose files are tables: subclass `CSVRecordi
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -19,12 +18,12 @@ from filelock import FileLock
 from qsense.data.cache import digest, file_digest
 from qsense.data.download import download, extract, verify
 from qsense.data.errors import DataError, DataMissingError
+from qsense.data.series.annotations import annotated_durations
 from qsense.data.series.csv_columns import Columns, Wanted, choose
 from qsense.data.series.csv_files import INERTIAL, SUBJECT, common_files, matching_files, natural, nearby
 from qsense.data.series.csv_format import TableFormat
 from qsense.data.series.csv_table import Table, open_table
 from qsense.data.series.dataset import ActivityDataset, Recording
-from qsense.data.series.labels import NULL
 from qsense.data.series.stamps import has_losses, seconds
 from qsense.data.series.table_recordings import TableReader, subject_id
 
@@ -117,18 +116,21 @@ class CSVRecordings(ActivityDataset):
     def check(self) -> None:
         """See the base class."""
         if self.files is not None:
-            if not self._tables() and not (self.download and self.url):
+            if self._found():
+                if SUBJECT in self.files:  # their names tell how many there are
+                    self.subject_names()
+            elif not (self.download and self.url):
                 self._missing(f"no file is named {self.files}; {nearby(self.root, Path(self.files).suffix)}")
             return
         tables = common_files(self.root, self.rate_hz)
         missing = [number for number in range(self.num_subjects) if number not in tables]
-        if not missing:
+        if tables and not missing:
             return
         if self.download and self.url:
             if self._archive().is_file():
                 verify(self._archive(), self.sha256)
             return
-        path = INERTIAL / f"sbj_{missing[0]}.csv"
+        path = INERTIAL / f"sbj_{missing[0] if missing else 0}.csv"
         if tables:
             folder = next(iter(tables.values())).parent
             self._missing(
@@ -154,7 +156,7 @@ class CSVRecordings(ActivityDataset):
     def recordings(self) -> list[Recording]:
         """See the base class."""
         self._fetch()
-        durations = self._annotated_durations()
+        durations = annotated_durations(self._annotations(), self.classes, self.name)
         header: tuple[str, ...] | None = None
         recordings: list[Recording] = []
         reader = TableReader(self, self.codes, self.resample, self.time_format, self.missing)
@@ -203,7 +205,7 @@ class CSVRecordings(ActivityDataset):
         if self.files is None:
             return [str(number) for number in common_files(self.root, self.rate_hz)]
         names: set[str] = set()
-        for owner, path in self._tables():
+        for owner, path in self._found():
             shown = None
             if SUBJECT not in str(self.files):
                 facts = path.stat()
@@ -247,15 +249,23 @@ class CSVRecordings(ActivityDataset):
             )
 
     def _tables(self) -> list[tuple[str, Path]]:
-        """All files, each with the subject that its name tells."""
-        if self.files is None:
-            found = common_files(self.root, self.rate_hz)
-            return [(str(number), found[number]) for number in range(self.num_subjects) if number in found]
-        return matching_files(self.root, self.files)
+        """The files that are read, each with the subject that its name tells."""
+        found = self._found()
+        if SUBJECT not in str(self.files):
+            return found
+        subjects = self.subject_names()
+        return [(owner, path) for owner, path in found if owner in subjects]
+
+    def _found(self) -> list[tuple[str, Path]]:
+        """All files that are there, of the subjects of the common layout or of all."""
+        if self.files is not None:
+            return matching_files(self.root, self.files)
+        files = common_files(self.root, self.rate_hz)
+        return [(str(number), files[number]) for number in range(self.num_subjects) if number in files]
 
     def _complete(self) -> bool:
-        tables = self._tables()
-        return bool(tables) if self.files is not None else len(tables) == self.num_subjects
+        found = self._found()
+        return bool(found) and (self.files is not None or len(found) == self.num_subjects)
 
     def _archive(self) -> Path:
         """Where the layout's archive is fetched to; it is kept after unpacking."""
@@ -277,36 +287,14 @@ class CSVRecordings(ActivityDataset):
             with FileLock(f"{self.root}.lock"):  # of two processes, the second finds everything there
                 if not self._complete():
                     download(self.url, self._archive(), self.sha256)
-                    inside = Path(self.files or INERTIAL / "*").parts[0] if self.files else INERTIAL.as_posix()
-                    extract(self._archive(), self.root, inside=inside)
+                    first, below, _ = (self.files or "").partition("/")
+                    folder = first if below and not {"*", "{"} & set(first) else ""
+                    extract(self._archive(), self.root, inside=folder if self.files else INERTIAL.as_posix())
         if not self._complete():
             CSVRecordings.check(self)
 
     def _annotations(self) -> list[Path]:
         return [] if self.files is not None else sorted((self.root / "annotations").glob("loso_sbj_*.json"))[:1]
-
-    def _annotated_durations(self) -> dict[str, float]:
-        """Seconds of each subject as the annotations state them; their class names are compared on the way."""
-        files = self._annotations()
-        if not files:
-            return {}
-        try:
-            content = json.loads(files[0].read_text())
-            names = set(content["label_dict"])
-            durations = {
-                str(int(name.rsplit("_", 1)[1])): float(facts["duration"])
-                for name, facts in content["database"].items()
-            }
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-            raise DataError(f"{files[0]} is not a complete annotation file ({error!r}): fetch it again") from error
-        expected = set(self.classes) - {NULL}
-        if names != expected:
-            raise DataError(
-                f"{files[0]}: label_dict differs from the classes of {self.name}: "
-                f"only in the file: {', '.join(sorted(names - expected)) or 'none'}; "
-                f"missing in it: {', '.join(sorted(expected - names)) or 'none'}"
-            )
-        return durations
 
 
 @lru_cache(maxsize=1024)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import io
 import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,23 +96,25 @@ class Table:
         self._check_shape(single)
         blanks = self.format.delimiter == " " and not single
         try:
-            frame: pd.DataFrame = pd.read_csv(  # type: ignore[call-overload]
-                io.BytesIO(self.body),
-                sep=r"\s+" if blanks else self.format.delimiter or ",",
-                decimal=self.format.decimal or ".",
-                header=None,
-                names=range(self.width),
-                # pandas would take a long row for a short one if it were not to read every column
-                usecols=None if blanks else sorted({*text, *numbers}),
-                index_col=False,
-                low_memory=False,
-                skipinitialspace=True,
-                dtype=dict.fromkeys(text, "category"),
-                na_values={number: list(MISSING) for number in range(self.width) if number not in text},
-                keep_default_na=False,
-                on_bad_lines="error",
-            )
-        except ValueError as error:  # quotes that never end, or a row with too many fields
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", pd.errors.ParserWarning)  # fields of a long row would be dropped
+                frame: pd.DataFrame = pd.read_csv(  # type: ignore[call-overload]
+                    io.BytesIO(self.body),
+                    sep=r"\s+" if blanks else self.format.delimiter or ",",
+                    decimal=self.format.decimal or ".",
+                    header=None,
+                    names=range(self.width),
+                    # pandas would take a long row for a short one if it were not to read every column
+                    usecols=None if blanks else sorted({*text, *numbers}),
+                    index_col=False,
+                    low_memory=False,
+                    skipinitialspace=True,
+                    dtype=dict.fromkeys(text, "category"),
+                    na_values={number: list(MISSING) for number in range(self.width) if number not in text},
+                    keep_default_na=False,
+                    on_bad_lines="error",
+                )
+        except (ValueError, pd.errors.ParserWarning) as error:  # quotes that never end, or a row with too many fields
             self._name_row()
             raise DataError(f"{self.path} cannot be read as a table ({str(error)[:200]})\n{self.describe()}") from error
         if blanks and frame[self.width - 1].isin(["", np.nan]).any():
@@ -184,7 +187,7 @@ def open_table(path: Path, form: TableFormat | None = None) -> Table:
     width = usual([len(row) for row in spread(rows)])
     numeric = numeric_columns([row for row in spread(rows) if len(row) == width], decimal)
     header, first = header_rows(rows, width, numeric, decimal, form.header)
-    names = tuple(name.strip() for name in rows[header - 1]) if 0 < header <= len(rows) else ()
+    names = tuple(_printable(name.strip()) for name in rows[header - 1]) if 0 < header <= len(rows) else ()
     if names:
         names = (names[0].lstrip("#% "), *names[1:])
     return Table(
@@ -207,7 +210,8 @@ def excerpt(lines: Sequence[str], width: int = 100) -> str:
       'a;b'
       'xxxxxxxx…'
     """
-    return "\n".join(f"  {line[:width] + '…' * (len(line) > width)!r}" for line in lines[:3]) or "  ''"
+    shown = [repr(line[: width + 1]) for line in lines[:3]]  # signs that cannot be printed take several
+    return "\n".join(f"  {text}" if len(text) <= width + 2 else f"  {text[: width + 1]}…'" for text in shown) or "  ''"
 
 
 def _text(path: Path, encoding: str | None) -> tuple[bytes, str]:
@@ -246,6 +250,10 @@ def _without_empty_end(body: bytes) -> bytes:
     """Empty rows at the end mean nothing."""
     end = body.find(b"\n", len(body.rstrip(b" \t,;\n")))
     return body[: end + 1] if body.endswith(b"\n") else body
+
+
+def _printable(name: str) -> str:
+    return "".join(sign if sign.isprintable() else "?" for sign in name)
 
 
 def _offset(body: bytes, lines: int) -> int:

@@ -39,7 +39,7 @@ def fill_gaps(
     for axis in np.flatnonzero(missing.any(axis=0)):
         gap = missing[:, axis]
         starts, ends = _runs(gap)
-        too_long = np.flatnonzero(ends - starts > rate_hz)
+        too_long = np.flatnonzero((ends - starts > rate_hz) | gap.all())
         if len(too_long):
             start, end = starts[too_long[0]], ends[too_long[0]]
             raise DataError(
@@ -61,7 +61,7 @@ def refuse_infinite(x: npt.NDArray[np.float64], axes: tuple[str, ...], source: s
 
 
 def pieces(x: npt.NDArray[np.float64], rate_hz: float) -> list[slice]:
-    """What lies between runs of NaN of more than a second, on any axis; without NaN at its ends where it was cut.
+    """What lies between runs of NaN of more than a second, on any axis, and has values on all of them.
 
     >>> x = np.array([[0.0], [1.0], *[[np.nan]] * 11, [2.0], [np.nan], [3.0]])
     >>> pieces(x, 10.0)
@@ -75,7 +75,8 @@ def pieces(x: npt.NDArray[np.float64], rate_hz: float) -> list[slice]:
             if end - start > rate_hz:
                 cut[start:end] = True
     starts, ends = _runs(~cut)
-    return [slice(int(start), int(end)) for start, end in zip(starts, ends, strict=True)]
+    found = [slice(int(start), int(end)) for start, end in zip(starts, ends, strict=True)]
+    return [piece for piece in found if not missing[piece].all(axis=0).any()]
 
 
 def _runs(where: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

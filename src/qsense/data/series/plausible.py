@@ -75,7 +75,7 @@ def remarks(dataset: ActivityDataset, arrays: Arrays) -> list[str]:
     gravity = _gravity(sample[inside], dataset.unit)
     if dataset.range is not None:
         return found + _against_range(dataset, regular, gravity)
-    return found + ([f"{gravity} (data.dataset.unit)"] if gravity else [])
+    return found + ([f"{gravity} (data.dataset.unit of data=csv_har)"] if gravity else [])
 
 
 def spread(values: Floats) -> Spread:
@@ -159,7 +159,8 @@ def _against_range(dataset: ActivityDataset, regular: Floats, gravity: str | Non
         what = f"it uses {_percent(used)} of {stated}, of which a quantizer of few bits sees next to nothing"
     else:
         return [gravity] if gravity else []
-    return [f"{what}: {gravity or _other_units(dataset.unit, reached)} (data.dataset.range, data.dataset.unit)"]
+    asked = gravity or _other_units(dataset.unit, reached)
+    return [f"{what}: {asked} (data.dataset.range, or data.dataset.unit of data=csv_har)"]
 
 
 def _usual_in_g(full_scale: float) -> bool:

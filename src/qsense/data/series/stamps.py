@@ -21,7 +21,7 @@ MOST_FILLED = 0.1  # share of missing samples up to which single ones and short 
 CATCH_UP = 10  # samples within which late stamps catch up
 LONGEST_S = 1.0  # gaps of more seconds end a recording
 UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
-_IGNORE = "data.dataset.time=false leaves the timestamps unread"
+_IGNORE = "data.dataset.time=false leaves the timestamps unread (arguments of data=csv_har)"
 _RESAMPLE = "data.dataset.resample=true interpolates at rate_hz"
 
 Floats = npt.NDArray[np.float64]
@@ -182,10 +182,13 @@ def _missing(step: Floats, usual: float) -> npt.NDArray[np.int64]:
     >>> _missing(np.array([1, 1, 3, 1, 1, 1, 1, 1.8, 0.2, 1, 1, 1, 1]), 1.0).tolist()
     [0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
     """
+    if not (step > 1.5 * usual).any():
+        return np.zeros(len(step), dtype=np.int64)
     behind = np.concatenate(([0.0], np.cumsum(step / usual - 1)))
-    level = behind
+    level = np.pad(behind, 4 * CATCH_UP, mode="edge")
     for ends in (np.min, np.max, np.max, np.min):  # a morphological opening and a closing
         level = ends(sliding_window_view(np.pad(level, CATCH_UP, mode="edge"), 2 * CATCH_UP + 1), axis=1)
+    level = level[4 * CATCH_UP : -4 * CATCH_UP]
     missing = np.where(step > 1.5 * usual, np.rint(np.diff(level)), 0).clip(0).astype(np.int64)
     # Steps that are irregular all the time rise and fall without an end.
     return missing if missing.sum() <= 1.25 * behind[-1] + 1 else np.zeros_like(missing)

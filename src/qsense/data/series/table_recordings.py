@@ -84,6 +84,8 @@ class TableReader:
         if self.missing:
             x[np.isin(x, self.missing)] = np.nan
         refuse_infinite(x, names, str(table.path), table.first_row)
+        if np.isnan(x).all(axis=0).any():
+            fill_gaps(x, names, self.dataset.rate_hz, f"subject {owner}, {table.path}", table.first_row)  # refuses it
         y = self._labels(table, columns, frame[columns.label])
         runs = _runs(len(x), owners, session)
         if len(runs) > 100 and len(x) < len(runs) * self.dataset.rate_hz:
@@ -198,16 +200,17 @@ def _whole(
     parts: Sequence[Part], axes: tuple[str, ...], rate_hz: float, source: str
 ) -> Iterator[tuple[int, tuple[npt.NDArray[np.float32], Ints, int, int]]]:
     """First row, and x, y, filled, lost, of parts without what is missing for long; short gaps are filled."""
+    lost = 0
     for part in parts:
-        place, lost = 0, part.lost
-        empty = np.isnan(part.x).all(axis=0).any()  # which is refused
-        for piece in [slice(0, len(part.x))] if empty else pieces(part.x, rate_hz):
+        place = 0
+        lost += part.lost
+        for piece in pieces(part.x, rate_hz):
             x = part.x[piece]
             first_row = part.first_row + piece.start
             filled = fill_gaps(x, axes, rate_hz, source, first_row)
-            lost += piece.start - place
-            yield first_row, (x.astype(np.float32), part.y[piece], filled, lost)
+            yield first_row, (x.astype(np.float32), part.y[piece], filled, lost + piece.start - place)
             place, lost = piece.stop, 0
+        lost += len(part.x) - place
 
 
 def _refuse_others(table: Table, columns: Columns, owners: pd.Categorical, owner: str) -> None:
