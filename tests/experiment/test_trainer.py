@@ -82,7 +82,7 @@ REFUSED: list[tuple[str, Any, list[Any]]] = [
     ("gradient_clip_algorithm", "l2", ["trainer.gradient_clip_algorithm=l2", "norm", "value"]),
     ("limit_train_batches", 2.5, ["trainer.limit_train_batches=2.5", 0.0, 1.0]),
     ("limit_val_batches", -1, ["trainer.limit_val_batches=-1", 0.0]),
-    ("limit_test_batches", 0, ["trainer.limit_test_batches=0", 0]),
+    ("limit_test_batches", 0, ["trainer.limit_test_batches=0", "trainer.limit_test_batches=1"]),
     ("limit_test_batches", "all", ["trainer.limit_test_batches='all'", "float"]),
     ("overfit_batches", 1.5, ["trainer.overfit_batches=1.5", 1.0]),
     ("val_check_interval", "often", ["trainer.val_check_interval=often", "DAYS:HOURS:MINUTES:SECONDS"]),

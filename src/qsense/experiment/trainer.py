@@ -90,7 +90,10 @@ def _check_combinations(trainer: Mapping[str, Any]) -> None:
             "take trainer=smoke, a few batches that have a name of their own"
         )
     if trainer.get("limit_test_batches") == 0:
-        raise ConfigError("trainer.limit_test_batches=0: without a test there is no result; it must be above 0")
+        raise ConfigError(
+            f"trainer.limit_test_batches={trainer['limit_test_batches']}: without a test there is no result; for a "
+            "short one: trainer.limit_test_batches=1"
+        )
     if trainer.get("max_epochs") == -1 and trainer.get("max_steps") in (None, -1) and trainer.get("max_time") is None:
         raise ConfigError(
             "trainer.max_epochs=-1 never ends: set trainer.max_epochs to a number of epochs, or trainer.max_steps or "
