@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from qsense.data.series.rwhar import RWHAR
 from qsense.data.series.sbhar import SBHAR
 from qsense.data.series.wear import WEAR
 from qsense.data.series.wetlab import Wetlab
+from qsense.experiment import signatures
 from qsense.experiment.compose import stated_by_options
 from qsense.experiment.schema import config_folder
 
@@ -59,9 +59,7 @@ def test_all_data_sets_are_there() -> None:
 def test_every_argument_is_spelled_out(name: str) -> None:
     assert (config_folder() / "data" / f"{name}.yaml").read_text().startswith("# @package _global_\n")
     for node, supplied in ((SERIES[name], {"fold", "seed"}), (SERIES[name].dataset, set())):
-        cls, arguments = part(node)
-        expected = set(inspect.signature(cls).parameters) - supplied
-        assert set(arguments) == expected
+        assert set(part(node)[1]) == set(signatures.arguments(node._target_) or ()) - supplied
 
 
 @pytest.mark.parametrize("name", SERIES)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar, NoReturn, TypedDict
 
 from filelock import FileLock
 
@@ -34,6 +34,14 @@ MOST_IRREGULAR = 0.1  # share of steps, without a word
 # The share in which γ-Quant's data sets were published together in this layout; it packs a folder when asked.
 SHARE = "https://uni-siegen.sciebo.de/s/BNuj9LWBaMs5tZs"
 FOLDER_IN_SHARE = f"{SHARE}/download?path=%2F&files="
+
+
+class Source(TypedDict, total=False):
+    """What every published data set is told of where its files come from; `CSVRecordings` says what it means."""
+
+    range: Sequence[float] | None
+    download: bool
+    sha256: str | None
 
 
 class CSVRecordings(ActivityDataset):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, Unpack
 
 from qsense.data.series.csv_columns import Wanted
 from qsense.data.series.csv_format import TableFormat
-from qsense.data.series.csv_recordings import CSVRecordings
+from qsense.data.series.csv_recordings import CSVRecordings, Source
 from qsense.data.series.labels import NULL
 
 LOCOMOTION = {"0": NULL, "1": "stand", "2": "walk", "4": "sit", "5": "lie"}
@@ -77,13 +76,11 @@ class Opportunity(CSVRecordings):
     def __init__(
         self,
         root: str,
-        range: Sequence[float] | None = None,
-        download: bool = False,
-        sha256: str | None = None,
         time: bool = True,
         track: Literal["gestures", "locomotion"] = "gestures",
+        **settings: Unpack[Source],
     ) -> None:
-        super().__init__(root, range, download, sha256)
+        super().__init__(root, **settings)
         if track not in TRACKS:
             raise ValueError(f"track={track!r} is not one of {', '.join(TRACKS)}")
         column, self.codes = TRACKS[track]

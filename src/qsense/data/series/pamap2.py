@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Unpack
 
 from qsense.data.series.csv_columns import Wanted
 from qsense.data.series.csv_files import matching_files
 from qsense.data.series.csv_format import TableFormat
-from qsense.data.series.csv_recordings import CSVRecordings
+from qsense.data.series.csv_recordings import CSVRecordings, Source
 from qsense.data.series.labels import NULL
 
 # Numbers of the activities; those that are not listed are not in the files.
@@ -92,13 +92,11 @@ class PAMAP2(CSVRecordings):
     def __init__(
         self,
         root: str,
-        range: Sequence[float] | None = None,
-        download: bool = False,
-        sha256: str | None = None,
         time: bool = True,
         optional: bool = False,
+        **settings: Unpack[Source],
     ) -> None:
-        super().__init__(root, range, download, sha256)
+        super().__init__(root, **settings)
         if not time:
             self.wanted = replace(self.wanted, time=False)
         self.optional = optional

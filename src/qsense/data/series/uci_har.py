@@ -9,14 +9,14 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from qsense.data.errors import DataError
-from qsense.data.series.csv_recordings import CSVRecordings
+from qsense.data.series.csv_recordings import CSVRecordings, Source
 from qsense.data.series.dataset import Recording
 
 log = logging.getLogger(__name__)
@@ -68,12 +68,10 @@ class UCIHAR(CSVRecordings):
     def __init__(
         self,
         root: str,
-        range: Sequence[float] | None = None,
-        download: bool = False,
-        sha256: str | None = None,
         split: Literal["subjects", "official"] = "subjects",
+        **settings: Unpack[Source],
     ) -> None:
-        super().__init__(root, range, download, sha256)
+        super().__init__(root, **settings)
         if split not in ("subjects", "official"):
             raise ValueError(f"split={split!r} is not subjects or official")
         self.split = split
