@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from qsense.experiment import errors
 
         expected = isinstance(error, errors.EXPECTED) and not isinstance(error, BrokenPipeError)
-        if os.environ.get(errors.RAISE) or not expected:
+        if os.environ.get(errors.RAISE) == "1" or not expected:
             raise
         print(f"error: {errors.explain(error)}", file=sys.stderr)
         return 1

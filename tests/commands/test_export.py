@@ -148,6 +148,13 @@ def test_mistakes_are_answered(light_command: Command, tmp_path: Path) -> None:
     assert "name=value" in light_command("qsense", "export", "--help").out
 
 
+def test_a_folder_does_not_say_where_to_write(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "export").symlink_to(tmp_path)
+    with refused(ValueError, "export", tmp_path, "--out"):
+        main([str(tmp_path / "run")])
+
+
 def test_options_that_contradict_the_run(run: Path, export: Export) -> None:
     with refused(ValueError, "native_bits=99", 1, 32):
         export(run, "format=json", "native_bits=99")

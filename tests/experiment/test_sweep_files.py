@@ -199,6 +199,11 @@ NO_GRID: dict[str, tuple[str, tuple[str, ...]]] = {
     "no key": ("'a b=': {value: 1}", ("'a b='",)),
     "no such value": ("a: {value: !!set {x}}", ("a", "{'x'}")),
     "a key that Hydra cannot write": ("a: {value: {é: 1}}", ("a", "'é'")),
+    "too many numbers": ("seed: {min: 0, max: 1000000000000}", ("seed", "1000000000000", "100000")),
+    "too many points": ("".join(f"x{n}: {{min: 0, max: 99}}\n  " for n in range(8)), (str(100**8), "100000")),
+    "a tag that does not fit": ("seed: {value: !!int x}", ("'x'",)),
+    "another one": ("seed: {value: !!bool x}", ("cannot be read",)),
+    "too deep": ("seed: " + "[" * 5000, ("too deeply",)),
     "a cap": ("bits: {values: [2, 3, 4]}\nrun_cap: 2", ("run_cap: 2", "3")),
 }
 
@@ -257,7 +262,7 @@ def test_a_single_value_is_one_run_whatever_it_is(tmp_path: Path) -> None:
         "--config-path=/tmp", "hydra.searchpath=[/tmp/theirs]", "hydra.launcher.setup=[id]", "hydra.run.dir=/tmp",
         "+hydra.job.env_set={PATH: /tmp}", "hydra/job_logging=theirs", "data.dataset.root=${oc.env:HOME}",
         "model=../../../tmp/theirs", "experiment=[a,../theirs]", "+task=..",
-        "model=../my theirs", "quant=../a=b",
+        "runs=/${${task.x}:HOME}", "runs=/${a${b}:HOME}", "runs=/${ ${x} : HOME}", "model=../my theirs", "quant=../a=b",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("place", ["command", "parameters"])

@@ -205,6 +205,11 @@ def test_it_is_found_wherever_it_stands(place: str, written: Callable[..., Path]
         ("model: {width: 2020-01-01 00:00:00}", "_target_"),
         ("- 1", "_target_"), ("", "_target_"), ("model: [", "cannot be read"), ("\x00", "cannot be read"),
         ("data: {_target_: 1", "cannot be read"),
+        ("[" * 5000, "too deeply"), ("{a: " * 5000, "too deeply"), ("x: !!int abc", "abc"),
+        ("x: !!float b", "cannot be read"),
+        ("x: !!timestamp soon", "cannot be read"), ("? [a, b]\n: 1", "cannot be read"),
+        ("x: !!bool maybe", "cannot be read"),
+        ("<<: 3", "cannot be read"), ("x: !!int ''", "cannot be read"), ("x: !!pairs [1]", "cannot be read"),
     ],
     ids=lambda text: ascii(text)[:40],
 )  # fmt: skip
@@ -212,6 +217,30 @@ def test_no_trick_of_yaml_is_fallen_for(text: str, named: str, tmp_path: Path) -
     file = tmp_path / "config.yaml"
     file.write_text(text, encoding="utf-8")
     with refused(ConfigError, file, named):
+        trusted.read(file)
+
+
+@pytest.mark.parametrize("word", ["_partial_", "_recursive_", "_args_"])
+@pytest.mark.parametrize("part", ["data", "data.dataset", "task", "model", "quant.sensor", "trainer"])
+def test_a_part_is_made_whole(part: str, word: str, written: Callable[..., Path]) -> None:
+    value = [1] if word == "_args_" else word == "_partial_"
+    with refused(ConfigError, f"{part}.{word}", "config.yaml"):
+        trusted.read(written(**{f"{part.replace('.', '__')}__{word}": value}))
+
+
+@pytest.mark.parametrize("what", ["folder", "pipe", "device", "large", "loop"])
+def test_only_a_small_file_is_read(what: str, tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    if what == "folder":
+        file.mkdir()
+    elif what == "pipe":
+        os.mkfifo(file)
+    elif what == "large":
+        file.touch()
+        os.truncate(file, 1 << 33)
+    else:
+        file.symlink_to("/dev/zero" if what == "device" else file)
+    with refused(ConfigError, file, "cannot be read"):
         trusted.read(file)
 
 
@@ -347,12 +376,13 @@ def test_a_folder_says_neither_what_is_fetched_nor_where_it_is_written(
         written(
             init_from="/elsewhere", data__cache=str(tmp_path), data__dataset__download=True, trainer__profiler=profiler,
             trainer__default_root_dir="/", trainer__logger=part("lightning.pytorch.loggers.CSVLogger", save_dir="/"),
+            trainer__strategy="ddp", trainer__num_nodes=2, trainer__fast_dev_run=True,
         )
     )  # fmt: skip
     _stay_here(config)
     assert (config.init_from, config.data.cache) == (None, str(tmp_path / "mine"))
     assert config.data.dataset.download is False
-    assert not {"profiler", "default_root_dir", "logger"} & set(config.trainer)
+    assert not {"profiler", "default_root_dir", "logger", "strategy", "fast_dev_run"} & set(config.trainer)
     (tmp_path / "fingerprints").mkdir()  # a cache of qsense's, which holds what this run was trained on
     config.data.cache = str(tmp_path)
     _stay_here(config)

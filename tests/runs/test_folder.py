@@ -38,6 +38,18 @@ def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
     assert [f.name for f in tmp_path.iterdir()] == ["metrics.json"]
 
 
+def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
+    theirs, elsewhere = tmp_path / "theirs", tmp_path / "elsewhere"
+    theirs.mkdir()
+    elsewhere.write_text("mine")
+    for name in ("a.json", f".a.json.{os.getpid()}.tmp"):
+        (theirs / name).symlink_to(elsewhere)
+    run_folder.write_atomically(theirs / "a.json", "new")
+    assert elsewhere.read_text() == "mine"
+    assert (theirs / "a.json").read_text() == "new"
+    assert not (theirs / "a.json").is_symlink()
+
+
 def test_a_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "metrics.json"
     run_folder.write_atomically(file, "old")

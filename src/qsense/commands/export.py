@@ -125,6 +125,8 @@ def main(arguments: Sequence[str]) -> int:
     if options.check:
         options.format = tuple(dict.fromkeys((*options.format, *COMPARED)))
     out = options.out or options.run / "export"
+    if options.out is None and out.is_symlink():
+        raise ValueError(f"{out} is a link to {out.resolve()}: if the files are to go there, say so by --out")
 
     from qsense.chip.origin import origin
     from qsense.experiment.load import load

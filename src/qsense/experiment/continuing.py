@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from omegaconf import DictConfig, OmegaConf
 
+from qsense.experiment import recorded
 from qsense.experiment.compose import plain
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.identity import count_processes, data_fingerprint
@@ -61,11 +61,11 @@ def check_resume_from(config: DictConfig) -> None:
     check_checkpoint(KEY, config.resume_from)
     try:
         result = run_folder.result(run)
-        recorded = yaml.safe_load((run / run_folder.CONFIG).read_text(encoding="utf-8"))
-        there, here = (_flat(decisive(each) | {key: each[key] for key in SAME}) for each in (recorded, _plain(config)))
+        written = recorded.read(run / run_folder.CONFIG)
+        there, here = (_flat(decisive(each) | {key: each[key] for key in SAME}) for each in (written, _plain(config)))
     except (FileNotFoundError, ResultError) as error:
         raise ConfigError(f"{asked}: {error}; the command that trained it goes on with one that is not") from error
-    except (AttributeError, KeyError, TypeError, ValueError, yaml.YAMLError) as error:
+    except (AttributeError, ConfigError, KeyError, TypeError, ValueError) as error:
         raise ConfigError(f"{asked}: its {run_folder.CONFIG} is damaged ({type(error).__name__}: {error})") from error
     differ = [
         f"{key}={here.get(key, '(not set)')}, there {there.get(key, '(not set)')}"

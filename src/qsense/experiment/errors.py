@@ -37,7 +37,7 @@ def run(application: Callable[[], object]) -> None:
 
     With HYDRA_FULL_ERROR=1 in the environment, everything is left to Hydra.
     """
-    if os.environ.get(RAISE):
+    if os.environ.get(RAISE) == "1":
         application()
         return
     os.environ[RAISE] = "1"
@@ -46,7 +46,7 @@ def run(application: Callable[[], object]) -> None:
     except (CompactHydraException, OmegaConfBaseException) as error:
         sys.exit(f"error: {explain(error)}")
     finally:
-        del os.environ[RAISE]
+        os.environ.pop(RAISE, None)
 
 
 def explain(error: BaseException) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig
 
 from qsense.experiment import trusted
+from qsense.experiment.errors import ConfigError
 from qsense.experiment.recorded import for_instantiate
 from qsense.runs import folder as run_folder
 from qsense.runs.checkpoints import CHECKPOINT, checkpoint, verify
@@ -100,9 +101,17 @@ class TrainedRun:
 
         Raises:
             FileNotFoundError: the data is not there.
+            ValueError: its trainer is told to test nothing.
         """
         self.trainer.test(self.task, datamodule=self.data, verbose=False)
-        return self.task.results()
+        results: dict[str, Any] = self.task.results()
+        if "metrics" not in results:
+            limit = self.config.trainer.get("limit_test_batches")
+            raise ValueError(
+                f"{self.folder / run_folder.CONFIG}: trainer.limit_test_batches={limit} leaves nothing to test: give "
+                "it what the run had"
+            )
+        return results
 
     def untrained(self) -> Task:
         """The task as it was before training."""
@@ -167,14 +176,16 @@ def load(
     check_fit(file, state, task.state_dict())
     task.load_state_dict(state)
     make_trainer = instantiate(for_instantiate(config.trainer), _partial_=True, _convert_="all")
-    trainer = make_trainer(accelerator=accelerator, logger=False, enable_checkpointing=False)
+    trainer = make_trainer(
+        accelerator=accelerator, devices=1, num_nodes=1, logger=False, enable_checkpointing=False
+    )  # fmt: skip
     return TrainedRun(folder, config, result, data, task.eval(), trainer)
 
 
 def _stay_here(config: DictConfig) -> None:
-    """Fetch nothing and write nowhere that a run's file says: neither is needed to build it again."""
+    """Fetch nothing, write nowhere and wait for no other machine that a run's file says: none is needed to build it."""
     config.init_from = config.resume_from = None  # the checkpoint holds the weights
-    for key in ("callbacks", "logger", "profiler", "default_root_dir"):
+    for key in ("callbacks", "logger", "profiler", "default_root_dir", "strategy", "fast_dev_run"):
         config.trainer.pop(key, None)
     if "download" in config.data.dataset:
         config.data.dataset.download = False
@@ -190,4 +201,7 @@ def _build(config: DictConfig) -> tuple[ExperimentData, Task]:
     from qsense.models.weights import left_to_checkpoint
 
     with isolate_rng(), left_to_checkpoint():
-        return build(for_instantiate(config))
+        try:
+            return build(for_instantiate(config))
+        except TypeError as error:  # an argument too many, or too few
+            raise ConfigError(f"a part of {run_folder.CONFIG} refuses its arguments: {error}") from error

@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf._utils import get_yaml_loader  # whose numbers are those that were written: 1e-4 is none to YAML 1.1
 
 from qsense.experiment.errors import ConfigError
+from qsense.runs.reading import read_text
 
 Place = tuple[str, ...]
 Entry = tuple[Place, Any]  # a value with its place
@@ -28,12 +29,16 @@ def read(file: Path) -> Any:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ConfigError: it is no YAML, or has no end.
+        ConfigError: it is no regular file, no YAML, or has no end.
     """
     try:
-        content = yaml.load(file.read_text(encoding="utf-8"), get_yaml_loader())
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{file} cannot be read: {error}") from error
+        content = yaml.load(read_text(file), get_yaml_loader())
+    except FileNotFoundError:
+        raise
+    except RecursionError as error:
+        raise ConfigError(f"{file} cannot be read: it is nested too deeply") from error
+    except Exception as error:  # a tag that does not fit its value, as `!!int x`, raises whatever it leads to
+        raise ConfigError(f"{file} cannot be read: {str(error) or type(error).__name__}") from error
     for count, (place, _) in enumerate(walk(content)):
         if count > MOST or len(place) >= DEEPEST:
             raise ConfigError(f"{file} cannot be read: it has too many values, or too many levels, to be a run's")

@@ -20,6 +20,7 @@ from qsense.runs.words import did_you_mean
 
 VALUES = ("value", "values", "min", "max", "distribution", "parameters", "probabilities")  # of a parameter of a grid
 COUNTED = ("categorical", "constant", "int_uniform")  # distributions whose values can be listed
+LARGEST = 100_000  # points of a grid, of which each is a folder and minutes of training
 KEY = re.compile(r"[+~-]{0,2}[\w$][\w./@$-]*", re.ASCII)
 
 
@@ -105,6 +106,9 @@ def read_sweep(path: Path) -> SweepFile:
             f"{path}: run_cap: {cap} is less than the grid's {size} points, and which of them are meant it does not "
             "say: give its parameters fewer values, or take run_cap out"
         )
+    if size > LARGEST:
+        raise ConfigError(f"{path}: its grid has {size} points, more than the {LARGEST} that can be listed: give its "
+                          "parameters fewer values")  # fmt: skip
     notes = []
     if content.get("early_terminate"):
         notes.append(f"{path}: early_terminate is for W&B's agents alone; here every run is trained to its end")
@@ -119,7 +123,9 @@ def _content(path: Path) -> dict[str, Any]:
         content = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=get_yaml_loader())
     except FileNotFoundError as error:
         raise ConfigError(f"there is no {path}; sweeps are YAML files like those of sweeps/") from error
-    except (OSError, UnicodeError, ValueError, yaml.YAMLError) as error:
+    except RecursionError as error:
+        raise ConfigError(f"{path} cannot be read: it is nested too deeply") from error
+    except Exception as error:  # a tag that does not fit its value, as `!!int x`, raises whatever it leads to
         raise ConfigError(f"{path} cannot be read: {error}") from error
     if not isinstance(content, dict) or not {"method", "parameters"} <= content.keys():
         raise ConfigError(f"{path} is no W&B sweep: it needs `method` and `parameters`")
@@ -181,6 +187,8 @@ def _values(path: Path, key: str, spec: Any) -> list[Any]:
             raise ConfigError(
                 f"{where} of a grid needs `value`, `values`, or whole numbers `min` and `max`; here are {low}, {high}"
             )
+        if high - low >= LARGEST:
+            raise ConfigError(f"{where}: {low} … {high} are more than the {LARGEST} values that can be listed")
         values = list(range(low, high + 1))
     try:
         return list({spell(value): value for value in values}.values())  # each once

@@ -24,7 +24,7 @@ from omegaconf import DictConfig, OmegaConf
 from qsense.experiment import recorded
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.overrides import key_of, root_of
-from qsense.experiment.recorded import LOOKED_UP, Entry, walk
+from qsense.experiment.recorded import Entry, walk
 from qsense.experiment.schema import config_folder
 from qsense.experiment.signatures import definition, find
 from qsense.runs.words import some
@@ -51,7 +51,10 @@ LIGHTNING = {  # by place, the module of lightning.pytorch whose classes may be 
     "logger": "loggers",
 }
 BUILT = ("data", "quant.sensor", "model", "task", "trainer")  # without which there is no run
+UNMADE = ("_partial_", "_recursive_")  # Hydra's words for a part that is handed on before it is made
 NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")  # of a thing in a module
+# In a sweep's value: a resolver, also one whose name is looked up itself, as in ${${x}:HOME}.
+ASKS = re.compile(r"\$\{[^}]*(:|\$\{)")
 PATHS = ("runs", "init_from")  # of the root's keys, those that are no groups
 
 
@@ -109,7 +112,7 @@ def check_override(file: Path, override: str) -> None:
     key, value = key_of(override), override.partition("=")[2]
     outside = "." not in key and key not in PATHS and ".." in re.split(r"[/,\[\]() '\"]", value)
     hydras = root_of(override) == "hydra" and key not in ("hydra/launcher", "hydra/sweeper")
-    if TARGET in override or override.startswith("-") or hydras or outside or LOOKED_UP.search(override):
+    if TARGET in override or override.startswith("-") or hydras or outside or ASKS.search(override):
         raise ConfigError(
             f"{file} sets {override}: a sweep file sets options of groups and plain values, and this could run any "
             "program. If you trust it, give it on the command line, after the file"
@@ -147,9 +150,10 @@ def _check_targets(file: Path, values: Sequence[Entry], allow: Sequence[str]) ->
 
 
 def _check_named(file: Path, values: Iterable[Entry], parts: Collection[tuple[str, ...]]) -> None:
-    """Arguments by name alone: by place they would reach what `load` sets by name."""
+    """Arguments by name alone: by place they would reach what `load` sets by name. And a part is made whole."""
     for path, _ in values:
-        if path and path[-1] == "_args_" and path[:-1] in parts:
+        whole = ".".join(path[:-1]) in (*BUILT, "data.dataset", "quant.network")
+        if path and path[:-1] in parts and (path[-1] == "_args_" or (whole and path[-1] in UNMADE)):
             raise ConfigError(f"{file}: {'.'.join(path)}: a run records arguments by name, and this file was changed")
 
 
