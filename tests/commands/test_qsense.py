@@ -16,7 +16,7 @@ import pytest
 from qsense import __version__
 from qsense.__main__ import command as module
 from qsense.__main__ import commands, main
-from qsense.experiment.sweep_files import packaged
+from qsense.experiment.grids.sweep_files import packaged
 from qsense.runs.next_steps import PART, say_next
 
 if TYPE_CHECKING:
