@@ -32,7 +32,7 @@ def arrived(setting: str) -> Any:
     return found.value()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(values)
 def test_a_value_comes_back_through_every_step_of_a_sweep(value: Any) -> None:
     assert arrived(f"key={spell(value)}") == value
@@ -43,7 +43,7 @@ def test_a_value_comes_back_through_every_step_of_a_sweep(value: Any) -> None:
     assert understood([f"+data.key={spell(value)}"]) == [f"+data.key={spell(value)}"]
 
 
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=3)
 @given(st.lists(values, min_size=10, max_size=20))
 def test_a_sweep_files_values_arrive_in_the_configuration(
     tmp_path_factory: pytest.TempPathFactory, several: list[Any]

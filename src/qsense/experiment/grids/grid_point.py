@@ -22,7 +22,7 @@ from qsense.experiment.grids.sweeping import complete, is_free
 from qsense.experiment.identity import resolved
 from qsense.runs import folder as run_folder
 from qsense.runs.lock import claim
-from qsense.runs.mishaps import EXIT_CODE, noted, tolerated
+from qsense.runs.mishaps import EXIT_CODE, forget, noted, tolerated
 
 if TYPE_CHECKING:
     from qsense.runs.loggers import RunWandbLogger
@@ -37,6 +37,7 @@ def train_grid_point(overrides: Sequence[str]) -> int:
     Raises:
         ConfigError: the grid point cannot run; nothing was started.
     """
+    forget()
     planned, config = plan(overrides)
     folders = list(planned.values())
     if len(folders) == 1 and is_free(folders[0]):

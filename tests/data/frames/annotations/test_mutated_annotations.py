@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -133,11 +132,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "images").mkdir()
     for name in ("1.png", "2.png"):
         (root / "images" / name).touch()
-    logging.getLogger("qsense").setLevel(logging.WARNING)
     return root
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     document=mutated(COCO), strict=st.booleans(), kind=st.sampled_from(["xywh", "xyxy", "xywh_shares", "xyxy_shares"])
 )
@@ -155,14 +153,14 @@ def test_coco(folder: Path, document: Any, strict: bool, kind: Any) -> None:
     tolerated(read, strict)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(document=mutated(LABELME), strict=st.booleans())
 def test_labelme(document: Any, strict: bool) -> None:
     content = json.dumps(document).encode()
     tolerated(lambda check: boxed(read_labelme(content, "a.json", ["lamp"], (), (40, 60), check), 60, 40), strict)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(data=st.data(), strict=st.booleans())
 def test_voc(data: st.DataObject, strict: bool) -> None:
     content = bytearray(VOC.encode())
@@ -178,7 +176,7 @@ def test_voc(data: st.DataObject, strict: bool) -> None:
     tolerated(lambda check: boxed(read_voc(bytes(content), "a.xml", ["lamp"], (40, 60), check), 60, 40), strict)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(content=st.binary(max_size=60), strict=st.booleans())
 def test_bytes(folder: Path, content: bytes, strict: bool) -> None:
     (folder / "instances.json").write_bytes(content)

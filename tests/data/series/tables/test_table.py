@@ -71,7 +71,7 @@ def same(one: list[Recording], other: list[Recording]) -> None:
         np.testing.assert_array_equal(a.y, b.y)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     delimiter=st.sampled_from([",", ";", "\t", "|", " "]),
     decimal=st.sampled_from([".", ","]),
@@ -306,7 +306,7 @@ def test_what_cannot_be_read_is_shown_in_short(
     assert message.isprintable() or message.replace("\n", "").isprintable()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     form=st.sampled_from([(",", ".", "utf-8"), (";", ",", "utf-16"), (" ", ".", "utf-8"), ("\t", ",", "cp1252")]),
     changes=st.lists(
