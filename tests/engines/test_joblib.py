@@ -55,7 +55,8 @@ def test_a_killed_worker_costs_one_more_start(tmp_path: Path, number: signal.Sig
     options = [*SHORT, "trainer.max_epochs=15", "seed=0,1,2", "fold=0,1"]
     options += ["hydra/launcher=workers", "hydra.launcher.n_jobs=2"]
     sweep = sweeps.start(tmp_path, *options)
-    # At a moment when there is something of each kind: finished runs, and one between two checkpoints, far from its end.
+    # At a moment when there is something of each kind: finished runs, and one between two checkpoints, soon after its
+    # start.
     sweeps.wait_until(lambda: bool(finished(tmp_path) and begun_lately(tmp_path)), tmp_path, sweep, LONG_S)
     victim = begun_lately(tmp_path)[0]
     worker = sweeps.worker_of(victim)
