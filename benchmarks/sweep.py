@@ -22,7 +22,7 @@ from pathlib import Path
 from hydra.core.global_hydra import GlobalHydra
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from qsense.experiment.grid import plan
+from qsense.experiment.grids.grid import plan
 from qsense.runs.status import seconds_left, status_of
 
 TOP = Path(__file__).parents[1]

@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
 
+import hypothesis
 import pytest
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict
@@ -22,6 +23,9 @@ from qsense.experiment.compose import compose, hydra
 
 # One thread: results do not depend on the machine's cores, and parallel tests do not fight for them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Machines are shared: how long an example takes says nothing about the code.
+hypothesis.settings.register_profile("shared")
+hypothesis.settings.load_profile("shared")
 
 
 @dataclass(frozen=True)

@@ -25,9 +25,9 @@ from tests.refusal import assert_names, refused
 from qsense.data.series.synthetic_imu import SyntheticIMU
 from qsense.experiment.checks import check
 from qsense.experiment.errors import ConfigError
+from qsense.experiment.grids.sweeping import unfinished
 from qsense.experiment.identity import run_id
 from qsense.experiment.schema import config_folder
-from qsense.experiment.sweeping import unfinished
 from qsense.train import train
 
 if TYPE_CHECKING:

@@ -11,13 +11,13 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.utils import JobReturn
 from omegaconf import OmegaConf
 
-from qsense.experiment.grid import Grid
-from qsense.experiment.overrides import key_of
+from qsense.experiment.command_line.overrides import key_of
+from qsense.experiment.grids.grid import Grid
+from qsense.experiment.grids.sweeping import conclude, launch_all, mishaps, tell, unfinished
 from qsense.experiment.preflight import preflight
-from qsense.experiment.sweeping import conclude, launch_all, mishaps, tell, unfinished
 from qsense.experiment.trainer import check_machine
 from qsense.runs import folder as run_folder
-from qsense.runs.mishaps import EXIT_CODE, noted, tolerated
+from qsense.runs.mishaps import EXIT_CODE, forget, noted, tolerated
 from qsense.runs.next_steps import say_next
 
 
@@ -46,6 +46,7 @@ class ResumableSweeper(BasicSweeper):
         assert self.hydra_context is not None
         assert self.config is not None
         assert self.launcher is not None
+        forget()
         grid = Grid(self.hydra_context.config_loader, self.config)
         folders = grid.plan(arguments)
         tell(folders, one_by_one=self.dry_run)

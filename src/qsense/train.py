@@ -33,7 +33,7 @@ from omegaconf.errors import OmegaConfBaseException
 from qsense.data.errors import DataError
 from qsense.experiment import compose, errors, trusted
 from qsense.experiment.checks import check
-from qsense.experiment.command_line import understood
+from qsense.experiment.command_line.habits import understood
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.identity import data_fingerprint, resolved
 from qsense.experiment.preflight import preflight

@@ -68,7 +68,7 @@ def test_every_quantizer_of_the_configuration_on_normalised_values(name: str) ->
         assert np.array_equal(codes, own_codes(sensor, x, converter.source[r]))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     bits=st.integers(1, 6),
     native=st.integers(1, 12),
@@ -87,7 +87,7 @@ def test_native_codes_of_any_signed_sensor(
     assert np.array_equal(converter.lut()[0], sensor.encode(torch.arange(1 << native)).numpy())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     bits=st.integers(1, 6),
     native=st.integers(2, 12),
@@ -108,7 +108,7 @@ def test_native_codes_of_any_raw_sensor(
     assert np.array_equal(converter.lut()[0], sensor.encode(torch.arange(1 << native)).numpy())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     low=st.floats(-20, -0.1),
     high=st.floats(0.1, 20),

@@ -13,10 +13,10 @@ from tests.refusal import assert_names, refused
 from tests.study_folders import make_run
 
 from qsense.commands.audit import audit, options
-from qsense.experiment import sweeping
+from qsense.experiment.command_line.overrides import key_of
 from qsense.experiment.errors import ConfigError
-from qsense.experiment.grid import plan
-from qsense.experiment.overrides import key_of
+from qsense.experiment.grids import sweeping
+from qsense.experiment.grids.grid import plan
 from qsense.study.audit_plan import Group, collect, describe, plan_audit
 
 if TYPE_CHECKING:

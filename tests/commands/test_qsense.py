@@ -16,7 +16,7 @@ import pytest
 from qsense import __version__
 from qsense.__main__ import command as module
 from qsense.__main__ import commands, main
-from qsense.experiment.sweep_files import packaged
+from qsense.experiment.grids.sweep_files import packaged
 from qsense.runs.next_steps import PART, say_next
 
 if TYPE_CHECKING:
@@ -217,6 +217,10 @@ def test_what_comes_next_can_be_pasted(
     said = capsys.readouterr()
     assert said.out == ""  # which a program may read
     assert pasted(said.err) == [["qsense", "report", str(odd), "--html", "it's"]] * 3
+    say_next((("report", "$(touch x)`id`"), "pictures are in a\ntouch x\r\x1b[2K"))
+    said = capsys.readouterr()
+    assert pasted(said.err) == [["qsense", "report", "$(touch x)`id`"]]
+    assert len(said.err.splitlines()) == 1, "what a folder is called is no second command"
     monkeypatch.setenv(PART, "folds")
     say_next((("report",), "look"))
     assert capsys.readouterr().err == ""

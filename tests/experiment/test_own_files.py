@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from omegaconf import DictConfig
 
-from qsense.experiment.grid import plan
+from qsense.experiment.grids.grid import plan
 from qsense.experiment.identity import choices
 
 if TYPE_CHECKING:

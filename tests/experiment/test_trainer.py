@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from tests.refusal import assert_names, refused
 
 from qsense.experiment.checks import _check_arguments
-from qsense.experiment.command_line import understood
+from qsense.experiment.command_line.habits import understood
 from qsense.experiment.compose import compose
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.identity import run_id

@@ -122,7 +122,8 @@ TARGETS = (
     # qsense's own modules, through which others are reached, and what is no part of it
     "qsense.commands.train.subprocess.run", "qsense.runs.folder.shutil.rmtree", "qsense.runs.folder.subprocess.run",
     "qsense.data.download.download", "qsense.data.download.extract", "qsense.train.train_here", "qsense.load",
-    "qsense.experiment.sweeping.complete", "qsense.models.weights.load_weights", "qsense.models.weights.pickle.loads",
+    "qsense.experiment.grids.sweeping.complete", "qsense.models.weights.load_weights",
+    "qsense.models.weights.pickle.loads",
     "qsense.quant.sensor.gamma.torch.load", "qsense.quant.sensor.gamma.Gamma.forward",
     "qsense.data.images.cifar10.pickle", "qsense.data.images.cifar10._DataOnly", "qsense.study.index.gather",
     "qsense.chip.export.export",

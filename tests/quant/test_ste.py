@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from qsense.quant.ste import floor, round_half_up, straight_through
 
 
-@settings(deadline=None)
 @given(st.floats(-1e6, 1e6, width=32))
 def test_steps_forward_identity_backward(value: float) -> None:
     for step, expected in ((floor, torch.floor), (round_half_up, lambda v: torch.floor(v + 0.5))):

@@ -11,7 +11,7 @@ from tests.refusal import assert_names, refused
 from tests.results import whole_result
 
 from qsense.experiment.errors import ConfigError
-from qsense.experiment.sweeping import conclude
+from qsense.experiment.grids.sweeping import conclude
 from qsense.runs import folder as run_folder
 from qsense.runs.lock import claim
 from qsense.runs.status import FAILED, Status, failures, overview, seconds_left, status_of

@@ -472,7 +472,7 @@ def check_run(folder: Path) -> None:
         assert [line for line in forms.get(form, "").split("\n") if one_line(line) != line] == [], form
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(CHANGES, min_size=1, max_size=3))
 def test_whatever_a_run_holds_it_is_read_and_reported(changes: list[tuple[str, str, float, Any]]) -> None:
     with tempfile.TemporaryDirectory() as root:

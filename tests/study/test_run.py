@@ -14,7 +14,7 @@ from hydra.core.global_hydra import GlobalHydra
 from tests.study.test_audited import arm
 from tests.study_folders import REAL, make_run, real
 
-from qsense.experiment.grid import plan
+from qsense.experiment.grids.grid import plan
 from qsense.runs.folder import SCHEMA
 from qsense.study.audited import compare, lines
 from qsense.study.files import write_report

@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from qsense.experiment.command_line import understood
+from qsense.experiment.command_line.habits import understood
+from qsense.experiment.command_line.overrides import key_of
 from qsense.experiment.completion import OverridesCompleter
 from qsense.experiment.errors import ConfigError
-from qsense.experiment.overrides import key_of
 from qsense.experiment.schema import Config
 from qsense.runs.escapes import one_line
 from qsense.runs.next_steps import say_next

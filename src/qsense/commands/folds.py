@@ -8,8 +8,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
+from qsense.experiment.command_line.overrides import key_of
 from qsense.experiment.completion import OverridesCompleter
-from qsense.experiment.overrides import key_of
 from qsense.runs.next_steps import say_next
 
 
@@ -28,8 +28,8 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str]) -> int:
     """Train one grid point."""
-    from qsense.experiment.command_line import understood
-    from qsense.experiment.grid_point import train_grid_point
+    from qsense.experiment.command_line.habits import understood
+    from qsense.experiment.grids.grid_point import train_grid_point
 
     words = [word for word in understood(arguments, multirun=True) if word not in ("-m", "--multirun")]
     overrides = parser().parse_args(words).overrides

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from qsense.commands import train
+from qsense.experiment.command_line.overrides import key_of
 from qsense.experiment.completion import OverridesCompleter
-from qsense.experiment.overrides import key_of
 from qsense.runs.next_steps import say_next
 
 
@@ -37,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
 
 def names(**_: object) -> list[str]:
     """The sweeps that qsense has, for completion."""
-    from qsense.experiment.sweep_files import packaged
+    from qsense.experiment.grids.sweep_files import packaged
 
     return list(packaged())
 
@@ -48,7 +48,7 @@ def arguments(file: Path, own: Sequence[str]) -> list[str]:
     Raises:
         ConfigError: the file is no grid, or sets more than options and plain values.
     """
-    from qsense.experiment.sweep_files import read_sweep
+    from qsense.experiment.grids.sweep_files import read_sweep
     from qsense.experiment.trusted import check_override
 
     mine = {key_of(argument) for argument in own if "=" in argument}
@@ -65,8 +65,8 @@ def main(given: Sequence[str]) -> int:
     """List the sweeps, or become `qsense.train` with the arguments of one."""
     options = parser().parse_args(given)
 
-    from qsense.experiment.command_line import understood
-    from qsense.experiment.sweep_files import find_sweep, packaged
+    from qsense.experiment.command_line.habits import understood
+    from qsense.experiment.grids.sweep_files import find_sweep, packaged
 
     if options.list or options.sweep is None:
         for name, title in packaged().items():

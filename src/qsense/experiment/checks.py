@@ -13,10 +13,10 @@ from omegaconf import DictConfig, OmegaConf
 from qsense.data.errors import DataError
 from qsense.data.series.dataset import signal_of
 from qsense.experiment import compose, signatures
+from qsense.experiment.command_line.meant import runs_meant, value_meant
 from qsense.experiment.compose import stated_by_options
 from qsense.experiment.continuing import check_checkpoint, check_resume_from
 from qsense.experiment.errors import ConfigError
-from qsense.experiment.meant import runs_meant, value_meant
 from qsense.experiment.schema import Config
 from qsense.experiment.trainer import INSTEAD, check_trainer
 from qsense.runs.settings import bits_of, count_devices

@@ -9,7 +9,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from qsense.experiment.overrides import key_of
+from qsense.experiment.command_line.overrides import key_of
 
 
 class OverridesCompleter:

@@ -21,7 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from qsense.experiment.overrides import key_of
+from qsense.experiment.command_line.overrides import key_of
 from qsense.experiment.schema import config_folder
 
 ROOT = "train"  # the root's YAML

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from qsense.experiment import errors
+from qsense.experiment.command_line.overrides import key_of, root_of
 from qsense.experiment.errors import ConfigError
-from qsense.experiment.overrides import key_of, root_of
 
 log = logging.getLogger(__name__)
 

@@ -22,8 +22,8 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from qsense.experiment import recorded
+from qsense.experiment.command_line.overrides import key_of, root_of
 from qsense.experiment.errors import ConfigError
-from qsense.experiment.overrides import key_of, root_of
 from qsense.experiment.recorded import Entry, walk
 from qsense.experiment.schema import config_folder
 from qsense.experiment.signatures import definition, find

@@ -72,6 +72,11 @@ def has_mishaps(run: Path) -> bool:
     return (run / FILE).is_file()
 
 
+def forget() -> None:
+    """Begin anew: what a process has noted before is no part of the sweep that it begins."""
+    _noted.clear()
+
+
 def noted() -> bool:
     """Whether something has failed in this process beside its result, and is not yet in the folder of a run."""
     return bool(_noted)

@@ -10,6 +10,8 @@ import shlex
 import sys
 from collections.abc import Sequence
 
+from qsense.runs.escapes import one_line
+
 MOST = 3
 PART = "QSENSE_PART"  # set where this process is a part of another command, which itself says what comes next
 
@@ -27,4 +29,4 @@ def say_next(*steps: tuple[Sequence[object], str]) -> None:
     lines = [(f"qsense {shlex.join(map(str, words))}", what) for words, what in steps[:MOST]]
     width = max((len(line) for line, _ in lines), default=0)
     for number, (line, what) in enumerate(lines):
-        print(f"{'     ' if number else 'next:'} {line:<{width}}  # {what}", file=sys.stderr)
+        print(f"{'     ' if number else 'next:'} {line:<{width}}  # {one_line(what)}", file=sys.stderr)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from qsense.experiment.overrides import Job, experiment_of, key_of
+from qsense.experiment.command_line.overrides import Job, experiment_of, key_of
 from qsense.runs import folder as run_folder
 from qsense.runs.escapes import one_line
 from qsense.runs.reading import read_text

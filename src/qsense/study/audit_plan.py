@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from qsense.experiment import signatures, sweeping
+from qsense.experiment import signatures
 from qsense.experiment.checks import signal_of_data
+from qsense.experiment.command_line.overrides import Job, experiment_of, key_of, root_of
 from qsense.experiment.compose import plain, stated, stated_by_options
 from qsense.experiment.errors import ConfigError
-from qsense.experiment.grid import plan
-from qsense.experiment.overrides import Job, experiment_of, key_of, root_of
+from qsense.experiment.grids import sweeping
+from qsense.experiment.grids.grid import plan
 from qsense.experiment.trusted import named
 from qsense.runs import folder as run_folder
 from qsense.runs.settings import part_name

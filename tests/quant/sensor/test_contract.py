@@ -189,7 +189,7 @@ def test_infinities_leave_gradients_finite(name: str, kind: str) -> None:
 
 
 @each(CODED)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(bits=st.integers(1, 12), rounding=st.sampled_from(["round", "floor"]), output=st.sampled_from(["level", "code"]))
 def test_converter(name: str, kind: str, bits: int, rounding: str, output: str) -> None:
     signal = SIGNALS[kind]

@@ -64,7 +64,7 @@ def test_limits_are_the_linear_and_the_logarithmic_curve() -> None:
     torch.testing.assert_close(flat.curve(u), log.curve(u), rtol=0, atol=2e-3)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(gamma=st.floats(1e-3, 32), mu=st.floats(-0.99, 0.99), epsilon=st.floats(1e-9, 1), bits=st.integers(2, 10))
 def test_extreme_parameters_stay_ordered_and_finite(gamma: float, mu: float, epsilon: float, bits: int) -> None:
     quantizer = GammaNorm(BIPOLAR, bits, gamma, mu, epsilon)

@@ -15,14 +15,14 @@ import numpy as np
 
 from qsense.data.cache import digest, file_digest
 from qsense.data.errors import DataError, DataMissingError
-from qsense.data.frames.boxes import BoxCheck
-from qsense.data.frames.coco import Annotations, chosen_classes, read_annotations
+from qsense.data.frames.annotations.boxes import BoxCheck
+from qsense.data.frames.annotations.coco import Annotations, chosen_classes, read_annotations
+from qsense.data.frames.annotations.pictures import BOX_KINDS, BoxKind, Picture, read_pictures
+from qsense.data.frames.annotations.values import id_order
 from qsense.data.frames.dataset import PLANES, Frame, FrameDataset, Part
 from qsense.data.frames.photo_sensor import PATTERN, Make, Sensor, read_annotated
-from qsense.data.frames.pictures import BOX_KINDS, BoxKind, Picture, read_pictures
 from qsense.data.frames.plane_cache import Codes, PlaneCache, convert, stamp
 from qsense.data.frames.turning import Turning, find_turns
-from qsense.data.frames.values import id_order
 from qsense.data.photos import check_reading, read_otherwise
 from qsense.signal import Signal
 

@@ -18,15 +18,15 @@ import numpy.typing as npt
 
 from qsense.data.cache import digest
 from qsense.data.errors import DataError, DataMissingError
+from qsense.data.frames.annotations.boxes import BoxCheck
+from qsense.data.frames.annotations.labelme import read_labelme
+from qsense.data.frames.annotations.problems import read_all
+from qsense.data.frames.annotations.voc import Objects
 from qsense.data.frames.bayer import pack
-from qsense.data.frames.boxes import BoxCheck
 from qsense.data.frames.dataset import PLANES, Frame, FrameDataset, Part
 from qsense.data.frames.headless import Layout, read_headless
-from qsense.data.frames.labelme import read_labelme
 from qsense.data.frames.nearest import shrunk
 from qsense.data.frames.plane_cache import Codes, PlaneCache, Planes, convert, stamp
-from qsense.data.frames.problems import read_all
-from qsense.data.frames.voc import Objects
 from qsense.data.photos import look, read_otherwise, read_photo
 from qsense.data.splitting import read_split, refuse_overlap
 from qsense.signal import Signal

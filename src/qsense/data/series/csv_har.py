@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from qsense.data.errors import DataError
-from qsense.data.series.csv_columns import Wanted
-from qsense.data.series.csv_files import SUBJECT, natural
-from qsense.data.series.csv_format import TableFormat
 from qsense.data.series.csv_recordings import CSVRecordings
-from qsense.data.series.labels import NULL
+from qsense.data.series.tables.columns import Wanted
+from qsense.data.series.tables.files import SUBJECT, natural
+from qsense.data.series.tables.format import TableFormat
+from qsense.data.series.tables.labels import NULL
 
 
 class CSVActivityDataset(CSVRecordings):

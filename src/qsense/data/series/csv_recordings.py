@@ -18,14 +18,14 @@ from filelock import FileLock
 from qsense.data.cache import digest, file_digest
 from qsense.data.download import download, extract, verify
 from qsense.data.errors import DataError, DataMissingError
-from qsense.data.series.annotations import annotated_durations
-from qsense.data.series.csv_columns import Columns, Wanted, choose
-from qsense.data.series.csv_files import INERTIAL, SUBJECT, common_files, matching_files, natural, nearby
-from qsense.data.series.csv_format import TableFormat
-from qsense.data.series.csv_table import Table, open_table
 from qsense.data.series.dataset import ActivityDataset, Recording
 from qsense.data.series.stamps import has_losses, seconds
-from qsense.data.series.table_recordings import TableReader, subject_id
+from qsense.data.series.tables.annotations import annotated_durations
+from qsense.data.series.tables.columns import Columns, Wanted, choose
+from qsense.data.series.tables.files import INERTIAL, SUBJECT, common_files, matching_files, natural, nearby
+from qsense.data.series.tables.format import TableFormat
+from qsense.data.series.tables.recordings import TableReader, subject_id
+from qsense.data.series.tables.table import Table, open_table
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class CSVRecordings(ActivityDataset):
     `<root>/annotations/loso_sbj_<i>.json` with `label_dict` (without NULL) and each subject's `duration` in seconds;
     both serve as checks. Files of further subjects are left alone, and so are further columns where the axes are named.
 
-    Delimiter, decimal sign, encoding, line ends and header are seen from each file (`csv_table`). Short gaps are filled
+    Delimiter, decimal sign, encoding, line ends and header are seen from each file (`tables`). Short gaps are filled
     linearly, longer ones end a recording (`gaps`, `stamps`).
 
     A published data set is a subclass that states its facts as class attributes: those of `ActivityDataset` and those

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from qsense.data.series.csv_columns import Wanted
-from qsense.data.series.csv_format import TableFormat
 from qsense.data.series.csv_recordings import CSVRecordings
+from qsense.data.series.tables.columns import Wanted
+from qsense.data.series.tables.format import TableFormat
 
 
 class MHEALTH(CSVRecordings):

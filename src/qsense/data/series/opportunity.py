@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal, Unpack
 
-from qsense.data.series.csv_columns import Wanted
-from qsense.data.series.csv_format import TableFormat
 from qsense.data.series.csv_recordings import CSVRecordings, Source
-from qsense.data.series.labels import NULL
+from qsense.data.series.tables.columns import Wanted
+from qsense.data.series.tables.format import TableFormat
+from qsense.data.series.tables.labels import NULL
 
 LOCOMOTION = {"0": NULL, "1": "stand", "2": "walk", "4": "sit", "5": "lie"}
 GESTURES = {

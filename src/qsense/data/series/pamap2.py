@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
-from qsense.data.series.csv_columns import Wanted
-from qsense.data.series.csv_files import matching_files
-from qsense.data.series.csv_format import TableFormat
 from qsense.data.series.csv_recordings import CSVRecordings, Source
-from qsense.data.series.labels import NULL
+from qsense.data.series.tables.columns import Wanted
+from qsense.data.series.tables.files import matching_files
+from qsense.data.series.tables.format import TableFormat
+from qsense.data.series.tables.labels import NULL
 
 # Numbers of the activities; those that are not listed are not in the files.
 PROTOCOL = {

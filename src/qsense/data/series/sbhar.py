@@ -21,10 +21,10 @@ from qsense.data.cache import digest, file_digest
 from qsense.data.download import download as fetch
 from qsense.data.download import verify
 from qsense.data.errors import DataError
-from qsense.data.series.csv_files import folders_in, hidden
 from qsense.data.series.csv_recordings import CSVRecordings
 from qsense.data.series.dataset import Recording
 from qsense.data.series.gaps import fill_gaps
+from qsense.data.series.tables.files import folders_in, hidden
 
 log = logging.getLogger(__name__)
 

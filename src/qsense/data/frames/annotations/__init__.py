@@ -1,0 +1,1 @@
+"""Boxes around objects, as annotation tools write them: COCO, VOC and labelme."""

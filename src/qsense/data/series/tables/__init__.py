@@ -1,0 +1,1 @@
+"""Tables of samples as tools write them, and the recordings that they hold."""

@@ -1,0 +1,272 @@
+"""Read a table of text as tools write it: delimiter, decimal sign, encoding, line ends and header row are seen from it.
+
+Open it when a file of numbers and words is read wrongly, or refused although it is in order.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import re
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from qsense.data.errors import DataError
+from qsense.data.series.tables.format import (
+    MISSING,
+    NAMED,
+    TableFormat,
+    closed_by_semicolons,
+    fields_of,
+    header_rows,
+    numeric_columns,
+    signs,
+    spread,
+    usual,
+)
+
+HEAD = 1 << 16  # bytes from which the format is seen
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_NO_TEXT = (
+    (b"PK\x03\x04", "an Excel workbook or a zip archive"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"PAR1", "Parquet"),
+)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A file whose format is known, and whose rows are still text.
+
+    Args:
+        path: the file.
+        names: the columns' names, empty where the file has none.
+        width: number of columns.
+        header: row that holds the names, from 1 on; 0: none does.
+        first_row: row of the first sample, from 1 on.
+        body: the rows from there on, UTF-8, each ended by one line feed where the file does so.
+        head: the first rows, from the header on, for messages.
+        format: how it is written.
+        numeric: columns whose fields are numbers.
+    """
+
+    path: Path
+    names: tuple[str, ...]
+    width: int
+    header: int
+    first_row: int
+    body: bytes
+    head: tuple[str, ...]
+    format: TableFormat
+    numeric: frozenset[int]
+
+    @property
+    def complete(self) -> bool:
+        """Whether the last row ends with a line end; else it may be cut off."""
+        return self.body.endswith(b"\n")
+
+    def describe(self) -> str:
+        """How the file was understood, and its first rows, short and printable."""
+        delimiter = self.format.delimiter or ""
+        form = (
+            f"delimiter={NAMED.get(delimiter, delimiter)}, decimal={self.format.decimal!r}, "
+            f"encoding={self.format.encoding}, header={self.header}"
+        )
+        return f"It was read with {form} and begins with\n{excerpt(self.head)}"
+
+    def read(self, text: Sequence[int], numbers: Sequence[int]) -> pd.DataFrame:
+        """Columns by their number from 0 on: those of `text` as categories, as written; the others as numbers or text.
+
+        Raises:
+            DataError: no rows, or one with more or fewer fields than the others; it is named.
+        """
+        single = _single_blanks(self.body) if self.format.delimiter == " " else True
+        self._check_shape(single)
+        blanks = self.format.delimiter == " " and not single
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", pd.errors.ParserWarning)  # fields of a long row would be dropped
+                frame: pd.DataFrame = pd.read_csv(  # type: ignore[call-overload]
+                    io.BytesIO(self.body),
+                    sep=r"\s+" if blanks else self.format.delimiter or ",",
+                    decimal=self.format.decimal or ".",
+                    header=None,
+                    names=range(self.width),
+                    # pandas would take a long row for a short one if it were not to read every column
+                    usecols=None if blanks else sorted({*text, *numbers}),
+                    index_col=False,
+                    low_memory=False,
+                    skipinitialspace=True,
+                    dtype=dict.fromkeys(text, "category"),
+                    na_values={number: list(MISSING) for number in range(self.width) if number not in text},
+                    keep_default_na=False,
+                    on_bad_lines="error",
+                )
+        except (ValueError, pd.errors.ParserWarning) as error:  # quotes that never end, or a row with too many fields
+            self._name_row()
+            raise DataError(f"{self.path} cannot be read as a table ({str(error)[:200]})\n{self.describe()}") from error
+        if blanks and frame[self.width - 1].isin(["", np.nan]).any():
+            self._name_row()  # pandas fills short rows up
+        return frame
+
+    def numbers(self, frame: pd.DataFrame, column: int, name: str) -> npt.NDArray[np.float64]:
+        """A column of `read` as numbers, NaN where it is empty.
+
+        Raises:
+            DataError: a field is no number; its row is named.
+        """
+        values = frame[column]
+        if values.dtype.kind in "fiu":
+            return values.to_numpy(dtype=np.float64)
+        as_text = values.astype("str")
+        if self.format.decimal == ",":
+            as_text = as_text.str.replace(",", ".")
+        parsed = pd.to_numeric(as_text, errors="coerce")
+        wrong = np.flatnonzero(parsed.isna() & values.notna())
+        if wrong.size:
+            raise DataError(
+                f"{self.path}, row {wrong[0] + self.first_row}: {name} is {str(values.iloc[wrong[0]])[:40]!r}, not a "
+                f"number"
+            )
+        return parsed.to_numpy(dtype=np.float64)
+
+    def _check_shape(self, single: bool) -> None:
+        rows = self.body.count(b"\n") + (not self.complete)
+        if not self.body:
+            raise DataError(f"{self.path} holds no samples")
+        if not single:
+            return
+        if self.body.count((self.format.delimiter or ",").encode()) != (self.width - 1) * rows:
+            self._name_row()
+
+    def _name_row(self) -> None:
+        """Name the first row with another number of fields than the columns, if there is one; quotes are minded."""
+        rows = fields_of(self.body.decode(errors="replace").splitlines(), self.format.delimiter or ",")
+        last = self.body.count(b"\n") + (not self.complete)
+        for number, row in enumerate(rows, start=1):
+            if len(row) != self.width:
+                cut = number == last and not self.complete
+                why = "the file breaks off there; fetch it again" if cut else "every row needs as many as the others"
+                raise DataError(
+                    f"{self.path}, row {number + self.first_row - 1}: {len(row)} of {self.width} fields: {why}"
+                )
+
+
+def open_table(path: Path, form: TableFormat | None = None) -> Table:
+    """See how a table is written, without reading all of it as numbers.
+
+    Raises:
+        DataError: it is no text, or no table can be seen in it.
+    """
+    form = form or TableFormat()
+    body, encoding = _text(path, form.encoding)
+    body = _without_empty_end(body)
+    head = body[:HEAD]
+    lines = head.decode(errors="replace").split("\n")
+    if len(body) > HEAD and len(lines) > 1:
+        lines.pop()  # it may be cut
+    elif lines[-1] == "":
+        lines.pop()
+    if form.delimiter != ";" and closed_by_semicolons(lines):
+        body = re.sub(rb"; *(?=\n|$)", b"", body)
+        lines = [line.rstrip().removesuffix(";") for line in lines]
+    delimiter, decimal = signs(lines, form)
+    rows = fields_of(lines, delimiter)
+    width = usual([len(row) for row in spread(rows)])
+    numeric = numeric_columns([row for row in spread(rows) if len(row) == width], decimal)
+    header, first = header_rows(rows, width, numeric, decimal, form.header)
+    names = tuple(_printable(name.strip()) for name in rows[header - 1]) if 0 < header <= len(rows) else ()
+    if names:
+        names = (names[0].lstrip("#% "), *names[1:])
+    return Table(
+        path,
+        names,
+        len(names) or width,
+        header,
+        first,
+        body[_offset(body, first - 1) :],
+        tuple(lines[max(0, header - 1) :][:3]),
+        TableFormat(delimiter, decimal, encoding, header),
+        numeric,
+    )
+
+
+def excerpt(lines: Sequence[str], width: int = 100) -> str:
+    """A file's first lines, for a message: printable, and shortened.
+
+    >>> print(excerpt(["a;b", "x" * 200], width=8))
+      'a;b'
+      'xxxxxxxx…'
+    """
+    shown = [repr(line[: width + 1]) for line in lines[:3]]  # signs that cannot be printed take several
+    return "\n".join(f"  {text}" if len(text) <= width + 2 else f"  {text[: width + 1]}…'" for text in shown) or "  ''"
+
+
+def _text(path: Path, encoding: str | None) -> tuple[bytes, str]:
+    """A file's text as UTF-8 with plain line ends, and the encoding it was in."""
+    raw = path.read_bytes()
+    for magic, what in _NO_TEXT:
+        if raw.startswith(magic):
+            raise DataError(f"{path} is {what}, no text: write it as CSV")
+    found = encoding or next((name for bom, name in _BOMS if raw.startswith(bom)), None)
+    if found is None and (zeros := raw[:1000].count(0)):
+        even = raw[:1000:2].count(0)
+        found = "utf-16-be" if even > zeros / 2 else "utf-16-le"
+    try:
+        if found is not None and codecs.lookup(found).name != "utf-8":
+            raw = raw.decode(found).removeprefix("\ufeff").encode()
+        else:
+            raw = raw.removeprefix(codecs.BOM_UTF8)
+            if not raw.isascii():
+                raw.decode("utf-8")
+    except UnicodeError as error:
+        if found is not None:
+            raise DataError(
+                f"{path} cannot be read as {found} ({str(error)[:100]}): it is no text, or in another encoding"
+            ) from error
+        # What Windows writes. A class or an axis that is read wrongly is unknown, and refused.
+        found = "cp1252"
+        raw = raw.decode("cp1252", errors="replace").encode()
+    if b"\0" in raw[:1000]:
+        raise DataError(f"{path} is no text: it holds bytes of zero")
+    if b"\r" in raw:
+        raw = raw.replace(b"\r\r\n", b"\n").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return raw, found or "utf-8"
+
+
+def _without_empty_end(body: bytes) -> bytes:
+    """Empty rows at the end mean nothing."""
+    end = body.find(b"\n", len(body.rstrip(b" \t,;\n")))
+    return body[: end + 1] if body.endswith(b"\n") else body
+
+
+def _printable(name: str) -> str:
+    return "".join(sign if sign.isprintable() else "?" for sign in name)
+
+
+def _offset(body: bytes, lines: int) -> int:
+    """Where the line begins that `lines` lines come before."""
+    place = 0
+    for _ in range(lines):
+        end = body.find(b"\n", place)
+        if end < 0:
+            return len(body)
+        place = end + 1
+    return place
+
+
+def _single_blanks(body: bytes) -> bool:
+    """Whether each blank of the body stands between two fields."""
+    return not (b"\t" in body or b"  " in body or b"\n " in body or b" \n" in body or body[:1] == b" ")

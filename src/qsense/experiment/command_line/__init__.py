@@ -1,0 +1,1 @@
+"""The command line as people and agents type it, and the words that Hydra reads."""
