@@ -57,6 +57,12 @@ def under_way(folder: Path) -> list[Path]:
     return [run for run in runs if not (run / "metrics.json").is_file()]
 
 
+def begun_lately(folder: Path) -> list[Path]:
+    """Those of them that have trained a few epochs: far enough from their end to be stopped in the middle."""
+    learned = {run: run / "learned.csv" for run in under_way(folder)}
+    return [run for run, file in learned.items() if file.is_file() and file.read_text().count("\n") < 8]
+
+
 def starts(folder: Path) -> dict[str, int]:
     """How often each run was begun or resumed."""
     files = sorted((folder / "runs").glob("*/run.json"))

@@ -40,12 +40,6 @@ def test_each_worker_takes_its_share_of_the_cores(tmp_path: Path) -> None:
     assert [int((tmp_path / f"threads-{seed}").read_text()) for seed in (0, 1)] == [share, share]
 
 
-def begun_lately(folder: Path) -> list[Path]:
-    """The runs that have trained a few of their 15 epochs."""
-    learned = {run: run / "learned.csv" for run in sweeps.under_way(folder)}
-    return [run for run, file in learned.items() if file.is_file() and file.read_text().count("\n") < 8]
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the worker is found by Linux's /proc")
 @pytest.mark.parametrize(
@@ -57,8 +51,8 @@ def test_a_killed_worker_costs_one_more_start(tmp_path: Path, number: signal.Sig
     sweep = sweeps.start(tmp_path, *options)
     # At a moment when there is something of each kind: finished runs, and one between two checkpoints, soon after its
     # start.
-    sweeps.wait_until(lambda: bool(finished(tmp_path) and begun_lately(tmp_path)), tmp_path, sweep, LONG_S)
-    victim = begun_lately(tmp_path)[0]
+    sweeps.wait_until(lambda: bool(finished(tmp_path) and sweeps.begun_lately(tmp_path)), tmp_path, sweep, LONG_S)
+    victim = sweeps.begun_lately(tmp_path)[0]
     worker = sweeps.worker_of(victim)
     assert worker is not None, printed(tmp_path)
     os.kill(worker, number)

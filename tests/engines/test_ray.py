@@ -25,6 +25,7 @@ from omegaconf import OmegaConf
 from tests.engines.sweeps import (
     LONG_S,
     SHORT,
+    begun_lately,
     environment,
     finished,
     printed,
@@ -139,7 +140,7 @@ def test_a_node_that_dies_costs_no_run(cluster: Cluster, tmp_path: Path) -> None
 
     def on_second_node() -> list[Path]:
         dying = cluster.processes(2)
-        return [run for run in under_way(tmp_path) if worker_of(run) in dying]
+        return [run for run in begun_lately(tmp_path) if worker_of(run) in dying]
 
     wait_until(lambda: bool(finished(tmp_path) and on_second_node()), tmp_path, sweep, LONG_S)
     (victim,) = on_second_node()
