@@ -283,7 +283,7 @@ def test_damaged_json_is_named(root: Path) -> None:
 
 
 def test_what_is_missing_is_named_with_what_to_do(root: Path) -> None:
-    with refused(DataMissingError, root / "nowhere" / "images", "data.dataset.root=…", ".images", ".annotations"):
+    with refused(DataMissingError, root / "nowhere" / "images", "data.dataset.root=…", "data.dataset.images=…"):
         CocoRaw(str(root / "nowhere")).check()
     with refused(DataMissingError, root / "other.json", "data.dataset.annotations=…"):
         CocoRaw(str(root), annotations="other.json").check()
@@ -367,3 +367,16 @@ def test_real_photographs(tmp_path: Path) -> None:
         assert min(codes.shape[1:]) == 64
         # Green is the brightest colour of a raw frame before white balance.
         assert codes[1:3].mean() > codes[[0, 3]].mean()
+
+
+@pytest.mark.parametrize(
+    "json_file", ["result.json", "train/_annotations.coco.json", "annotations/instances_default.json"]
+)
+def test_what_may_be_the_annotations_is_named(root: Path, json_file: str) -> None:
+    (root / json_file).parent.mkdir(exist_ok=True)
+    (root / "instances.json").rename(root / json_file)
+    with refused(DataMissingError, root / "instances.json", "data.dataset.annotations", json_file):
+        CocoRaw(str(root)).check()
+    with refused(DataMissingError, root / "photos", "data.dataset.root", "data.dataset.images", json_file):
+        CocoRaw(str(root), images="photos").check()
+    CocoRaw(str(root), annotations=json_file).check()

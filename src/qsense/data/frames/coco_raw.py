@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,7 +19,7 @@ from qsense.data.errors import DataError, DataMissingError
 from qsense.data.frames.annotations.boxes import BoxCheck
 from qsense.data.frames.annotations.coco import Annotations, chosen_classes, read_annotations
 from qsense.data.frames.annotations.pictures import BOX_KINDS, BoxKind, Picture, read_pictures
-from qsense.data.frames.annotations.values import id_order
+from qsense.data.frames.annotations.values import id_order, printable
 from qsense.data.frames.dataset import PLANES, Frame, FrameDataset, Part
 from qsense.data.frames.photo_sensor import PATTERN, Make, Sensor, read_annotated
 from qsense.data.frames.plane_cache import Codes, PlaneCache, convert, stamp
@@ -156,13 +157,25 @@ class CocoRaw(FrameDataset):
 
     def check(self) -> None:
         """See the base class; reads the annotations and looks for every image file, not into them."""
-        for folder in {self.images, self.test_images}:
+        for key, folder in (("images", self.images), ("test_images", self.test_images)):
             if not folder.is_dir():
                 raise DataMissingError(
-                    f"{self.name} is not in {folder.absolute()}: there is no such folder. Point at one with image "
-                    "files and COCO annotations with data.dataset.root=… (and .images, .annotations)"
+                    f"{self.name} is not in {folder.absolute()}: there is no such folder. Point at the whole with "
+                    f"data.dataset.root=…, at the image files in it with data.dataset.{key}=… (. is root itself)"
+                    + self._json_files()
                 )
+        if not self.annotations.exists():
+            raise DataMissingError(
+                f"{self.annotations} is missing: name the file of COCO annotations with data.dataset.annotations=…"
+                + self._json_files()
+            )
         _ = self._pictures
+
+    def _json_files(self) -> str:
+        """For messages: what may be the annotations."""
+        found = list(islice((path for depth in ("*.json", "*/*.json") for path in self.root.glob(depth)), 1000))
+        names = sorted(printable(path.relative_to(self.root).as_posix()) for path in found)
+        return f"; JSON files there: {', '.join(names[:4])}{' …' * (len(names) > 4)}" if names else ""
 
     def prepare(self, cache: Path, short_side: int) -> None:
         """See the base class."""

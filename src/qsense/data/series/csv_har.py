@@ -5,6 +5,7 @@ Open it to see what the configuration `data=csv_har` accepts.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from qsense.data.errors import DataError
@@ -98,6 +99,11 @@ class CSVActivityDataset(CSVRecordings):
             )
         if files is not None and (files.startswith(("/", "~")) or ".." in files.split("/")):
             raise ValueError(f"files={files!r} must be a pattern below data.dataset.root, as in P{SUBJECT}*.txt")
+        if others := sorted(set(re.findall(r"\{\w*\}", files or "")) - {SUBJECT}):
+            raise ValueError(
+                f"files={files!r}: {', '.join(others)} stands for nothing, only {SUBJECT} does; * is any text. Labels "
+                "and times are columns"
+            )
         for key, column in (("subject", subject), ("time", time)):
             if column is True:
                 raise ValueError(f"{key}=true: name a column, or false where there is none")

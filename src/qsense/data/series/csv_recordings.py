@@ -219,7 +219,7 @@ class CSVRecordings(ActivityDataset):
                 facts = path.stat()
                 shown = _subjects_in(path, facts.st_size, facts.st_mtime_ns, self.form, self._wanted())
             names |= {owner} if shown is None else shown
-        return sorted(names, key=natural)
+        return sorted(names, key=lambda name: (natural(name), name))  # 07 and 7 are two
 
     def _wanted(self) -> Wanted:
         axes = self.axes if self.named_axes else len(self.axes)

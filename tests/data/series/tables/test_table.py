@@ -369,3 +369,67 @@ def test_the_way_a_file_was_read_is_said(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(("# note\n" + text(cells(), ";", ",")).encode("utf-16"))
     assert_names(open_table(path).describe(), "semicolon", "decimal=','", "utf-16", "header=2")
+
+
+def marked(values: Sequence[float], form: str, mark: str, delimiter: str = ";") -> bytes:
+    """A table whose `ax` has its thousands set apart."""
+    other = {",": ".", ".": ","}[mark]
+    columns = cells(subjects=2)
+    swap = str.maketrans({",": mark, ".": other})
+    columns["ax"] = [format(values[row % len(values)], form).translate(swap) for row in range(2 * ROWS)]
+    for axis in ("ay", "az"):  # as whole as the first, so that nothing else tells the sign
+        columns[axis] = ["7"] * 2 * ROWS if form == ",d" else [word.replace(".", other) for word in columns[axis]]
+    return text(columns, delimiter).encode()
+
+
+@pytest.mark.parametrize(
+    ("values", "form", "mark", "named"),
+    [
+        ([0.61, 1000, 3], ",g", ".", ("row 3", "'1.000'")),  # the others have a decimal comma
+        ([0.61, -12345, 3], ",g", ".", ("row 3", "'-12.345'")),
+        ([0.5, 1000.25], ",.2f", ".", ("row 3", "'1.000,25'")),
+        ([0.5, 1000.25], ",.2f", ",", ("row 3", "'1,000.25'")),
+        ([1024, 12, 982], ",d", ".", ("'1.024'",)),  # all are whole
+        ([-1024, 12, 982], ",d", ".", ("'-1.024'",)),
+        ([1024, 12, 982], ",d", ",", ("'1,024'",)),
+        ([2000, 1001, 104, 3], ",d", ",", ("'1,001'",)),
+    ],
+)
+def test_thousands_set_apart_are_not_decimals(
+    tmp_path: Path, values: list[float], form: str, mark: str, named: tuple[str, ...]
+) -> None:
+    with refused(DataError, tmp_path / "all.csv", "ax", *named):
+        read(tmp_path, marked(values, form, mark))
+
+
+@pytest.mark.parametrize("words", [["1.024", "0.982", "100"], ["1.024", "982.5", "3"], ["1.024", "2", "3"], ["9.810"]])
+def test_decimals_of_three_digits_stay_decimals(tmp_path: Path, words: list[str]) -> None:
+    columns = cells(subjects=2)
+    columns["ax"] = (words * 2 * ROWS)[: 2 * ROWS]
+    x = read(tmp_path, text(columns).encode())[0].x[:, 0]
+    np.testing.assert_array_equal(x[: len(words)], np.array(words, dtype=np.float32))
+
+
+@pytest.mark.parametrize("files", ["{label}/s{subject}.csv", "{activity}*.csv", "{}.csv"])
+def test_only_the_subject_stands_in_file_names(tmp_path: Path, files: str) -> None:
+    with refused(ValueError, "files", files[: files.index("}") + 1], "{subject}"):
+        read(tmp_path, text(cells(subjects=2)).encode(), files=files)
+
+
+@pytest.mark.parametrize(("one", "other"), [("007", "7"), ("01", "1"), ("00", "0"), ("1e3", "1000"), ("1", "1.5")])
+def test_numbers_as_subjects_and_labels_are_text(tmp_path: Path, one: str, other: str) -> None:
+    columns = cells(subjects=2)
+    columns["subject"] = [one] * ROWS + [other] * ROWS
+    columns["label"] = [one, other] * ROWS
+    found = read(tmp_path, text(columns).encode(), labels={one: "a", other: "b"})
+    assert [len(each.x) for each in found] == [ROWS, ROWS]
+    first = found[0].y[:2].tolist()
+    assert sorted(first) == [0, 1]
+
+
+@pytest.mark.parametrize("form", ["{}", "{}.0", "{}.00", "{}.0000000e+00", "+{}.0"])
+def test_one_number_written_in_any_way_is_one_subject(tmp_path: Path, form: str) -> None:
+    columns = cells(subjects=2)
+    columns["subject"] = ["1"] * (ROWS // 2) + [form.format(1)] * (ROWS // 2) + [form.format(2)] * ROWS
+    found = read(tmp_path, text(columns).encode(), subjects=["1", "2"])
+    assert sorted({each.subject for each in found}) == [0, 1]

@@ -13,6 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+import numpy as np
+import numpy.typing as npt
+
 # Also by the words that need no quoting in a shell.
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "space": " "}
 DECIMALS = {"point": ".", "comma": ","}
@@ -20,6 +23,9 @@ NAMED = {sign: word for word, sign in DELIMITERS.items()}
 # Where numbers are missing; labels and subjects are taken as they are written.
 MISSING = ("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A",
            "NA", "NULL", "NaN", "None", "n/a", "nan", "null")  # fmt: skip
+# Numbers whose thousands are set apart by the sign, and those that have no thousands.
+THOUSANDS = {sign: re.compile(rf"[+-]?[1-9]\d{{0,2}}(?:{re.escape(sign)}\d{{3}})+") for sign in ".,"}
+SMALL = re.compile(r"[+-]?\d{1,3}")
 Row = TypeVar("Row")
 
 
@@ -156,3 +162,17 @@ def is_number(field: str, decimal: str = ".") -> bool:
     except ValueError:
         return False
     return "_" not in field
+
+
+def may_be_thousands(values: npt.NDArray[np.float64]) -> bool:
+    """Whether thousands set apart, read as decimals, would give such numbers; few others do, and their text tells.
+
+    >>> [may_be_thousands(np.array(values)) for values in ([982, 1.024, -3], [982.0, 0.5], [982, 1024], [9, 1.024])]
+    [True, False, False, False]
+    """
+    values = values[np.isfinite(values)]
+    size = np.abs(values)
+    broken = size != np.floor(size)
+    if not broken.any() or size[broken].min() < 1 or size.max() >= 1000 or not (size[~broken] >= 100).any():
+        return False
+    return bool(np.allclose(size[broken] * 1000, np.round(size[broken] * 1000), rtol=0, atol=1e-6))

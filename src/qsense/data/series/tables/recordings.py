@@ -5,6 +5,7 @@ Open it when a file's columns are right and what is made of them is not.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -174,11 +175,12 @@ class TableReader:
 
 def subject_id(word: str) -> str:
     """
-    >>> subject_id(" P000"), subject_id("3.0"), subject_id("007")
-    ('P000', '3', '007')
+    >>> subject_id(" P000"), subject_id("3.0"), subject_id("1.20000e+01"), subject_id("007"), subject_id("1e3")
+    ('P000', '3', '12', '007', '1e3')
     """
     word = word.strip()
-    return word.removesuffix(".0") if word.removesuffix(".0").isdigit() else word
+    number = float(word) if re.fullmatch(r"\+?\d+\.\d*([eE][+-]?\d{1,2})?", word) else 0.5
+    return str(int(number)) if number.is_integer() else word
 
 
 def _categories(column: pd.Series) -> pd.Categorical:

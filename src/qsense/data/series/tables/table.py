@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -21,10 +22,13 @@ from qsense.data.errors import DataError
 from qsense.data.series.tables.format import (
     MISSING,
     NAMED,
+    SMALL,
+    THOUSANDS,
     TableFormat,
     closed_by_semicolons,
     fields_of,
     header_rows,
+    may_be_thousands,
     numeric_columns,
     signs,
     spread,
@@ -109,7 +113,7 @@ class Table:
                     index_col=False,
                     low_memory=False,
                     skipinitialspace=True,
-                    dtype=dict.fromkeys(text, "category"),
+                    dtype=dict.fromkeys(text, str),  # pandas would make numbers of categories: 01 and 1 are two
                     na_values={number: list(MISSING) for number in range(self.width) if number not in text},
                     keep_default_na=False,
                     on_bad_lines="error",
@@ -119,19 +123,25 @@ class Table:
             raise DataError(f"{self.path} cannot be read as a table ({str(error)[:200]})\n{self.describe()}") from error
         if blanks and frame[self.width - 1].isin(["", np.nan]).any():
             self._name_row()  # pandas fills short rows up
-        return frame
+        return frame.astype(dict.fromkeys(text, "category"))
 
     def numbers(self, frame: pd.DataFrame, column: int, name: str) -> npt.NDArray[np.float64]:
         """A column of `read` as numbers, NaN where it is empty.
 
         Raises:
-            DataError: a field is no number; its row is named.
+            DataError: a field is no number, or its thousands seem to be set apart; its row or an example is named.
         """
         values = frame[column]
         if values.dtype.kind in "fiu":
-            return values.to_numpy(dtype=np.float64)
+            found = values.to_numpy(dtype=np.float64)
+            if may_be_thousands(found):
+                self._refuse_thousands(column, name)
+            return found
         as_text = values.astype("str")
         if self.format.decimal == ",":
+            marked = np.flatnonzero(as_text.str.fullmatch(THOUSANDS["."]).to_numpy(dtype=bool))
+            if marked.size:
+                self._name_thousands(f", row {marked[0] + self.first_row}", name, as_text.iloc[marked[0]])
             as_text = as_text.str.replace(",", ".")
         parsed = pd.to_numeric(as_text, errors="coerce")
         wrong = np.flatnonzero(parsed.isna() & values.notna())
@@ -141,6 +151,19 @@ class Table:
                 f"number"
             )
         return parsed.to_numpy(dtype=np.float64)
+
+    def _refuse_thousands(self, column: int, name: str) -> None:
+        """Whole numbers of which only those from 1000 on have a sign, before three digits: it is no decimal sign."""
+        words = [str(word).strip() for word in self.read([column], [])[column].cat.categories]
+        marked = [word for word in words if THOUSANDS[self.format.decimal or "."].fullmatch(word)]
+        if marked and all(word in MISSING or SMALL.fullmatch(word) for word in set(words) - set(marked)):
+            self._name_thousands("", name, marked[0])
+
+    def _name_thousands(self, where: str, name: str, word: str) -> NoReturn:
+        raise DataError(
+            f"{self.path}{where}: {name} is {word[:40]!r}, which looks like one with its thousands set apart (with "
+            f"decimal={self.format.decimal!r}). Write the file without signs between thousands"
+        )
 
     def _check_shape(self, single: bool) -> None:
         rows = self.body.count(b"\n") + (not self.complete)
