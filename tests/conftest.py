@@ -24,7 +24,7 @@ from qsense.experiment.compose import compose, hydra
 # One thread: results do not depend on the machine's cores, and parallel tests do not fight for them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Machines are shared: how long an example takes says nothing about the code.
-hypothesis.settings.register_profile("shared")
+hypothesis.settings.register_profile("shared", deadline=None)
 hypothesis.settings.load_profile("shared")
 
 

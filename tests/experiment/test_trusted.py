@@ -377,12 +377,13 @@ def test_a_folder_says_neither_what_is_fetched_nor_where_it_is_written(
         written(
             init_from="/elsewhere", data__cache=str(tmp_path), data__dataset__download=True, trainer__profiler=profiler,
             trainer__default_root_dir="/", trainer__logger=part("lightning.pytorch.loggers.CSVLogger", save_dir="/"),
-            trainer__strategy="ddp", trainer__num_nodes=2, trainer__fast_dev_run=True,
+            trainer__strategy="ddp", trainer__num_nodes=2, trainer__fast_dev_run=True, data__num_workers=10**9,
         )
     )  # fmt: skip
     _stay_here(config)
     assert (config.init_from, config.data.cache) == (None, str(tmp_path / "mine"))
     assert config.data.dataset.download is False
+    assert config.data.num_workers == os.cpu_count()
     assert not {"profiler", "default_root_dir", "logger", "strategy", "fast_dev_run"} & set(config.trainer)
     (tmp_path / "fingerprints").mkdir()  # a cache of qsense's, which holds what this run was trained on
     config.data.cache = str(tmp_path)

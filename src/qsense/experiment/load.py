@@ -185,10 +185,13 @@ def load(
 def _stay_here(config: DictConfig) -> None:
     """Fetch nothing, write nowhere and wait for no other machine that a run's file says: none is needed to build it."""
     config.init_from = config.resume_from = None  # the checkpoint holds the weights
-    for key in ("callbacks", "logger", "profiler", "default_root_dir", "strategy", "fast_dev_run"):
+    for key in ("callbacks", "logger", "profiler", "default_root_dir", "strategy", "fast_dev_run", "plugins"):
         config.trainer.pop(key, None)
     if "download" in config.data.dataset:
         config.data.dataset.download = False
+    workers = config.data.get("num_workers")
+    if isinstance(workers, int):  # a file may ask for any number of processes
+        config.data.num_workers = min(workers, os.cpu_count() or 1)
     # A cache is known by its fingerprints; any other folder is not written to.
     if config.data.get("cache") and not (Path(config.data.cache).expanduser() / "fingerprints").is_dir():
         config.data.cache = os.environ.get("QSENSE_CACHE") or "~/.cache/qsense"
