@@ -77,7 +77,7 @@ class Header(NamedTuple):
 def suffixes() -> frozenset[str]:
     """Ends of names of all pictures that can be read here, in small letters, each with its dot.
 
-    With the package pillow-heif, HEIC is among them.
+    With the package pillow-heif (`qsense[heic]`), HEIC is among them.
 
     >>> {".jpg", ".jfif", ".png", ".gif", ".bmp", ".tif", ".webp"} <= suffixes()
     True

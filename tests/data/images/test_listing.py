@@ -103,7 +103,7 @@ def test_pictures_that_cannot_be_read_are_an_error(tmp_path: Path, end: str) -> 
     make(tree(tmp_path), f"nut/IMG_0.{end}", f"nut/more/IMG_1.{end}")
     with refused(DataError, tmp_path, 2, f".{end.lower()}", tmp_path / "nut" / f"IMG_0.{end}", "PNG") as caught:
         folder(tmp_path).check()
-    assert ("pillow-heif" in str(caught.value)) == (end.lower() in ("heic", "heif"))
+    assert ("qsense[heic]" in str(caught.value)) == (end.lower() in ("heic", "heif"))
 
 
 def test_pictures_known_by_name_are_read_or_refused() -> None:

@@ -61,7 +61,8 @@ class CocoRaw(FrameDataset):
         strict: refuse boxes without area or outside of their image, and list them; else they are left out, or cut, with
             one warning.
         orientation: "exif": boxes were drawn on photographs that are turned as their files say, as annotation tools
-            show them, unless the sizes say otherwise; "stored": on photographs as they are stored.
+            show them, unless the sizes say otherwise; "stored": on photographs as they are stored. Pillow turns
+            TIFF in either case.
         full_scale: value of white in grey files of more than 8 bits, such as 4095 for a 12-bit camera; None: the
             largest of their type, 65535 or, of floating point, 1.
 

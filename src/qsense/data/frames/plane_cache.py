@@ -27,14 +27,13 @@ import numpy.typing as npt
 from filelock import FileLock, Timeout
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from qsense.data.errors import DataError
+from qsense.data.errors import DataError, listed
 
 log = logging.getLogger(__name__)
 
 Codes = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
 MANIFEST = "manifest.jsonl"
 CHEAP = 256 << 20  # bytes: caches up to this size are read and compared with their checksums when opened
-MOST_NAMED = 20  # bad files in one message
 FEW = 8  # frames that are converted faster than other processes start
 
 
@@ -363,6 +362,5 @@ def _convert_one(index: int) -> Record | str:
 
 def _complaint(folder: Path, bad: Mapping[int, str], frames: int) -> str:
     named = [bad[index] for index in sorted(bad)]
-    more = f"\n  … and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
-    lines = "".join(f"\n  {text}" for text in named[:MOST_NAMED])
-    return f"{len(bad)} of {frames} frames cannot be converted (the others are kept in {folder}):{lines}{more}"
+    what = f"{len(bad)} of {frames} frames cannot be converted (the others are kept in {folder})"
+    return f"{what}:{listed(named, len(named))}"

@@ -49,7 +49,8 @@ class ImageFolder(ImageDataset):
         test: share of every class to test on, in (0, 1), where the folder states no test part.
         mean: what to subtract per channel, on the scale of [0, 1].
         std: what to divide by per channel.
-        orientation: "exif": images are turned as their files say; "stored": they are not.
+        orientation: "exif": images are turned as their files say; "stored": they are not, but for
+            TIFF, which Pillow turns.
         full_scale: value of white in grey files of more than 8 bits, such as 4095 for a 12-bit camera; None: the
             largest of their type, 65535 or, of floating point, 1.
 

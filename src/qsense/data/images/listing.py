@@ -73,7 +73,7 @@ def list_images(folder: Path, classes: Sequence[str]) -> Listing:
         heif = any(extension(file) in (".heic", ".heif", ".hif") for file in unread)
         raise DataError(
             f"{folder} holds pictures that are not read here: {counted(unread)}. Convert them to PNG or JPEG, or move "
-            "them elsewhere" + ("; or HEIC: pip install pillow-heif" if heif else "")
+            "them elsewhere" + ("; or HEIC: pip install 'qsense[heic]'" if heif else "")
         )
     found.y = np.repeat(np.arange(len(classes)), counts)
     return found
