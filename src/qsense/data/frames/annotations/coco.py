@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from qsense.data.errors import DataError, DataMissingError
+from qsense.data.frames.annotations.foreign import refuse_foreign
 from qsense.data.frames.annotations.problems import Problems
 from qsense.data.frames.annotations.segmentation import bounds
 from qsense.data.frames.annotations.values import Id, flag, id_of, id_order, number, printable, show, whole
@@ -86,8 +87,8 @@ def read_annotations(file: Path) -> Annotations:
 
     Raises:
         DataMissingError: there is no such file.
-        DataError: it is no JSON, has another layout, an id twice, or an annotation of an unknown image or category; the
-            message names file and ids, all of a kind.
+        DataError: it is a folder, no JSON, has another format, an id twice, or an annotation of an unknown image or
+            category; the message names file and ids, all of a kind.
     """
     with _no_collection():
         return _read(file)
@@ -97,6 +98,7 @@ def _read(file: Path) -> Annotations:
     content = _parsed(file)
     lists = ("images", "annotations", "categories")
     if not isinstance(content, dict) or not all(isinstance(content.get(key), list) for key in lists):
+        refuse_foreign(file)
         raise DataError(f"{file} is not in COCO's format: it must hold the lists images, annotations and categories")
     problems = Problems(file)
     images = list(_images(content["images"], problems))
@@ -128,6 +130,9 @@ def chosen_classes(annotations: Annotations, classes: Sequence[str] | None) -> t
 
 
 def _parsed(file: Path) -> Any:
+    if file.is_dir():
+        refuse_foreign(file)
+        raise DataError(f"{file} is a folder: name the file of COCO annotations with data.dataset.annotations=…")
     try:
         raw = file.read_bytes()
     except OSError as error:
@@ -140,6 +145,7 @@ def _parsed(file: Path) -> Any:
         del raw  # half a gigabyte for COCO's own training part
         return json.loads(text)
     except (ValueError, RecursionError) as error:
+        refuse_foreign(file)
         raise DataError(f"{file} is damaged, or no JSON: {error}") from error
 
 
