@@ -282,7 +282,17 @@ def test_what_four_numbers_are_may_be_stated(tmp_path: Path, kind: Any, bbox: li
     made = content()
     for entry in made["annotations"]:
         entry["bbox"] = bbox
-    np.testing.assert_allclose(read(tmp_path, made, kind=kind)[0].boxes, [[6, 4, 18, 12]] * 3)
+    del made["annotations"][2]["bbox"]
+    outline = np.array([[6, 4], [18, 4], [18, 12]]) / ((60, 40) if "shares" in kind else 1)
+    made["annotations"][2]["segmentation"] = [outline.ravel().tolist()]
+    np.testing.assert_allclose(read(tmp_path, made, kind=kind)[0].boxes, [[6, 4, 18, 12]] * 3, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("kind", "area"), [("xywh_shares", 0.02), ("xyxy_shares", 0.02), ("xywh_shares", 48)])
+def test_areas_beside_shares_are_shares_where_they_are_no_pixels(tmp_path: Path, kind: Any, area: float) -> None:
+    made = content(1)
+    made["annotations"][0] |= {"bbox": [0.1, 0.1, 0.3, 0.3], "area": area}
+    np.testing.assert_allclose(read(tmp_path, made, kind=kind)[0].area, [48])
 
 
 def test_corners_given_as_sizes_are_recognised(tmp_path: Path) -> None:

@@ -56,8 +56,9 @@ class Annotations:
         image: place of each object's image, int64 [n].
         category: place of each object's category, int64 [n].
         bbox: the four numbers of each object, float64 [n, 4]; NaN where one is no number.
+        outlined: bool [n]: there is no bbox, and its numbers are x, y, width and height of the segmentation.
         crowd: bool [n].
-        area: pixels², float64 [n]; 0 where none is stated.
+        area: as stated, float64 [n]; 0 where none is.
         worded: whether flags were written as text, which once were read wrongly.
     """
 
@@ -68,6 +69,7 @@ class Annotations:
     image: npt.NDArray[np.int64]
     category: npt.NDArray[np.int64]
     bbox: npt.NDArray[np.float64]
+    outlined: npt.NDArray[np.bool_]
     crowd: npt.NDArray[np.bool_]
     area: npt.NDArray[np.float64]
     worded: bool
@@ -83,7 +85,7 @@ class Annotations:
 def read_annotations(file: Path) -> Annotations:
     """Read a file of COCO annotations ("instances").
 
-    An object without a bbox gets the one around its segmentation, which is in COCO's own order of numbers.
+    An object without a bbox gets the one around its segmentation, x, y, width and height.
 
     Raises:
         DataMissingError: there is no such file.
@@ -206,7 +208,7 @@ def _objects(
 ) -> dict[str, Any]:
     """The columns of `Annotations`."""
     ids: list[Id | None] = []
-    image_places, category_places, boxes, crowd, area = [], [], [], [], []
+    image_places, category_places, boxes, outlined, crowd, area = [], [], [], [], [], []
     worded = False
     for place, entry in enumerate(entries):
         if type(entry) is not dict:
@@ -226,6 +228,7 @@ def _objects(
         image_places.append(image)
         category_places.append(category)
         boxes.append(box)
+        outlined.append(not entry.get("bbox"))
         crowd.append(is_crowd)
         area.append(entry.get("area"))
     problems.refuse_repeated("annotation id", (key for key in ids if key is not None))
@@ -235,6 +238,7 @@ def _objects(
         "image": np.array(image_places, dtype=np.int64),
         "category": np.array(category_places, dtype=np.int64),
         "bbox": _sides(boxes),
+        "outlined": np.array(outlined, dtype=bool),
         "crowd": np.array(crowd, dtype=bool),
         "area": np.where(np.isfinite(areas) & (areas > 0), areas, 0.0),
         "worded": worded,

@@ -79,8 +79,7 @@ def read_pictures(
     boxes, usable = _boxes(annotations, checked, kind, labels >= 0)
     if check is None:
         checked.finish(str(annotations.file))
-    sides = boxes[:, 2:] - boxes[:, :2]
-    area = np.where(annotations.area > 0, annotations.area, sides[:, 0] * sides[:, 1]).astype(np.float32)
+    area = _areas(annotations, kind, boxes)
     chosen = np.flatnonzero(usable)
     chosen = chosen[np.argsort(annotations.image[chosen], kind="stable")]
     starts = np.searchsorted(annotations.image[chosen], np.arange(len(annotations.images) + 1))
@@ -108,18 +107,16 @@ def _boxes(
     annotations: Annotations, check: BoxCheck, kind: BoxKind, wanted: npt.NDArray[np.bool_]
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
     """Left, top, right, bottom of every object, and which are of wanted classes and can be used."""
-    sizes = np.array([(image.width, image.height) for image in annotations.images], dtype=np.float64).reshape(-1, 2)
     chosen = np.flatnonzero(wanted)
-    size = sizes[annotations.image[chosen]]
+    size = _image_sizes(annotations)[chosen]
     given = annotations.bbox[chosen]
     if kind.endswith("_shares"):
         given = given * np.tile(size, 2)
-    if kind.startswith("xywh"):
-        if kind == "xywh":
-            _refuse_corners(annotations, given, size)
-        given = given.copy()
-        with np.errstate(over="ignore", invalid="ignore"):
-            given[:, 2:] += given[:, :2]
+    if kind == "xywh":
+        _refuse_corners(annotations, given, size)
+    with_size = annotations.outlined[chosen] | kind.startswith("xywh")
+    with np.errstate(over="ignore", invalid="ignore"):
+        given[with_size, 2:] += given[with_size, :2]
     found = np.zeros((len(wanted), 4), dtype=np.float32)
     usable = np.zeros(len(wanted), dtype=bool)
     found[chosen], usable[chosen] = check.fit(
@@ -129,6 +126,21 @@ def _boxes(
         lambda i: (annotations.file, int(annotations.image[chosen[i]])),
     )
     return found, usable
+
+
+def _image_sizes(annotations: Annotations) -> npt.NDArray[np.float64]:
+    """Width and height of every object's image, [n, 2]."""
+    sizes = np.array([(image.width, image.height) for image in annotations.images], dtype=np.float64).reshape(-1, 2)
+    return sizes[annotations.image]
+
+
+def _areas(annotations: Annotations, kind: BoxKind, boxes: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Pixels² of every object: as stated, or of its box."""
+    stated = annotations.area
+    if kind.endswith("_shares"):  # who writes boxes as shares writes areas so, too
+        stated = np.where(stated <= 1, stated * _image_sizes(annotations).prod(1), stated)
+    sides = boxes[:, 2:] - boxes[:, :2]
+    return np.where(stated > 0, stated, sides[:, 0] * sides[:, 1]).astype(np.float32)
 
 
 def _refuse_corners(annotations: Annotations, bbox: npt.NDArray[np.float64], size: npt.NDArray[np.float64]) -> None:
