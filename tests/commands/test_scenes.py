@@ -50,8 +50,8 @@ def test_levels_of_a_headless_file_are_what_its_counts_need(
     main([str(file), *SIZE, "--pattern", "GBRG"])
     main([str(file), *SIZE, "--black", "64", "--white", "5000"])
     default, given = found
-    assert default.signal == raw_signal(4, 0, white, "GBRG")
-    assert given.signal == raw_signal(4, 64, 5000, "RGGB")
+    assert default.signal == raw_signal(0, white, "GBRG")
+    assert given.signal == raw_signal(64, 5000, "RGGB")
     assert (given.signal.native_bits, default.codes.shape) == (13, (4, 20, 30))
 
 
@@ -61,7 +61,7 @@ def test_a_cameras_file_states_its_own_levels(monkeypatch: pytest.MonkeyPatch) -
     camera = raw_files.Mosaic(np.full((4, 4), 300, dtype=np.uint16), "BGGR", (60, 64, 64, 62), 15000, None)
     monkeypatch.setattr(raw_files, "read_mosaic", lambda file: camera)
     options = type("Options", (), {"black": None, "white": None})
-    assert from_file(Path("photo.nef"), options).signal == raw_signal(4, 60, 15000, "BGGR")  # type: ignore[arg-type]
+    assert from_file(Path("photo.nef"), options).signal == raw_signal(60, 15000, "BGGR")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -39,10 +39,10 @@ class Scene:
     signal: Signal
 
 
-def raw_signal(channels: int, black: int, white: int, pattern: str | None = None) -> Signal:
-    """A raw sensor whose range is the counts from black to white."""
+def raw_signal(black: int, white: int, pattern: str) -> Signal:
+    """A Bayer sensor whose range is the counts from black to white."""
     bits = white.bit_length()
-    return Signal(channels, 0.0, 1.0, "share of full scale", native_bits=bits, black=black, white=white, bayer=pattern)
+    return Signal(4, 0.0, 1.0, "share of full scale", native_bits=bits, black=black, white=white, bayer=pattern)
 
 
 def from_file(file: Path, options: argparse.Namespace) -> Scene:
@@ -65,13 +65,15 @@ def from_file(file: Path, options: argparse.Namespace) -> Scene:
         )
         mosaic: npt.NDArray[Any] = read_headless(file, layout)
         pattern, black = options.pattern, 0
-        white = (1 << max(int(mosaic.max()), 1).bit_length()) - 1  # all that this many bits can hold
+        # Whole bytes do not say how many bits of them are used: as many as the largest count needs.
+        bits = max(int(mosaic.max()), 1).bit_length() if layout.packing == "none" else layout.bits
+        white = (1 << bits) - 1
     else:
         camera = read_mosaic(file)
         mosaic, pattern, black, white = camera.codes, camera.pattern, min(camera.black), camera.white
     black = black if options.black is None else options.black
     white = white if options.white is None else options.white
-    return Scene(file.stem, shrunk(pack(mosaic, pattern), SHORT_SIDE), raw_signal(4, black, white, pattern))
+    return Scene(file.stem, shrunk(pack(mosaic, pattern), SHORT_SIDE), raw_signal(black, white, pattern))
 
 
 def from_data(options: argparse.Namespace) -> Iterator[Scene]:
@@ -133,6 +135,8 @@ def draw(scene: Scene, bits: Sequence[int], gammas: Sequence[float], out: Path) 
 
 def parser() -> argparse.ArgumentParser:
     """The command line's arguments."""
+    from qsense.data.frames.headless import PACKINGS
+
     parser = argparse.ArgumentParser(
         prog="qsense scenes",
         description="Draw raw scenes through linear, log and γ at several bits: one contact sheet (PNG) each. Every "
@@ -156,7 +160,7 @@ def parser() -> argparse.ArgumentParser:
     )
     headless.add_argument(
         "--packing",
-        choices=("none", "mipi10", "mipi12", "lsb10", "lsb12", "msb10", "msb12"),
+        choices=PACKINGS,
         default="none",
         help="numbers of 10 or 12 bits without gaps: as MIPI CSI-2 does, or lowest or highest bit first (none)",
     )

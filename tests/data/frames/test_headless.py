@@ -142,9 +142,9 @@ def test_a_pattern_that_only_begins_like_bayer_is_refused(pattern: str) -> None:
 
 
 def test_scenes_are_drawn_from_any_layout(tmp_path: Path) -> None:
-    codes = [[1, 1023, 3, 4], [5, 6, 7, 8]]
+    codes = [[1, 300, 3, 4], [5, 6, 7, 8]]  # dark: white is what 10 bits hold, not 9
     file = stored(tmp_path / "a.raw", b"".join(packed(row, "mipi10") + b"pad" for row in codes))
     line = [str(file), "--width", "4", "--height", "2", "--packing", "mipi10", "--stride", "8"]
     scene = from_file(file, parser().parse_args(line))
     assert scene.codes.tolist() == pack(np.array(codes)).tolist()
-    assert scene.signal.native_bits == 10
+    assert (scene.signal.native_bits, scene.signal.white) == (10, 1023)

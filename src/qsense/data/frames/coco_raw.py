@@ -21,7 +21,7 @@ from qsense.data.frames.annotations.coco import Annotations, chosen_classes, rea
 from qsense.data.frames.annotations.pictures import BOX_KINDS, BoxKind, Picture, read_pictures
 from qsense.data.frames.annotations.values import id_order, printable
 from qsense.data.frames.dataset import PLANES, Frame, FrameDataset, Part
-from qsense.data.frames.photo_sensor import PATTERN, Make, Sensor, read_annotated
+from qsense.data.frames.photo_sensor import PATTERN, PhotoConversion, Sensor, read_annotated
 from qsense.data.frames.plane_cache import Codes, PlaneCache, convert, stamp
 from qsense.data.frames.turning import Turning, find_turns
 from qsense.data.photos import check_reading, read_otherwise
@@ -181,7 +181,7 @@ class CocoRaw(FrameDataset):
     def prepare(self, cache: Path, short_side: int) -> None:
         """See the base class."""
         pictures = self._pictures
-        make = Make(
+        make = PhotoConversion(
             tuple(picture.file for picture in pictures),
             tuple(picture.random_seed for picture in pictures),
             tuple((picture.width, picture.height) for picture in pictures),

@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from qsense.data.errors import DataError
-from qsense.data.frames.plane_cache import Codes
+
+if TYPE_CHECKING:
+    from qsense.data.frames.plane_cache import Codes
 
 Sample = Literal[1, 2, 3, 4]
 Packing = Literal["none", "mipi10", "mipi12", "lsb10", "lsb12", "msb10", "msb12"]

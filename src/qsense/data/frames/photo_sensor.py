@@ -16,7 +16,7 @@ from qsense.data.errors import DataError
 from qsense.data.frames.inverse_isp import mean_camera, mosaic_planes, random_camera, sense, unprocess
 from qsense.data.frames.nearest import shrunk
 from qsense.data.frames.plane_cache import Codes, Planes
-from qsense.data.frames.turning import also_not_turned
+from qsense.data.frames.turning import orientation_hint
 from qsense.data.photos import read_photo
 
 PATTERN = "RGGB"
@@ -53,8 +53,8 @@ class Sensor:
 
 
 @dataclass(frozen=True)
-class Make:
-    """Converts one of some pictures: what other processes are sent.
+class PhotoConversion:
+    """Makes frame i of a plane cache from photograph i (see `plane_cache.convert`).
 
     Args:
         files: image files.
@@ -98,6 +98,6 @@ def read_annotated(
     if photo.shape[1::-1] != size:
         raise DataError(
             f"{file} has {photo.shape[1]} × {photo.shape[0]} pixels, but its annotations say {size[0]} × {size[1]}: "
-            f"the two do not belong together{also_not_turned(file, size)}"
+            f"the two do not belong together{orientation_hint(file, size)}"
         )
     return photo

@@ -85,7 +85,7 @@ def seen_size(header: Header) -> tuple[int, int]:
     return (height, width) if header.orientation in SIDEWAYS else (width, height)
 
 
-def also_not_turned(file: Path, size: tuple[int, int]) -> str:
+def orientation_hint(file: Path, size: tuple[int, int]) -> str:
     """What to add where a photograph has another size than its annotations: its orientation, if it has one."""
     header = look(file)
     if header is None or header.orientation == 1:
