@@ -17,7 +17,16 @@ BITS, PHOTOMETRIC, SAMPLE_FORMAT = 258, 262, 339  # tags of TIFF
 
 
 def eight_bits(file: Path | str, image: Image.Image, full_scale: float | None) -> Image.Image:
-    """The picture in a mode of 8 bits that `convert` brings to RGB or L as it is seen."""
+    """The picture in a mode of 8 bits that `convert` brings to RGB or L as it is seen.
+
+    Args:
+        file: where it is from, for messages.
+        image: as Pillow decodes it.
+        full_scale: value of white, for one channel of more than 8 bits; None: what its type or header states.
+
+    Raises:
+        DataError: values that do not fit their full scale, or that have none; colours or signs that are not converted.
+    """
     if image.mode in DEEP:
         return _scaled(file, image, full_scale)
     if image.mode == "LAB":

@@ -204,8 +204,7 @@ class CocoRaw(FrameDataset):
 
     def sources(self) -> tuple[Path, ...]:
         """See the base class."""
-        files = [self.annotations] if self.test_annotations is None else [self.annotations, self.test_annotations]
-        return (*files, *(picture.file for picture in self._pictures))
+        return (*self._annotation_files, *(picture.file for picture in self._pictures))
 
     def fingerprint(self) -> str:
         """SHA-256 (hex) of the settings, the annotations, every image file, and how those are read that are not plain:
@@ -231,11 +230,15 @@ class CocoRaw(FrameDataset):
         size, turn = (picture.width, picture.height), self._turning.turns[frame.id]
         return self.sensor.codes(read_annotated(picture.file, size, turn, self.full_scale), picture.random_seed)
 
+    @property
+    def _annotation_files(self) -> list[Path]:
+        """The annotations, and those of the test part where they are stated."""
+        return [self.annotations] if self.test_annotations is None else [self.annotations, self.test_annotations]
+
     @cached_property
     def _read(self) -> list[Annotations]:
-        """The annotations, and those of the test part where they are stated."""
-        files = [self.annotations] if self.test_annotations is None else [self.annotations, self.test_annotations]
-        return [read_annotations(file) for file in files]
+        """What each file of annotations holds."""
+        return [read_annotations(file) for file in self._annotation_files]
 
     @cached_property
     def _pictures(self) -> list[Picture]:

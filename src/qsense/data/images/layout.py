@@ -23,7 +23,7 @@ LEFTOVERS = {
     ".localized", ".appledouble", ".fseventsd", ".spotlight-v100", ".trashes", "$recycle.bin", "lost+found",
     "system volume information", "__pycache__",
 }  # fmt: skip
-# Pictures of kinds that are not read, or only with further packages: more than a warning, as they would be missed.
+# Extensions of pictures, whether they can be read here or not: one that cannot is an error, as it would be missed.
 PICTURES = {
     ".jpg", ".jpeg", ".png", ".gif", ".webp", ".avif", ".bmp", ".tif", ".tiff", ".jp2", ".jxl", ".jxr", ".heic",
     ".heif", ".hif", ".heics", ".avci", ".exr", ".hdr", ".fits", ".fit", ".dcm", ".dng", ".nef", ".nrw", ".cr2", ".cr3",
@@ -57,7 +57,7 @@ def find_parts(root: Path) -> tuple[Path, Path | None, list[str]]:
                 + (f", only {some(beside)}" if beside else "")
             )
         unused = [name for name in names if name not in (train, test)]
-        return _unwrapped(root / train, parts=True), _unwrapped(root / test, parts=True), unused
+        return _unwrapped(root / train, in_part=True), _unwrapped(root / test, in_part=True), unused
     like_parts = [name for name in names if PART.search(name) and _holds_folders_alone(root / name)]
     if test is not None and test.lower() != "valid" and test not in like_parts:  # classes may be valid and invalid
         like_parts.append(test)
@@ -127,7 +127,11 @@ def left_over(name: str) -> bool:
 
 
 def extension(name: str) -> str:
-    """Extension in small letters, with its dot; of a hidden file's name, too."""
+    """Extension in small letters, with its dot; none of a name that is but a dot and a word.
+
+    >>> extension("a/b.x/C.JPG"), extension("a/.x.png"), extension("a/.png"), extension("a.b/c")
+    ('.jpg', '.png', '', '')
+    """
     base = name.rpartition("/")[2]
     dot = base.rfind(".")
     return base[dot:].lower() if dot > 0 else ""
@@ -156,11 +160,16 @@ def _holds_folders_alone(folder: Path) -> bool:
     return bool(visible_folders(folder)) and loose_image(folder) is None
 
 
-def _unwrapped(folder: Path, parts: bool = False) -> Path:
-    """The folder, or the one that is alone in it and holds folders itself; `parts`: whatever that is called."""
+def _unwrapped(folder: Path, in_part: bool = False) -> Path:
+    """The folder, or the one that is alone in it and holds folders itself.
+
+    Args:
+        folder: where to begin.
+        in_part: it is a part, so that what is alone in it may be called like a part, too.
+    """
     while len(names := visible_folders(folder)) == 1 and loose_image(folder) is None:
         inner = folder / names[0]
-        if not _holds_folders_alone(inner) or (not parts and names[0].lower() in (*TRAIN, *TEST)):
+        if not _holds_folders_alone(inner) or (not in_part and names[0].lower() in (*TRAIN, *TEST)):
             break
         folder = inner
     return folder

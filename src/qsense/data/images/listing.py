@@ -42,8 +42,7 @@ def list_images(folder: Path, classes: Sequence[str]) -> Listing:
             read here; they are named.
     """
     here = class_folders(folder)
-    missing = [name for name in classes if name not in here]
-    unknown = [name for name in here if name not in set(classes)]
+    missing, unknown = sorted({*classes} - {*here}), sorted({*here} - {*classes})
     if unknown:
         raise DataError(
             f"{folder / unknown[0]} is a class without training images: of the classes in {folder}, the training part "
