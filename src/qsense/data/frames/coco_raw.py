@@ -18,6 +18,7 @@ from qsense.data.cache import digest, file_digest
 from qsense.data.errors import DataError, DataMissingError
 from qsense.data.frames.annotations.boxes import BoxCheck
 from qsense.data.frames.annotations.coco import Annotations, chosen_classes, read_annotations
+from qsense.data.frames.annotations.foreign import refuse_foreign
 from qsense.data.frames.annotations.pictures import BOX_KINDS, BoxKind, Picture, read_pictures
 from qsense.data.frames.annotations.values import id_order, printable
 from qsense.data.frames.dataset import PLANES, Frame, FrameDataset, Part
@@ -166,6 +167,8 @@ class CocoRaw(FrameDataset):
                     + self._json_files()
                 )
         if not self.annotations.exists():
+            if not self._json_files():
+                refuse_foreign(self.root)
             raise DataMissingError(
                 f"{self.annotations} is missing: name the file of COCO annotations with data.dataset.annotations=…"
                 + self._json_files()

@@ -10,6 +10,7 @@ from tests.refusal import refused
 
 from qsense.data.errors import DataError
 from qsense.data.frames.annotations.coco import read_annotations
+from qsense.data.frames.coco_raw import CocoRaw
 
 LABELME = json.dumps({"version": "5.5.0", "flags": {}, "shapes": [], "imagePath": "a.jpg", "imageData": None})
 VOC = "<?xml version='1.0'?><annotation><filename>a.jpg</filename></annotation>"
@@ -48,3 +49,12 @@ def test_any_other_folder_asks_for_the_file(tmp_path: Path, files: dict[str, str
     with refused(DataError, tmp_path, "folder", "data.dataset.annotations=…") as caught:
         read_annotations(tmp_path)
     assert "format" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("file", "content", "named"), [("xmls/a.xml", VOC, "VOC"), ("labels/a.txt", YOLO, "YOLO")])
+def test_a_set_of_another_format_is_known_by_what_it_holds(tmp_path: Path, file: str, content: str, named: str) -> None:
+    for folder in (tmp_path / "images", (tmp_path / file).parent):
+        folder.mkdir()
+    (tmp_path / file).write_text(content)
+    with refused(DataError, tmp_path, named, "COCO", "data.dataset.annotations=…"):
+        CocoRaw(str(tmp_path)).check()
