@@ -25,6 +25,7 @@ from qsense.experiment.errors import ConfigError
 from qsense.experiment.load import _stay_here
 from qsense.experiment.recorded import for_instantiate, walk
 from qsense.experiment.schema import config_folder
+from qsense.experiment.signatures import definition
 
 Content = dict[str, Any]
 EVIL = "evil_module_that_nobody_allowed"
@@ -315,6 +316,19 @@ def test_every_option_makes_runs_that_may_be_built(group: str, option: str) -> N
     for path, value in walk(yaml.safe_load(text), package):
         if path and path[-1] == "_target_":
             assert trusted._today(path, value) == value
+
+
+def test_what_the_yaml_files_offer_is_made_in_its_groups_room() -> None:
+    offered = {group: targets for group, targets in trusted._stated().items() if group != "hydra"}
+    assert {"data", "model", "task", "trainer", "callback", "logger", "quant.sensor", "quant.network"} <= offered.keys()
+    for group, targets in offered.items():
+        for target in targets:
+            if target.startswith("qsense."):
+                rooms = tuple(room.removesuffix(".py").replace("/", ".") for room in trusted.ROOMS[group])
+                assert target.removeprefix("qsense.").startswith(rooms), target
+                assert definition(target) == target, "it is made there, and not only imported"
+            else:
+                assert target in {*trusted._lightnings(group), "lightning.Trainer"}, target
 
 
 @pytest.mark.parametrize("overrides", [[], ["task=detection", "data=synthetic_raw"], ["task=classification"]])

@@ -113,7 +113,7 @@ def _check_combinations(trainer: Mapping[str, Any]) -> None:
 
 
 def _check_devices(devices: Any, accelerator: Any) -> None:
-    """Is it a number of devices, or are they listed?"""
+    """Is it a number of devices, or are they listed, and can this kind of machine have the accelerator?"""
     said = f"trainer.devices={devices}"
     if accelerator == "mps" and sys.platform != "darwin":
         raise ConfigError(

@@ -79,6 +79,7 @@ REFUSED: dict[str, tuple[list[str], list[str]]] = {
     "a word": (["whatever"], ["whatever", "key=value", "'runs=my runs'"]),
     "a path cut at its space": (["runs=/my", "runs"], ["runs", "'runs=my runs'"]),
     "a flag that there is not": (["--mutirun"], ["--mutirun", "--multirun"]),
+    "a flag that is misspelt": (["--bit=2"], ["--bit", "bits"]),
     "a flag of another name": (["--dry-run"], ["--dry-run", "run.dry_run", "run.dry_run=VALUE"]),
     "an argument by its last name": (["--max_epochs=3"], ["--max_epochs", "trainer.max_epochs"]),
     "JSON that is none": (["{bits: 2}"], ["{bits: 2}", "JSON"]),

@@ -220,6 +220,7 @@ def test_parameters_that_are_no_grid_are_refused(tmp_path: Path, text: str, name
     [
         ("method: grid\nparameters: [bits]", ("`parameters`",)),
         ("method: grid\nparameters: {}", ("`parameters`",)),
+        ("method: grid\nparametrs: {bits: {value: 1}}", ("`parameters`", "parametrs")),
         ("method: random\nparameters: {bits: {value: 1}}", ("random", "`wandb agent`")),
         ("method: grid\ncommand: python train.py\nparameters: {bits: {value: 1}}", ("`command`",)),
         ("- method: grid", ("`method`",)),

@@ -97,13 +97,13 @@ def _key_of_flag(name: str, word: str, known: Sequence[str]) -> str:
     """The key of `--key=value`."""
     key = name.lstrip("-")
     root = re.split(r"[./@]", key)[0]
-    if root in [field.name for field in fields(Config)] or root == "hydra":
+    roots = [field.name for field in fields(Config)]
+    if root in (*roots, "hydra"):
         return key
     where = places(key.replace("-", "_"))
     meant = f"; perhaps {' or '.join(where)} is meant: write {where[0]}=VALUE" if where else ""
-    raise ConfigError(
-        f"{word}: there is no option {name}{did_you_mean(name, known)}{meant}. Settings have no hyphens, as in bits=2"
-    )
+    hint = did_you_mean(name, known) or did_you_mean(key, roots)
+    raise ConfigError(f"{word}: there is no option {name}{hint}{meant}. Settings have no hyphens, as in bits=2")
 
 
 def _joined(words: Sequence[str]) -> list[str]:

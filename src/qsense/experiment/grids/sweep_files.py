@@ -128,7 +128,8 @@ def _content(path: Path) -> dict[str, Any]:
     except Exception as error:  # a tag that does not fit its value, as `!!int x`, raises whatever it leads to
         raise ConfigError(f"{path} cannot be read: {error}") from error
     if not isinstance(content, dict) or not {"method", "parameters"} <= content.keys():
-        raise ConfigError(f"{path} is no W&B sweep: it needs `method` and `parameters`")
+        here = f"; here are {', '.join(map(str, content))}" if isinstance(content, dict) else ""
+        raise ConfigError(f"{path} is no W&B sweep: it needs `method` and `parameters`{here}")
     if not isinstance(content["parameters"], dict) or not content["parameters"]:
         raise ConfigError(
             f"{path}: `parameters` must be a mapping from parameters to values, as in `bits: {{values: [2, 4]}}`"
