@@ -48,7 +48,7 @@ def _indexed(path: Path) -> dict[str, Run]:
     stamps: dict[str, Stamp] = {}
     same = 0
     for folder in folders(path):
-        name, stamp = str(folder)[len(str(path)) + 1 :] or ".", _stamp(folder)
+        name, stamp = str(folder.relative_to(path)), _stamp(folder)
         run = _restored(folder, known.get(name), stamp, shared, sound)
         same += run is not None
         runs[name] = run or read_run(folder)
