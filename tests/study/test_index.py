@@ -122,9 +122,7 @@ def test_a_folder_that_may_only_be_read(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("name", [".", "..", "../runs", "deep/..", "../link"])
-def test_a_folder_is_the_same_however_it_is_written(
-    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_is_the_same_however_it_is_written(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for fold, run in enumerate(("a", "b", "xbc", "ybc")):
         make_run(tmp_path / "runs", 0.5, fold=fold, name=run)
     (tmp_path / "runs" / "deep").mkdir()

@@ -23,7 +23,7 @@ def read_text(file: Path | str, largest: int = LARGEST, errors: str = "strict") 
         OSError: it is not there, may not be read, or is no regular file.
         ValueError: it is larger, or not UTF-8.
     """
-    with open(file, "rb", opener=_without_waiting) as opened:  # noqa: PTH123 – closes what it opened, also of a folder
+    with open(file, "rb", opener=_without_waiting) as opened:  # closes it, of a folder, too
         facts = os.fstat(opened.fileno())
         if not stat.S_ISREG(facts.st_mode):
             raise OSError("no regular file")
