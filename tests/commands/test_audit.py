@@ -17,7 +17,6 @@ from qsense.experiment.command_line.overrides import key_of
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.grids import sweeping
 from qsense.experiment.grids.grid import plan
-from qsense.runs import folder as run_folder
 from qsense.study.audit_files import write_audit
 from qsense.study.audit_plan import Group, collect, describe, plan_audit
 from qsense.study.audited import compare, lines
@@ -57,6 +56,25 @@ def finish(groups: Sequence[Group], skip: str = "") -> None:
                 make_run(
                     folder.parent, score + 0.01 * (seed == fold), said["quant"], seed=seed, fold=fold, name=folder.name
                 )
+
+
+def finished(root: Path, skip: str = "") -> list[Group]:
+    """The groups of such an audit, made by hand, which takes no configuration; their runs are finished."""
+    quantizers = {
+        "learned": ["quant=gamma"], "baseline": ["quant=linear"],
+        "fixed": ["quant=gamma quant.sensor.gamma=0.2", "quant=gamma quant.sensor.gamma=0.6"],
+    }  # fmt: skip
+    groups = []
+    for kind, several in quantizers.items():
+        jobs = [(*one.split(), f"seed={seed}", f"fold={fold}") for one in several for seed in (0, 1) for fold in (0, 1)]
+        folders = {job: root / "runs" / f"{kind}{number}" for number, job in enumerate(jobs)}
+        groups.append(Group(kind, tuple(several), folders))  # type: ignore[arg-type]
+    finish(groups, skip)
+    return groups
+
+
+def full_disk(*_: object) -> None:
+    raise OSError(28, "No space left on device")
 
 
 # ---------------------------------------------------------------------------------------------------------- which runs
@@ -231,31 +249,23 @@ def test_an_unusable_folder_is_said_before_anything_is_planned(
 def test_a_file_that_fails_costs_no_other(
     broken: str, lost: set[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    def fail(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    finish(plan_audit(options(ASKED)))
-    monkeypatch.setattr(f"qsense.study.audit_files.{broken}", fail)
+    monkeypatch.setattr("qsense.commands.audit.plan_audit", lambda _: finished(tmp_path))
+    monkeypatch.setattr(f"qsense.study.audit_files.{broken}", full_disk)
     assert audit([*ASKED, "gradients=0"]) == UNWRITTEN
     said = capsys.readouterr()
     assert "better than the grid's best" in said.out
-    assert {file.name for file in (tmp_path / "audit").iterdir()} == {
-        "audit.md", "audit.csv", "audit.json", "audit.png"
-    } - lost  # fmt: skip
+    files = {"audit.md", "audit.csv", "audit.json", "audit.png"} - lost
+    assert {file.name for file in (tmp_path / "audit").iterdir()} == files
     assert_names(said.err, "warning", *lost, "No space left on device", "out=FOLDER")
 
 
 def test_a_failed_run_is_said_where_no_file_can_be_written(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    def fail(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    finish(plan_audit(options(ASKED)), skip="baseline")
+    monkeypatch.setattr("qsense.commands.audit.plan_audit", lambda _: finished(tmp_path, skip="baseline"))
     monkeypatch.setattr(sweeping, "complete", lambda *_: 1)
-    for name in ("write_atomically", "write_json", "write_bytes_atomically"):
-        monkeypatch.setattr(run_folder, name, fail)
-    monkeypatch.setattr("qsense.plots.style.write_bytes_atomically", fail)
+    for name in ("_picture", "_csv", "_json", "lines"):
+        monkeypatch.setattr(f"qsense.study.audit_files.{name}", full_disk)
     assert audit([*ASKED, "gradients=0"]) == UNWRITTEN
     said = capsys.readouterr()
     assert "Written to" not in said.out
@@ -277,8 +287,7 @@ def test_a_failed_run_is_said_where_no_file_can_be_written(
 def test_files_that_cannot_be_read_are_listed(
     file: str, content: str, named: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    groups = plan_audit(options(ASKED))
-    finish(groups)
+    groups = finished(tmp_path)
     folder = next(iter(groups[0].folders.values()))
     (folder / file).write_text(content)
     audited = compare(collect(groups))
