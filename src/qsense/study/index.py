@@ -15,7 +15,7 @@ from typing import Any
 from qsense.runs import folder as run_folder
 from qsense.runs.reading import read_json
 from qsense.runs.status import FAILED, FINISHED
-from qsense.study.record import checked_settings
+from qsense.study.bounds import checked_settings
 from qsense.study.run import Run, folders, read_run, restored
 
 INDEX = ".qsense-index.json"
