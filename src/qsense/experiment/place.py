@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from qsense.experiment.errors import ConfigError
-from qsense.runs.place import unusable
+from qsense.runs.writable import unusable
 
 
 def check_runs(runs: str) -> None:

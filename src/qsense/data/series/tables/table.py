@@ -161,8 +161,8 @@ class Table:
 
     def _name_thousands(self, where: str, name: str, word: str) -> NoReturn:
         raise DataError(
-            f"{self.path}{where}: {name} is {word[:40]!r}, which looks like one with its thousands set apart (with "
-            f"decimal={self.format.decimal!r}). Write the file without signs between thousands"
+            f"{self.path}{where}: {name} is {word[:40]!r}, which looks like a number with a sign between its "
+            f"thousands (with decimal={self.format.decimal!r}). Write the file without signs between thousands"
         )
 
     def _check_shape(self, single: bool) -> None:

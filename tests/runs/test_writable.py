@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from qsense.runs.place import unusable
+from qsense.runs.writable import unusable
 
 # By kind: a folder in `there`, in which are the file `afile` and links; and what is said of it.
 UNUSABLE: dict[str, tuple[Callable[[Path], Path], str]] = {
