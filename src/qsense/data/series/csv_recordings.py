@@ -157,7 +157,7 @@ class CSVRecordings(ActivityDataset):
         facts = [self.name, self.classes, self.axes, self.rate_hz, self.num_subjects, files]
         if self.settings:
             facts.append(self.settings)
-        # Where samples are filled in by the timestamps, they were not before those were looked at one by one.
+        # Earlier versions did not fill in what the timestamps lack: the arrays that they prepared must not be found.
         filled = [] if self.settings else [path.name for _, path in self._tables() if self._has_losses(path)]
         return digest(*facts, *([{"filled by timestamps": filled}] if filled else []))
 
@@ -244,7 +244,7 @@ class CSVRecordings(ActivityDataset):
             return False
         frame = table.read([], [columns.time])
         time = seconds(frame[columns.time], self.time_format, self.rate_hz, str(path), table.first_row)
-        return has_losses(time, self.rate_hz)
+        return has_losses(time, self.rate_hz, str(path), table.first_row)
 
     def _check_duration(self, path: Path, recordings: list[Recording], duration: float) -> None:
         samples = sum(len(recording.x) for recording in recordings)
