@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from qsense.data.errors import DataError
 from qsense.data.series.csv_recordings import CSVRecordings
@@ -25,7 +26,8 @@ class CSVActivityDataset(CSVRecordings):
         root: see `CSVRecordings`, as for `range`, `download` and `sha256`.
         name: the data set's name in tables.
         axes: names of the axis columns, or their number where the names are unknown; or the axes' names with their
-            columns, as in {x: 5, y: 6}, which are taken in the columns' order (a mapping has none that counts).
+            columns, as in {x: 5, y: 6}, whose order is that of the columns' numbers, then names (a mapping's own order
+            does not count).
         labels: class names as written in the files, in index order; NULL (also as YAML's null) first if there is such a
             class. Whole numbers in the files count them from 0 on. Or what is written with the class it means, as in
             {0: NULL, 4: walking}: the classes are then in the order of what is written, NULL first.
@@ -132,6 +134,12 @@ class CSVActivityDataset(CSVRecordings):
         super().check()
         if not isinstance(self.chosen_subjects, int) and self._found():
             self.subject_names()
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """See the base class; and which subjects are meant, and in which order, where they are named."""
+        chosen = self.chosen_subjects
+        return super().settings | ({"subjects": [str(name) for name in chosen]} if isinstance(chosen, Sequence) else {})
 
     @property
     def num_subjects(self) -> int:  # type: ignore[override]

@@ -52,7 +52,7 @@ def text(
     order = order or list(columns)
     lines = [delimiter.join(cell(name, False) for name in order)] if header else []
     for row in range(len(columns["label"])):
-        lines.append(delimiter.join(cell(columns[name][row], name != "label") + end * 0 for name in order))
+        lines.append(delimiter.join(cell(columns[name][row], name != "label") for name in order))
     return eol.join([*head, *(line + end for line in lines)]) + eol
 
 
@@ -141,26 +141,46 @@ def test_what_tools_add_does_not_matter(tmp_path: Path, written: str) -> None:
         (text(cells(subjects=2), " ", header=False), {"subject": 1, "time": 2, "axes": {"a": 3, "b": 4, "c": 5}}),
         (text(cells(subjects=2)), {"axes": 3}),
         (text(cells(subjects=2)), {"axes": [3, 4, "az"], "label": "label"}),
-        (text(cells(subjects=2)), {"axes": {"u": "ax", "v": "ay", "w": 5}}),
+        (text(cells(subjects=2)), {"axes": {"w": "az", "u": 3, "v": 4}}),
         (text(cells(subjects=2)), {"time": False}),
         (text(cells(subjects=2)), {"time": "time", "time_format": "ms", "delimiter": "comma", "decimal": "point"}),
         (text(cells(subjects=2), "^"), {"delimiter": "^"}),
         (text(cells(subjects=2), ";", ","), {"delimiter": "semicolon", "decimal": "comma", "header": 1}),
         (text(cells(subjects=2)).replace("subject", "2021", 1), {"subject": 1, "header": 1}),
         (text(cells(subjects=2)).replace("label", "what", 1), {"label": "what"}),
-        (text(cells(subjects=2)), {"subjects": 2}),
-        (text(cells(subjects=3)), {"subjects": 2}),
-        (text(cells(subjects=3)), {"subjects": ["0", "1"]}),
     ],
 )
 def test_columns_may_be_named(tmp_path: Path, written: str, arguments: dict[str, Any]) -> None:
-    expected = read(tmp_path / "plain", text(cells(subjects=3)).encode())[:2]
-    got = read(tmp_path, written.encode(), **arguments)
-    for one, other in zip(got, expected, strict=True):
-        x = other.x if "subjects=3" in str(arguments) else one.x
-        assert x.shape == (ROWS, 3)
-        np.testing.assert_array_equal(one.y, other.y)
-        assert one.subject == other.subject
+    same(read(tmp_path, written.encode(), **arguments), read(tmp_path / "plain", text(cells(subjects=2)).encode()))
+
+
+@pytest.mark.parametrize(
+    ("subjects", "rows"),
+    [(None, [0, 1, 2]), (2, [0, 1]), (["0", "1"], [0, 1]), (["0", "2"], [0, 2]), (["2", "0"], [2, 0]), (3, [0, 1, 2])],
+)
+def test_subjects_are_counted_or_named(tmp_path: Path, subjects: Any, rows: list[int]) -> None:
+    everyone = read(tmp_path, text(cells(subjects=3)).encode())
+    chosen = {one.subject: one.x for one in read(tmp_path, text(cells(subjects=3)).encode(), subjects=subjects)}
+    assert sorted(chosen) == list(range(len(rows)))
+    for index, row in enumerate(rows):
+        np.testing.assert_array_equal(chosen[index], everyone[row].x)
+
+
+def test_other_subjects_and_another_order_are_other_data(tmp_path: Path) -> None:
+    def fingerprint(subjects: Any) -> str:
+        arguments = {"labels": NAMES, "rate_hz": 50.0, "subjects": subjects, "unit": "g", "files": "all.csv"}
+        return CSVActivityDataset(str(tmp_path), "Fake", ["ax", "ay", "az"], **arguments).fingerprint()
+
+    (tmp_path / "all.csv").write_text(text(cells(subjects=3)))
+    assert len({fingerprint(subjects) for subjects in (2, ["0", "2"], ["2", "0"], ["1", "2"])}) == 4
+
+
+@pytest.mark.parametrize("end", ["\u2028", "\x0c", "\x1e", "\x85"])
+def test_only_line_feeds_end_a_row(tmp_path: Path, end: str) -> None:
+    columns = cells(subjects=2)
+    columns["label"] = [label.replace("run", f"r{end}un") for label in columns["label"]]
+    labels = [*NAMES[:3], f"r{end}un"]
+    same(read(tmp_path, text(columns).encode(), labels=labels), read(tmp_path, text(cells(subjects=2)).encode()))
 
 
 @pytest.mark.parametrize("pattern", ["P{subject}.txt", "*/P{subject}.txt", "**/P{subject}*", "in/P{subject}.txt"])

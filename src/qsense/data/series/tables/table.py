@@ -176,7 +176,8 @@ class Table:
 
     def _name_row(self) -> None:
         """Name the first row with another number of fields than the columns, if there is one; quotes are minded."""
-        rows = fields_of(self.body.decode(errors="replace").splitlines(), self.format.delimiter or ",")
+        lines = self.body.removesuffix(b"\n").decode(errors="replace").split("\n")  # Unicode has further line ends
+        rows = fields_of(lines, self.format.delimiter or ",")
         last = self.body.count(b"\n") + (not self.complete)
         for number, row in enumerate(rows, start=1):
             if len(row) != self.width:
