@@ -26,6 +26,7 @@ from qsense.data.series.tables.files import INERTIAL, SUBJECT, common_files, mat
 from qsense.data.series.tables.format import TableFormat
 from qsense.data.series.tables.recordings import TableReader, subject_id
 from qsense.data.series.tables.table import Table, open_table
+from qsense.data.series.units import contradicting_units
 
 log = logging.getLogger(__name__)
 
@@ -183,6 +184,12 @@ class CSVRecordings(ActivityDataset):
                 self._check_duration(path, found, durations[owner])
             recordings += found
         reader.refuse_shifted_numbers()
+        if units := contradicting_units(reader.units_seen, self.unit):
+            log.warning(
+                "%s: the heads of its tables say %s, but its unit is %s: set the right one (data.dataset.unit of "
+                "data=csv_har).",
+                *(self.name, " and ".join(units), self.unit),
+            )
         if reader.irregular > MOST_IRREGULAR:
             log.warning(
                 "%s: timestamps are irregular, up to %.0f %% of a recording's steps are off by more than half a "

@@ -60,7 +60,7 @@ def read(folder: Path, content: bytes, **arguments: Any) -> list[Recording]:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "all.csv").write_bytes(content)
     usual = {"axes": ["ax", "ay", "az"], "labels": NAMES, "rate_hz": 50.0, "subjects": None, "files": "all.csv"}
-    return CSVActivityDataset(str(folder), "Fake", unit="g", **{**usual, **arguments}).recordings()
+    return CSVActivityDataset(str(folder), "Fake", **{"unit": "g", **usual, **arguments}).recordings()
 
 
 def same(one: list[Recording], other: list[Recording]) -> None:
@@ -173,6 +173,51 @@ def test_other_subjects_and_another_order_are_other_data(tmp_path: Path) -> None
 
     (tmp_path / "all.csv").write_text(text(cells(subjects=3)))
     assert len({fingerprint(subjects) for subjects in (2, ["0", "2"], ["2", "0"], ["1", "2"])}) == 4
+
+
+def with_units(*units: str, names: bool = False) -> bytes:
+    """A table whose axes have these units, in a row of their own or behind their names."""
+    words = [unit if unit else "-" for unit in (*units, *units, *units)[:3]]
+    if not names:
+        return text(cells(subjects=2), ";").replace("\n", f"\n;ms;{';'.join(words)};\n", 1).encode()
+    written = text(cells(subjects=2))
+    for axis, word in zip(("ax", "ay", "az"), words, strict=True):
+        written = written.replace(axis, f"{axis} {word}", 1)
+    return written.encode()
+
+
+@pytest.mark.parametrize(
+    ("content", "unit", "named"),
+    [
+        (with_units("m/s²"), "g", ("m/s²", "g")),
+        (with_units("[m/s^2]"), "mg", ("m/s²", "mg")),
+        (with_units("g"), "m/s²", ("g", "m/s²")),
+        (with_units("mg"), "g", ("mg", "g")),
+        (with_units("rad/s"), "dps", ("rad/s", "dps")),
+        (with_units("deg/s"), "rad/s", ("°/s", "rad/s")),
+        (with_units("m/s²", "-", "-"), "g", ("m/s²", "g")),
+        (with_units("(m/s2)", names=True), "g", ("m/s²", "g")),
+        (with_units("[mg]", names=True), "g", ("mg", "g")),
+        (with_units("g"), "g", ()),
+        (with_units("m/s**2"), "m/s²", ()),
+        (with_units("dps"), "°/s", ()),
+        (with_units("g", "°/s"), "g", ()),  # there is one unit to state
+        (with_units("V"), "g", ()),
+        (with_units("g"), "counts", ()),
+        (with_units("-"), "g", ()),
+        (with_units("(raw)", names=True), "g", ()),
+        (with_units("[g]", names=True), "g", ()),
+    ],
+)
+def test_another_unit_in_the_head_is_told_once(
+    tmp_path: Path, content: bytes, unit: str, named: tuple[object, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("WARNING", logger="qsense.data"):
+        found = read(tmp_path, content, unit=unit, axes=3)
+    same(found, read(tmp_path / "plain", text(cells(subjects=2)).encode()))
+    assert len(caplog.records) == bool(named)
+    for record in caplog.records:
+        assert_names(record.getMessage(), "Fake", "data.dataset.unit", *named)
 
 
 @pytest.mark.parametrize("end", ["\u2028", "\x0c", "\x1e", "\x85"])
@@ -291,6 +336,9 @@ def test_numbers_that_may_count_from_one_are_refused(tmp_path: Path) -> None:
         (text(cells()).encode().replace(b"label", b"mark", 1), {}, ("row 1", "data.dataset.label", "mark")),
         (text(cells()).encode().replace(b"ay", b"gy", 1), {}, ("row 1", "ay", "data.dataset.axes")),
         (text(cells()).encode().replace(b"ay", b"ax", 1), {}, ("row 1", "ax", 2)),
+        (text(cells()).encode().replace(b"label", b"mark", 1), {"axes": 3}, ("row 1", "data.dataset.label")),
+        (b"1;2;3\n" * 9, {"axes": [1, 2]}, ("row 1", "data.dataset.label", "one activity")),  # one file per activity
+        (b"1;2;3\n" * 9, {"axes": 2}, ("row 1", "data.dataset.label", "one activity")),
         (text(cells()).encode(), {"label": "kind"}, ("label=kind",)),
         (text(cells()).encode(), {"label": 9}, ("label=9", 1, 6)),
         (text(cells(subjects=2)).encode(), {"axes": 4}, (4, 3, "ax, ay, az")),

@@ -55,6 +55,7 @@ class TableReader:
     missing: Sequence[float] = ()
     irregular: float = 0.0
     numbers_seen: set[str] = field(default_factory=set)
+    units_seen: set[str] = field(default_factory=set)
 
     def read(
         self, table: Table, columns: Columns, owner: str, subjects: Mapping[str, int], alone: bool
@@ -73,6 +74,7 @@ class TableReader:
         """
         frame = table.read(columns.text, columns.numbers)
         names = self.axis_names(table, columns)
+        self.units_seen |= {table.unit(axis) for axis in columns.axes}
         owners = None if columns.subject is None else _categories(frame[columns.subject])
         if alone and owners is not None:
             _refuse_others(table, columns, owners, owner)

@@ -57,6 +57,7 @@ class Table:
     Args:
         path: the file.
         names: the columns' names, empty where the file has none.
+        units: the fields of a row of units below the names, empty where there is none.
         width: number of columns.
         header: row that holds the names, from 1 on; 0: none does.
         first_row: row of the first sample, from 1 on.
@@ -68,6 +69,7 @@ class Table:
 
     path: Path
     names: tuple[str, ...]
+    units: tuple[str, ...]
     width: int
     header: int
     first_row: int
@@ -89,6 +91,16 @@ class Table:
             f"encoding={self.format.encoding}, header={self.header}"
         )
         return f"It was read with {form} and begins with\n{excerpt(self.head)}"
+
+    def unit(self, column: int) -> str:
+        """What stands for a column's unit in the row of units, or in brackets at the end of its name; empty: nothing.
+
+        In "acc_x [g]", it is g.
+        """
+        if self.units:
+            return self.units[column]
+        match = re.search(r"[\[(]([^\[\]()]+)[\])]\s*$", self.names[column]) if self.names else None
+        return match[1] if match else ""
 
     def read(self, text: Sequence[int], numbers: Sequence[int]) -> pd.DataFrame:
         """Columns by their number from 0 on: those of `text` as categories, as written; the others as numbers or text.
@@ -217,6 +229,7 @@ def open_table(path: Path, form: TableFormat | None = None) -> Table:
     return Table(
         path,
         names,
+        next((tuple(row) for row in rows[header : first - 1] if names and len(row) == len(names)), ()),
         len(names) or width,
         header,
         first,
