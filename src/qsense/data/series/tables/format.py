@@ -66,11 +66,13 @@ class TableFormat:
 
 
 def closed_by_semicolons(lines: Sequence[str]) -> bool:
+    """Whether rows end with a semicolon and have no other one, as WISDM's do."""
     rows = [line.rstrip() for line in lines if line.strip()]
     return sum(row.endswith(";") and row.count(";") == 1 for row in rows) > 0.9 * len(rows) > 0
 
 
 def fields_of(lines: Sequence[str], delimiter: str) -> list[list[str]]:
+    """Every line's fields; a delimiter between quotes is none."""
     if delimiter == " ":
         lines = [line.replace("\t", " ").strip() for line in lines]
     rows = []
@@ -88,6 +90,7 @@ def spread(rows: Sequence[Row]) -> Sequence[Row]:
 
 
 def usual(counts: Sequence[int]) -> int:
+    """The most frequent one; 0 of none."""
     return Counter(counts).most_common(1)[0][0] if counts else 0
 
 

@@ -108,9 +108,8 @@ class Table:
         Raises:
             DataError: no rows, or one with more or fewer fields than the others; it is named.
         """
-        single = _single_blanks(self.body) if self.format.delimiter == " " else True
-        self._check_shape(single)
-        blanks = self.format.delimiter == " " and not single
+        blanks = self.format.delimiter == " " and not _single_blanks(self.body)
+        self._check_shape(blanks)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error", pd.errors.ParserWarning)  # fields of a long row would be dropped
@@ -177,11 +176,12 @@ class Table:
             f"decimal={self.format.decimal!r}). Write the file without signs between thousands"
         )
 
-    def _check_shape(self, single: bool) -> None:
+    def _check_shape(self, blanks: bool) -> None:
+        """Refuse an empty table and rows of another length; where several blanks part fields, pandas is asked later."""
         rows = self.body.count(b"\n") + (not self.complete)
         if not self.body:
             raise DataError(f"{self.path} holds no samples")
-        if not single:
+        if blanks:
             return
         if self.body.count((self.format.delimiter or ",").encode()) != (self.width - 1) * rows:
             self._name_row()
