@@ -85,12 +85,13 @@ class CSVActivityDataset(CSVRecordings):
         resample: bool = False,
         missing: Sequence[float] | None = None,
     ) -> None:
-        if isinstance(axes, str) or isinstance(labels, str):
+        lists = [axes, labels] if not isinstance(axes, int) else [labels]
+        if any(isinstance(given, str) or not isinstance(given, Sequence | Mapping) for given in lists):
             raise ValueError(f"axes and labels are lists, as in labels=[NULL,walking]; got {axes!r} and {labels!r}")
         if (axes < 1) if isinstance(axes, int) else not axes:
             raise ValueError(f"axes={axes!r} must be a number from 1 on or a list of column names")
-        if not rate_hz > 0:
-            raise ValueError(f"rate_hz={rate_hz} must be positive")
+        if not 0 < rate_hz < float("inf"):
+            raise ValueError(f"rate_hz={rate_hz} must be positive and finite")
         if subjects is not None and (subjects if isinstance(subjects, int) else len(subjects)) < 2:
             raise ValueError(f"subjects={subjects} must be at least 2: one is held out, the others train")
         if subjects is None and download and url:
@@ -99,16 +100,16 @@ class CSVActivityDataset(CSVRecordings):
             raise ValueError(
                 f"subjects={list(subjects)}: names of subjects need files=PATTERN; the common layout counts"
             )
-        if files is not None and (files.startswith(("/", "~")) or ".." in files.split("/")):
+        if files is not None and (not files or files.startswith(("/", "~")) or ".." in files.split("/")):
             raise ValueError(f"files={files!r} must be a pattern below data.dataset.root, as in P{SUBJECT}*.txt")
         if others := sorted(set(re.findall(r"\{\w*\}", files or "")) - {SUBJECT}):
             raise ValueError(
                 f"files={files!r}: {', '.join(others)} stands for nothing, only {SUBJECT} does; * is any text. Labels "
                 "and times are columns"
             )
-        for key, column in (("subject", subject), ("time", time)):
+        for key, column in (("subject", subject), ("time", time), ("label", label), ("session", session)):
             if column is True:
-                raise ValueError(f"{key}=true: name a column, or false where there is none")
+                raise ValueError(f"{key}=true names no column: give its name, or its number from 1 on")
         self.name = name
         if isinstance(axes, Mapping):
             axes = dict(sorted(axes.items(), key=lambda item: natural(str(item[1]))))

@@ -15,6 +15,7 @@ from tests.refusal import assert_names, refused
 from qsense.data.errors import DataError, DataMissingError
 from qsense.data.series.csv_har import CSVActivityDataset
 from qsense.data.series.dataset import Recording
+from qsense.data.series.tables.files import matching_files
 from qsense.data.series.tables.format import TableFormat
 from qsense.data.series.tables.table import open_table
 
@@ -228,6 +229,13 @@ def test_only_line_feeds_end_a_row(tmp_path: Path, end: str) -> None:
     same(read(tmp_path, text(columns).encode(), labels=labels), read(tmp_path, text(cells(subjects=2)).encode()))
 
 
+@pytest.mark.parametrize("pattern", ["P[1] {subject}.csv", "P[1]*.csv"])
+def test_brackets_in_a_file_name_are_brackets(tmp_path: Path, pattern: str) -> None:
+    for name in ("P[1] 2.csv", "P[1] 3.csv", "P1 4.csv", "P1.csv"):
+        (tmp_path / name).touch()
+    assert [path.name for _, path in matching_files(tmp_path, pattern)] == ["P[1] 2.csv", "P[1] 3.csv"]
+
+
 @pytest.mark.parametrize("pattern", ["P{subject}.txt", "*/P{subject}.txt", "**/P{subject}*", "in/P{subject}.txt"])
 def test_files_may_have_any_names(tmp_path: Path, pattern: str) -> None:
     for subject in (2, 10, 1):
@@ -425,6 +433,7 @@ def test_no_file_of_that_name_is_answered_with_what_is_there(tmp_path: Path) -> 
         ({"delimiter": "ab"}, ("delimiter='ab'", "comma, semicolon, tab, pipe, space")),
         ({"decimal": "x"}, ("decimal='x'", "point, comma")),
         ({"encoding": "utf-99"}, ("encoding='utf-99'", "utf-8")),
+        ({"encoding": "base64"}, ("encoding='base64'", "utf-8")),
         ({"header": -1}, ("header=-1", 0, 1)),
     ],
 )

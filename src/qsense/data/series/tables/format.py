@@ -5,7 +5,6 @@ Open it when a file's format is taken for another one.
 
 from __future__ import annotations
 
-import codecs
 import csv
 import re
 from collections import Counter
@@ -58,7 +57,7 @@ class TableFormat:
         if self.header is not None and self.header < 0:
             raise ValueError(f"header={self.header} must be the row of the columns' names, from 1 on, or 0 for none")
         try:
-            codecs.lookup(self.encoding or "utf-8")
+            "".encode(self.encoding or "utf-8")  # refuses codecs of bytes, as base64
         except LookupError as error:
             raise ValueError(
                 f"encoding={self.encoding!r} is unknown; common ones are utf-8, utf-16, latin-1"
