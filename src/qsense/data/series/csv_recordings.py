@@ -158,6 +158,8 @@ class CSVRecordings(ActivityDataset):
         facts = [self.name, self.classes, self.axes, self.rate_hz, self.num_subjects, files]
         if self.settings:
             facts.append(self.settings)
+        if SUBJECT in str(self.files) and SUBJECT not in Path(str(self.files)).name:  # it is a folder's name
+            facts.append({"owners": [owner for owner, _ in self._tables()]})
         # Earlier versions did not fill in what the timestamps lack: the arrays that they prepared must not be found.
         filled = [] if self.settings else [path.name for _, path in self._tables() if self._has_losses(path)]
         return digest(*facts, *([{"filled by timestamps": filled}] if filled else []))

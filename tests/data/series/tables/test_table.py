@@ -169,8 +169,9 @@ def test_subjects_are_counted_or_named(tmp_path: Path, subjects: Any, rows: list
 
 def test_other_subjects_and_another_order_are_other_data(tmp_path: Path) -> None:
     def fingerprint(subjects: Any) -> str:
-        arguments = {"labels": NAMES, "rate_hz": 50.0, "subjects": subjects, "unit": "g", "files": "all.csv"}
-        return CSVActivityDataset(str(tmp_path), "Fake", ["ax", "ay", "az"], **arguments).fingerprint()
+        axes = ["ax", "ay", "az"]
+        data = CSVActivityDataset(str(tmp_path), "Fake", axes, NAMES, 50.0, subjects, "g", files="all.csv")
+        return data.fingerprint()
 
     (tmp_path / "all.csv").write_text(text(cells(subjects=3)))
     assert len({fingerprint(subjects) for subjects in (2, ["0", "2"], ["2", "0"], ["1", "2"])}) == 4
@@ -219,6 +220,18 @@ def test_another_unit_in_the_head_is_told_once(
     assert len(caplog.records) == bool(named)
     for record in caplog.records:
         assert_names(record.getMessage(), "Fake", "data.dataset.unit", *named)
+
+
+def test_a_file_that_moves_to_another_subjects_folder_is_other_data(tmp_path: Path) -> None:
+    for number, place in enumerate(("A/1", "A/2", "B/1")):
+        (tmp_path / place).mkdir(parents=True)
+        (tmp_path / place / "data.csv").write_text(text(cells(number)))
+    pattern = "{subject}/*/data.csv"
+    data = CSVActivityDataset(str(tmp_path), "Fake", ["ax", "ay", "az"], NAMES, 50.0, None, "g", files=pattern)
+    subjects, before = [one.subject for one in data.recordings()], data.fingerprint()
+    (tmp_path / "A" / "2").rename(tmp_path / "B" / "0")
+    assert ([one.subject for one in data.recordings()], subjects) == ([0, 1, 1], [0, 0, 1])
+    assert data.fingerprint() != before
 
 
 @pytest.mark.parametrize("end", ["\u2028", "\x0c", "\x1e", "\x85"])
