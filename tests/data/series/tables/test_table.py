@@ -242,6 +242,12 @@ def test_only_line_feeds_end_a_row(tmp_path: Path, end: str) -> None:
     same(read(tmp_path, text(columns).encode(), labels=labels), read(tmp_path, text(cells(subjects=2)).encode()))
 
 
+def test_an_axis_is_not_taken_for_the_time(tmp_path: Path) -> None:
+    columns = {"t" if name == "ax" else name: column for name, column in cells(subjects=2).items() if name != "time"}
+    found = read(tmp_path, text(columns).encode(), axes=["t", "ay", "az"])
+    same(found, read(tmp_path / "plain", text(cells(subjects=2)).encode()))
+
+
 @pytest.mark.parametrize("pattern", ["P[1] {subject}.csv", "P[1]*.csv"])
 def test_brackets_in_a_file_name_are_brackets(tmp_path: Path, pattern: str) -> None:
     for name in ("P[1] 2.csv", "P[1] 3.csv", "P1 4.csv", "P1.csv"):

@@ -89,6 +89,8 @@ def choose(table: Table, wanted: Wanted) -> Columns:
     if len(set(found)) < len(found):
         pick.refuse("a column is named twice", "axes")
     time = None if wanted.time is False else pick.one("time", wanted.time, TIMES)
+    if wanted.time is None and time in found:  # as a temperature named t
+        time = None
     if label is None:
         label = pick.last_as_label(taken={*found, time})
     subject = None if wanted.subject is False else pick.one("subject", wanted.subject, SUBJECTS)
