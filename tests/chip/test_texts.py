@@ -7,19 +7,24 @@ import hashlib
 import io
 import json
 import re
+from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from tests.chip.converters import RAW, a_run, converters
 from tests.refusal import refused
+from tests.results import whole_result
 
 from qsense.chip import registers, tables, vectors
 from qsense.chip.converter import convert
 from qsense.chip.datasheet import datasheet
 from qsense.chip.findings import findings
 from qsense.chip.names import identifier
+from qsense.chip.origin import origin
 from qsense.quant.sensor.gamma import Gamma
 from qsense.quant.sensor.quantile import Quantile
+from qsense.runs import folder as run_folder
 from qsense.signal import Signal
 
 EVERY = converters()
@@ -43,6 +48,15 @@ def test_json_holds_everything() -> None:
     assert content["simulated"] is False
     assert content["findings"]["comparator_accuracy_bits"] > 0
     assert "volts" not in json.loads(tables.as_json(converter, a_run()))["rows"][0]
+
+
+@pytest.mark.parametrize("record", ['{"git_revision": "abc"}', "{", "[]", "", None])
+def test_an_export_says_its_runs_commit_as_far_as_it_is_known(tmp_path: Path, record: str | None) -> None:
+    run_folder.finish(tmp_path, whole_result())
+    (tmp_path / "run.json").unlink()
+    if record is not None:
+        (tmp_path / "run.json").write_text(record)
+    assert origin(tmp_path).revision == ("abc" if record == '{"git_revision": "abc"}' else "unknown")
 
 
 def test_json_holds_the_code_of_every_count() -> None:

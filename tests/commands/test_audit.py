@@ -17,7 +17,10 @@ from qsense.experiment.command_line.overrides import key_of
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.grids import sweeping
 from qsense.experiment.grids.grid import plan
+from qsense.study.audit_files import write_audit
 from qsense.study.audit_plan import Group, collect, describe, plan_audit
+from qsense.study.audited import compare, lines
+from qsense.study.writing import UNWRITTEN
 
 if TYPE_CHECKING:
     from tests.conftest import Command
@@ -53,6 +56,25 @@ def finish(groups: Sequence[Group], skip: str = "") -> None:
                 make_run(
                     folder.parent, score + 0.01 * (seed == fold), said["quant"], seed=seed, fold=fold, name=folder.name
                 )
+
+
+def finished(root: Path, skip: str = "") -> list[Group]:
+    """The groups of such an audit, made by hand, which takes no configuration; their runs are finished."""
+    quantizers = {
+        "learned": ["quant=gamma"], "baseline": ["quant=linear"],
+        "fixed": ["quant=gamma quant.sensor.gamma=0.2", "quant=gamma quant.sensor.gamma=0.6"],
+    }  # fmt: skip
+    groups = []
+    for kind, several in quantizers.items():
+        jobs = [(*one.split(), f"seed={seed}", f"fold={fold}") for one in several for seed in (0, 1) for fold in (0, 1)]
+        folders = {job: root / "runs" / f"{kind}{number}" for number, job in enumerate(jobs)}
+        groups.append(Group(kind, tuple(several), folders))  # type: ignore[arg-type]
+    finish(groups, skip)
+    return groups
+
+
+def full_disk(*_: object) -> None:
+    raise OSError(28, "No space left on device")
 
 
 # ---------------------------------------------------------------------------------------------------------- which runs
@@ -206,6 +228,76 @@ def test_a_failed_run_costs_the_exit_code_and_not_the_audit(
     said = capsys.readouterr()
     assert "better than the grid's best" in said.out
     assert_names(said.err, "error")
+
+
+@pytest.mark.parametrize("name", ["file", "file/deeper", "nowhere", "nowhere/deeper"])
+def test_an_unusable_folder_is_said_before_anything_is_planned(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("qsense.commands.audit.plan_audit", lambda *_: pytest.fail("runs were planned"))
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "nowhere").symlink_to(tmp_path / "absent")
+    with refused(ConfigError, f"out={name}", name.split("/")[0]):
+        audit([*ASKED, f"out={name}"])
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("broken", "lost"),
+    [("_picture", {"audit.png"}), ("_csv", {"audit.csv"}), ("_json", {"audit.json"}), ("lines", {"audit.md"})],
+)
+def test_a_file_that_fails_costs_no_other(
+    broken: str, lost: set[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("qsense.commands.audit.plan_audit", lambda _: finished(tmp_path))
+    monkeypatch.setattr(f"qsense.study.audit_files.{broken}", full_disk)
+    assert audit([*ASKED, "gradients=0"]) == UNWRITTEN
+    said = capsys.readouterr()
+    assert "better than the grid's best" in said.out
+    files = {"audit.md", "audit.csv", "audit.json", "audit.png"} - lost
+    assert {file.name for file in (tmp_path / "audit").iterdir()} == files
+    assert_names(said.err, "warning", *lost, "No space left on device", "out=FOLDER")
+
+
+def test_a_failed_run_is_said_where_no_file_can_be_written(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("qsense.commands.audit.plan_audit", lambda _: finished(tmp_path, skip="baseline"))
+    monkeypatch.setattr(sweeping, "complete", lambda *_: 1)
+    for name in ("_picture", "_csv", "_json", "lines"):
+        monkeypatch.setattr(f"qsense.study.audit_files.{name}", full_disk)
+    assert audit([*ASKED, "gradients=0"]) == UNWRITTEN
+    said = capsys.readouterr()
+    assert "Written to" not in said.out
+    assert_names(said.err, "error", "not every run is finished", "warning", "audit.md", "audit.png")
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "named"),
+    [
+        ("metrics.json", "{", "no JSON"),
+        ("metrics.json", "", "empty"),
+        ("run.json", "[]", "mapping"),
+        ("config.yaml", "a: [", "no YAML"),
+        ("learned.csv", "epoch,gamma_0\n0,0.4\n1,nan\n", "line 3, gamma_0=nan"),
+        ("learned.csv", "epoch,gamma_0\n0,0.4,7\n", "line 2"),
+        ("learned.csv", "epoch,<b>\n0,x\n", "&lt;b&gt;=x"),
+    ],
+)
+def test_files_that_cannot_be_read_are_listed(
+    file: str, content: str, named: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    groups = finished(tmp_path)
+    folder = next(iter(groups[0].folders.values()))
+    (folder / file).write_text(content)
+    audited = compare(collect(groups))
+    (line,) = audited.unreadable
+    assert_names(line, folder.name, file)
+    text = "\n".join(lines(audited))
+    assert_names(text[text.index("Could not be read:") :], named)
+    write_audit(audited, tmp_path / "out")
+    assert named in (tmp_path / "out" / "audit.md").read_text()
+    assert ("Runs are missing: gamma (3 of 4)" in text) == (file == "metrics.json")
 
 
 def test_without_a_learned_run_there_is_nothing_to_compare() -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import stat
 import threading
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests.refusal import refused
 from tests.results import whole_result
@@ -103,6 +106,20 @@ def test_what_dead_processes_were_writing_is_removed(tmp_path: Path) -> None:
         (tmp_path / name).write_text("half")
     run_folder.start(tmp_path, "", [], None)
     assert [name for name in (*left, *kept) if (tmp_path / name).exists()] == kept
+
+
+@pytest.mark.parametrize("started", ["5", "null", '"x"', "{}", "[NaN]", "[1e999]"])
+def test_a_run_begins_again_whatever_its_record_says(tmp_path: Path, started: str) -> None:
+    (tmp_path / "run.json").write_text(f'{{"started": {started}}}')
+    run_folder.start(tmp_path, "", [], None)
+    record = json.loads((tmp_path / "run.json").read_text(), parse_constant=pytest.fail)
+    assert time.time() - record["started"][-1] < 60
+    assert run_folder.seconds(tmp_path) is None
+
+
+def test_json_holds_null_for_what_is_no_finite_number(tmp_path: Path) -> None:
+    run_folder.write_json(tmp_path / "a.json", {"noise": np.float64("nan"), "steps": [1.5, math.inf]})
+    assert json.loads((tmp_path / "a.json").read_text()) == {"noise": None, "steps": [1.5, None]}
 
 
 def test_a_run_remembers_its_data(tmp_path: Path) -> None:

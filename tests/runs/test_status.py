@@ -66,6 +66,13 @@ def test_failures_stay_on_one_screen() -> None:
     assert len(text.splitlines()) < 40
 
 
+def test_a_failure_is_one_line_whatever_its_run_and_reason_are_called() -> None:
+    text = failures([Status(Path("runs/a\nb\x1b[2J"), FAILED, "ValueError: \x1b[31m" + "no\n" * 1000)])
+    assert text.replace("\n", "").isprintable()
+    assert len(text.splitlines()) == 2
+    assert len(text) < 500
+
+
 def test_a_launcher_knows_of_a_lost_run_before_its_heartbeat_is_silent(tmp_path: Path) -> None:
     run_folder.start(tmp_path / "run", "", [], None)
     beat = {"owner": "1", "machine": "node7:1", "pid": 1, "beat": 3}

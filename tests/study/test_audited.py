@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from tests.refusal import assert_names, refused
 from tests.study_folders import make_run
 
+from qsense.experiment.errors import ConfigError
 from qsense.study.arms import Arm
 from qsense.study.audit_files import POWERS, write_audit
 from qsense.study.audited import Audited, compare, lines, with_slopes
@@ -131,6 +132,20 @@ def test_gradients_that_cannot_be_compared_are_explained(tmp_path: Path) -> None
     assert audited.slopes == []
     assert_names(audited.silent, "last.ckpt")
     assert "Gradients were not compared: sbhar-gamma-2bit-fold00-seed0" in "\n".join(lines(audited))
+
+
+@pytest.mark.parametrize(
+    "error", [ConfigError("mine.Gamma is not allowed"), PermissionError(13, "denied"), ValueError("no slopes")]
+)
+def test_a_run_that_cannot_be_built_costs_the_gradients_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("qsense.study.tangents.of_run", fail)
+    audited = with_slopes(compare(arms(tmp_path)), examples=100)
+    assert_names(audited.silent, str(error))
 
 
 def test_runs_stand_on_the_curve_without_what_subjects_differ_in(

@@ -23,7 +23,7 @@ PNG = b"\x89PNG"
 
 
 def test_they_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["report", "--figure", "list"]) == 0
+    assert main(["report", "--figure", "list", "--out", "/dev/null"]) == 0  # nothing is written for it
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == list(FIGURES)
     assert {"gamma_quant/3", "gamma_quant/4", "gamma_quant/6", "fat/6", "fat/7"} <= set(FIGURES)
@@ -67,6 +67,19 @@ def test_scores_against_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, na
         (f"{dataset}, paa", "gamma", 8),
         (f"{dataset}, retinanet", "gamma", 8),
     }
+
+
+def test_runs_of_one_name_in_two_folders_are_both_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from qsense.study import figures
+
+    drawn: list[tuple[str, str]] = []
+    monkeypatch.setattr(
+        figures, "_draw_run", lambda _, run, path, allow: drawn.append((run.folder.parent.name, path.name))
+    )
+    for place in ("one", "other"):
+        make_run(tmp_path / place, name="run")
+    draw("gamma_quant/3", gather([tmp_path]), tmp_path / "out")
+    assert drawn == [("one", "gamma_quant_3-run.png"), ("other", "gamma_quant_3-run-2.png")]
 
 
 def test_of_many_runs_a_few_of_each_kind_are_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -121,6 +121,17 @@ def test_a_folder_that_may_only_be_read(tmp_path: Path, monkeypatch: pytest.Monk
     assert len(gather([tmp_path])) == 1
 
 
+@pytest.mark.parametrize("name", [".", "..", "../runs", "deep/..", "../link"])
+def test_a_folder_is_the_same_however_it_is_written(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for fold, run in enumerate(("a", "b", "xbc", "ybc")):
+        make_run(tmp_path / "runs", 0.5, fold=fold, name=run)
+    (tmp_path / "runs" / "deep").mkdir()
+    (tmp_path / "link").symlink_to("runs")
+    monkeypatch.chdir(tmp_path / "runs")
+    assert [run.folder.name for run in gather([Path(name)])] == ["a", "b", "xbc", "ybc"]
+    assert len(gather([Path(name), tmp_path / "runs"])) == 4
+
+
 def test_no_folder(tmp_path: Path) -> None:
     with refused(ReportError, tmp_path / "absent"):
         gather([tmp_path / "absent"])

@@ -8,7 +8,7 @@ from textwrap import dedent, indent
 
 from qsense.chip.converter import Converter
 from qsense.chip.origin import Origin
-from qsense.runs.escapes import comment, one_line
+from qsense.runs.escapes import comment
 
 
 def header(converter: Converter, origin: Origin) -> str:
@@ -29,7 +29,7 @@ def header(converter: Converter, origin: Origin) -> str:
     lut, lut_hint = "", ""
     if converter.listed:
         lut, lut_hint = _lut(converter, code), f"\n * Define {macro}_LUT before including for the code of every sample."
-    rows = ", ".join(f"{r} = {one_line(row)}" for r, row in enumerate(converter.rows))
+    rows = ", ".join(f"{r} = {row}" for r, row in enumerate(converter.rows))
     head = [
         f"Samples are offset binary: count {native.black} to {native.white} means {meaning}.",
         f"Rows: {rows}.",

@@ -136,7 +136,7 @@ def models(run: TrainedRun, converter: Converter | None, notes: list[str]) -> di
     try:
         run.data.prepare_data()
         run.data.setup("test")
-    except (FileNotFoundError, ValueError) as error:
+    except (OSError, ValueError) as error:
         notes.append(f"no ONNX of the network is written, which needs an example of its input: {error}")
         return files
     if run.task.network_quantizer is not None:

@@ -9,8 +9,8 @@ import re
 
 FORMATS = ("json", "csv", "c", "verilog", "registers", "vectors", "onnx", "datasheet")
 COMPARED = ("c", "verilog", "vectors", "onnx")  # the formats that a check compares
-# IEEE 1364-2001, annex B, a few of SystemVerilog, and C99, 6.4.1
 LONGEST = 60  # letters of a name that is made from others; file systems take 255
+# IEEE 1364-2001, annex B, a few of SystemVerilog, and C99, 6.4.1
 KEYWORDS = """
 always and assign automatic begin buf bufif0 bufif1 case casex casez cell cmos config deassign default defparam
 design disable edge else end endcase endconfig endfunction endgenerate endmodule endprimitive endspecify endtable

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ class Origin:
     Args:
         run: the run's folder name.
         result: its `metrics.json`.
-        record: its `run.json`.
+        record: its `run.json`; empty where that is lost.
     """
 
     run: str
@@ -65,8 +64,4 @@ def origin(run: Path) -> Origin:
         FileNotFoundError: the run is not finished.
         ValueError: its result is damaged.
     """
-    result = run_folder.result(run)
-    record = run / run_folder.RECORD
-    return Origin(
-        run.resolve().name, result, json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
-    )
+    return Origin(run.resolve().name, run_folder.result(run), run_folder.record(run))

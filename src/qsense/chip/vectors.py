@@ -12,7 +12,7 @@ import numpy as np
 
 from qsense.chip.converter import Converter, Counts
 from qsense.chip.origin import Origin
-from qsense.runs.escapes import comment, one_line
+from qsense.runs.escapes import comment
 
 SAMPLED = 4096  # random counts of a row, where there are too many to list all
 
@@ -57,7 +57,7 @@ def as_text(converter: Converter, origin: Origin) -> str:
     lines = zip(every.row.tolist(), every.count.tolist(), every.code.tolist(), strict=True)
     body = "".join(f"{r:0{of_row}x}_{count:0{of_count}x}_{code:0{of_code}x}\n" for r, count, code in lines)
     what = "every native count" if converter.listed else "native counts around each threshold and at random"
-    rows = ", ".join(f"{r:x} = {one_line(name)}" for r, name in enumerate(converter.rows))
+    rows = ", ".join(f"{r:x} = {name}" for r, name in enumerate(converter.rows))
     head = [
         f"{converter.name}: {len(every.row)} vectors, {what} in every row",
         *origin.lines(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from qsense.chip.converter import Converter
 from qsense.chip.origin import Origin
 from qsense.chip.vectors import vectors, widths
-from qsense.runs.escapes import comment, one_line
+from qsense.runs.escapes import comment
 
 MOST_COMPARED = 8  # bits: a flash converter of more has more comparators than anybody builds
 
@@ -29,7 +29,7 @@ def module(converter: Converter, origin: Origin) -> str:
         )
     parts = [_comparators(converter)] if compares(converter) else []
     parts += [_lut(converter)] if converter.listed else []
-    rows = ", ".join(f"{r} = {one_line(name)}" for r, name in enumerate(converter.rows))
+    rows = ", ".join(f"{r} = {name}" for r, name in enumerate(converter.rows))
     native = converter.native
     head = [
         f"{converter.bits}-bit converter behind a sensor of {native.bits} bits.",

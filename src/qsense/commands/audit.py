@@ -90,7 +90,7 @@ def _numbers(
 
 
 def audit(arguments: Sequence[str]) -> int:
-    """Train, compare, write; returns the exit code, 0 once every run is finished.
+    """Train, compare, write; returns 0 once every run is finished, else 1; `UNWRITTEN` if a file could not be written.
 
     Raises:
         ConfigError: it cannot be done; nothing was started.
@@ -118,12 +118,13 @@ def audit(arguments: Sequence[str]) -> int:
         written = write_audit(audited, asked.out)
     except NotWrittenError as error:
         written, problem = list(error.written), str(error)
-    print(f"\nWritten to {one_line(str(asked.out))}: {', '.join(file.name for file in written)}")
+    if written:
+        print(f"\nWritten to {one_line(str(asked.out))}: {', '.join(file.name for file in written)}")
+    if not sound:
+        print("error: not every run is finished; the same command runs only those again", file=sys.stderr)
     if problem:
         print(f"warning: {problem}; what is above is whole. Elsewhere: out=FOLDER", file=sys.stderr)
         return UNWRITTEN
-    if not sound:
-        print("error: not every run is finished; the same command runs only those again", file=sys.stderr)
     runs = next(iter(groups[0].folders.values())).parent
     say_next((("report", runs, "--html", "page"), "all these runs on a page"))
     return 0 if sound else 1

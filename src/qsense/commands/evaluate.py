@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from qsense.commands._allow import add_allow
+from qsense.runs.escapes import one_line
 
 
 def parser() -> argparse.ArgumentParser:
@@ -32,12 +33,12 @@ def main(arguments: Sequence[str]) -> int:
 
     run = load(options.run, options.root, options.accelerator, options.allow)
     then, now = run.result, plain(run.evaluate())
-    name = quantizer_name(then["quant"], then["bits"], then["network_bits"])
-    print(f"{then['dataset']} · {name} · fold {then['fold']} · seed {then['seed']}")
+    quantizer = quantizer_name(str(then["quant"]), then.get("bits"), then.get("network_bits"))
+    print(one_line(f"{then['dataset']} · {quantizer} · fold {then['fold']} · seed {then['seed']}"))
     print(f"{'metric':<20}{'recorded':>14}{'now':>14}")
     for name, value in then["metrics"].items():
-        print(f"{name:<20}" + "".join(f"{_text(score):>14}" for score in (value, now["metrics"].get(name))))
-    same = all(now[part] == then[part] for part in now)
+        print(f"{one_line(name):<20}" + "".join(f"{_text(score):>14}" for score in (value, now["metrics"].get(name))))
+    same = all(now[part] == then.get(part) for part in now)
     if same:
         print("reproduced exactly")
     else:

@@ -142,7 +142,7 @@ def main(arguments: Sequence[str]) -> int:
     for note in exported.notes:
         print(f"note: {one_line(note)}")
     for file in exported.files:
-        print(f"{file.stat().st_size:>12,} B  {file}")
+        print(f"{file.stat().st_size:>12,} B  {one_line(str(file))}")
     if options.check:
         checks = compare(run, exported, out)
         print("\n".join(str(each) for each in checks))

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from qsense.commands._allow import add_allow, again
+from qsense.runs.escapes import one_line
 from qsense.runs.next_steps import say_next
 
 FROZEN = "frozen.pt"
@@ -39,6 +40,7 @@ def main(arguments: Sequence[str]) -> int:
 
     from qsense.quant.network.freeze import freeze, stored_bytes
     from qsense.runs import folder as run_folder
+    from qsense.runs.result import plain
 
     if run.task.network_quantizer is None:
         raise ValueError(f"the network of {options.run} is not quantized (quant.network is null): nothing to freeze")
@@ -49,10 +51,11 @@ def main(arguments: Sequence[str]) -> int:
     buffer = io.BytesIO()
     torch.save(state, buffer)
     run_folder.write_bytes_atomically(file, buffer.getvalue())
+    size, packed = file.stat().st_size / 1e6, stored_bytes(state) / 1e6
+    print(f"{one_line(str(file))}: {size:.3f} MB, of which packed weights {packed:.3f} MB")
     monitor = run.task.monitor
-    print(f"{file}: {file.stat().st_size / 1e6:.3f} MB, of which packed weights {stored_bytes(state) / 1e6:.3f} MB")
     print(f"{monitor} trained {trained['metrics'][monitor]:.6f}, frozen {frozen['metrics'][monitor]:.6f}")
-    if frozen != trained:
+    if plain(frozen) != plain(trained):  # a NaN is unlike itself
         print("the frozen network does not give the trained one's results", file=sys.stderr)
         return 1
     print("identical results")

@@ -67,19 +67,22 @@ def main(arguments: Sequence[str]) -> int:
     options = parser().parse_args(arguments)
     paths = options.runs or [Path("runs")]
     console = Console()
-    out: Path = options.html or options.out
-    option = "--html" if options.html else "--out"
+    if options.figure == "list":
+        return list_figures(paths, console)
+    as_page = options.html is not None and not options.figure
+    out: Path = options.html if as_page else options.out
+    option = "--html" if as_page else "--out"
     shown = one_line(str(out))
     if reason := unusable(out):  # before thousands of runs are read
         raise ReportError(f"no report can be written to {shown} ({reason}): give a folder, {option} FOLDER")
     if options.figure:
-        return figure(options.figure, paths, options.out, console, options.allow)
+        return draw_figure(options.figure, paths, out, console, options.allow)
     every = tables(paths, options.metric or [None], options.by, options.against is not None, options.compare)
     summary, *others = every
     print_report(summary, console, others)
     problem = ""
     try:
-        written = [page(every, out)] if options.html else write_report(summary, out, others)
+        written = [page(every, out)] if as_page else write_report(summary, out, others)
     except NotWrittenError as error:
         written, problem = list(error.written), str(error)
     if written:
@@ -157,15 +160,20 @@ def page(every: Sequence[Summary], out: Path) -> Path:
     return write_each({out / PAGE: lambda _: write_page(every, out)})[0]
 
 
-def figure(name: str, paths: Sequence[Path], out: Path, console: Console, allow: Sequence[str] = ()) -> int:
-    """Draw a figure of the papers from finished runs, or list those that can be drawn."""
-    from qsense.study.figures import FIGURES, draw
+def list_figures(paths: Sequence[Path], console: Console) -> int:
+    """List the papers' figures that can be drawn from runs."""
+    from qsense.study.figures import FIGURES
 
-    if name == "list":
-        for each in FIGURES.values():
-            console.print(Text(f"{each.name:16}  {each.shows}"), soft_wrap=True)
-        say_next((("report", *paths, "--figure", next(iter(FIGURES))), "draw the first of them"))
-        return 0
+    for each in FIGURES.values():
+        console.print(Text(f"{each.name:16}  {each.shows}"), soft_wrap=True)
+    say_next((("report", *paths, "--figure", next(iter(FIGURES))), "draw the first of them"))
+    return 0
+
+
+def draw_figure(name: str, paths: Sequence[Path], out: Path, console: Console, allow: Sequence[str] = ()) -> int:
+    """Draw a figure of the papers from finished runs."""
+    from qsense.study.figures import draw
+
     problem = ""
     try:
         written = draw(name, gather(paths), out, allow)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from qsense.runs.escapes import figure_text
+from qsense.runs.folder import write_bytes_atomically
 
 INK = "#333333"  # text and frames
 FAINT = "#c8ccd0"  # data in the background, grids
@@ -126,10 +127,7 @@ def spread(positions: Sequence[float], gap: float) -> list[float]:
 
 def save(figure: Figure, path: Path, dpi: int = 150) -> None:
     """Write a figure as PNG (or what the suffix says), atomically; parent folders are made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        figure.savefig(unfinished, dpi=dpi, facecolor="white", bbox_inches="tight", pad_inches=0.1)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    content = io.BytesIO()
+    form = path.suffix.removeprefix(".")
+    figure.savefig(content, format=form, dpi=dpi, facecolor="white", bbox_inches="tight", pad_inches=0.1)
+    write_bytes_atomically(path, content.getbuffer())

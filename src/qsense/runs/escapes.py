@@ -116,6 +116,5 @@ def figure_text(text: str, longest: int = 60) -> str:
     >>> figure_text("$x$ 1"), figure_text("_x"), figure_text("a" * 9, longest=5)
     ('\\\\$x\\\\$ 1', ' _x', 'aaaa…')
     """
-    return re.sub("^_", " _", brief(text, longest)).replace(
-        "$", "\\$"
-    )  # Matplotlib leaves labels that begin with _ out of legends
+    line = brief(text, longest).replace("$", "\\$")
+    return f" {line}" if line.startswith("_") else line  # Matplotlib leaves labels that begin with _ out of legends

@@ -73,8 +73,8 @@ def _force_to_disk(folder: Path) -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write JSON atomically, the same bytes for the same content."""
-    write_atomically(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    """Write JSON atomically, the same bytes for the same content; null for what is no finite number."""
+    write_atomically(path, json.dumps(plain(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def finished(run: Path) -> bool:
@@ -119,6 +119,7 @@ def start(run: Path, config_yaml: str, overrides: list[str], data: str | None) -
     for leftover in (*run.glob(f".*{TEMPORARY}"), *run.glob(f"*/.*{TEMPORARY}")):
         leftover.unlink(missing_ok=True)
     write_atomically(run / CONFIG, config_yaml)
+    before = record(run).get("started")
     versions = {}
     for package in PACKAGES:
         try:
@@ -133,7 +134,7 @@ def start(run: Path, config_yaml: str, overrides: list[str], data: str | None) -
         data_fingerprint=data,
         versions=versions | {"python": platform.python_version()},
         host=platform.node(),
-        started=[*_record(run).get("started", []), time.time()],
+        started=[*(before if isinstance(before, list) else []), time.time()],
     )
     (run / FAILURE).unlink(missing_ok=True)
 
@@ -157,24 +158,33 @@ def interrupt(run: Path) -> None:
         _update(run, status=INTERRUPTED, ended=time.time())
 
 
+def record(run: Path) -> dict[str, Any]:
+    """What a run says of itself in `run.json`; empty where that is absent or damaged."""
+    try:
+        content = read_json(run / RECORD)
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
 def fingerprint(run: Path) -> str | None:
     """SHA-256 over the data that a run was started on, or None where it is not known."""
-    return _record(run).get("data_fingerprint")
+    return record(run).get("data_fingerprint")
 
 
 def recorded_state(run: Path) -> str:
     """What a run last said of itself; empty before it began. `status.status_of` knows whether that is still true."""
-    return str(_record(run).get("status", ""))
+    return str(record(run).get("status", ""))
 
 
 def seconds(run: Path) -> float | None:
     """How long a run took; None where it was resumed, or has not ended."""
-    record = _record(run)
-    started, ended = record.get("started"), record.get("ended")
+    known = record(run)
+    started, ended = known.get("started"), known.get("ended")
     if not isinstance(started, list) or len(started) != 1:
         return None
-    known = all(isinstance(value, int | float) and math.isfinite(value) for value in (ended, *started))
-    return float(ended - started[0]) if ended and known else None
+    are_dates = all(isinstance(value, int | float) and math.isfinite(value) for value in (ended, *started))
+    return float(ended - started[0]) if ended and are_dates else None
 
 
 def failure(run: Path) -> str:
@@ -203,16 +213,8 @@ def discard(run: Path) -> None:
         shutil.rmtree(run)
 
 
-def _record(run: Path) -> dict[str, Any]:
-    try:
-        record = read_json(run / RECORD)
-    except (OSError, ValueError):
-        return {}
-    return record if isinstance(record, dict) else {}
-
-
 def _update(run: Path, **changes: Any) -> None:
-    write_json(run / RECORD, _record(run) | changes)
+    write_json(run / RECORD, record(run) | changes)
 
 
 def git_revision() -> str | None:

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from qsense.runs.escapes import one_line
+
 FILE = "mishaps.txt"  # in the run's folder, only where there were any
 EXIT_CODE = 3  # of a sweep whose runs are all finished, and some of which have lost something beside their results
 
@@ -41,12 +43,12 @@ def note(what: str, error: Exception) -> None:
 
 
 def in_a_line(error: object) -> str:
-    """An exception's class and the first line of its message.
+    """An exception's class and the first line of its message, to be shown.
 
     >>> in_a_line(ValueError("no\\nmore"))
     'ValueError: no'
     """
-    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+    return one_line(f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}")
 
 
 @contextmanager

@@ -23,9 +23,8 @@ def read_text(file: Path | str, largest: int = LARGEST, errors: str = "strict") 
         OSError: it is not there, may not be read, or is no regular file.
         ValueError: it is larger, or not UTF-8.
     """
-    descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-    with open(descriptor, "rb") as opened:  # noqa: PTH123 – by its descriptor
-        facts = os.fstat(descriptor)
+    with open(file, "rb", opener=_without_waiting) as opened:  # closes it, of a folder, too
+        facts = os.fstat(opened.fileno())
         if not stat.S_ISREG(facts.st_mode):
             raise OSError("no regular file")
         if facts.st_size > largest:
@@ -34,6 +33,10 @@ def read_text(file: Path | str, largest: int = LARGEST, errors: str = "strict") 
             return opened.read(largest + 1).decode(errors=errors)
         except UnicodeDecodeError as error:
             raise ValueError(f"not UTF-8, from byte {error.start} on") from error
+
+
+def _without_waiting(file: str, flags: int) -> int:
+    return os.open(file, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def read_json(file: Path | str, largest: int = LARGEST) -> Any:

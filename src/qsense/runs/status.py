@@ -13,13 +13,14 @@ from pathlib import Path
 
 from qsense.runs import folder as run_folder
 from qsense.runs import lock
+from qsense.runs.escapes import brief, one_line
 
 FINISHED, RUNNING = run_folder.FINISHED, run_folder.RUNNING
 FAILED, INTERRUPTED = run_folder.FAILED, run_folder.INTERRUPTED
 KILLED, TO_DO = "killed", "to do"  # what no run says of itself
 STATES = (FINISHED, RUNNING, FAILED, INTERRUPTED, KILLED, TO_DO)
 LOST = "its process ended without saying why: a kill, too little memory, a lost machine"
-MOST_REASONS, MOST_FOLDERS = 6, 3  # a table of failures stays on one screen
+MOST_REASONS, MOST_FOLDERS, LONGEST = 6, 3, 300  # a table of failures stays on one screen: reasons, folders, letters
 
 
 @dataclass(frozen=True)
@@ -101,8 +102,8 @@ def failures(every: Iterable[Status]) -> str:
             reasons[status.state + f": {status.reason}" * bool(status.reason)].append(status)
     lines = []
     for reason, several in sorted(reasons.items(), key=lambda item: -len(item[1]))[:MOST_REASONS]:
-        lines.append(f"{len(several):>3} × {reason}")
-        lines += [f"      {status.log}" for status in several[:MOST_FOLDERS]]
+        lines.append(f"{len(several):>3} × {brief(reason, LONGEST)}")
+        lines += [f"      {one_line(str(status.log))}" for status in several[:MOST_FOLDERS]]
         if len(several) > MOST_FOLDERS:
             lines.append(f"      … and {len(several) - MOST_FOLDERS} more")
     if len(reasons) > MOST_REASONS:

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -49,7 +50,7 @@ class Arm:
         """What each run's task monitors, by (seed, fold)."""
         return {pair: run.metrics[run.monitor] for pair, run in self.runs.items()}
 
-    @property
+    @cached_property
     def trajectories(self) -> dict[tuple[int, int], Path2D]:
         """What each run learned, epoch by epoch; without those that left no record of it, or one of other values."""
         paths: dict[tuple[int, int], Path2D] = {}

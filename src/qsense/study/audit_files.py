@@ -124,14 +124,11 @@ def _slopes_json(audited: Audited) -> dict[str, Any] | None:
         return None
     from qsense.study.tangents import agreements
 
-    def plain(value: Any) -> Any:
-        return None if isinstance(value, float) and not np.isfinite(value) else value
-
     return {
         "run": one_line(audited.slopes_of.folder.name),
         "batches": audited.slopes[0].differences.shape[-1],
         "agreement": [
-            {"step": float(step), **{key: plain(value) for key, value in vars(each).items()}}
+            {"step": float(step), **vars(each)}
             for step in audited.slopes[0].steps
             for each in agreements(audited.slopes, step)
         ],

@@ -101,13 +101,14 @@ def with_slopes(audited: Audited, examples: int, allow: Sequence[str] = ()) -> A
         examples: training examples for it.
         allow: parts of the user's own that the run may be built from, as in `load`.
     """
+    from qsense.experiment.errors import EXPECTED
     from qsense.study.tangents import of_run
 
     learned = next(arm for arm in audited.arms if arm.kind == "learned")
     run = learned.runs[min(learned.runs)]
     try:
         return replace(audited, slopes=of_run(run.folder, examples, allow), slopes_of=run)
-    except (FileNotFoundError, ValueError) as error:
+    except EXPECTED as error:
         return replace(audited, silent=one_line(f"{run.folder.name}: {error}"))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,7 +67,11 @@ def draw(name: str, runs: Sequence[Run], out: Path, allow: Sequence[str] = ()) -
         return write_each({path: partial(scores_png, table(fitting, "map"), heading=figure.shows)})
     if len(fitting) > MOST_DRAWN:
         fitting = _spread(fitting)
-    files = {out / f"{file}-{run.folder.name}.png": run for run in fitting}
+    files: dict[Path, Run] = {}
+    for run in fitting:
+        stem = f"{file}-{run.folder.name}"  # the same experiment in two folders has runs of the same names
+        names = (f"{stem}{'' if number == 1 else f'-{number}'}.png" for number in count(1))
+        files[next(path for name in names if (path := out / name) not in files)] = run
     return write_each({path: partial(_draw_run, figure.of_run, run, allow=allow) for path, run in files.items()})
 
 
@@ -82,7 +87,7 @@ def _spread(fitting: Sequence[Run]) -> list[Run]:
 
 
 def _draw_run(of_run: Callable[[TrainedRun], Figure | None], run: Run, path: Path, allow: Sequence[str]) -> None:
-    from qsense.experiment.errors import ConfigError
+    from qsense.experiment.errors import EXPECTED
     from qsense.experiment.load import load
     from qsense.plots.style import save
 
@@ -91,7 +96,7 @@ def _draw_run(of_run: Callable[[TrainedRun], Figure | None], run: Run, path: Pat
         trained.data.prepare_data()
         trained.data.setup("fit")
         trained.data.setup("test")
-    except (ConfigError, OSError, ValueError) as error:
+    except EXPECTED as error:
         raise ReportError(f"{run.path} cannot be rebuilt: {error}") from error
     figure = of_run(trained)
     if figure is None:

@@ -15,7 +15,7 @@ from typing import Any
 from qsense.runs import folder as run_folder
 from qsense.runs.reading import read_json
 from qsense.runs.status import FAILED, FINISHED
-from qsense.study.record import checked_settings
+from qsense.study.bounds import checked_settings
 from qsense.study.run import Run, folders, read_run, restored
 
 INDEX = ".qsense-index.json"
@@ -48,7 +48,7 @@ def _indexed(path: Path) -> dict[str, Run]:
     stamps: dict[str, Stamp] = {}
     same = 0
     for folder in folders(path):
-        name, stamp = str(folder)[len(str(path)) + 1 :] or ".", _stamp(folder)
+        name, stamp = str(folder.relative_to(path)), _stamp(folder)
         run = _restored(folder, known.get(name), stamp, shared, sound)
         same += run is not None
         runs[name] = run or read_run(folder)

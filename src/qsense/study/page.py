@@ -18,9 +18,9 @@ from qsense.runs.folder import write_atomically
 from qsense.runs.status import FINISHED, STATES
 from qsense.runs.words import duration, lower_is_better, metric_name, percent
 from qsense.study import published
+from qsense.study.bounds import MOST_BITS
 from qsense.study.costs import axes, columns, explained
 from qsense.study.progress import dataset_names, progress
-from qsense.study.record import MOST_BITS
 from qsense.study.rows import Row
 from qsense.study.run import Run
 from qsense.study.screen import sections

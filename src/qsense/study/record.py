@@ -1,6 +1,6 @@
-"""What a run's folder may say, by type and bounds: the border behind which a study trusts its values.
+"""What the three files of a run's folder say of it, as fields to be checked (`bounds.py`).
 
-Open it to let a run record another value. Whatever is refused here, by key and value, is one line of a report.
+Open it where training records something else, or elsewhere.
 """
 
 from __future__ import annotations
@@ -12,73 +12,14 @@ from typing import Any
 
 import yaml
 
-from qsense.runs.escapes import one_line
 from qsense.runs.settings import GROUPS, bits_of, decisive
-from qsense.runs.status import FINISHED, STATES
+from qsense.study.bounds import DamageError, as_bits, as_figure, as_group, as_text, checked_settings
 
 COST = ("macs", "bops", "size_mb")  # of the network
 SENSING = ("kbit_s", "radio_uj_s", "adc_uj_s", "flash_uj_s", "uj_s", "link_share")  # of the sensor
 NATIVE = ("bits", "kbit_s", "uj_s")  # of the same sensor, not quantized
-
-MOST_BITS, MOST_SEED, MOST_FOLDS = 64, 2**32 - 1, 10_000
-MOST_METRICS, MOST_CLASSES, MOST_LEARNED, MOST_KEYS = 1000, 10_000, 10_000, 2000
-LONGEST, LONGEST_VALUE, LONGEST_REASON = 1000, 10_000, 300  # characters of a name, a setting, a reason
-LARGEST = 3e38  # of a figure: float32 holds no more, and its square is still a float
-SMALLEST = 1e-38  # below it a figure is 0
 MOST_NODES = 50_000  # of a configuration whose parts are named more than once
-NOTHING: dict[str, str] = {}  # shared: thousands of runs have it
 NOBODY = "?"  # where a configuration does not say which
-
-
-class DamageError(ValueError):
-    """A file says something that no run says; the message names key and value, and not the file."""
-
-
-def checked(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a `Run`, but for its folder and settings, each of its type and within its bounds.
-
-    Figures that are not finite are left out, and named in `not_finite`.
-
-    Raises:
-        DamageError: one that is not.
-    """
-    known = dict(fields)
-    absent = _texts(known.pop("not_finite", {}), "not_finite")
-    finished = known.pop("status") == FINISHED
-    folds = _whole(known.get("num_folds", 0), "num_folds", int(finished), MOST_FOLDS)
-    good: dict[str, Any] = {
-        "status": FINISHED if finished else _one_of(fields["status"], "status"),
-        "reason": _text(known.get("reason", ""), "reason", LONGEST_VALUE)[:LONGEST_REASON],
-        **{key: _text(known[key], key) for key in ("task", "data", "quant", "model", "dataset")},
-        **{key: _bits(known[key], key) for key in ("bits", "network_bits")},
-        "seed": _whole(known["seed"], "seed", 0 if finished else -1, MOST_SEED),
-        "fold": _whole(known["fold"], "fold", 0 if finished else -1, folds - 1 if finished else MOST_FOLDS),
-        "num_folds": folds,
-        "monitor": _text(known.get("monitor", ""), "monitor"),
-        "metrics": _figures(known.get("metrics", {}), "metrics", absent, MOST_METRICS),
-        "per_class": {
-            name: _figures(scores, f"per_class.{name}", None, MOST_CLASSES)
-            for name, scores in _mapping(known.get("per_class", {}), "per_class", MOST_METRICS)
-        },
-        "learned": _learned(known.get("learned", {}), absent),
-        "cost": _figures(known.get("cost", {}), "cost", absent),
-        "constants": _constants(known.get("constants", {})),
-        "seconds": _figure(known.get("seconds"), "seconds"),
-        "written": _figure(known.get("written", 0.0), "written") or 0.0,
-        "fingerprint": _text(known["fingerprint"], "fingerprint") if known.get("fingerprint") is not None else None,
-        "not_finite": absent or NOTHING,
-        "unreadable": tuple(
-            _text(line, "unreadable", LONGEST_VALUE) for line in _list(known.get("unreadable", []), "unreadable")
-        ),
-    }
-    if finished and good["monitor"] not in {*good["metrics"], *absent}:
-        raise DamageError(f"monitor={_shown(good['monitor'])}: it is none of its metrics")
-    if unknown := set(known) - set(good):
-        raise DamageError(f"unknown: {min(map(str, unknown))}")
-    return good
-
-
-# ------------------------------------------------------------------------------------------------------------ the files
 
 
 def of_result(content: Any) -> dict[str, Any]:
@@ -87,14 +28,14 @@ def of_result(content: Any) -> dict[str, Any]:
     Raises:
         DamageError: something that is needed is missing, or a group is none.
     """
-    result = _group(content, "the file")
-    sensing, network = (_group(result.get(key) or {}, key) for key in ("sensing", "cost"))
+    result = as_group(content, "the file")
+    sensing, network = (as_group(result.get(key) or {}, key) for key in ("sensing", "cost"))
     cost = {key: _needed(network, "cost.", key) for key in COST} if network else {}
     if sensing:
-        native = _group(_needed(sensing, "sensing.", "native"), "sensing.native")
+        native = as_group(_needed(sensing, "sensing.", "native"), "sensing.native")
         cost |= {key: _needed(sensing, "sensing.", key) for key in SENSING}
         cost |= {f"native_{key}": _needed(native, "sensing.native.", key) for key in NATIVE}
-        used, whole = _figure(cost["uj_s"], "sensing.uj_s"), _figure(cost["native_uj_s"], "sensing.native.uj_s")
+        used, whole = as_figure(cost["uj_s"], "sensing.uj_s"), as_figure(cost["native_uj_s"], "sensing.native.uj_s")
         if whole is not None and whole <= 0:
             raise DamageError(f"sensing.native.uj_s={whole:g}: more than 0 expected")
         cost["saved"] = math.nan if used is None or whole is None else 1 - used / whole
@@ -103,8 +44,8 @@ def of_result(content: Any) -> dict[str, Any]:
     return {
         **{key: "None" if name is None else name for key, name in names.items()},
         **{key: _needed(result, "", key) for key in needed},
-        "bits": _bits(_needed(result, "", "bits"), "bits"),
-        "network_bits": _bits(result.get("network_bits"), "network_bits"),
+        "bits": as_bits(_needed(result, "", "bits"), "bits"),
+        "network_bits": as_bits(result.get("network_bits"), "network_bits"),
         "per_class": result.get("per_class") or {},
         "learned": result.get("quantizer") or {},
         "cost": cost,
@@ -123,7 +64,7 @@ def of_config(text: str) -> tuple[dict[str, Any], dict[str, str]]:
         if "&" in text:  # parts that are named again may hold themselves, or unfold to more than memory holds
             _count(config, [0])
         for key in (*GROUPS, "choices", "callback"):
-            _group(_group(config, "the file").get(key) or {}, key)
+            as_group(as_group(config, "the file").get(key) or {}, key)
         choices = config.get("choices") or {}
         bits, network_bits = bits_of(config)
         names = {group: choices.get(group) or NOBODY for group in ("task", "data", "quant", "model")}
@@ -153,14 +94,15 @@ def of_record(content: Any) -> dict[str, Any]:
     Raises:
         DamageError: it says something else.
     """
-    record = _group(content, "the file")
+    record = as_group(content, "the file")
     started, ended = record.get("started"), record.get("ended")
     seconds = None
     if ended and isinstance(started, list) and len(started) == 1:  # not resumed
-        first, last = (_figure(value, key) for value, key in ((started[0], "started"), (ended, "ended")))
+        first, last = (as_figure(value, key) for value, key in ((started[0], "started"), (ended, "ended")))
         seconds = None if first is None or last is None else last - first
     fingerprint = record.get("data_fingerprint")
-    return {"seconds": seconds, "fingerprint": None if fingerprint is None else _text(fingerprint, "data_fingerprint")}
+    fingerprint = None if fingerprint is None else as_text(fingerprint, "data_fingerprint")
+    return {"seconds": seconds, "fingerprint": fingerprint}
 
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # 1000 configurations in a second rather than ten
@@ -183,15 +125,6 @@ def settings(config: Mapping[str, Any]) -> dict[str, str]:
     return flat
 
 
-def checked_settings(values: Any) -> dict[str, str]:
-    """Settings as `settings` gives them.
-
-    Raises:
-        DamageError: they are of another shape, or too many.
-    """
-    return _texts(values, "settings", MOST_KEYS, LONGEST_VALUE)
-
-
 def _count(node: Any, seen: list[int]) -> None:
     seen[0] += 1
     if seen[0] > MOST_NODES:
@@ -201,125 +134,7 @@ def _count(node: Any, seen: list[int]) -> None:
             _count(value, seen)
 
 
-# ----------------------------------------------------------------------------------------------------------- the values
-
-
-def _shown(value: Any) -> str:
-    """A value in a message."""
-    text = one_line(repr(value)[:LONGEST] if not isinstance(value, dict | list) else f"a {type(value).__name__}")
-    return text if len(text) <= 60 else f"{text[:59]}…"
-
-
 def _needed(values: Mapping[str, Any], where: str, key: str) -> Any:
     if key not in values:
         raise DamageError(f"{where}{key} is missing")
     return values[key]
-
-
-def _group(value: Any, key: str) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise DamageError(f"{key}: a mapping expected, not {_shown(value)}")
-    return value
-
-
-def _mapping(value: Any, key: str, most: int) -> list[tuple[str, Any]]:
-    items = _group(value, key)
-    if len(items) > most:
-        raise DamageError(f"{key}: {len(items)} entries, at most {most} are read")
-    return [(_text(name, f"a name in {key}"), each) for name, each in items.items()]
-
-
-def _list(value: Any, key: str) -> list[Any]:
-    if not isinstance(value, list | tuple):
-        raise DamageError(f"{key}: a list expected, not {_shown(value)}")
-    return list(value)
-
-
-def _text(value: Any, key: str, longest: int = LONGEST) -> str:
-    """Text on one line: whoever shows it need not mind what moves a cursor or breaks a table."""
-    if not isinstance(value, str):
-        raise DamageError(f"{key}={_shown(value)}: a text expected")
-    if len(value) > longest:
-        raise DamageError(f"{key}: a text of {len(value)} characters, at most {longest} are read")
-    return value if value.isprintable() else one_line(value)
-
-
-def _texts(values: Any, key: str, most: int = MOST_METRICS, longest: int = LONGEST) -> dict[str, str]:
-    return {name: _text(value, f"{key}.{name}", longest) for name, value in _mapping(values, key, most)}
-
-
-def _one_of(value: Any, key: str) -> str:
-    if value not in STATES:
-        raise DamageError(f"{key}={_shown(value)}: one of {', '.join(STATES)} expected")
-    return str(value)
-
-
-def _whole(value: Any, key: str, low: int, high: int) -> int:
-    if type(value) is not int or not low <= value <= high:
-        raise DamageError(f"{key}={_shown(value)}: a whole number from {low} to {high} expected")
-    return value
-
-
-def _bits(value: Any, key: str) -> int | None:
-    return None if value is None else _whole(value, key, 1, MOST_BITS)
-
-
-def _figure(value: Any, key: str) -> float | None:
-    """A number; None for one that is absent or not finite."""
-    if value is None:
-        return None
-    if type(value) not in (int, float):
-        raise DamageError(f"{key}={_shown(value)}: a number expected")
-    if not -LARGEST <= value <= LARGEST:
-        return None
-    return float(value) if abs(value) >= SMALLEST else 0.0
-
-
-def _figures(values: Any, key: str, absent: dict[str, str] | None, most: int = MOST_METRICS) -> dict[str, float]:
-    """Finite numbers by name; the names of others, with what they were, go into `absent`."""
-    if _are_good(values, most):
-        return values  # type: ignore[no-any-return]
-    good = {}
-    for name, value in _mapping(values, key, most):
-        figure = _figure(value, f"{key}.{name}")
-        if figure is not None:
-            good[name] = figure
-        elif absent is not None:
-            absent[name] = _absent(value)
-    return good
-
-
-def _are_good(values: Any, most: int) -> bool:
-    """The same for all at once, as thousands of runs have them: fast, and sometimes too strict."""
-    if type(values) is not dict or len(values) > most or not set(map(type, values)) <= {str}:
-        return False
-    if not set(map(type, values.values())) <= {float}:
-        return False
-    sizes = [abs(value) for value in values.values() if value]
-    small = all(map(SMALLEST.__le__, sizes)) and all(map(LARGEST.__ge__, sizes))  # neither is true of NaN
-    return small and "".join(values).isprintable() and max(map(len, values), default=0) <= LONGEST
-
-
-def _absent(value: Any) -> str:
-    return "no value" if value is None else f"{float(value):g}" if isinstance(value, float) else "beyond 3e38"
-
-
-def _learned(values: Any, absent: dict[str, str]) -> dict[str, list[float]]:
-    good = {}
-    for name, several in _mapping(values, "quantizer", MOST_METRICS):
-        numbers = _list(several, f"quantizer.{name}")
-        if len(numbers) > MOST_LEARNED:
-            raise DamageError(f"quantizer.{name}: {len(numbers)} values, at most {MOST_LEARNED} are read")
-        figures = [_figure(value, f"quantizer.{name}") for value in numbers]
-        finite = [figure for figure in figures if figure is not None]
-        if len(finite) == len(figures):
-            good[name] = several if finite == several else finite
-        else:
-            absent[f"learned {name}"] = _absent(numbers[figures.index(None)])
-    return good
-
-
-def _constants(values: Any) -> dict[str, float | None]:
-    """Numbers as they were written, whole ones without a point."""
-    constants = _mapping(values, "sensing.constants", MOST_METRICS)
-    return {name: None if _figure(value, f"sensing.constants.{name}") is None else value for name, value in constants}

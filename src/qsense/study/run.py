@@ -13,7 +13,8 @@ from qsense.runs import folder as run_folder
 from qsense.runs.escapes import one_line
 from qsense.runs.reading import read_json, read_text
 from qsense.runs.status import FAILED, FINISHED, RUNNING, TO_DO, Status, status_of
-from qsense.study.record import LONGEST_REASON, NOBODY, checked, of_config, of_record, of_result
+from qsense.study.bounds import LONGEST_REASON, checked
+from qsense.study.record import NOBODY, of_config, of_record, of_result
 
 MOST_RESULT = 1 << 28  # bytes; the confusion of 1000 classes has a few millions
 
@@ -24,7 +25,7 @@ class ReportError(ValueError):
 
 @dataclass(frozen=True)
 class Run:
-    """One run's folder, as far as a study needs it; what it holds is checked (`record.py`), and texts are of one line.
+    """One run's folder, as far as a study needs it; what it holds is checked (`bounds.py`), and texts are of one line.
 
     Args:
         folder: where it lies.

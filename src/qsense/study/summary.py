@@ -1,4 +1,4 @@
-"""Many runs → a table of one metric, and what a reader must know about it."""
+"""Many runs → a table of one metric."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from qsense.runs.words import clipped, percent, some
 from qsense.study.cell import Cell
 from qsense.study.costs import common
 from qsense.study.index import gather
+from qsense.study.notes import averaged, constants, inconsistencies
 from qsense.study.published import Beside, against_paper, costs_and_gammas
 from qsense.study.rows import Place, Row, full_keys, rows_by, rows_of
-from qsense.study.run import ReportError, Run, varying
+from qsense.study.run import ReportError, Run
 
 MOST_NOTES = 5  # the notes stay a paragraph
 
@@ -154,11 +155,11 @@ def table(runs: Sequence[Run], metric: str | None = None, by: Sequence[str] = ()
     # A row of one's own choice may average over settings: the runs of each setting are counted once.
     alike = rows_of(scored)
     counted, repeated = _once(alike, scored, metric)
-    notes += repeated + _constants(counted)
+    notes += repeated + constants(counted)
     rows: Mapping[Path, Row] = alike
     if by:
         rows = rows_by(counted, full_keys(runs, by))
-        notes += _averaged(counted, rows, alike)
+        notes += averaged(counted, rows, alike)
         if len(rows) < len(counted):
             notes.append(f"Runs without any of these keys and left out: {len(counted) - len(rows)}.")
             counted = [run for run in counted if run.folder in rows]
@@ -168,7 +169,7 @@ def table(runs: Sequence[Run], metric: str | None = None, by: Sequence[str] = ()
     )
     summary = Summary(metric, cells, runs, {run.folder: rows[run.folder] for run in counted}, blank=blank)
     if not by:
-        notes += _inconsistencies(summary, counted)
+        notes += inconsistencies(counted, summary.rows_of_runs, summary.datasets)
     more = len(notes) - MOST_NOTES
     return replace(summary, notes=[*notes[:MOST_NOTES], f"… and {more} more."] if more > 0 else notes)
 
@@ -252,70 +253,3 @@ def _once(rows: Mapping[Path, Row], scored: Sequence[Run], metric: str) -> tuple
 
 def _score(run: Run, metric: str) -> str:
     return f"{run.metrics[metric]:.4f}" if metric in run.metrics else run.not_finite[metric]
-
-
-def _averaged(counted: Sequence[Run], rows: Mapping[Path, Row], alike: Mapping[Path, Row]) -> list[str]:
-    """Which settings the rows of `--by` average over."""
-    settings: dict[Place, set[Row]] = defaultdict(set)
-    for run in counted:
-        if run.folder in rows:
-            settings[rows[run.folder], run.dataset].add(alike[run.folder])
-    texts = set()
-    for several in settings.values():
-        for name in ("quant", "bits", "network_bits", "task", "model"):
-            values = {clipped(str(getattr(row, name))) for row in several}
-            if len(values) > 1:
-                texts.add(f"{name} ({some(sorted(values))})")
-        keys = {key for row in several for key, _ in row.settings}
-        for key in keys:
-            values = {clipped(dict(row.settings).get(key, "not set")) for row in several}
-            if len(values) > 1:
-                texts.add(f"{key} ({some(sorted(values))})")
-    return [f"Rows average over {some(sorted(texts))}."] if texts else []
-
-
-def _constants(counted: Sequence[Run]) -> list[str]:
-    """Which constants of the sensing model differ between runs: their figures compare constants, and not sensors."""
-    values: dict[str, set[str]] = defaultdict(set)
-    for run in counted:
-        for name, value in run.constants.items():
-            values[name].add(str(value))
-    differing = [f"{name} ({some(sorted(several))})" for name, several in sorted(values.items()) if len(several) > 1]
-    return [f"What sensing costs was counted with different constants: {some(differing)}."] if differing else []
-
-
-def _inconsistencies(summary: Summary, counted: Sequence[Run]) -> list[str]:
-    """What else differs between the rows of a column, beside the quantizer and what their names say."""
-    rows = summary.rows_of_runs
-    notes = []
-    for dataset in summary.datasets:
-        here = [run for run in counted if run.dataset == dataset and run.settings]
-        # Runs that share settings and row tell the same.
-        here = list({(id(run.settings), rows[run.folder]): run for run in here}.values())
-        differing = []
-        for key in sorted(varying(here)):
-            if key.startswith("quant.") or all(key in dict(rows[run.folder].settings) for run in here):
-                continue
-            if key.startswith("model.") and len({run.model for run in here}) > 1:
-                continue
-            values = dict.fromkeys(clipped(run.settings.get(key, "not set")) for run in here)
-            differing.append(f"{key} ({some(list(values), '; ')})")
-        if len(versions := _versions([run for run in counted if run.dataset == dataset])) > 1:
-            notes.append(f"Runs of {dataset} used {len(versions)} versions of its files (SHA-256 {some(versions)}).")
-        if differing:
-            number = f"{len(differing)} setting{'s' * (len(differing) > 1)}"
-            notes.append(f"Rows of {dataset} also differ in {number}, see runs.csv: {some(differing)}.")
-    return notes
-
-
-def _versions(here: Sequence[Run]) -> list[str]:
-    """Fingerprints of the files that runs of one data set read, the most that any one configuration of it has met."""
-    keys: dict[int, tuple[tuple[str, str], ...]] = {}
-    met: dict[tuple[tuple[str, str], ...], set[str]] = defaultdict(set)
-    for run in here:
-        if id(run.settings) not in keys:  # runs share them
-            keys[id(run.settings)] = tuple(item for item in run.settings.items() if item[0].startswith("data."))
-        if run.fingerprint:
-            met[keys[id(run.settings)]].add(run.fingerprint[:8])
-    most = max(map(len, met.values()), default=0)
-    return sorted(next((several for several in met.values() if len(several) == most), ()))
