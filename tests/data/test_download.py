@@ -193,6 +193,11 @@ def test_bombs_are_refused(tmp_path: Path) -> None:
     archive = pack(tmp_path / "a.zip", entry)
     with refused(DataError, archive, 3000000, 1000000, "a.zip.bad"):
         extract(archive, tmp_path / "out", inside="raw/inertial", limit=1_000_000, ratio=10_000)
+    inner = pack(tmp_path / "inner.zip", ("raw/other/sbj_0.csv", b"0" * 600_000)).read_bytes()
+    (tmp_path / "inner.zip").unlink()
+    pack(archive, ("1.zip", inner), ("2.zip", inner))
+    with refused(DataError, archive, 1000000, "a.zip.bad"):  # both together
+        extract(archive, tmp_path / "out", inside="raw/inertial", limit=1_000_000, ratio=10_000)
     pack(archive, entry)
     with refused(DataError, archive, "'raw/inertial/sbj_0.csv'", 100, "a.zip.bad"):
         extract(archive, tmp_path / "out", inside="raw/inertial", ratio=100)

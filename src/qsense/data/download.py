@@ -155,13 +155,13 @@ def _unpack(archive: Path, folder: Path, inside: str, limit: int, ratio: int) ->
     """Unpack into `folder`; returns what holds `inside`. An archive that is refused is moved aside."""
     try:
         with zipfile.ZipFile(archive) as source:
-            _extract_all(source, folder, limit, ratio)
+            size = _extract_all(source, folder, 0, limit, ratio)
         if not inside:
             return folder
         found = _folders_named(inside, folder)
         for inner in [] if found else sorted(folder.rglob("[!.]*.zip")):
             with zipfile.ZipFile(inner) as source:
-                _extract_all(source, inner.parent, limit, ratio)
+                size = _extract_all(source, inner.parent, size, limit, ratio)
             inner.unlink()
         found = found or _folders_named(inside, folder)
         if not found:
@@ -178,14 +178,16 @@ def _unpack(archive: Path, folder: Path, inside: str, limit: int, ratio: int) ->
     return content
 
 
-def _extract_all(source: zipfile.ZipFile, folder: Path, limit: int, ratio: int) -> None:
+def _extract_all(source: zipfile.ZipFile, folder: Path, before: int, limit: int, ratio: int) -> int:
+    """Unpack one archive, after `before` bytes of others; returns the bytes of all."""
     entries = source.infolist()
     for entry in entries:
         _refuse_unsafe(entry, ratio)
-    if (size := sum(entry.file_size for entry in entries)) > limit:
+    if (size := before + sum(entry.file_size for entry in entries)) > limit:
         raise _RefusedError(f"would unpack to {size} bytes, more than {limit} are not expected")
     for entry in entries:
         source.extract(entry, folder)  # stops at the size the entry states
+    return size
 
 
 def _folders_named(inside: str, folder: Path) -> list[Path]:

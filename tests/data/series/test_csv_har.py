@@ -21,7 +21,11 @@ LABELS = ["NULL", "walk", "run"]
         ({"labels": ["a", "NULL"]}, ("labels=['a', 'NULL']", "NULL")),
         ({"labels": ["a", None]}, ("labels=['a', 'NULL']", "NULL")),
         ({"labels": [None, True]}, ("labels=[None, True]", "YAML", "true", "false")),
+        ({"labels": None}, ("labels=[NULL,walking]", None)),
+        ({"labels": 5}, ("labels=[NULL,walking]", 5)),
+        ({"axes": 1.5}, ("axes", 1.5)),
         ({"rate_hz": 0.0}, ("rate_hz=0.0",)),
+        ({"rate_hz": float("inf")}, ("rate_hz=inf",)),
         ({"subjects": 1}, ("subjects=1", 2)),
         ({"range": [1.0, 1.0]}, ("range=[1.0, 1.0]", "[low,high]")),
         ({"range": [1.0]}, ("range=[1.0]", "[low,high]")),
@@ -46,7 +50,7 @@ def test_the_order_of_a_mapping_does_not_count() -> None:
     assert one.settings == other.settings
 
 
-@pytest.mark.parametrize("files", ["/data/*.csv", "~/x.csv", "../x/*.csv"])
+@pytest.mark.parametrize("files", ["", "/data/*.csv", "~/x.csv", "../x/*.csv"])
 def test_files_lie_below_the_root(files: str) -> None:
     with refused(ValueError, f"files={files!r}", "data.dataset.root"):
         CSVActivityDataset("x", "Fake", 2, LABELS, 50.0, 3, "g", files=files)
@@ -59,6 +63,8 @@ def test_files_lie_below_the_root(files: str) -> None:
         ({"subjects": ["a"], "files": "*.csv"}, ("subjects=['a']", 2)),
         ({"subject": True}, ("subject=true",)),
         ({"time": True}, ("time=true",)),
+        ({"label": True}, ("label=true",)),
+        ({"session": True}, ("session=true",)),
         ({"delimiter": ""}, ("delimiter=''",)),
         ({"labels": {"1": "a"}}, ("labels=['a']",)),
         ({"axes": {}}, ("axes={}", 1)),

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+from tests.data.series.clocks import assert_time_can_be_left_unread
 from tests.refusal import refused
 
 from qsense.data.errors import DataError, DataMissingError
@@ -109,16 +110,7 @@ def test_a_wrong_folder_and_an_unknown_label_are_named(original: Path, unpacked:
 
 
 def test_timestamps_that_go_back_are_named_and_can_be_left_unread(unpacked: Path) -> None:
-    values = table(2, "ADL1")
-    values[40:, 0] -= values[39, 0]
-    path = unpacked / "dataset" / "S2-ADL1.dat"
-    path.unlink()
-    write(path, values)
-    with refused(DataError, path, "row 41", "data.dataset.time=false"):
-        Opportunity(str(unpacked)).recordings()
-    unread = Opportunity(str(unpacked), time=False)
-    assert {len(recording.x) for recording in unread.recordings()} == {LENGTH}
-    assert unread.fingerprint() != Opportunity(str(unpacked)).fingerprint()
+    assert_time_can_be_left_unread(Opportunity, unpacked, unpacked / "dataset" / "S2-ADL1.dat")
 
 
 @pytest.mark.parametrize(

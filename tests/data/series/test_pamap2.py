@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.data.series.clocks import assert_time_can_be_left_unread
 from tests.refusal import refused
 
 from qsense.data.errors import DataError, DataMissingError
@@ -127,13 +128,4 @@ def test_the_archive_holds_another_one(unpacked: Path, tmp_path: Path, monkeypat
 
 
 def test_timestamps_that_go_back_are_named_and_can_be_left_unread(unpacked: Path) -> None:
-    values = table(101, NUMBERS)
-    values[40:, 0] -= values[39, 0]
-    path = unpacked / "Protocol" / "subject101.dat"
-    path.unlink()
-    write(path, values)
-    with refused(DataError, path, "row 41", "data.dataset.time=false"):
-        PAMAP2(str(unpacked)).recordings()
-    unread = PAMAP2(str(unpacked), time=False)
-    assert {len(recording.x) for recording in unread.recordings()} == {LENGTH}
-    assert unread.fingerprint() != PAMAP2(str(unpacked)).fingerprint()
+    assert_time_can_be_left_unread(PAMAP2, unpacked, unpacked / "Protocol" / "subject101.dat")

@@ -120,6 +120,14 @@ def test_what_is_another_file_is_refused(tmp_path: Path, rows: list[str], named:
         data.recordings()
 
 
+def test_a_damaged_byte_in_a_label_is_named(tmp_path: Path) -> None:
+    data = write(tmp_path, others(17))
+    path = tmp_path / "WISDM_ar_v1.1_raw.txt"
+    path.write_bytes(path.read_bytes() + line(17, "Wal", 10, 0.0).encode().replace(b"Wal", b"Wal\xffing"))
+    with refused(DataError, path, "line 2101", "Walking"):
+        data.recordings()
+
+
 def test_a_folder_without_the_file_is_named(tmp_path: Path) -> None:
     write(tmp_path / "a" / "b", [])
     with refused(DataMissingError, "WISDM_ar_v1.1_raw.txt", "a/b", WISDM.homepage):

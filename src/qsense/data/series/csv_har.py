@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from qsense.data.errors import DataError
 from qsense.data.series.csv_recordings import CSVRecordings
@@ -25,7 +26,8 @@ class CSVActivityDataset(CSVRecordings):
         root: see `CSVRecordings`, as for `range`, `download` and `sha256`.
         name: the data set's name in tables.
         axes: names of the axis columns, or their number where the names are unknown; or the axes' names with their
-            columns, as in {x: 5, y: 6}, which are taken in the columns' order (a mapping has none that counts).
+            columns, as in {x: 5, y: 6}, whose order is that of the columns' numbers, then names (a mapping's own order
+            does not count).
         labels: class names as written in the files, in index order; NULL (also as YAML's null) first if there is such a
             class. Whole numbers in the files count them from 0 on. Or what is written with the class it means, as in
             {0: NULL, 4: walking}: the classes are then in the order of what is written, NULL first.
@@ -83,12 +85,13 @@ class CSVActivityDataset(CSVRecordings):
         resample: bool = False,
         missing: Sequence[float] | None = None,
     ) -> None:
-        if isinstance(axes, str) or isinstance(labels, str):
+        lists = [axes, labels] if not isinstance(axes, int) else [labels]
+        if any(isinstance(given, str) or not isinstance(given, Sequence | Mapping) for given in lists):
             raise ValueError(f"axes and labels are lists, as in labels=[NULL,walking]; got {axes!r} and {labels!r}")
         if (axes < 1) if isinstance(axes, int) else not axes:
             raise ValueError(f"axes={axes!r} must be a number from 1 on or a list of column names")
-        if not rate_hz > 0:
-            raise ValueError(f"rate_hz={rate_hz} must be positive")
+        if not 0 < rate_hz < float("inf"):
+            raise ValueError(f"rate_hz={rate_hz} must be positive and finite")
         if subjects is not None and (subjects if isinstance(subjects, int) else len(subjects)) < 2:
             raise ValueError(f"subjects={subjects} must be at least 2: one is held out, the others train")
         if subjects is None and download and url:
@@ -97,16 +100,16 @@ class CSVActivityDataset(CSVRecordings):
             raise ValueError(
                 f"subjects={list(subjects)}: names of subjects need files=PATTERN; the common layout counts"
             )
-        if files is not None and (files.startswith(("/", "~")) or ".." in files.split("/")):
+        if files is not None and (not files or files.startswith(("/", "~")) or ".." in files.split("/")):
             raise ValueError(f"files={files!r} must be a pattern below data.dataset.root, as in P{SUBJECT}*.txt")
         if others := sorted(set(re.findall(r"\{\w*\}", files or "")) - {SUBJECT}):
             raise ValueError(
                 f"files={files!r}: {', '.join(others)} stands for nothing, only {SUBJECT} does; * is any text. Labels "
                 "and times are columns"
             )
-        for key, column in (("subject", subject), ("time", time)):
+        for key, column in (("subject", subject), ("time", time), ("label", label), ("session", session)):
             if column is True:
-                raise ValueError(f"{key}=true: name a column, or false where there is none")
+                raise ValueError(f"{key}=true names no column: give its name, or its number from 1 on")
         self.name = name
         if isinstance(axes, Mapping):
             axes = dict(sorted(axes.items(), key=lambda item: natural(str(item[1]))))
@@ -132,6 +135,12 @@ class CSVActivityDataset(CSVRecordings):
         super().check()
         if not isinstance(self.chosen_subjects, int) and self._found():
             self.subject_names()
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """See the base class; and which subjects are meant, and in which order, where they are named."""
+        chosen = self.chosen_subjects
+        return super().settings | ({"subjects": [str(name) for name in chosen]} if isinstance(chosen, Sequence) else {})
 
     @property
     def num_subjects(self) -> int:  # type: ignore[override]

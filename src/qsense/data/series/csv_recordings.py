@@ -26,6 +26,7 @@ from qsense.data.series.tables.files import INERTIAL, SUBJECT, common_files, mat
 from qsense.data.series.tables.format import TableFormat
 from qsense.data.series.tables.recordings import TableReader, subject_id
 from qsense.data.series.tables.table import Table, open_table
+from qsense.data.series.units import contradicting_units
 
 log = logging.getLogger(__name__)
 
@@ -157,7 +158,9 @@ class CSVRecordings(ActivityDataset):
         facts = [self.name, self.classes, self.axes, self.rate_hz, self.num_subjects, files]
         if self.settings:
             facts.append(self.settings)
-        # Where samples are filled in by the timestamps, they were not before those were looked at one by one.
+        if SUBJECT in str(self.files) and SUBJECT not in Path(str(self.files)).name:  # it is a folder's name
+            facts.append({"owners": [owner for owner, _ in self._tables()]})
+        # Earlier versions did not fill in what the timestamps lack: the arrays that they prepared must not be found.
         filled = [] if self.settings else [path.name for _, path in self._tables() if self._has_losses(path)]
         return digest(*facts, *([{"filled by timestamps": filled}] if filled else []))
 
@@ -183,6 +186,12 @@ class CSVRecordings(ActivityDataset):
                 self._check_duration(path, found, durations[owner])
             recordings += found
         reader.refuse_shifted_numbers()
+        if units := contradicting_units(reader.units_seen, self.unit):
+            log.warning(
+                "%s: the heads of its tables say %s, but its unit is %s: set the right one (data.dataset.unit of "
+                "data=csv_har).",
+                *(self.name, " and ".join(units), self.unit),
+            )
         if reader.irregular > MOST_IRREGULAR:
             log.warning(
                 "%s: timestamps are irregular, up to %.0f %% of a recording's steps are off by more than half a "
@@ -244,7 +253,7 @@ class CSVRecordings(ActivityDataset):
             return False
         frame = table.read([], [columns.time])
         time = seconds(frame[columns.time], self.time_format, self.rate_hz, str(path), table.first_row)
-        return has_losses(time, self.rate_hz)
+        return has_losses(time, self.rate_hz, str(path), table.first_row)
 
     def _check_duration(self, path: Path, recordings: list[Recording], duration: float) -> None:
         samples = sum(len(recording.x) for recording in recordings)

@@ -103,8 +103,8 @@ class HARDataModule(ExperimentData):
     def divide(self) -> tuple[dict[str, WindowDataset], dict[str, Any]]:
         """Lay the windows and divide them by subject; validation and test are the same, there is no third part."""
         arrays = prepared(self.dataset, self.cache)
-        if said := remarks(self.dataset, arrays):
-            log.warning("%s: %s.", self.dataset.name, "; ".join(said))
+        if contradictions := remarks(self.dataset, arrays):
+            log.warning("%s: %s.", self.dataset.name, "; ".join(contradictions))
         index = index_windows(arrays["bounds"], self.window, self.stride)
         subject = arrays["subject"][index.recording]
         self._refuse_empty_subjects(subject)

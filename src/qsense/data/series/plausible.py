@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from qsense.data.cache import Arrays
 from qsense.data.series.dataset import ActivityDataset
+from qsense.data.series.units import usual_spelling
 
 Floats = npt.NDArray[np.float64]
 
@@ -32,15 +33,6 @@ _MISSING = frozenset(
 _PAIRS = (("g", "mg", 1000.0), ("g", "m/s²", STANDARD_GRAVITY), ("m/s²", "mg", 1000 / STANDARD_GRAVITY),
           ("rad/s", "°/s", 180 / np.pi), ("°/s", "m°/s", 1000.0), ("V", "mV", 1000.0), ("mT", "µT", 1000.0),
           ("G", "µT", 100.0), ("kPa", "hPa", 10.0), ("hPa", "Pa", 100.0))  # fmt: skip
-_SPELLINGS = {
-    "m/s2": "m/s²",
-    "m/s^2": "m/s²",
-    "m/s**2": "m/s²",
-    "ms-2": "m/s²",
-    "deg/s": "°/s",
-    "dps": "°/s",
-    "uT": "µT",
-}
 
 
 @dataclass(frozen=True)
@@ -133,7 +125,7 @@ def _gravity(sample: Floats, unit: str) -> str | None:
     At rest the three axes of an accelerometer show gravity and nothing else, however it is turned.
     """
     known = {"g": 1.0, "m/s²": STANDARD_GRAVITY, "mg": 1000.0}
-    stated = known.get(_SPELLINGS.get(unit, unit))
+    stated = known.get(usual_spelling(unit))
     if stated is None or sample.shape[1] % 3 or len(sample) < 100:
         return None
     norms = np.sqrt((sample.reshape(len(sample), -1, 3) ** 2).sum(axis=2))
@@ -177,7 +169,7 @@ def _other_units(unit: str, reached: float) -> str:
     >>> _other_units("g", 250.0), _other_units("g", 0.03)
     ('are samples in mg and the range in g?', 'are samples in g and the range in m/s²?')
     """
-    unit = _SPELLINGS.get(unit, unit)
+    unit = usual_spelling(unit)
     likely = []
     for smaller, larger, factor in _PAIRS:
         left = reached / factor if reached > 1 else reached * factor

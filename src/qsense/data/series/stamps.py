@@ -122,9 +122,9 @@ def stretches(time: Floats, rate_hz: float, source: str, first_row: int, steady:
     return found
 
 
-def has_losses(time: Floats, rate_hz: float) -> bool:
-    """Whether single samples or short gaps are missing, of timestamps that are in order."""
-    return any(stretch.place is not None for stretch in stretches(time, rate_hz, "timestamps", 1))
+def has_losses(time: Floats, rate_hz: float, source: str, first_row: int) -> bool:
+    """Whether single samples or short gaps are missing; see `stretches`."""
+    return any(stretch.place is not None for stretch in stretches(time, rate_hz, source, first_row))
 
 
 def on_grid(time: Floats, x: Floats, y: npt.NDArray[np.int64], rate_hz: float) -> tuple[Floats, npt.NDArray[np.int64]]:

@@ -221,6 +221,7 @@ def read_samples(path: Path) -> Samples:
         quoting=csv.QUOTE_NONE,
         keep_default_na=False,
         low_memory=False,
+        encoding="latin-1",  # reads any byte: a damaged label is unknown, and named
     )
     values = frame[["subject", *columns[2:]]].apply(pd.to_numeric, errors="coerce").to_numpy(dtype=np.float64)
     whole = np.isfinite(values).all(axis=1) & (values[:, 0] % 1 == 0)

@@ -15,6 +15,7 @@ from tests.refusal import assert_names, refused
 from qsense.data.errors import DataError, DataMissingError
 from qsense.data.series.csv_har import CSVActivityDataset
 from qsense.data.series.dataset import Recording
+from qsense.data.series.tables.files import matching_files
 from qsense.data.series.tables.format import TableFormat
 from qsense.data.series.tables.table import open_table
 
@@ -52,7 +53,7 @@ def text(
     order = order or list(columns)
     lines = [delimiter.join(cell(name, False) for name in order)] if header else []
     for row in range(len(columns["label"])):
-        lines.append(delimiter.join(cell(columns[name][row], name != "label") + end * 0 for name in order))
+        lines.append(delimiter.join(cell(columns[name][row], name != "label") for name in order))
     return eol.join([*head, *(line + end for line in lines)]) + eol
 
 
@@ -60,7 +61,7 @@ def read(folder: Path, content: bytes, **arguments: Any) -> list[Recording]:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "all.csv").write_bytes(content)
     usual = {"axes": ["ax", "ay", "az"], "labels": NAMES, "rate_hz": 50.0, "subjects": None, "files": "all.csv"}
-    return CSVActivityDataset(str(folder), "Fake", unit="g", **{**usual, **arguments}).recordings()
+    return CSVActivityDataset(str(folder), "Fake", **{"unit": "g", **usual, **arguments}).recordings()
 
 
 def same(one: list[Recording], other: list[Recording]) -> None:
@@ -141,26 +142,117 @@ def test_what_tools_add_does_not_matter(tmp_path: Path, written: str) -> None:
         (text(cells(subjects=2), " ", header=False), {"subject": 1, "time": 2, "axes": {"a": 3, "b": 4, "c": 5}}),
         (text(cells(subjects=2)), {"axes": 3}),
         (text(cells(subjects=2)), {"axes": [3, 4, "az"], "label": "label"}),
-        (text(cells(subjects=2)), {"axes": {"u": "ax", "v": "ay", "w": 5}}),
+        (text(cells(subjects=2)), {"axes": {"w": "az", "u": 3, "v": 4}}),
         (text(cells(subjects=2)), {"time": False}),
         (text(cells(subjects=2)), {"time": "time", "time_format": "ms", "delimiter": "comma", "decimal": "point"}),
         (text(cells(subjects=2), "^"), {"delimiter": "^"}),
         (text(cells(subjects=2), ";", ","), {"delimiter": "semicolon", "decimal": "comma", "header": 1}),
         (text(cells(subjects=2)).replace("subject", "2021", 1), {"subject": 1, "header": 1}),
         (text(cells(subjects=2)).replace("label", "what", 1), {"label": "what"}),
-        (text(cells(subjects=2)), {"subjects": 2}),
-        (text(cells(subjects=3)), {"subjects": 2}),
-        (text(cells(subjects=3)), {"subjects": ["0", "1"]}),
     ],
 )
 def test_columns_may_be_named(tmp_path: Path, written: str, arguments: dict[str, Any]) -> None:
-    expected = read(tmp_path / "plain", text(cells(subjects=3)).encode())[:2]
-    got = read(tmp_path, written.encode(), **arguments)
-    for one, other in zip(got, expected, strict=True):
-        x = other.x if "subjects=3" in str(arguments) else one.x
-        assert x.shape == (ROWS, 3)
-        np.testing.assert_array_equal(one.y, other.y)
-        assert one.subject == other.subject
+    same(read(tmp_path, written.encode(), **arguments), read(tmp_path / "plain", text(cells(subjects=2)).encode()))
+
+
+@pytest.mark.parametrize(
+    ("subjects", "rows"),
+    [(None, [0, 1, 2]), (2, [0, 1]), (["0", "1"], [0, 1]), (["0", "2"], [0, 2]), (["2", "0"], [2, 0]), (3, [0, 1, 2])],
+)
+def test_subjects_are_counted_or_named(tmp_path: Path, subjects: Any, rows: list[int]) -> None:
+    everyone = read(tmp_path, text(cells(subjects=3)).encode())
+    chosen = {one.subject: one.x for one in read(tmp_path, text(cells(subjects=3)).encode(), subjects=subjects)}
+    assert sorted(chosen) == list(range(len(rows)))
+    for index, row in enumerate(rows):
+        np.testing.assert_array_equal(chosen[index], everyone[row].x)
+
+
+def test_other_subjects_and_another_order_are_other_data(tmp_path: Path) -> None:
+    def fingerprint(subjects: Any) -> str:
+        axes = ["ax", "ay", "az"]
+        data = CSVActivityDataset(str(tmp_path), "Fake", axes, NAMES, 50.0, subjects, "g", files="all.csv")
+        return data.fingerprint()
+
+    (tmp_path / "all.csv").write_text(text(cells(subjects=3)))
+    assert len({fingerprint(subjects) for subjects in (2, ["0", "2"], ["2", "0"], ["1", "2"])}) == 4
+
+
+def with_units(*units: str, names: bool = False) -> bytes:
+    """A table whose axes have these units, in a row of their own or behind their names."""
+    words = [unit if unit else "-" for unit in (*units, *units, *units)[:3]]
+    if not names:
+        return text(cells(subjects=2), ";").replace("\n", f"\n;ms;{';'.join(words)};\n", 1).encode()
+    written = text(cells(subjects=2))
+    for axis, word in zip(("ax", "ay", "az"), words, strict=True):
+        written = written.replace(axis, f"{axis} {word}", 1)
+    return written.encode()
+
+
+@pytest.mark.parametrize(
+    ("content", "unit", "named"),
+    [
+        (with_units("m/s²"), "g", ("m/s²", "g")),
+        (with_units("[m/s^2]"), "mg", ("m/s²", "mg")),
+        (with_units("g"), "m/s²", ("g", "m/s²")),
+        (with_units("mg"), "g", ("mg", "g")),
+        (with_units("rad/s"), "dps", ("rad/s", "dps")),
+        (with_units("deg/s"), "rad/s", ("°/s", "rad/s")),
+        (with_units("m/s²", "-", "-"), "g", ("m/s²", "g")),
+        (with_units("(m/s2)", names=True), "g", ("m/s²", "g")),
+        (with_units("[mg]", names=True), "g", ("mg", "g")),
+        (with_units("g"), "g", ()),
+        (with_units("m/s**2"), "m/s²", ()),
+        (with_units("dps"), "°/s", ()),
+        (with_units("g", "°/s"), "g", ()),  # there is one unit to state
+        (with_units("V"), "g", ()),
+        (with_units("g"), "counts", ()),
+        (with_units("-"), "g", ()),
+        (with_units("(raw)", names=True), "g", ()),
+        (with_units("[g]", names=True), "g", ()),
+    ],
+)
+def test_another_unit_in_the_head_is_told_once(
+    tmp_path: Path, content: bytes, unit: str, named: tuple[object, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("WARNING", logger="qsense.data"):
+        found = read(tmp_path, content, unit=unit, axes=3)
+    same(found, read(tmp_path / "plain", text(cells(subjects=2)).encode()))
+    assert len(caplog.records) == bool(named)
+    for record in caplog.records:
+        assert_names(record.getMessage(), "Fake", "data.dataset.unit", *named)
+
+
+def test_a_file_that_moves_to_another_subjects_folder_is_other_data(tmp_path: Path) -> None:
+    for number, place in enumerate(("A/1", "A/2", "B/1")):
+        (tmp_path / place).mkdir(parents=True)
+        (tmp_path / place / "data.csv").write_text(text(cells(number)))
+    pattern = "{subject}/*/data.csv"
+    data = CSVActivityDataset(str(tmp_path), "Fake", ["ax", "ay", "az"], NAMES, 50.0, None, "g", files=pattern)
+    subjects, before = [one.subject for one in data.recordings()], data.fingerprint()
+    (tmp_path / "A" / "2").rename(tmp_path / "B" / "0")
+    assert ([one.subject for one in data.recordings()], subjects) == ([0, 1, 1], [0, 0, 1])
+    assert data.fingerprint() != before
+
+
+@pytest.mark.parametrize("end", ["\u2028", "\x0c", "\x1e", "\x85"])
+def test_only_line_feeds_end_a_row(tmp_path: Path, end: str) -> None:
+    columns = cells(subjects=2)
+    columns["label"] = [label.replace("run", f"r{end}un") for label in columns["label"]]
+    labels = [*NAMES[:3], f"r{end}un"]
+    same(read(tmp_path, text(columns).encode(), labels=labels), read(tmp_path, text(cells(subjects=2)).encode()))
+
+
+def test_an_axis_is_not_taken_for_the_time(tmp_path: Path) -> None:
+    columns = {"t" if name == "ax" else name: column for name, column in cells(subjects=2).items() if name != "time"}
+    found = read(tmp_path, text(columns).encode(), axes=["t", "ay", "az"])
+    same(found, read(tmp_path / "plain", text(cells(subjects=2)).encode()))
+
+
+@pytest.mark.parametrize("pattern", ["P[1] {subject}.csv", "P[1]*.csv"])
+def test_brackets_in_a_file_name_are_brackets(tmp_path: Path, pattern: str) -> None:
+    for name in ("P[1] 2.csv", "P[1] 3.csv", "P1 4.csv", "P1.csv"):
+        (tmp_path / name).touch()
+    assert [path.name for _, path in matching_files(tmp_path, pattern)] == ["P[1] 2.csv", "P[1] 3.csv"]
 
 
 @pytest.mark.parametrize("pattern", ["P{subject}.txt", "*/P{subject}.txt", "**/P{subject}*", "in/P{subject}.txt"])
@@ -271,6 +363,9 @@ def test_numbers_that_may_count_from_one_are_refused(tmp_path: Path) -> None:
         (text(cells()).encode().replace(b"label", b"mark", 1), {}, ("row 1", "data.dataset.label", "mark")),
         (text(cells()).encode().replace(b"ay", b"gy", 1), {}, ("row 1", "ay", "data.dataset.axes")),
         (text(cells()).encode().replace(b"ay", b"ax", 1), {}, ("row 1", "ax", 2)),
+        (text(cells()).encode().replace(b"label", b"mark", 1), {"axes": 3}, ("row 1", "data.dataset.label")),
+        (b"1;2;3\n" * 9, {"axes": [1, 2]}, ("row 1", "data.dataset.label", "one activity")),  # one file per activity
+        (b"1;2;3\n" * 9, {"axes": 2}, ("row 1", "data.dataset.label", "one activity")),
         (text(cells()).encode(), {"label": "kind"}, ("label=kind",)),
         (text(cells()).encode(), {"label": 9}, ("label=9", 1, 6)),
         (text(cells(subjects=2)).encode(), {"axes": 4}, (4, 3, "ax, ay, az")),
@@ -357,6 +452,7 @@ def test_no_file_of_that_name_is_answered_with_what_is_there(tmp_path: Path) -> 
         ({"delimiter": "ab"}, ("delimiter='ab'", "comma, semicolon, tab, pipe, space")),
         ({"decimal": "x"}, ("decimal='x'", "point, comma")),
         ({"encoding": "utf-99"}, ("encoding='utf-99'", "utf-8")),
+        ({"encoding": "base64"}, ("encoding='base64'", "utf-8")),
         ({"header": -1}, ("header=-1", 0, 1)),
     ],
 )

@@ -5,7 +5,7 @@ Open it when a column is taken for another one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -89,10 +89,10 @@ def choose(table: Table, wanted: Wanted) -> Columns:
     if len(set(found)) < len(found):
         pick.refuse("a column is named twice", "axes")
     time = None if wanted.time is False else pick.one("time", wanted.time, TIMES)
-    if label is None and not table.names and table.width - 1 not in {*found, time, *table.numeric}:
-        label = table.width - 1
+    if wanted.time is None and time in found:  # as a temperature named t
+        time = None
     if label is None:
-        pick.refuse("no column is the label", "label")
+        label = pick.last_as_label(taken={*found, time})
     subject = None if wanted.subject is False else pick.one("subject", wanted.subject, SUBJECTS)
     counts_rows = bool(table.names) and pick.name(0).lower() in ("", "index", "unnamed: 0")
     if wanted.by_place and subject is wanted.subject is None and not counts_rows:
@@ -104,11 +104,8 @@ def _by_number(pick: _Picker, wanted: Wanted, label: int | None, session: int | 
     """Axes whose names nobody knows: what is left beside subject, time and label."""
     table = pick.table
     assert isinstance(wanted.axes, int)
-    last = table.width - 1
-    if label is None and not table.names and last not in table.numeric:
-        label = last
     if label is None:
-        pick.refuse("no column is the label", "label")
+        label = pick.last_as_label()
     rest = list(range(table.width))
     # The first column is the subject whatever its name, and `timestamp` the time; other names count only where the
     # number of axes says so.
@@ -151,6 +148,17 @@ class _Picker:
         if wanted is not None and what != "axes":
             self.refuse(f"{what}={wanted}: there is no such column", what)
         return None
+
+    def last_as_label(self, taken: Set[int | None] = frozenset()) -> int:
+        """The last column, where a table without names has words there."""
+        last = self.table.width - 1
+        if self.table.names or last in self.table.numeric or last in taken:
+            self.refuse(
+                "no column is the label. Labels are read from a column, not from files' names: where each file holds "
+                "one activity, write its name into a column of its own",
+                "label",
+            )
+        return last
 
     def _named(self, name: str) -> list[int]:
         """Columns of this name; capitals matter only where they tell columns apart."""

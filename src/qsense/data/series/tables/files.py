@@ -52,7 +52,7 @@ def matching_files(root: Path, pattern: str) -> list[tuple[str, Path]]:
     above = root.absolute()
     bases = [above.parents[d - 1] for d in range(1, len(folders) + 1) if above.parts[-d:] == folders[:d]]
     for base, below in ((root, ""), (root, "*/"), *((base, "") for base in bases)):
-        glob = re.sub(r"(?<=[^/])\*\*+|\*\*+(?=[^/])", "*", below + pattern.replace(SUBJECT, "*"))
+        glob = re.sub(r"(?<=[^/])\*\*+|\*\*+(?=[^/])", "*", below + pattern.replace(SUBJECT, "*").replace("[", "[[]"))
         files = [path for path in base.glob(glob) if path.is_file() and not hidden(path.relative_to(base))]
         if files:
             break

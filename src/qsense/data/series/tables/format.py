@@ -5,7 +5,6 @@ Open it when a file's format is taken for another one.
 
 from __future__ import annotations
 
-import codecs
 import csv
 import re
 from collections import Counter
@@ -58,7 +57,7 @@ class TableFormat:
         if self.header is not None and self.header < 0:
             raise ValueError(f"header={self.header} must be the row of the columns' names, from 1 on, or 0 for none")
         try:
-            codecs.lookup(self.encoding or "utf-8")
+            "".encode(self.encoding or "utf-8")  # refuses codecs of bytes, as base64
         except LookupError as error:
             raise ValueError(
                 f"encoding={self.encoding!r} is unknown; common ones are utf-8, utf-16, latin-1"
@@ -66,11 +65,13 @@ class TableFormat:
 
 
 def closed_by_semicolons(lines: Sequence[str]) -> bool:
+    """Whether rows end with a semicolon and have no other one, as WISDM's do."""
     rows = [line.rstrip() for line in lines if line.strip()]
     return sum(row.endswith(";") and row.count(";") == 1 for row in rows) > 0.9 * len(rows) > 0
 
 
 def fields_of(lines: Sequence[str], delimiter: str) -> list[list[str]]:
+    """Every line's fields; a delimiter between quotes is none."""
     if delimiter == " ":
         lines = [line.replace("\t", " ").strip() for line in lines]
     rows = []
@@ -88,6 +89,7 @@ def spread(rows: Sequence[Row]) -> Sequence[Row]:
 
 
 def usual(counts: Sequence[int]) -> int:
+    """The most frequent one; 0 of none."""
     return Counter(counts).most_common(1)[0][0] if counts else 0
 
 

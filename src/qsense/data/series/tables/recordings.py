@@ -20,6 +20,7 @@ from qsense.data.series.dataset import ActivityDataset, Recording
 from qsense.data.series.gaps import fill_gaps, pieces, refuse_infinite
 from qsense.data.series.stamps import on_grid, seconds, stretches
 from qsense.data.series.tables.columns import Columns
+from qsense.data.series.tables.format import is_number
 from qsense.data.series.tables.labels import NULL, class_indices
 from qsense.data.series.tables.table import Table
 
@@ -55,6 +56,7 @@ class TableReader:
     missing: Sequence[float] = ()
     irregular: float = 0.0
     numbers_seen: set[str] = field(default_factory=set)
+    units_seen: set[str] = field(default_factory=set)
 
     def read(
         self, table: Table, columns: Columns, owner: str, subjects: Mapping[str, int], alone: bool
@@ -73,6 +75,7 @@ class TableReader:
         """
         frame = table.read(columns.text, columns.numbers)
         names = self.axis_names(table, columns)
+        self.units_seen |= {table.unit(axis) for axis in columns.axes}
         owners = None if columns.subject is None else _categories(frame[columns.subject])
         if alone and owners is not None:
             _refuse_others(table, columns, owners, owner)
@@ -220,27 +223,19 @@ def _refuse_others(table: Table, columns: Columns, owners: pd.Categorical, owner
     words = [str(word) for word in owners.categories]
     name = table.names[columns.subject or 0] if table.names else f"column {(columns.subject or 0) + 1}"
     first = subject_id(words[owners.codes[0]])
-    expected = float(owner) if _is_float(first) else first
+    expected = float(owner) if is_number(first) else first
 
     def same(word: str) -> bool:
         word = subject_id(word)
-        return float(word) == expected if isinstance(expected, float) and _is_float(word) else word == expected
+        return float(word) == expected if isinstance(expected, float) and is_number(word) else word == expected
 
     right = np.array([same(word) for word in words])
     if (wrong := np.flatnonzero(~right[owners.codes])).size:
         word = subject_id(words[owners.codes[wrong[0]]])
-        shown = word[:40] if _is_float(word) else repr(word[:40])
+        shown = word[:40] if is_number(word) else repr(word[:40])
         raise DataError(
             f"{table.path}, row {wrong[0] + table.first_row}: {name} is {shown} in the file of subject {owner}"
         )
-
-
-def _is_float(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
 
 
 def _resampled(x: Floats, y: Ints, time: Floats, rate_hz: float, source: str, first_row: int) -> list[Part]:

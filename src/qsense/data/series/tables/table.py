@@ -57,6 +57,7 @@ class Table:
     Args:
         path: the file.
         names: the columns' names, empty where the file has none.
+        units: the fields of a row of units below the names, empty where there is none.
         width: number of columns.
         header: row that holds the names, from 1 on; 0: none does.
         first_row: row of the first sample, from 1 on.
@@ -68,6 +69,7 @@ class Table:
 
     path: Path
     names: tuple[str, ...]
+    units: tuple[str, ...]
     width: int
     header: int
     first_row: int
@@ -90,15 +92,24 @@ class Table:
         )
         return f"It was read with {form} and begins with\n{excerpt(self.head)}"
 
+    def unit(self, column: int) -> str:
+        """What stands for a column's unit in the row of units, or in brackets at the end of its name; empty: nothing.
+
+        In "acc_x [g]", it is g.
+        """
+        if self.units:
+            return self.units[column]
+        match = re.search(r"[\[(]([^\[\]()]+)[\])]\s*$", self.names[column]) if self.names else None
+        return match[1] if match else ""
+
     def read(self, text: Sequence[int], numbers: Sequence[int]) -> pd.DataFrame:
         """Columns by their number from 0 on: those of `text` as categories, as written; the others as numbers or text.
 
         Raises:
             DataError: no rows, or one with more or fewer fields than the others; it is named.
         """
-        single = _single_blanks(self.body) if self.format.delimiter == " " else True
-        self._check_shape(single)
-        blanks = self.format.delimiter == " " and not single
+        blanks = self.format.delimiter == " " and not _single_blanks(self.body)
+        self._check_shape(blanks)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error", pd.errors.ParserWarning)  # fields of a long row would be dropped
@@ -165,18 +176,20 @@ class Table:
             f"thousands (with decimal={self.format.decimal!r}). Write the file without signs between thousands"
         )
 
-    def _check_shape(self, single: bool) -> None:
+    def _check_shape(self, blanks: bool) -> None:
+        """Refuse an empty table and rows of another length; where several blanks part fields, pandas is asked later."""
         rows = self.body.count(b"\n") + (not self.complete)
         if not self.body:
             raise DataError(f"{self.path} holds no samples")
-        if not single:
+        if blanks:
             return
         if self.body.count((self.format.delimiter or ",").encode()) != (self.width - 1) * rows:
             self._name_row()
 
     def _name_row(self) -> None:
         """Name the first row with another number of fields than the columns, if there is one; quotes are minded."""
-        rows = fields_of(self.body.decode(errors="replace").splitlines(), self.format.delimiter or ",")
+        lines = self.body.removesuffix(b"\n").decode(errors="replace").split("\n")  # Unicode has further line ends
+        rows = fields_of(lines, self.format.delimiter or ",")
         last = self.body.count(b"\n") + (not self.complete)
         for number, row in enumerate(rows, start=1):
             if len(row) != self.width:
@@ -216,6 +229,7 @@ def open_table(path: Path, form: TableFormat | None = None) -> Table:
     return Table(
         path,
         names,
+        next((tuple(row) for row in rows[header : first - 1] if names and len(row) == len(names)), ()),
         len(names) or width,
         header,
         first,
