@@ -72,6 +72,7 @@ WRONG = {
     "no test": (["trainer.limit_test_batches=0"], ["trainer.limit_test_batches=0", "trainer.limit_test_batches=1"]),
     "no share of a test": (["trainer.limit_test_batches=0.0"], ["trainer.limit_test_batches=0.0"]),
     "nothing to start from": (["init_from=nowhere"], ["init_from=nowhere", "nowhere/checkpoints/last.ckpt"]),
+    "no weights to start from": (["init_from=conf/x.pth"], ["init_from=conf/x.pth", "file"]),
     "rounding": (["rounding=up"], ["rounding=up", "round", "floor"]),
     "frames for activities": (
         ["data=synthetic_raw"],
