@@ -143,6 +143,10 @@ class ExperimentData(LightningDataModule):
         """
         return torch.from_numpy(self.training_sample(count))
 
+    def sample_conditions(self, count: int = 1_000_000) -> list[int] | None:
+        """Of each sample of `sensor_sample(count)`, an index into the signal's `conditions`; None where it has none."""
+        return None
+
     def example(self) -> Tensor:
         """The input of one test example, a batch of one, as the sensor gets it."""
         example = self.part("test")[0]

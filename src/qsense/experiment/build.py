@@ -19,6 +19,7 @@ from qsense.experiment.seeding import derive
 from qsense.quant.network.transfer import load_weights
 from qsense.runs.checkpoint_io import read_checkpoint
 from qsense.runs.checkpoints import CHECKPOINT, checkpoint
+from qsense.runs.settings import pretrained
 from qsense.tasks.base import Task
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,9 @@ def build(config: DictConfig) -> tuple[ExperimentData, Task]:
         if network_quantizer is not None:
             network_quantizer.apply(network)
         facts = _facts(data, make_task.func.task_facts)
+        if config.task.get("standardise") and pretrained(config):
+            log.info("task.standardise: not applied, as the network's pretrained weights expect their own scale")
+            facts["standardise"] = False
         task: Task = make_task(network=network, sensor=sensor, network_quantizer=network_quantizer, **facts)
     except ValueError as error:
         raise ConfigError(str(error)) from error
