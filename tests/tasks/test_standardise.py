@@ -69,8 +69,8 @@ def test_the_map_is_per_channel_of_series_and_of_images() -> None:
     subject.fit(x)
     expected = ((x.numpy() - x.numpy().mean(0)) / x.numpy().std(0)).astype(np.float32)
     torch.testing.assert_close(subject(x), torch.from_numpy(expected))
-    assert torch.equal(subject(x[None, None])[0, 0], subject(x))  # 4-D: channels come second
-    assert torch.equal(subject(x.t()[None, :, :, None])[0, :, :, 0].t(), subject(x))
+    assert torch.equal(subject(x[None])[0], subject(x))
+    assert torch.equal(subject(x.t()[None, :, :, None])[0, :, :, 0].t(), subject(x))  # 4-D: channels come second
 
 
 def test_a_constant_channel_keeps_its_scale_and_is_named(caplog: pytest.LogCaptureFixture) -> None:
@@ -165,6 +165,18 @@ def test_pretrained_weights_keep_the_scale_that_they_expect(
     assert task.standardise is None
     assert "task.standardise" in caplog.text
     assert run_id(composed(*own)) == run_id(composed(*own, "task.standardise=false"))  # as they compute the same
+
+
+def test_weights_of_a_run_on_another_scale_are_warned_of(
+    composed: Compose, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    train(composed(*BRIEF))
+    first = tmp_path / "runs" / "first"
+    (tmp_path / "runs" / "run").rename(first)
+    build(composed(*BRIEF, f"init_from={first}"))
+    assert "task.standardise" not in caplog.text
+    build(composed(*BRIEF, f"init_from={first}", "task.standardise=false"))
+    assert "task.standardise=true" in caplog.text
 
 
 def test_rounded_greens_are_no_standardised_planes() -> None:

@@ -70,6 +70,13 @@ def start_from(task: Task, run: Path) -> None:
     try:
         state = read_checkpoint(checkpoint(run) or run / CHECKPOINT)["state_dict"]
         log.info("init_from=%s: %s", run, load_weights(task.network, state, prefix="network."))
+        if ("standardise.mean" in state) != (task.standardise is not None):
+            log.warning(
+                "init_from=%s: its network was trained with task.standardise=%s, and this run says the opposite: its "
+                "weights get inputs of another scale",
+                run,
+                str("standardise.mean" in state).lower(),
+            )
     except ValueError as error:
         raise ConfigError(f"init_from={run}: {error}") from error
 

@@ -119,7 +119,7 @@ class Task(LightningModule):
         """What the sensor delivers for samples of the training data, [n, channels], in evaluation mode."""
         training = self.sensor.training
         self.sensor.eval()  # training may see a noisy surrogate
-        levels = self.sensor(data.sensor_sample(), data.sample_conditions())
+        levels: Tensor = self.sensor(data.sensor_sample(), data.sample_conditions())
         self.sensor.train(training)
         return levels
 
