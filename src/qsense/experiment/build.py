@@ -21,6 +21,7 @@ from qsense.quant.network.released import in_our_names
 from qsense.quant.network.transfer import load_weights
 from qsense.runs.checkpoint_io import read_checkpoint
 from qsense.runs.checkpoints import CHECKPOINT, checkpoint
+from qsense.runs.settings import pretrained
 from qsense.tasks.base import Task
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,9 @@ def build(config: DictConfig) -> tuple[ExperimentData, Task]:
         if network_quantizer is not None:
             network_quantizer.apply(network)
         facts = _facts(data, make_task.func.task_facts)
+        if config.task.get("standardise") and pretrained(config):
+            log.info("task.standardise: not applied, as the network's pretrained weights expect their own scale")
+            facts["standardise"] = False
         task: Task = make_task(network=network, sensor=sensor, network_quantizer=network_quantizer, **facts)
     except ValueError as error:
         raise ConfigError(str(error)) from error
@@ -75,6 +79,13 @@ def start_from(task: Task, source: Path) -> None:
         else:
             state = read_checkpoint(checkpoint(source) or source / CHECKPOINT)["state_dict"]
             transfer = load_weights(task.network, state, prefix="network.")
+            if ("standardise.mean" in state) != (task.standardise is not None):
+                log.warning(
+                    "init_from=%s: its network was trained with task.standardise=%s, and this run says the opposite: "
+                    "its weights get inputs of another scale",
+                    source,
+                    str("standardise.mean" in state).lower(),
+                )
     except ValueError as error:
         raise ConfigError(f"init_from={source}: {error}") from error
     log.info("init_from=%s: %s", source, transfer)

@@ -36,6 +36,7 @@ NEUTRAL: dict[str, dict[str, Any]] = {
              "decimal": None, "encoding": None, "header": None, "time_format": None, "resample": False,
              "missing": None, "orientation": "exif", "full_scale": None, "strict": False,
              "bbox": "xywh", "mean_std": "imagenet"},
+    "task": {"standardise": False},
 }  # fmt: skip
 # Where 1 is one batch, and 1.0 all of them.
 PARTIAL = ("limit_train_batches", "limit_val_batches", "limit_test_batches", "overfit_batches", "val_check_interval")
@@ -57,6 +58,8 @@ def decisive(config: Mapping[str, Any]) -> dict[str, Any]:
     parts.get("trainer", {}).update({key: "one batch" for key in PARTIAL if _is_one(trainer.get(key))})
     if isinstance(data.get("batch_size"), int):
         data["batch_size"] *= processes(config)
+    if pretrained(config):  # there the map is not applied
+        parts.get("task", {}).pop("standardise", None)
     # Where weights start from counts by name, as it is the file or run that matters and not its folder.
     if model.get("weights"):
         model["weights"] = Path(str(model["weights"])).name
@@ -68,6 +71,16 @@ def decisive(config: Mapping[str, Any]) -> dict[str, Any]:
     if others:  # one that stops early or averages weights makes another experiment
         parts["callback"] = others
     return parts
+
+
+def pretrained(config: Mapping[str, Any]) -> bool:
+    """Whether the network starts from published weights, which expect their input on the scale that they were made on.
+
+    >>> pretrained({"model": {"pretrained": "resnet50.pth", "weights": None}}), pretrained({"model": {"depth": 18}})
+    (True, False)
+    """
+    model = config.get("model") or {}
+    return bool(model.get("weights") or model.get("pretrained"))
 
 
 def processes(config: Mapping[str, Any]) -> int:

@@ -1,4 +1,4 @@
-"""What every task is: sensor quantizer → normalisation → network, in one visible place.
+"""What every task is: sensor quantizer → standardisation → normalisation → network, in one visible place.
 
 Open it to see what a task owes the platform, and in which order its parts run.
 """
@@ -16,6 +16,7 @@ from qsense.data.module import ExperimentData
 from qsense.quant.network.quantizer import NetworkQuantizer
 from qsense.quant.sensor.memory.base import MemoryConverter
 from qsense.quant.sensor.sensor import Sensor
+from qsense.tasks.standardise import Standardise
 
 
 class DivergedError(RuntimeError):
@@ -30,6 +31,8 @@ class Task(LightningModule):
         sensor: built sensor quantizer.
         class_names: names of the K classes, in index order.
         network_quantizer: what has rewritten the network's layers, or None; its parameters keep their own groups.
+        standardise: map what the sensor delivers to mean 0 and standard deviation 1 per channel, by numbers that
+            `calibrate` takes of the training data once; they are kept with the run. False hands its levels on.
 
     Attributes:
         takes: the kind of data it works on, like its data modules' `gives`.
@@ -53,12 +56,14 @@ class Task(LightningModule):
         sensor: Sensor,
         class_names: tuple[str, ...],
         network_quantizer: NetworkQuantizer | None = None,
+        standardise: bool = False,
     ) -> None:
         super().__init__()
         self.network = network
         self.sensor = sensor
         self.class_names = class_names
         self.network_quantizer = network_quantizer
+        self.standardise = Standardise(sensor.signal) if standardise else None
         self._results: dict[str, Any] = {}
 
     def forward(self, x: Any) -> Any:
@@ -66,16 +71,22 @@ class Task(LightningModule):
         return self.network(self.input_of(x))
 
     def input_of(self, x: Tensor, condition: Sequence[int] | None = None) -> Tensor:
-        """What the network is given for samples as the sensor gets them: quantize → normalise, the order of the house.
+        """What the network is given for samples as the sensor gets them.
+
+        Quantize → standardise → normalise: the order of the house.
 
         Args:
             x: native codes or values, a batch.
             condition: of each example, an index into the signal's `conditions`; None where there are none.
         """
-        return self.normalise(self.sensor(x, condition))
+        return self.from_levels(self.sensor(x, condition))
+
+    def from_levels(self, levels: Tensor) -> Tensor:
+        """What the network is given for levels that the sensor delivers: standardise → normalise."""
+        return self.normalise(levels if self.standardise is None else self.standardise(levels))
 
     def normalise(self, x: Tensor) -> Tensor:
-        """From the sensor's levels to what the network expects; a task whose network expects levels leaves it."""
+        """From (standardised) levels to what the network expects; a task whose network expects those leaves them."""
         return x
 
     @torch.no_grad()
@@ -95,15 +106,26 @@ class Task(LightningModule):
         return [{"params": others}, *groups, *self.sensor.parameter_groups(lr)]
 
     def calibrate(self, data: ExperimentData) -> None:
-        """Show the sensor's quantizer samples of the training data, where it wants any: once, before training.
+        """Fit the sensor's quantizer to samples of the training data, where it wants any, then the map behind it.
 
-        Training that resumes shows it the same samples again, and then the checkpoint's state takes over.
+        Once, before training. Training that resumes does so again, and then the checkpoint's state takes over.
         """
         if self.sensor.wants_samples:
             self.sensor.fit(data.sensor_sample())
         if isinstance(self.sensor, MemoryConverter):
             self.sensor.fit_recordings(*data.training_recordings())
             data.convert(self.sensor)
+        if self.standardise is not None:
+            self.standardise.fit(self.delivered(data))
+
+    @torch.no_grad()
+    def delivered(self, data: ExperimentData) -> Tensor:
+        """What the sensor delivers for samples of the training data, [n, channels], in evaluation mode."""
+        training = self.sensor.training
+        self.sensor.eval()  # training may see a noisy surrogate
+        levels: Tensor = self.sensor(data.sensor_sample(), data.sample_conditions())
+        self.sensor.train(training)
+        return levels
 
     def setup(self, stage: str) -> None:
         if isinstance(self.sensor, MemoryConverter):  # the tables of the checkpoint that is tested
