@@ -53,8 +53,9 @@ class ImageTask(Task):
         milestones: Sequence[int],
         lr_factor: float,
         warmup: int,
+        sensor_delay: int,
     ) -> None:
-        super().__init__(network, sensor, class_names, network_quantizer)
+        super().__init__(network, sensor, class_names, network_quantizer, sensor_delay)
         if not lr > 0:
             raise ValueError(f"lr={lr} must be above 0")
         if not 0 <= momentum < 1:
