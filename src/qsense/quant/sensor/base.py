@@ -6,8 +6,9 @@ Open it to see what every sensor quantizer does, or before you write a curve; `c
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -16,7 +17,7 @@ from qsense.quant.sensor import conversion
 from qsense.quant.sensor.bisection import bisect
 from qsense.quant.sensor.search import snap
 from qsense.quant.sensor.sensor import Sensor
-from qsense.quant.sensor.settings import Output, Rounding, Surrogate, check
+from qsense.quant.sensor.settings import Output, Rounding, Start, Surrogate, check
 from qsense.quant.ste import differentiate, straight_through
 from qsense.signal import Signal
 
@@ -57,10 +58,19 @@ class SensorQuantizer(Sensor):
         output: "level": values in the sensor's unit; "code": the codes themselves, as floats.
         per_channel: one curve per channel instead of one for all.
         lr: own learning rate of the curve's parameters; None means the network's.
+        start: fitted levels that a learned curve begins with, those of `Quantile` ("quantile") or `LloydMax`
+            ("lloyd_max") for the training data: `fit` takes them over before training, exactly where the curve has a
+            free number for each and else as the nearest by least squares; None: begin where the other arguments say.
+
+    Attributes:
+        searched: for a curve of few numbers, by name what each row has one of, and between which ends `start` looks for
+            it; empty for other curves.
 
     Raises:
         ValueError: an argument outside what is listed here or by the curve, or a signal without a range.
     """
+
+    searched: ClassVar[Mapping[str, tuple[float, float]]] = {}
 
     def __init__(
         self,
@@ -72,14 +82,19 @@ class SensorQuantizer(Sensor):
         output: Output = "level",
         per_channel: bool = False,
         lr: float | None = None,
+        start: Start | None = None,
     ) -> None:
         super().__init__(signal)
-        check(type(self).__name__, signal, bits, rounding, surrogate, output, per_channel, lr)
+        name = type(self).__name__
+        check(name, signal, bits, rounding, surrogate, output, per_channel, lr, start)
+        if start and not self.searched and type(self).begin_at is SensorQuantizer.begin_at:
+            raise ValueError(f"start={start!r}: {name} cannot start from fitted levels; it allows null")
         assert signal.low is not None
         assert signal.high is not None
         self.bits, self.steps = bits, (1 << bits) - 1  # L of the class
         self.rounding, self.surrogate, self.output = rounding, surrogate, output
-        self.per_channel, self.lr = per_channel, lr
+        self.per_channel, self.lr, self.starts_at = per_channel, lr, start
+        self.wants_samples = self.wants_samples or start is not None
         self.rows = signal.channels if per_channel else 1
         self.bottom = -1.0 if signal.bipolar else 0.0  # of the unit coordinates; their top is 1
         self.span = 1.0 - self.bottom
@@ -141,6 +156,23 @@ class SensorQuantizer(Sensor):
     def gradient_scale(self, samples: int) -> float:
         """What parameters' gradients are multiplied by, given how many samples of an example each curve converts."""
         return 1.0
+
+    def fit(self, samples: Tensor) -> None:
+        """Begin at the levels that `start` names, placed by these samples; see `Sensor`."""
+        if self.starts_at is not None:
+            from qsense.quant.sensor.starting import fitted_levels  # which needs the curves, and they this class
+
+            self.begin_at(fitted_levels(self, self.starts_at, samples))
+
+    def begin_at(self, levels: Tensor) -> None:
+        """Take over decision levels as well as the curve can: here, `searched` numbers of least squares on them.
+
+        Args:
+            levels: unit coordinates, ascending, float32 [rows, 2^bits - 1].
+        """
+        from qsense.quant.sensor.starting import nearest
+
+        nearest(self, levels)
 
     # The converter ---------------------------------------------------------------------------------------------------
 

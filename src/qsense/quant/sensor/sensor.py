@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -28,7 +28,7 @@ class Sensor(nn.Module, ABC):
         lr: own learning rate of what it learns; None means the network's.
     """
 
-    wants_samples: ClassVar[bool] = False
+    wants_samples: bool = False
     bits: int = 0
     per_channel: bool = False
     rows: int = 1
