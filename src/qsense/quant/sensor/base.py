@@ -55,7 +55,9 @@ class SensorQuantizer(Sensor):
         rounding: "round" (half up) or "floor" (γ-Quant's eq. 2: the top code appears only at the top of the range).
         surrogate: what training sees and how gradients pass the rounding, one of "ste", "noise", "soft", "ewgs",
             "rect" (`estimators.py`); evaluation is always quantized.
-        output: "level": values in the sensor's unit; "code": the codes themselves, as floats.
+        output: "level": values in the sensor's unit; "code": the codes themselves, as floats; "centroid": each code's
+            mean of the training samples, in the sensor's unit. Means are taken once, by `fit` before training, of the
+            codes that the curve gives then, and stay where a curve is learned. Gradients are those of "level".
         per_channel: one curve per channel instead of one for all.
         lr: own learning rate of the curve's parameters; None means the network's.
         start: fitted levels that a learned curve begins with, those of `Quantile` ("quantile") or `LloydMax`
@@ -71,6 +73,7 @@ class SensorQuantizer(Sensor):
     """
 
     searched: ClassVar[Mapping[str, tuple[float, float]]] = {}
+    centroids: Tensor
 
     def __init__(
         self,
@@ -94,13 +97,16 @@ class SensorQuantizer(Sensor):
         self.bits, self.steps = bits, (1 << bits) - 1  # L of the class
         self.rounding, self.surrogate, self.output = rounding, surrogate, output
         self.per_channel, self.lr, self.starts_at = per_channel, lr, start
-        self.wants_samples = self.wants_samples or start is not None
+        self.wants_samples = self.wants_samples or start is not None or output == "centroid"
         self.rows = signal.channels if per_channel else 1
         self.bottom = -1.0 if signal.bipolar else 0.0  # of the unit coordinates; their top is 1
         self.span = 1.0 - self.bottom
         self.scale = (signal.high - signal.low) / self.span
         self.offset = signal.low / 2 + signal.high / 2 if signal.bipolar else signal.low
         self.tables = conversion.TableCache()
+        if output == "centroid":
+            self.register_buffer("centroids", torch.full((self.rows, self.steps + 1), torch.nan))
+        self._has_means = False  # whether they are known to be there: looking at them may mean waiting for the device
 
     @property
     def device(self) -> torch.device | None:
@@ -158,11 +164,13 @@ class SensorQuantizer(Sensor):
         return 1.0
 
     def fit(self, samples: Tensor) -> None:
-        """Begin at the levels that `start` names, placed by these samples; see `Sensor`."""
+        """Begin at the levels that `start` names, placed by these samples, and take their means; see `Sensor`."""
         if self.starts_at is not None:
             from qsense.quant.sensor.starting import fitted_levels  # which needs the curves, and they this class
 
             self.begin_at(fitted_levels(self, self.starts_at, samples))
+        if self.output == "centroid":
+            self.centroids.copy_(conversion.centroids(self, samples))
 
     def begin_at(self, levels: Tensor) -> None:
         """Take over decision levels as well as the curve can: here, `searched` numbers of least squares on them.
@@ -203,7 +211,8 @@ class SensorQuantizer(Sensor):
         """What the network sees for each code, float32 in the shape of `codes`.
 
         Raises:
-            ValueError: codes that are not integers or not within 0 … 2^bits - 1.
+            ValueError: codes that are not integers or not within 0 … 2^bits - 1, or, where each channel has means of
+                its own, of another number of channels.
         """
         if codes.is_floating_point() or codes.is_complex() or codes.dtype == torch.bool:
             raise ValueError(f"codes of dtype {codes.dtype}: decode needs integers")
@@ -212,7 +221,7 @@ class SensorQuantizer(Sensor):
             raise ValueError(
                 f"codes from {int(codes.min())} to {int(codes.max())}: {self.bits} bits allow 0 to {self.steps}"
             )
-        return conversion.code_values(self, codes.device).float()[codes]
+        return conversion.decode(self, codes)
 
     @torch.no_grad()
     def thresholds(self) -> Tensor:
@@ -235,6 +244,20 @@ class SensorQuantizer(Sensor):
         k = torch.arange(self.steps + 1, dtype=torch.float64, device=self.device)
         z = k / self.steps if self.bottom == 0 else (2 * k - self.steps) / self.steps
         return snap(self.offset + self.scale * z)
+
+    def means(self) -> Tensor:
+        """What codes stand for with `output` "centroid", in the sensor's unit, float32 [rows, 2^bits].
+
+        Raises:
+            RuntimeError: no samples were shown yet.
+        """
+        if not self._has_means and self.centroids.isnan().any():
+            raise RuntimeError(
+                f"{type(self).__name__} has no means yet: show it training data first, sensor.fit(samples) "
+                "(`qsense.train` does), or load a trained run's state"
+            )
+        self._has_means = True
+        return self.centroids
 
     def to_unit(self, x: Tensor) -> Tensor:
         """Sensor's unit → unit coordinates; x itself where the two are the same."""

@@ -11,7 +11,7 @@ from qsense.signal import Signal
 
 Rounding = Literal["round", "floor"]
 Surrogate = Literal["ste", "noise", "soft", "ewgs", "rect"]
-Output = Literal["level", "code"]
+Output = Literal["level", "code", "centroid"]
 Start = Literal["quantile", "lloyd_max"]
 
 
@@ -52,6 +52,11 @@ def check(
     ):
         if value not in choices:
             raise ValueError(f"{key}={value!r}: {name} allows {' or '.join(choices)}")
+    if output == "centroid" and surrogate in ("noise", "soft"):
+        raise ValueError(
+            f"surrogate={surrogate!r}, output={output!r}: {name}'s training would see the curve and no means; centroid "
+            "allows ste, ewgs or rect"
+        )
     if start not in (None, *get_args(Start)):
         raise ValueError(f"start={start!r}: {name} allows null or {' or '.join(get_args(Start))}")
     if not isinstance(per_channel, bool):
