@@ -58,6 +58,8 @@ class SensorQuantizer(Sensor):
         output: "level": values in the sensor's unit; "code": the codes themselves, as floats; "centroid": each code's
             mean of the training samples, in the sensor's unit. Means are taken once, by `fit` before training, of the
             codes that the curve gives then, and stay where a curve is learned. Gradients are those of "level".
+            "thermometer": 2^bits - 1 inputs for each channel, as many of them 1 as the code says, the others 0; up to 8
+            bits, and for networks that are built for so many channels.
         per_channel: one curve per channel instead of one for all.
         lr: own learning rate of the curve's parameters; None means the network's.
         start: fitted levels that a learned curve begins with, those of `Quantile` ("quantile") or `LloydMax`
@@ -103,6 +105,7 @@ class SensorQuantizer(Sensor):
         self.span = 1.0 - self.bottom
         self.scale = (signal.high - signal.low) / self.span
         self.offset = signal.low / 2 + signal.high / 2 if signal.bipolar else signal.low
+        self.inputs_per_channel = self.steps if output == "thermometer" else 1
         self.tables = conversion.TableCache()
         if output == "centroid":
             self.register_buffer("centroids", torch.full((self.rows, self.steps + 1), torch.nan))
@@ -185,13 +188,15 @@ class SensorQuantizer(Sensor):
     # The converter ---------------------------------------------------------------------------------------------------
 
     def forward(self, x: Tensor, condition: Sequence[int] | None = None) -> Tensor:
-        """What the network sees, in the shape of x: `decode(encode(x))`, or its noisy surrogate in training.
+        """What the network sees, in the shape of x but for a thermometer: `decode(encode(x))`, or in training its
+        noisy surrogate.
 
         NaN stays NaN. Infinities take the code at their end of the range.
         """
         with torch.autocast(x.device.type, enabled=False):
             convert, gradients = partial(conversion.convert, self), partial(conversion.gradients, self)
-            return straight_through(x, convert, gradients, list(self.parameters()))
+            y = straight_through(x, convert, gradients, list(self.parameters()))
+            return conversion.thermometer(y, self.steps) if self.output == "thermometer" else y
 
     @torch.no_grad()
     def encode(self, x: Tensor, condition: Sequence[int] | None = None) -> Tensor:
@@ -208,7 +213,7 @@ class SensorQuantizer(Sensor):
 
     @torch.no_grad()
     def decode(self, codes: Tensor) -> Tensor:
-        """What the network sees for each code, float32 in the shape of `codes`.
+        """What the network sees for each code, float32 in the shape of `codes` but for a thermometer.
 
         Raises:
             ValueError: codes that are not integers or not within 0 … 2^bits - 1, or, where each channel has means of
@@ -221,7 +226,8 @@ class SensorQuantizer(Sensor):
             raise ValueError(
                 f"codes from {int(codes.min())} to {int(codes.max())}: {self.bits} bits allow 0 to {self.steps}"
             )
-        return conversion.decode(self, codes)
+        values = conversion.decode(self, codes)
+        return conversion.thermometer(values, self.steps) if self.output == "thermometer" else values
 
     @torch.no_grad()
     def thresholds(self) -> Tensor:

@@ -133,9 +133,33 @@ def decode(adc: SensorQuantizer, codes: Tensor) -> Tensor:
     return values[row.view(-1, 1, 1) if image else row, codes]
 
 
+def thermometer(codes: Tensor, steps: int) -> Tensor:
+    """Each code k, a float, as `steps` inputs of which the first k are 1 and the others 0; NaN stays NaN.
+
+    Their sum is the code, and each passes on its share of the code's gradient, 1/steps.
+
+    Args:
+        codes: [B, C, H, W] or [..., C].
+        steps: 2^bits - 1.
+
+    Returns:
+        [B, C · steps, H, W] or [..., C · steps]: the inputs of one channel side by side.
+
+    >>> thermometer(torch.tensor([[0.0, 2.0]]), steps=3)
+    tensor([[0., 0., 0., 1., 1., 0.]])
+    """
+    channel = 1 if codes.dim() == 4 else codes.dim() - 1
+    first = torch.arange(1, steps + 1, device=codes.device, dtype=codes.dtype)
+    apart = codes.unsqueeze(channel + 1)
+    reached = (apart >= first.view(-1, *[1] * (codes.dim() - 1 - channel))).to(codes.dtype)
+    share = (apart / steps).expand_as(reached)
+    inputs: Tensor = (reached + (share - share.detach())).flatten(channel, channel + 1)
+    return inputs
+
+
 def code_values(adc: SensorQuantizer, device: torch.device) -> Tensor:
     """What each code stands for in the output, float64 [1, 2^bits], or [rows, 2^bits] where that differs."""
-    if adc.output == "code":
+    if adc.output in ("code", "thermometer"):
         return torch.arange(adc.steps + 1, dtype=torch.float64, device=device)[None]
     if adc.output == "centroid":
         return adc.means().double().to(device)
@@ -170,7 +194,7 @@ def centroids(adc: SensorQuantizer, samples: Tensor) -> Tensor:
 
 def output_line(adc: SensorQuantizer) -> tuple[float, float]:
     """(shift, gain): the output is shift + gain · z."""
-    if adc.output != "code":
+    if adc.output not in ("code", "thermometer"):
         return adc.offset, adc.scale
     gain = adc.steps / adc.span
     return -adc.bottom * gain, gain

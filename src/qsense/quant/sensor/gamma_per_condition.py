@@ -51,11 +51,9 @@ class GammaPerCondition(SensorQuantizer):
         lr: float | None = None,
         **settings: Unpack[Settings],
     ) -> None:
-        if settings.get("output") == "centroid":
-            raise ValueError(
-                "output='centroid': GammaPerCondition is not told the training samples' conditions; it allows level or "
-                "code"
-            )
+        output = settings.get("output", "level")
+        if output in ("centroid", "thermometer"):  # samples to take means of come without their conditions
+            raise ValueError(f"output={output!r}: GammaPerCondition allows level or code")
         super().__init__(signal, bits, **settings, per_channel=False, lr=lr, start=None)
         self.rows = max(len(signal.conditions), 1)
         self.converters = nn.ModuleList(
