@@ -111,7 +111,9 @@ def test_what_has_no_means_says_so() -> None:
 def test_an_export_carries_one_row_of_means() -> None:
     quantizer = LloydMax(SERIES, 2, output="centroid", per_channel=False)
     quantizer.fit(samples(SERIES))
-    assert np.array_equal(convert(quantizer, "x", {}).values, quantizer.means()[0].numpy())
+    exported = convert(quantizer, "x", {})
+    assert np.array_equal(exported.values, quantizer.means()[0].numpy())
+    assert exported.record["means"] == quantizer.means().tolist()
     apart = LloydMax(SERIES, 2, output="centroid")
     apart.fit(samples(SERIES))
     with refused(ValueError, "output=centroid", "output=level", "per_channel=false"):
