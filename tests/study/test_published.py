@@ -88,6 +88,7 @@ def test_the_experiments_are_the_papers_protocol(tmp_path: Path, composed: Compo
         ("rounding=floor", "quant.sensor.rounding floor (paper: round)"),
         ("quant.sensor.gamma=0.3", "quant.sensor.gamma 0.3 (paper: 0.4)"),
         ("data.normalise=train", "data.normalise train (paper: dataset)"),
+        ("task.standardise=true", "task.standardise true (paper: false)"),
         ("model.layers=2", "model.layers 2 (paper: 1)"),
         ("trainer=smoke", "trainer.max_steps 3 (paper: -1)"),
     ],
