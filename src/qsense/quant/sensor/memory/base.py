@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar, NamedTuple, TypedDict
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,20 +16,11 @@ from torch import Tensor
 
 from qsense.quant.sensor.memory import kernel
 from qsense.quant.sensor.memory.constants import Constants
+from qsense.quant.sensor.memory.settings import check
 from qsense.quant.sensor.sensor import Sensor
 from qsense.signal import Signal
 
-NATIVE_BITS = 12  # of a sensor that states none
 Floats = npt.NDArray[np.floating]
-
-
-class Settings(TypedDict, total=False):
-    """What all converters with memory take beside their own arguments."""
-
-    native_bits: int | None
-    leak: int
-    slope: int
-    refresh: int
 
 
 class Stream(NamedTuple):
@@ -89,22 +80,7 @@ class MemoryConverter(Sensor):
         refresh: int = 0,
     ) -> None:
         super().__init__(signal)
-        name = type(self).__name__
-        if signal.rate_hz is None:
-            raise ValueError(f"{name} converts recordings of a series; this one is none: take quant=lloyd_max")
-        if signal.low is None or signal.high is None:
-            raise ValueError(
-                f"{name} needs the sensor's range, which this signal does not state (low=None, high=None): "
-                "state the data set's range, or normalise the data to one (data.normalise=dataset, train or range)"
-            )
-        require(name, "bits", bits, 1, self.most_bits)
-        if signal.native_bits is not None and native_bits not in (None, signal.native_bits):
-            raise ValueError(f"native_bits={native_bits}: the sensor delivers {signal.native_bits} bits, leave it null")
-        native = native_bits if native_bits is not None else signal.native_bits or NATIVE_BITS
-        require(name, "native_bits", native, bits, 16)
-        require(name, "leak", leak, 0, 15)
-        require(name, "slope", slope, 0, 15)
-        require(name, "refresh", refresh, 0, 1 << 20)
+        native = check(type(self).__name__, signal, bits, self.most_bits, native_bits, leak, slope, refresh)
         self.bits, self.native_bits = bits, native
         self.leak, self.slope, self.refresh = leak, slope, refresh
         self.rows = signal.channels
@@ -271,12 +247,6 @@ class MemoryConverter(Sensor):
             f"bits={self.bits}, native_bits={self.native_bits}, range=[{signal.low:g}, {signal.high:g}] {signal.unit}, "
             f"leak={self.leak}, slope={self.slope}, refresh={self.refresh}"
         )
-
-
-def require(name: str, key: str, value: object, least: int, most: int) -> None:
-    """Raise ValueError unless the value is an integer from `least` to `most`."""
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise ValueError(f"{key}={value!r}: {name} needs an integer from {least} to {most}")
 
 
 def _bounds(x: Tensor) -> kernel.Bounds:

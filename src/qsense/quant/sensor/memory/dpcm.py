@@ -15,8 +15,9 @@ from torch import Tensor
 
 from qsense.quant.sensor.lloyd_max import lloyd
 from qsense.quant.sensor.memory import kernel
-from qsense.quant.sensor.memory.base import MemoryConverter, Settings
+from qsense.quant.sensor.memory.base import MemoryConverter
 from qsense.quant.sensor.memory.constants import HIGHEST, LOWEST, Constants, scaled
+from qsense.quant.sensor.memory.settings import Settings
 from qsense.quant.sensor.quantile import equal_shares
 from qsense.signal import Signal
 
