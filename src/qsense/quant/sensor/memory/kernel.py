@@ -1,6 +1,6 @@
 """Whole recordings through a converter with memory: by `recursion.h`, compiled once per machine.
 
-Open it if conversion is slow: without a C compiler it goes through `reference.py`, some hundred times slower.
+Open it if conversion is slow: without a C compiler it goes through `reference.py`, some fifty times slower.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Memory(ctypes.Structure):
 @cache
 def library() -> ctypes.CDLL | None:
     """The compiled `kernel.c`, or None where no compiler works."""
-    slower = "converters with memory convert some hundred times slower"
+    slower = "converters with memory convert some fifty times slower"
     kernel = compiled.compiled("qsense.quant.sensor.memory", "kernel", slower, headers=["recursion.h"])
     if kernel is not None:
         pointer, count = ctypes.c_void_p, ctypes.c_int64
