@@ -102,7 +102,7 @@ class Task(LightningModule):
         if self.sensor.wants_samples:
             self.sensor.fit(data.sensor_sample())
         if isinstance(self.sensor, MemoryConverter):
-            self.sensor.fit_recordings(*data.training_recordings())
+            data.fit(self.sensor)
             data.convert(self.sensor)
 
     def setup(self, stage: str) -> None:
