@@ -101,4 +101,5 @@ def in_unit(values: Floats, data: HARDataModule) -> Floats:
     if data.statistics["low"] is None:
         return values
     low, high = (np.array(data.statistics[end]) for end in ("low", "high"))
-    return low + (values + 1) / 2 * (high - low)
+    own: Floats = low + (values + 1) / 2 * (high - low)
+    return own
