@@ -70,7 +70,7 @@ def test_scores_over_losses() -> None:
     figure = plot_loss([0, 1, 10], [0.5, 0.4, 0.3], [None, 0.01, None], label="f1", title="run", note="packets")
     (ax,) = figure.axes
     line = max(ax.lines, key=lambda line: len(np.asarray(line.get_xdata())))
-    np.testing.assert_allclose(line.get_xydata(), [[0, 0.5], [1, 0.4], [10, 0.3]])
+    np.testing.assert_allclose(np.asarray(line.get_xydata()), np.array([[0, 0.5], [1, 0.4], [10, 0.3]]))
     assert ax.get_ylim()[0] == 0
     assert (ax.get_ylabel(), ax.get_title(loc="right"), figure.get_suptitle()) == ("f1", "packets", "run")
 
