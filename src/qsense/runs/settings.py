@@ -23,6 +23,8 @@ NOT_DECISIVE = {
 # Keys that came after runs of this schema had been recorded, each with the value at which it computes what such a run
 # computed without it: there it does not count, so that those runs keep their names.
 NEUTRAL: dict[str, dict[str, Any]] = {
+    "quant": {"first_last_input_bits": "auto", "first_last_range": "abs_max", "transform_layers": None,
+              "untransformed": "standardised", "activation_alpha_grad": None, "transform_lr": "same"},
     "trainer": {  # Lightning's own defaults
         "min_epochs": None, "min_steps": None, "max_time": None, "gradient_clip_algorithm": None,
         "limit_predict_batches": None, "overfit_batches": 0.0, "fast_dev_run": False, "val_check_interval": None,
@@ -33,7 +35,7 @@ NEUTRAL: dict[str, dict[str, Any]] = {
     "data": {"files": None, "subject": None, "time": None, "label": None, "session": None, "delimiter": None,
              "decimal": None, "encoding": None, "header": None, "time_format": None, "resample": False,
              "missing": None, "orientation": "exif", "full_scale": None, "strict": False,
-             "bbox": "xywh"},
+             "bbox": "xywh", "mean_std": "imagenet"},
     "task": {"standardise": False},
 }  # fmt: skip
 # Where 1 is one batch, and 1.0 all of them.
