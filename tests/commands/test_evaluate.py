@@ -57,6 +57,7 @@ def test_losses_cost_score_and_are_recorded(
             for count in row["samples_lost"]
         )
         assert f"{row['mean'] - lost['score']:+.4f}" in printed
+    assert "\n\n" not in printed.partition("0 %")[2].partition("lost.json")[0]  # rows without bars between them
     assert many["mean"] < lost["score"]
     assert len(set(many["scores"])) == 2  # other packets
     assert (run.folder / "figures" / "lost.png").stat().st_size > 5000

@@ -111,7 +111,8 @@ def _lose(run: TrainedRun, score: float, percents: Sequence[float], packet: int,
     print(f"\n{packets}\n{'loss':<10}{one_line(run.task.monitor):>22}{'difference':>14}{'samples lost':>24}")
     print(f"{'0 %':<10}{_spread(score, None):>22}{'':>14}{'0':>24}")
     rows: list[Tested] = []
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         bar = progress.add_task("testing", total=len(percents) * repeats)
         for row in with_loss(run, percents, packet, repeats, lambda: progress.advance(bar)):
             rows.append(row)

@@ -78,8 +78,9 @@ def with_loss(
     data: Any = run.data
     data.prepare_data()
     data.setup("test")
-    if run.trainer.progress_bar_callback is not None:
-        run.trainer.progress_bar_callback.disable()  # a bar for each of many tests
+    bar = run.trainer.progress_bar_callback
+    if bar is not None:  # one for each of many tests
+        run.trainer.callbacks.remove(bar)  # type: ignore[attr-defined]
     try:
         for percent in percents:
             scores, lost, samples = [], [], 0
