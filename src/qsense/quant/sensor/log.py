@@ -46,7 +46,7 @@ class Log(SensorQuantizer):
         if native_bits is None:
             steps = signal.top - signal.black if signal.native_bits else UNSTATED
         elif isinstance(native_bits, bool) or not isinstance(native_bits, int) or not 1 <= native_bits <= 32:
-            raise ValueError(f"native_bits={native_bits!r}: Log needs an integer from 1 to 32, or null for the signal's")
+            raise ValueError(f"native_bits={native_bits!r}: Log needs an integer from 1 to 32, or null")
         else:
             steps = (1 << native_bits) - 1
         self.epsilon = 1.0 / steps
