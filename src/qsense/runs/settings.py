@@ -31,6 +31,7 @@ NEUTRAL: dict[str, dict[str, Any]] = {
         "reload_dataloaders_every_n_epochs": 0, "plugins": None, "model_registry": None,
     },
     "quant": {"parametrization": "exp"},
+    "model": {"lstm_bias": "uniform"},
     "data": {"files": None, "subject": None, "time": None, "label": None, "session": None, "delimiter": None,
              "decimal": None, "encoding": None, "header": None, "time_format": None, "resample": False,
              "missing": None, "orientation": "exif", "full_scale": None, "strict": False,

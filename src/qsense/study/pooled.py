@@ -22,8 +22,7 @@ def f1_pooled(folds: Sequence[Run]) -> float:
 
     Subjects with more samples weigh more than in the mean over subjects, and a class counts as it is over all of them.
     """
-    total = np.sum([run.tallies for run in folds], axis=0, dtype=np.float64)
-    hits, seen = total[0], total[1]
+    hits, seen = np.array([run.tallies for run in folds], dtype=np.float64).sum(axis=0)
     return float(np.where(seen > 0, hits / np.maximum(seen, 1), 1.0).mean())
 
 

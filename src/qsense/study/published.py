@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 
-from qsense.runs.settings import GROUPS
+from qsense.runs.settings import GROUPS, NEUTRAL
 from qsense.runs.words import rounded, some
 from qsense.study.cell import Cell
 from qsense.study.record import settings
@@ -179,6 +179,11 @@ def differences(run: Run, figure: Published) -> list[str]:
     expected = {**protocol(figure.experiment, figure.quant), **figure.quantizer}
     if expected.get("quant.sensor.gamma") == "null":
         expected["quant.sensor.gamma"] = "0.4" if run.task == "har" else "1.0"
+    # Settings that came later, and in which no paper's run departs from what runs did before.
+    for key in sorted(run.settings.keys() - expected.keys()):
+        group, _, name = key.partition(".")
+        if group in ("model", "task") and name in NEUTRAL.get(group, {}):
+            expected[key] = str(NEUTRAL[group][name])
     return [
         f"{key} {_value(run, key)} (paper: {value})"
         for key, value in expected.items()
