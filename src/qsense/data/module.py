@@ -143,6 +143,19 @@ class ExperimentData(LightningDataModule):
         """
         return torch.from_numpy(self.training_sample(count))
 
+    def training_recordings(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+        """The training part's whole recordings as the converter gets them, one after the other [time, channels], and
+        where each starts and the last one ends, for converters with memory. Series alone have any."""
+        raise NotImplementedError
+
+    def convert(self, converter: Any) -> None:
+        """Let all recordings go through a converter with memory: from here on batches hold what its receiver decodes.
+
+        Args:
+            converter: has `convert(x, bounds)` → (codes, values), and `constants()`, which tell it from others.
+        """
+        raise NotImplementedError
+
     def example(self) -> Tensor:
         """The input of one test example, a batch of one, as the sensor gets it."""
         example = self.part("test")[0]

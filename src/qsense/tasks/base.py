@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from qsense.data.module import ExperimentData
 from qsense.quant.network.quantizer import NetworkQuantizer
+from qsense.quant.sensor.memory.base import MemoryConverter
 from qsense.quant.sensor.sensor import Sensor
 
 
@@ -100,6 +101,13 @@ class Task(LightningModule):
         """
         if self.sensor.wants_samples:
             self.sensor.fit(data.sensor_sample())
+        if isinstance(self.sensor, MemoryConverter):
+            self.sensor.fit_recordings(*data.training_recordings())
+            data.convert(self.sensor)
+
+    def setup(self, stage: str) -> None:
+        if isinstance(self.sensor, MemoryConverter):  # the tables of the checkpoint that is tested
+            self.trainer.datamodule.convert(self.sensor)  # type: ignore[attr-defined]
 
     def on_fit_start(self) -> None:
         if self.network_quantizer:

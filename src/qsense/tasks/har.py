@@ -56,6 +56,7 @@ class HARTask(Task):
         self.test_score = HARScore(class_names)
 
     def setup(self, stage: str) -> None:
+        super().setup(stage)
         if stage == "fit":
             self.class_weights = self.trainer.datamodule.class_weights.to(self.device)  # type: ignore[attr-defined]
 

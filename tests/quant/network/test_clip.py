@@ -13,6 +13,7 @@ import torch
 from tests.refusal import missing
 from torch import Tensor
 
+from qsense.quant.compiled import cached_file, load
 from qsense.quant.network import clip
 from qsense.quant.network.activations import ActivationQuantizer
 from qsense.quant.network.levels import Levels, Logarithmic, Uniform
@@ -149,14 +150,14 @@ def test_it_is_compiled_once_per_machine(
         assert clip.library() is not None
         clip.library()
     assert [str(file) in record.message for record in caplog.records] == [True, True]
-    changed = clip.cached_file(source() + "\n", "cc"), clip.cached_file(source(), "another compiler")
-    assert len({clip.cached_file(source(), "cc"), *changed}) == 3
+    changed = [cached_file(source() + "\n", "cc", "clip"), cached_file(source(), "another compiler", "clip")]
+    assert len({cached_file(source(), "cc", "clip"), *changed}) == 3
 
 
 @needs_compiler
 def test_processes_that_compile_at_once_do_not_meet(anew: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
-        loaded = list(pool.map(lambda _: clip._load(source(), "cc"), range(4)))
+        loaded = list(pool.map(lambda _: load(source(), "cc", "clip", clip.FLAGS), range(4)))
     (file,) = (anew / "qsense").iterdir()
     assert {place for _, place in loaded} == {str(file)}
 
@@ -164,6 +165,6 @@ def test_processes_that_compile_at_once_do_not_meet(anew: Path) -> None:
 @needs_compiler
 def test_a_cache_that_takes_no_files_is_done_without(anew: Path) -> None:
     anew.write_text("a file where the folder should be")
-    library, place = clip._load(source(), "cc")
+    library, place = load(source(), "cc", "clip", clip.FLAGS)
     assert library.quantize
     assert str(anew) not in place

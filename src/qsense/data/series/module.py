@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from qsense.data.cache import Arrays
+from qsense.data.cache import Arrays, cached, digest, fingerprint, readable
 from qsense.data.errors import DataError, require_at_least
 from qsense.data.module import ExperimentData
 from qsense.data.series.dataset import ActivityDataset, signal_of
@@ -151,6 +151,31 @@ class HARDataModule(ExperimentData):
         sample: npt.NDArray[np.float32] = self.part("train").sample(count)
         return sample
 
+    def training_recordings(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+        """See the base class: normalised; those of the subject that is held out are none of them."""
+        arrays = prepared(self.dataset, self.cache)
+        bounds, training = arrays["bounds"], np.flatnonzero(arrays["subject"] != self.fold)
+        x = np.concatenate([arrays["x"][bounds[r] : bounds[r + 1]] for r in training])
+        lengths = np.diff(bounds)[training]
+        train: WindowDataset = self.part("train")
+        return train.normalised(x), np.concatenate([[0], np.cumsum(lengths)])
+
+    def convert(self, converter: Any) -> None:
+        """See the base class. What the receiver decodes is prepared once for each set of tables, and cached."""
+        arrays = prepared(self.dataset, self.cache)
+        train: WindowDataset = self.part("train")
+        ends = None if train.low is None or train.high is None else (train.low.tolist(), train.high.tolist())
+        source = fingerprint(self.dataset, self.cache)
+        key = f"{readable(self.dataset.name)}-{digest(source, ends, repr(converter.constants()))[:24]}"
+
+        def build() -> Arrays:
+            codes, values = converter.convert(train.normalised(np.array(arrays["x"])), np.asarray(arrays["bounds"]))
+            return {"codes": codes, "values": values}
+
+        self.stream = cached(self.cache, key, build)
+        for part in self._parts.values():
+            part.delivered = np.asarray(self.stream["values"])
+
     def _extremes(self, arrays: Arrays) -> tuple[npt.NDArray[np.float32] | None, npt.NDArray[np.float32] | None]:
         """Per axis, the values that become −1 and 1; None without normalisation."""
         if self.normalise == "none":
@@ -212,6 +237,8 @@ class WindowDataset(Dataset[Windows]):
         self.window = np.arange(window)
         self.span = np.arange(window + stride)
         self.low, self.high = low, high
+        # What the network sees of all samples, where a converter with memory has converted them; None: it is yet to do.
+        self.delivered: npt.NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.start)
@@ -224,7 +251,7 @@ class WindowDataset(Dataset[Windows]):
         """The batch of these windows."""
         chosen = np.asarray(indices)
         start = self.start[chosen, None]
-        x = self._normalised(self.samples[start + self.window])
+        x = self.at(start + self.window)
         labels = self.labels.take(start + self.span, mode="clip")
         covered = np.where(self.span < self.covered[chosen, None], labels, -1)
         return Windows(torch.from_numpy(x), torch.from_numpy(self.y[chosen]), torch.from_numpy(covered))
@@ -232,10 +259,14 @@ class WindowDataset(Dataset[Windows]):
     def sample(self, count: int) -> npt.NDArray[np.float32]:
         """Up to `count` normalised samples [count, axes], evenly spread over the windows."""
         every = max(1, -(-len(self) * len(self.window) // count))
-        flat = (self.start[:, None] + self.window).ravel()[::every]
-        return self._normalised(self.samples[flat])
+        return self.at((self.start[:, None] + self.window).ravel()[::every])
 
-    def _normalised(self, x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def at(self, places: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """Samples [..., axes] at these places [...] of all recordings, normalised, as the sensor gets them."""
+        return self.normalised(self.samples[places]) if self.delivered is None else self.delivered[places]
+
+    def normalised(self, x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """x [..., axes] in the sensor's unit as this data is normalised; it is changed in place."""
         x = np.ascontiguousarray(x)
         if self.low is None or self.high is None:
             return x

@@ -12,24 +12,15 @@ fuses by itself, machines without a compiler) goes through ATen. Both give the s
 from __future__ import annotations
 
 import ctypes
-import hashlib
-import logging
-import os
-import platform
-import shutil
-import subprocess
-import tempfile
 from functools import cache
-from importlib import resources
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
-SMALLEST = 1 << 16  # numbers in a tensor from which on memory counts: 256 KB
-FLAGS = ("-O3", "-march=native", "-fopenmp", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off")
+from qsense.quant import compiled
 
-log = logging.getLogger(__name__)
+SMALLEST = 1 << 16  # numbers in a tensor from which on memory counts: 256 KB
+FLAGS = ("-fopenmp", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off")
 
 
 class Grid(ctypes.Structure):
@@ -41,59 +32,16 @@ class Grid(ctypes.Structure):
 @cache
 def library() -> ctypes.CDLL | None:
     """The compiled `clip.c`, or None where no compiler works; logs which way activations take, once per process."""
-    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
-    if compiler is None:
-        log.warning("no C compiler: activations are quantized in several passes over memory instead of one")
+    slower = "activations are quantized in several passes over memory instead of one"
+    clip = compiled.compiled("qsense.quant.network", "clip", slower, FLAGS)
+    if clip is None:
         return None
-    source = resources.files("qsense.quant.network").joinpath("clip.c").read_text(encoding="utf-8")
-    try:
-        compiled, file = _load(source, compiler)
-    except (subprocess.SubprocessError, OSError) as error:
-        reason = getattr(error, "stderr", None) or error
-        log.warning("clip.c: activations are quantized in several passes over memory, %s failed: %s", compiler, reason)
-        return None
-    log.info("activations are quantized in one pass over memory, by %s", file)
     pointer, count = ctypes.c_void_p, ctypes.c_int64
-    compiled.quantize.argtypes = [pointer, pointer, count, Grid, ctypes.c_int]
-    compiled.quantize.restype = None
-    compiled.gradients.argtypes = [pointer, pointer, pointer, count, Grid, *2 * [ctypes.c_float], *2 * [ctypes.c_int]]
-    compiled.gradients.restype = ctypes.c_double
-    return compiled
-
-
-def cached_file(source: str, compiler: str) -> Path:
-    """Where the compiled source is kept, among torch's own extensions; machines of other processors may share it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").split("\n\n")[0].splitlines()
-        processor = [line for line in lines if line.startswith(("model name", "flags", "CPU part", "Features"))]
-    except OSError:
-        processor = [platform.processor()]
-    key = "\n".join([source, compiler, *FLAGS, platform.platform(), *processor])
-    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    folder = Path(os.environ.get("TORCH_EXTENSIONS_DIR") or Path(caches) / "torch_extensions")
-    return folder / "qsense" / f"clip-{hashlib.sha256(key.encode()).hexdigest()[:16]}.so"
-
-
-def _load(source: str, compiler: str) -> tuple[ctypes.CDLL, str]:
-    """From the cache, else compiled into it, else, where it takes no files, compiled for this process alone."""
-    try:
-        file = cached_file(source, compiler)
-        if not file.is_file():
-            file.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=file.parent) as folder:
-                _compile(source, compiler, Path(folder)).replace(file)  # whole or not at all; the last one stays
-        return ctypes.CDLL(str(file)), str(file)
-    except (OSError, RuntimeError):  # read-only, full, not to be executed from, or there is no home
-        with tempfile.TemporaryDirectory() as folder:
-            return ctypes.CDLL(str(_compile(source, compiler, Path(folder)))), "a clip.c of this process"
-
-
-def _compile(source: str, compiler: str, folder: Path) -> Path:
-    written, compiled = folder / "clip.c", folder / "clip.so"
-    written.write_text(source, encoding="utf-8")
-    command = [compiler, *FLAGS, "-shared", "-fPIC", str(written), "-o", str(compiled), "-lm"]
-    subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
-    return compiled
+    clip.quantize.argtypes = [pointer, pointer, count, Grid, ctypes.c_int]
+    clip.quantize.restype = None
+    clip.gradients.argtypes = [pointer, pointer, pointer, count, Grid, *2 * [ctypes.c_float], *2 * [ctypes.c_int]]
+    clip.gradients.restype = ctypes.c_double
+    return clip
 
 
 def fits(x: Tensor, unit: Tensor) -> bool:
@@ -114,10 +62,10 @@ def fits(x: Tensor, unit: Tensor) -> bool:
 
 def quantize(x: Tensor, unit: Tensor, low: int, top: int) -> Tensor:
     """unit · clamp(round(x / unit), low, top), in a new tensor; x as `fits` has it, unit of no dimensions."""
-    compiled = library()
-    assert compiled is not None
+    clip = library()
+    assert clip is not None
     y = torch.empty_like(x)
-    compiled.quantize(x.data_ptr(), y.data_ptr(), x.numel(), Grid(unit.item(), low, top), torch.get_num_threads())
+    clip.quantize(x.data_ptr(), y.data_ptr(), x.numel(), Grid(unit.item(), low, top), torch.get_num_threads())
     return y
 
 
@@ -128,12 +76,12 @@ def gradients(
 
     x as `fits` has it; grad is brought into its order in memory.
     """
-    compiled = library()
-    assert compiled is not None
+    clip = library()
+    assert clip is not None
     grad_x = torch.empty_like(x)
     if grad.stride() != x.stride() or grad.dtype != x.dtype:
         grad = torch.empty_like(x).copy_(grad)
     grid = Grid(unit.item(), low, top)
     pointers = grad.data_ptr(), x.data_ptr(), grad_x.data_ptr()
-    total: float = compiled.gradients(*pointers, x.numel(), grid, *bounds, pact, torch.get_num_threads())
+    total: float = clip.gradients(*pointers, x.numel(), grid, *bounds, pact, torch.get_num_threads())
     return grad_x, total

@@ -22,6 +22,7 @@ class Sensor(nn.Module, ABC):
 
     Attributes:
         wants_samples: whether `fit` places the curve by samples of the training data.
+        wants_recordings: whether it converts whole recordings, before windows are cut (`memory/base.py`).
         bits: resolution of its ADC; 0 where samples are not quantized.
         per_channel: whether each channel has a curve of its own.
         rows: how many curves there are.
@@ -30,6 +31,7 @@ class Sensor(nn.Module, ABC):
     """
 
     wants_samples: ClassVar[bool] = False
+    wants_recordings: ClassVar[bool] = False
     bits: int = 0
     per_channel: bool = False
     rows: int = 1

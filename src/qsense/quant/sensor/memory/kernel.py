@@ -1,0 +1,120 @@
+"""Whole recordings through a converter with memory: by `recursion.h`, compiled once per machine.
+
+Open it if conversion is slow: without a C compiler it goes through `reference.py`, some hundred times slower.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+from qsense.quant import compiled
+from qsense.quant.sensor.memory import reference
+from qsense.quant.sensor.memory.constants import Constants
+
+Counts = npt.NDArray[np.uint16]
+Values = npt.NDArray[np.int16]
+Bounds = npt.NDArray[np.int64]
+Lost = npt.NDArray[np.bool_]
+INT, TABLE = ctypes.c_int32, ctypes.POINTER(ctypes.c_int32)
+
+
+class Memory(ctypes.Structure):
+    """`qsense_memory`."""
+
+    _fields_ = (
+        *((name, INT) for name in ("bits", "native_bits", "centre", "leak", "slope", "refresh")),
+        *((name, TABLE) for name in ("thresholds", "levels", "steps", "moves")),
+        *((name, INT) for name in ("first", "last", "alike")),
+    )
+
+
+@cache
+def library() -> ctypes.CDLL | None:
+    """The compiled `kernel.c`, or None where no compiler works."""
+    slower = "converters with memory convert some hundred times slower"
+    kernel = compiled.compiled("qsense.quant.sensor.memory", "kernel", slower, headers=["recursion.h"])
+    if kernel is not None:
+        pointer, count = ctypes.c_void_p, ctypes.c_int64
+        kernel.convert.argtypes = [pointer, count, pointer, count, pointer, pointer, pointer]
+        kernel.decode.argtypes = [pointer, count, pointer, count, pointer, pointer, pointer]
+        kernel.convert.restype = kernel.decode.restype = None
+    return kernel
+
+
+def convert(channels: Sequence[Constants], counts: Counts, bounds: Bounds) -> tuple[Counts, Values]:
+    """Codes of native counts, and the values that a receiver decodes from them, on the 16-bit scale.
+
+    Args:
+        channels: the constants of each.
+        counts: native counts [time, channels], each below 2^n.
+        bounds: where each recording starts, and where the last one ends, [recordings + 1].
+
+    Returns:
+        Codes, where a refresh is due native counts, and values, both [time, channels].
+    """
+    kernel = library()
+    if kernel is None:
+        return reference.convert(channels, counts, bounds)
+    counts, bounds = np.ascontiguousarray(counts, np.uint16), _checked(bounds, len(counts))
+    codes, values = np.empty_like(counts), np.empty(counts.shape, np.int16)
+    memory = as_structures(channels)
+    kernel.convert(
+        memory, len(channels), bounds.ctypes.data, len(bounds) - 1, counts.ctypes.data, codes.ctypes.data,
+        values.ctypes.data,
+    )  # fmt: skip
+    return codes, values
+
+
+def decode(channels: Sequence[Constants], codes: Counts, bounds: Bounds, lost: Lost | None = None) -> Values:
+    """What a receiver decodes, on the 16-bit scale.
+
+    Args:
+        channels: the constants of each.
+        codes: from `convert`, each below 2^N (2^n where a refresh is due).
+        bounds: as there.
+        lost: the samples [time] that do not arrive, in any channel: the receiver holds its last values, and decodes
+            on with what comes next.
+    """
+    kernel = library()
+    if kernel is None:
+        return reference.decode(channels, codes, bounds, lost)
+    codes, bounds = np.ascontiguousarray(codes, np.uint16), _checked(bounds, len(codes))
+    values = np.empty(codes.shape, np.int16)
+    missing = None if lost is None else np.ascontiguousarray(lost, np.uint8)
+    memory = as_structures(channels)
+    kernel.decode(
+        memory, len(channels), bounds.ctypes.data, len(bounds) - 1, codes.ctypes.data,
+        None if missing is None else missing.ctypes.data, values.ctypes.data,
+    )  # fmt: skip
+    return values
+
+
+def as_structures(channels: Sequence[Constants]) -> ctypes.Array[Memory]:
+    """The constants as C takes them."""
+
+    def table(values: tuple[int, ...]) -> ctypes._Pointer[ctypes.c_int32] | None:
+        return ctypes.cast((INT * len(values))(*values), TABLE) if values else None
+
+    return (Memory * len(channels))(
+        *(
+            Memory(
+                c.bits, c.native_bits, c.centre, c.leak, c.slope, c.refresh,
+                table(c.thresholds), table(c.levels), table(c.steps), table(c.moves),
+                c.first, len(c.steps) - 1, c.alike,
+            )
+            for c in channels
+        )
+    )  # fmt: skip
+
+
+def _checked(bounds: Bounds, samples: int) -> Bounds:
+    """C reads what they say."""
+    bounds = np.ascontiguousarray(bounds, np.int64)
+    if bounds[0] < 0 or bounds[-1] > samples or (np.diff(bounds) < 0).any():
+        raise ValueError(f"bounds from {bounds[0]} to {bounds[-1]}: {samples} samples need bounds that ascend in them")
+    return bounds
