@@ -107,6 +107,13 @@ def test_the_authors_network_differs_in_its_lstm_alone(tmp_path: Path, composed:
     assert differences(run, figure) == ["model.layers 2 (paper: 1)", "model.lstm_bias zero (paper: uniform)"]
 
 
+def test_what_the_paper_does_not_know_is_named(tmp_path: Path, composed: Compose) -> None:
+    figure = next(f for f in figures() if f.experiment == "fat_cifar10_resnet20")
+    changed = [*overrides_of(figure), "quant.network.first_last_range=max"]
+    run = read_run(composed_run(tmp_path / "run", composed, changed))
+    assert differences(run, figure) == ["quant.network.first_last_range max (paper: not set)"]
+
+
 def test_a_start_value_left_to_the_signal_is_the_papers(tmp_path: Path, composed: Compose) -> None:
     figure = next(f for f in figures() if (f.dataset, f.quant, f.bits) == ("SBHAR", "gamma", 2))
     run = read_run(composed_run(tmp_path / "run", composed, [*overrides_of(figure), "quant.sensor.gamma=null"]))

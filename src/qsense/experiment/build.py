@@ -16,6 +16,8 @@ from omegaconf import DictConfig
 from qsense.data.module import ExperimentData
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.seeding import derive
+from qsense.models.weights import read_state
+from qsense.quant.network.released import in_our_names
 from qsense.quant.network.transfer import load_weights
 from qsense.runs.checkpoint_io import read_checkpoint
 from qsense.runs.checkpoints import CHECKPOINT, checkpoint
@@ -48,7 +50,7 @@ def build(config: DictConfig) -> tuple[ExperimentData, Task]:
     except ValueError as error:
         raise ConfigError(str(error)) from error
     if config.init_from:
-        start_from(task, Path(config.init_from))
+        start_from(task, Path(config.init_from).expanduser())
     return data, task
 
 
@@ -57,17 +59,25 @@ def _facts(data: ExperimentData, names: Iterable[str]) -> dict[str, Any]:
     return {name: getattr(data.signal if hasattr(data.signal, name) else data, name) for name in names}
 
 
-def start_from(task: Task, run: Path) -> None:
-    """Take over a finished run's weights and clipping ranges, whatever quantized its network and at however many bits.
+def start_from(task: Task, source: Path) -> None:
+    """Take over a network's weights and clipping ranges, whatever quantized it and at however many bits.
+
+    Args:
+        task: whose network is filled.
+        source: a finished run's folder, or a file with the state of a network: a published one, such as FAT's.
 
     Raises:
-        ConfigError: its checkpoint is damaged, or not one of its tensors fits.
+        ConfigError: the checkpoint or file is damaged or no such thing, or not one of its tensors fits.
     """
     try:
-        state = read_checkpoint(checkpoint(run) or run / CHECKPOINT)["state_dict"]
-        log.info("init_from=%s: %s", run, load_weights(task.network, state, prefix="network."))
+        if source.is_file():
+            transfer = load_weights(task.network, in_our_names(read_state(str(source), "init_from")))
+        else:
+            state = read_checkpoint(checkpoint(source) or source / CHECKPOINT)["state_dict"]
+            transfer = load_weights(task.network, state, prefix="network.")
     except ValueError as error:
-        raise ConfigError(f"init_from={run}: {error}") from error
+        raise ConfigError(f"init_from={source}: {error}") from error
+    log.info("init_from=%s: %s", source, transfer)
 
 
 def _partial(node: DictConfig) -> Any:

@@ -23,6 +23,9 @@ NOT_DECISIVE = {
 # Keys that came after runs of this schema had been recorded, each with the value at which it computes what such a run
 # computed without it: there it does not count, so that those runs keep their names.
 NEUTRAL: dict[str, dict[str, Any]] = {
+    "quant": {"first_last_input_bits": "auto", "first_last_range": "abs_max", "transform_layers": None,
+              "untransformed": "standardised", "activation_alpha_grad": None, "transform_lr": "same",
+              "parametrization": "exp"},
     "trainer": {  # Lightning's own defaults
         "min_epochs": None, "min_steps": None, "max_time": None, "gradient_clip_algorithm": None,
         "limit_predict_batches": None, "overfit_batches": 0.0, "fast_dev_run": False, "val_check_interval": None,
@@ -30,13 +33,12 @@ NEUTRAL: dict[str, dict[str, Any]] = {
         "inference_mode": True, "use_distributed_sampler": True, "sync_batchnorm": False,
         "reload_dataloaders_every_n_epochs": 0, "plugins": None, "model_registry": None,
     },
-    "quant": {"parametrization": "exp"},
     "model": {"lstm_bias": "uniform", "frozen_stages": -1, "proposals_kept": None, "box_loss": "smooth_l1",
               "low_quality_iou": 0.0, "aligned": False, "loss_average": "frame", "extra_from": "P5"},
     "data": {"files": None, "subject": None, "time": None, "label": None, "session": None, "delimiter": None,
              "decimal": None, "encoding": None, "header": None, "time_format": None, "resample": False,
              "missing": None, "orientation": "exif", "full_scale": None, "strict": False,
-             "bbox": "xywh"},
+             "bbox": "xywh", "mean_std": "imagenet"},
 }  # fmt: skip
 # Where 1 is one batch, and 1.0 all of them.
 PARTIAL = ("limit_train_batches", "limit_val_batches", "limit_test_batches", "overfit_batches", "val_check_interval")

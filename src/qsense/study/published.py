@@ -152,7 +152,8 @@ def protocol(experiment: str, quant: str) -> Mapping[str, str]:
     # An experiment says much about FAT's quantizer that no other has.
     own = keys([f"quant={quant}"], "quant")
     pinned = keys(overrides, "experiment", "trainer")
-    return {key: values[key] for key in [*own, *(key for key in pinned if not key.startswith("quant."))]}
+    pinned = [key for key in pinned if not key.startswith("quant.")]
+    return {key: values[key] for key in [*own, *pinned] if key in values}  # a neutral one is no setting
 
 
 def _same(key: str, one: str, other: str) -> bool:
@@ -179,6 +180,7 @@ def differences(run: Run, figure: Published) -> list[str]:
     expected = {**protocol(figure.experiment, figure.quant), **figure.quantizer}
     if expected.get("quant.sensor.gamma") == "null":
         expected["quant.sensor.gamma"] = "0.4" if run.task == "har" else "1.0"
+    expected |= {key: "not set" for key in run.settings if key.startswith("quant.network.") and key not in expected}
     # Settings that came later, at another value than runs had before; detectors' ones are nearer to the paper's.
     for key in sorted(run.settings.keys() - expected.keys()):
         group, _, name = key.partition(".")
