@@ -326,6 +326,9 @@ def test_a_frozen_run_gives_the_same_results(command: Command, tmp_path: Path) -
     state = torch.load(run / "frozen.pt", weights_only=True)
     assert {entry["bits"] for entry in state["weights"].values()} == {3, 8}
     assert not any("parametrizations" in name for name in state["rest"])
+    trained = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+    assert set(state["standardise"]) == {"mean", "scale"}
+    assert all(torch.equal(tensor, trained[f"standardise.{name}"]) for name, tensor in state["standardise"].items())
 
 
 def test_nothing_to_freeze_is_said(command: Command, tmp_path: Path) -> None:

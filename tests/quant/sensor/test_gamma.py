@@ -187,6 +187,7 @@ def test_centre_is_kept_within_the_range() -> None:
         ({"gamma": float("nan")}, ("gamma=nan", "Gamma", "null")),
         ({"mu": 1.5}, ("mu=1.5", "Gamma", -1, 1)),
         ({"epsilon": 0}, ("epsilon=0", "Gamma", 0, 1)),
+        ({"parametrization": "relu", "start": "lloyd_max"}, ("start='lloyd_max'", "Gamma", "parametrization=relu")),
         ({"parametrization": "softplus"}, ("parametrization='softplus'", "Gamma", "exp", "relu")),
         ({"lr": -1.0}, ("lr=-1.0", "Gamma", 0, "null")),
         ({"per_channel": "yes"}, ("per_channel='yes'", "Gamma", "true", "false")),

@@ -8,7 +8,10 @@ A frozen state is a dictionary of plain Python values and tensors, which `torch.
      "weights": {"conv1.weight": {"codes": uint8 (packed), "unit": float32, "shape": …, "bits": …, "levels": …}, …},
      "activations": {"conv1": {"unit": float32, "bits": …, "levels": …, "signed": …}, …},
      "ends": ["conv1", "fc"],
-     "rest": {"bn1.weight": tensor, …}}
+     "rest": {"bn1.weight": tensor, …},
+     "standardise": {"mean": tensor, "scale": tensor}}
+
+where `standardise`, (x − mean)/scale per channel, is what a run's network is given, if `task.standardise` is on.
 """
 
 from __future__ import annotations

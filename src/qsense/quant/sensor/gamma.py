@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal, Unpack, get_args
 
 import torch
@@ -56,6 +56,10 @@ class Gamma(SensorQuantizer):
     """
 
     reach: ClassVar[float] = 1.0  # how far from 0 the centre may lie
+    searched: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "log_gamma": (math.log(1e-3), math.log(32.0)),
+        "mu": (-1.0, 1.0),
+    }
 
     def __init__(
         self,
@@ -73,6 +77,10 @@ class Gamma(SensorQuantizer):
         self.check(name, gamma, epsilon)
         if parametrization not in get_args(Parametrization):
             raise ValueError(f"parametrization={parametrization!r}: {name} allows exp or relu")
+        if parametrization == "relu" and settings.get("start") is not None:
+            raise ValueError(
+                f"start={settings['start']!r}: {name} with parametrization=relu allows null, and has gamma"
+            )
         if not signal.bipolar and mu != 0:
             raise ValueError(f"mu={mu!r}: a unipolar signal (low={signal.low:g}) has no centre, only mu=0 is allowed")
         if not -self.reach <= mu <= self.reach:

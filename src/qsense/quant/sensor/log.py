@@ -42,7 +42,7 @@ class Log(SensorQuantizer):
     """
 
     def __init__(self, signal: Signal, bits: int, native_bits: int | None = None, **settings: Unpack[Settings]) -> None:
-        super().__init__(signal, bits, **settings, per_channel=False, lr=None)
+        super().__init__(signal, bits, **settings, per_channel=False, lr=None, start=None)
         if native_bits is None:
             steps = signal.top - signal.black if signal.native_bits else UNSTATED
         elif isinstance(native_bits, bool) or not isinstance(native_bits, int) or not 1 <= native_bits <= 32:
