@@ -10,7 +10,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qsense.commands._allow import add_allow
 from qsense.runs.escapes import one_line
@@ -82,7 +82,7 @@ def main(arguments: Sequence[str]) -> int:
     for metric, value in then["metrics"].items():
         scores = (value, now["metrics"].get(metric))
         print(f"{one_line(metric):<20}" + "".join(f"{_text(score):>14}" for score in scores))
-    same = all(now[part] == then.get(part) for part in now)
+    same = _recorded(now, then) == _recorded(then, now)
     if same:
         print("reproduced exactly")
     else:
@@ -142,6 +142,17 @@ def _lose(run: TrainedRun, score: float, percents: Sequence[float], packet: int,
 
 def _spread(mean: float, std: float | None) -> str:
     return f"{mean:.4f}" if std is None else f"{mean:.4f} ± {std:.4f}"
+
+
+def _recorded(result: Any, other: Any) -> Any:
+    """Of a result, what the other one has, too: runs recorded before a score was thought of know nothing of it.
+
+    >>> _recorded({"metrics": {"f1": 1.0, "new": 2.0}}, {"metrics": {"f1": 1.0}, "run": "a"})
+    {'metrics': {'f1': 1.0}}
+    """
+    if not (isinstance(result, dict) and isinstance(other, dict)):
+        return result
+    return {key: _recorded(value, other[key]) for key, value in result.items() if key in other}
 
 
 def _text(score: float | None) -> str:
