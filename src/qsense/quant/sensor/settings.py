@@ -22,15 +22,10 @@ class Settings(TypedDict, total=False):
     output: Output
 
 
-class ChannelSettings(Settings, total=False):
-    """Of a curve that may be another one in each channel."""
-
-    per_channel: bool
-
-
-class LearnedSettings(ChannelSettings, total=False):
+class LearnedSettings(Settings, total=False):
     """Of a learned curve that may be another one in each channel."""
 
+    per_channel: bool
     lr: float | None
 
 
