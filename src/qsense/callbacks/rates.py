@@ -87,8 +87,7 @@ def codes_of(sensor: Sensor, data: HARDataModule, x: npt.NDArray[np.float32], bo
     """The codes of all recordings [time, channels], in order; None for a sensor that is not quantized."""
     if isinstance(sensor, MemoryConverter):
         stream: Any = data.stream
-        codes: Codes = stream.codes
-        return codes
+        return np.asarray(stream["codes"] if isinstance(stream, dict) else stream.codes)
     if not isinstance(sensor, SensorQuantizer):
         return None
     blocks = []

@@ -60,7 +60,7 @@ def legend(summary: Summary) -> list[str]:
         )
     if not all(cell.comparable for cell in cells):
         texts.append(f"{INCOMPARABLE} Averages other folds than the rest of its column: not comparable.")
-    texts += explained(cell.cost for cell in cells)
+    texts += explained((cell.cost for cell in cells), narrow=True)
     if summary.published:
         texts.append("paper: the published figure, ours − it, and that ÷ √(our std² + the paper's²).")
     if any(beside.differs for beside in summary.published.values()):

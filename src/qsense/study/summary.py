@@ -54,12 +54,12 @@ class Summary:
     @cached_property
     def shown(self) -> Mapping[Place, Cell]:
         """The cells, and those of a row that no run stands for: unquantized data, sent without loss."""
-        rival = {
+        rivals = {
             (replace(row, quant=LOSSLESS), dataset): replace(cell, cost=cost)
             for (row, dataset), cell in self.cells.items()
             if row.network_bits is None and (cost := lossless(cell.cost))
         }
-        return {**self.cells, **rival}
+        return {**rivals, **self.cells}
 
     @property
     def shown_rows(self) -> list[Row]:

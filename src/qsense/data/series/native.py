@@ -67,14 +67,18 @@ def grid_of(x: Floats) -> tuple[float, float] | None:
     if len(values) < 3:
         return None
     noise = 8 * np.finfo(np.float32).eps * np.abs(values).max()  # of float32, and of what was computed with it
+    values = values[np.diff(values, prepend=-np.inf) > noise]
     gaps = np.diff(values)
-    gaps = gaps[gaps > noise]
     if len(gaps) < 2:
         return None
     size = np.round(np.log(gaps) * 50).astype(np.int64)  # 2 % apart
     common = np.bincount(size - size.min()).argmax() + size.min()
-    step = float(np.median(gaps[np.abs(size - common) <= 1]))
-    middle = values[len(values) // 2]
+    usual = np.abs(size - common) <= 1
+    step = float(np.median(gaps[usual]))
+    inner = (
+        np.flatnonzero(usual[:-1] & usual[1:]) + 1
+    )  # values with such a neighbour on both sides: none that was filled
+    middle = values[inner[len(inner) // 2] if len(inner) else len(values) // 2]
     reach, span = 8 * step, values[-1] - values[0]
     while True:
         near = values[np.abs(values - middle) <= reach] - middle
