@@ -143,8 +143,11 @@ def sensing(
 
 def rates(bits: int | None, entropy: float, lossless: float) -> dict[str, Any]:
     """What a run records of its codes, those of a sensor of three channels."""
-    own = {} if bits is None else {"nominal": float(bits), "contexts": {"0": [entropy] * 3}, "entropy": entropy}
-    return {"basis": "bound", **own, "lossless": {"bits": lossless, "channels": [lossless] * 3}}
+    lossless_rate = {"bits": lossless, "channels": [lossless] * 3}
+    if bits is None:
+        return {"basis": "bound", "lossless": lossless_rate}
+    contexts = [{"length": 0, "bits": [entropy] * 3}]
+    return {"nominal": float(bits), "contexts": contexts, "entropy": entropy, "lossless": lossless_rate}
 
 
 def make_cell(root: Path, score: Callable[[int, int], float], seeds: int = 3, folds: int = FOLDS, **kind: Any) -> None:

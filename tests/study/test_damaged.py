@@ -126,7 +126,7 @@ def damage_of(bad: Path) -> str:
         ({"sensing__native__uj_s": 0}, "sensing.native.uj_s=0"),
         ({"sensing__native__bits": "12"}, "cost.native_bits='12'"),
         ({"sensing__behind": 1}, "sensing.behind"),
-        ({"sensing__behind__uj_s": None}, "sensing.behind.uj_s"),
+        ({"sensing__behind": {"adc_uj_s": 0.1}}, "sensing.behind.uj_s"),
         ({"sensing__entropy__bits": "1"}, "cost.entropy_bits='1'"),
         ({"sensing__lossless__kbit_s": []}, "cost.lossless_kbit_s"),
         ({"rates": [1]}, "rates"),

@@ -29,15 +29,17 @@ def rates_of(task: Task, data: ExperimentData) -> dict[str, Any] | None:
     """Bits per sample of a series' converter and of its lossless rival, ready for JSON; None for other kinds of data.
 
     The tables of an ideal coder are those of the training subjects, as a product would ship them, and the bits are
-    those that the test subject's codes cost with them, per channel. The lossless rival sends first differences of the
+    those that the test subject's codes cost with them, per channel: a table that is too long to be learned, or fits the
+    training subjects alone, shows. The lossless rival sends first differences of the
     samples as the sensor's own ADC counted them; it depends on data and fold alone. The first sample of a recording,
     which each sends as it is, is not counted.
 
     Returns:
-        "basis"; "nominal": bits per sample, refreshes counted; "contexts": {last codes that a table minds: bits of each
-        channel}; "entropy": the mean over channels with the longest context that the training samples support;
-        "lossless": {"bits", "channels", "step", "native_bits", "found"}, without grid 12 bits over the range. Without a
-        quantizer "lossless" and "basis" alone.
+        "basis"; "nominal": bits per sample, refreshes counted; "contexts": for each `length`, the number of last codes
+        that the tables mind, the `bits` of each channel; "entropy": the mean over channels for the longest context that
+        the training samples support; "lossless": the rival's "bits", their mean over "channels", and the grid that was
+        found, its "step" and "native_bits" (where it was not "found", 12 bits over the range stand for it). Without a
+        quantizer "basis" and "lossless" alone.
     """
     if not isinstance(data, HARDataModule):
         return None
@@ -56,7 +58,7 @@ def rates_of(task: Task, data: ExperimentData) -> dict[str, Any] | None:
         }
         rates |= {
             "nominal": mixed(task.sensor.bits, native_bits, refresh),
-            "contexts": {str(k): bits for k, bits in by_context.items()},
+            "contexts": [{"length": k, "bits": bits} for k, bits in by_context.items()],
             "entropy": float(np.mean(by_context[max(by_context)])),
         }
     return {**rates, "lossless": lossless_of(data, bounds, held_out)}

@@ -166,8 +166,8 @@ def explained(costs: Iterable[Mapping[str, float]], narrow: bool = False) -> lis
         )
     if any(map(lossless, costs)):
         texts.append(
-            f"{LOSSLESS}: first differences of native samples, sent at the same bound, which its kbit/s and radio count; "
-            "no run stands for it, its score is that of the unquantized data."
+            f"{LOSSLESS}: first differences of native samples at the same bound, which its kbit/s and radio count; no "
+            "run stands for it, its score is that of the unquantized data."
         )
     if any(cost.get("link_share", 0) > 1 for cost in costs):
         texts.append("Some deliver more than one radio link carries: their radio's energy is that of several.")

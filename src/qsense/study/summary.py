@@ -53,13 +53,14 @@ class Summary:
 
     @cached_property
     def shown(self) -> Mapping[Place, Cell]:
-        """The cells, and those of a row that no run stands for: unquantized data, sent without loss."""
+        """The cells, and those of a row that no run stands for: unquantized data, sent without loss; in their order."""
         rivals = {
             (replace(row, quant=LOSSLESS), dataset): replace(cell, cost=cost)
             for (row, dataset), cell in self.cells.items()
             if row.network_bits is None and (cost := lossless(cell.cost))
         }
-        return {**rivals, **self.cells}
+        every = {**rivals, **self.cells}
+        return {place: every[place] for place in sorted(every, key=lambda place: (place[0].order, place[1]))}
 
     @property
     def shown_rows(self) -> list[Row]:
