@@ -41,12 +41,14 @@ class HARTask(Task):
         sensor: Sensor,
         class_names: tuple[str, ...],
         network_quantizer: NetworkQuantizer | None = None,
+        standardise: bool = False,
         lr: float = 1e-4,
         weight_decay: float = 1e-6,
         lr_step: int = 10,
         lr_factor: float = 0.9,
+        sensor_delay: int = 0,
     ) -> None:
-        super().__init__(network, sensor, class_names, network_quantizer)
+        super().__init__(network, sensor, class_names, network_quantizer, standardise, sensor_delay)
         self.lr = lr
         self.weight_decay = weight_decay
         self.lr_step = lr_step

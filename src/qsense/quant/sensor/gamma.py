@@ -6,7 +6,7 @@ Open it for the curve of the paper and its gradients.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Unpack
 
 import torch
@@ -50,6 +50,10 @@ class Gamma(SensorQuantizer):
     """
 
     reach: ClassVar[float] = 1.0  # how far from 0 the centre may lie
+    searched: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "log_gamma": (math.log(1e-3), math.log(32.0)),
+        "mu": (-1.0, 1.0),
+    }
 
     def __init__(
         self,

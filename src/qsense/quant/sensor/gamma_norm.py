@@ -6,7 +6,7 @@ Open it to compare the paper's curve with one that has no jump.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import torch
@@ -40,6 +40,10 @@ class GammaNorm(Gamma):
     """
 
     reach: ClassVar[float] = 0.99  # beyond the very end of the range there would be no other side
+    searched: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "log_gamma": (math.log(SMALLEST), math.log(LARGEST)),
+        "mu": (-reach, reach),
+    }
 
     def check(self, name: str, gamma: float, epsilon: float) -> None:
         """As in `Gamma`, with the ranges of the class."""

@@ -51,7 +51,10 @@ class GammaPerCondition(SensorQuantizer):
         lr: float | None = None,
         **settings: Unpack[Settings],
     ) -> None:
-        super().__init__(signal, bits, **settings, per_channel=False, lr=lr)
+        output = settings.get("output", "level")
+        if output in ("centroid", "thermometer"):  # samples to take means of come without their conditions
+            raise ValueError(f"output={output!r}: GammaPerCondition allows level or code")
+        super().__init__(signal, bits, **settings, per_channel=False, lr=lr, start=None)
         self.rows = max(len(signal.conditions), 1)
         self.converters = nn.ModuleList(
             Gamma(signal, bits, gamma, mu, epsilon, lr=lr, **settings) for _ in range(self.rows)

@@ -33,7 +33,7 @@ class Log(SensorQuantizer):
     """
 
     def __init__(self, signal: Signal, bits: int, native_bits: int = 12, **settings: Unpack[Settings]) -> None:
-        super().__init__(signal, bits, **settings, per_channel=False, lr=None)
+        super().__init__(signal, bits, **settings, per_channel=False, lr=None, start=None)
         if isinstance(native_bits, bool) or not isinstance(native_bits, int) or not 1 <= native_bits <= 32:
             raise ValueError(f"native_bits={native_bits!r}: Log needs an integer from 1 to 32")
         self.native_bits = native_bits
