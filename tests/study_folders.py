@@ -107,7 +107,8 @@ def make_run(
             "rates": rates,
         }
         # Nobody counted what is None, and the real run's scores by class are not this one's.
-        absent = {"per_class", *(key for key in ("cost", "sensing", "rates") if result[key] is None)}
+        unknown = (key for key in ("cost", "sensing", "rates") if result[key] is None)
+        absent = {"per_class", "confusion_sample", *unknown}
         (folder / "metrics.json").write_text(json.dumps({key: result[key] for key in result if key not in absent}))
     return folder
 

@@ -64,7 +64,8 @@ def test_a_run_of_schema_2_stands_in_the_row_of_the_same_run_today(tmp_path: Pat
     shutil.copytree(REAL, tmp_path / "runs")
     assert [real("metrics.json", schema)["schema"] for schema in (2, 3)] == [2, 3]
     old, new = (read_run(tmp_path / "runs" / name) for name in ("schema2", "schema3"))
-    apart = {"folder", "seconds", "written"}
+    assert {**new.metrics, **old.metrics} == new.metrics, "the old one has fewer"
+    apart = {"folder", "seconds", "written", "metrics", "tallies"}
     told = [{key: value for key, value in vars(run).items() if key not in apart} for run in (old, new)]
     for later, known in (("cost", old.cost), ("constants", old.constants)):  # today's runs record more
         told[1][later] = {key: value for key, value in told[1][later].items() if key in known}

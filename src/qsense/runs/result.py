@@ -25,7 +25,7 @@ REQUIRED: dict[str, tuple[type, ...]] = {
 OPTIONAL: dict[str, tuple[type, ...]] = {
     "bits": (int, NOTHING), "network_bits": (int, NOTHING), "per_class": (dict, NOTHING), "quantizer": (dict, NOTHING),
     "cost": (dict, NOTHING), "sensing": (dict, NOTHING), "rates": (dict, NOTHING), "confusion": (list, NOTHING),
-    "statistics": (dict, NOTHING), "standardised": (dict, NOTHING),
+    "confusion_sample": (list, NOTHING), "statistics": (dict, NOTHING), "standardised": (dict, NOTHING),
 }  # fmt: skip
 
 

@@ -103,6 +103,7 @@ class HARTask(Task):
                 "metrics": metrics,
                 "per_class": self.test_score.per_class(),
                 "confusion": self.test_score.window_confusion.tolist(),
+                "confusion_sample": self.test_score.sample_confusion.tolist(),
             }
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
