@@ -48,11 +48,7 @@ class Fitted(PiecewiseCurve):
         self, signal: Signal, bits: int, *, per_channel: bool | None = None, **settings: Unpack[Settings]
     ) -> None:
         per_channel = signal.rate_hz is not None if per_channel is None else per_channel
-<<<<<<< HEAD
         super().__init__(signal, bits, per_channel=per_channel, lr=None, start=None, **settings)
-=======
-        super().__init__(signal, bits, per_channel=per_channel, lr=None, **settings)
->>>>>>> ev
         self.register_buffer("cuts", torch.full((self.rows, self.steps), torch.nan))
         self._placed = False  # whether `cuts` are known to be there: looking at them may mean waiting for the device
 
