@@ -88,8 +88,8 @@ def lossless_of(data: HARDataModule, bounds: Bounds, held_out: npt.NDArray[np.bo
 def codes_of(sensor: Sensor, data: HARDataModule, x: npt.NDArray[np.float32], bounds: Bounds) -> Codes | None:
     """The codes of all recordings [time, channels], in order; None for a sensor that is not quantized."""
     if isinstance(sensor, MemoryConverter):
-        stream: Any = data.stream
-        return np.asarray(stream["codes"] if isinstance(stream, dict) else stream.codes)
+        codes: Codes = data.stream.codes
+        return codes
     if not isinstance(sensor, SensorQuantizer):
         return None
     blocks = []
