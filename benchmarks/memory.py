@@ -90,7 +90,7 @@ def main() -> None:
         converter.fit_recordings(few, few_bounds)
         channels = converter.channels()
         codes, _ = kernel.convert(channels, counts, bounds)
-        contestants = {
+        contestants: dict[str, Callable[[], object]] = {
             "copy": partial(copies, counts),
             "convert": partial(kernel.convert, channels, counts, bounds),
             "decode": partial(kernel.decode, channels, codes, bounds),

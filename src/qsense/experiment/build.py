@@ -93,20 +93,21 @@ def start_from(task: Task, source: Path) -> None:
     """
     try:
         if source.is_file():
-            transfer = load_weights(task.network, in_our_names(read_state(str(source), "init_from")))
+            state = read_state(str(source), "init_from")
+            transfer = load_weights(task.network, in_our_names(state))
         else:
             state = read_checkpoint(checkpoint(source) or source / CHECKPOINT)["state_dict"]
             transfer = load_weights(task.network, state, prefix="network.")
-            if ("standardise.mean" in state) != (task.standardise is not None):
-                log.warning(
-                    "init_from=%s: its network was trained with task.standardise=%s, and this run says the opposite: "
-                    "its weights get inputs of another scale",
-                    source,
-                    str("standardise.mean" in state).lower(),
-                )
     except ValueError as error:
         raise ConfigError(f"init_from={source}: {error}") from error
     log.info("init_from=%s: %s", source, transfer)
+    if (was := "standardise.mean" in state) != (task.standardise is not None):
+        log.warning(
+            "init_from=%s: its network was trained with task.standardise=%s, and this run says the opposite: its "
+            "weights get inputs of another scale",
+            source,
+            str(was).lower(),
+        )
 
 
 def _partial(node: DictConfig) -> Any:

@@ -24,7 +24,8 @@ NOT_DECISIVE = {
 # computed without it: there it does not count, so that those runs keep their names. By group, or by the group's part.
 NEUTRAL: dict[str, dict[str, Any]] = {
     "quant": {"first_last_input_bits": "auto", "first_last_range": "abs_max", "transform_layers": None,
-              "untransformed": "standardised", "activation_alpha_grad": None, "transform_lr": "same", "start": None},
+              "untransformed": "standardised", "activation_alpha_grad": None, "transform_lr": "same",
+              "start": None, "parametrization": "exp"},
     "trainer": {  # Lightning's own defaults
         "min_epochs": None, "min_steps": None, "max_time": None, "gradient_clip_algorithm": None,
         "limit_predict_batches": None, "overfit_batches": 0.0, "fast_dev_run": False, "val_check_interval": None,
@@ -32,6 +33,8 @@ NEUTRAL: dict[str, dict[str, Any]] = {
         "inference_mode": True, "use_distributed_sampler": True, "sync_batchnorm": False,
         "reload_dataloaders_every_n_epochs": 0, "plugins": None, "model_registry": None,
     },
+    "model": {"lstm_bias": "uniform", "frozen_stages": -1, "proposals_kept": None, "box_loss": "smooth_l1",
+              "low_quality_iou": 0.0, "aligned": False, "loss_average": "frame", "extra_from": "P5"},
     "data": {"files": None, "subject": None, "time": None, "label": None, "session": None, "delimiter": None,
              "decimal": None, "encoding": None, "header": None, "time_format": None, "resample": False,
              "missing": None, "orientation": "exif", "full_scale": None, "strict": False,

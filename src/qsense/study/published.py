@@ -23,6 +23,7 @@ from qsense.study.run import Run
 HAR_SEEDS = 3
 # The papers' values of keys that do not stand in a run's settings where they have these.
 UNSET = {f"task.{key}": json.dumps(value) for key, value in NEUTRAL["task"].items()}
+UNSET["model.lstm_bias"] = NEUTRAL["model"]["lstm_bias"]
 MODELS = {
     "ResNet-18": "resnet18",
     "ResNet-34": "resnet34",

@@ -121,7 +121,7 @@ class Task(LightningModule):
         if self.sensor.wants_samples:
             self.sensor.fit(data.sensor_sample())
         if isinstance(self.sensor, MemoryConverter):
-            self.sensor.fit_recordings(*data.training_recordings())
+            data.fit(self.sensor)
             data.convert(self.sensor)
         if self.standardise is not None:
             self.standardise.fit(self.delivered(data))
@@ -185,6 +185,7 @@ class Task(LightningModule):
     def results(self) -> dict[str, Any]:
         """What the last test measured: {"metrics": {…}, …}, plain numbers ready for `metrics.json`; empty before one.
 
-        The keys beside "metrics" are the subclass's: "per_class" {score: {class: value}}, "confusion" (rows = truth).
+        The keys beside "metrics" are the subclass's: "per_class" {score: {class: value}}, "confusion" (rows = truth)
+        and what else `runs/result.py` allows.
         """
         return self._results
