@@ -57,7 +57,7 @@ def test_there_is_a_file_for_every_table_and_figure() -> None:
     assert {file.stem for file in FILES} == {
         "gamma_quant_table2", "gamma_quant_table3", "gamma_quant_fig4", "gamma_quant_fig6", "gamma_quant_day_night",
         "gamma_quant_srgb", "fixed_gamma", "fat_table1", "fat_table2", "fat_table2_log", "fat_table2_full_precision",
-        "fat_table3", "bayes_gamma",
+        "fat_table3", "bayes_gamma", "one_bit", "one_bit_full",
     }  # fmt: skip
 
 
