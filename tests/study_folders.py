@@ -105,7 +105,7 @@ def make_run(
             "sensing": sensing,
         }
         # Nobody counted what is None, and the real run's scores by class are not this one's.
-        absent = {"per_class", *(key for key in ("cost", "sensing") if result[key] is None)}
+        absent = {"per_class", "confusion_sample", *(key for key in ("cost", "sensing") if result[key] is None)}
         (folder / "metrics.json").write_text(json.dumps({key: result[key] for key in result if key not in absent}))
     return folder
 

@@ -262,6 +262,8 @@ def test_every_experiment_runs(
         config.data = {**config.data, "batch_size": 1, "train_sizes": [64], "test_size": 64, "num_workers": 0}
         config.data.cache = str(tmp_path / "cache")
         config.model = {**config.model, "pretrained": None, "norm": "group"}
+    if config.init_from and not Path(config.init_from).exists():
+        pytest.skip(f"needs released weights: {config.init_from}")
     try:
         check(config)
     except ConfigError as error:
@@ -296,6 +298,24 @@ def test_fewer_bits_start_from_a_run_with_more(composed: Compose, tmp_path: Path
         train(composed(*brief, "bits=2", f"init_from={tmp_path}", "seed=1"))
 
 
+def test_a_file_of_weights_is_data(composed: Compose, tmp_path: Path) -> None:
+    brief = ["task=classification", "quant=fat", "trainer=smoke", "logger=none", "callback.progress=null"]
+    file, made = tmp_path / "from_elsewhere.pth", tmp_path / "made by the file"
+    evil = type("Evil", (), {"__reduce__": lambda self: (Path.touch, (made,))})()
+    torch.save({"state_dict": {"conv1.weight": evil}}, file)
+    with refused(ConfigError, f"init_from={file}", "weights"):
+        train(composed(*brief, f"init_from={file}"))
+    assert not made.exists()
+    content = bytearray(file.read_bytes())
+    content[len(content) // 3] ^= 255
+    file.write_bytes(content)
+    with refused(ConfigError, f"init_from={file}", file):
+        check(composed(*brief, f"init_from={file}"))
+    torch.save({"nothing": torch.ones(3)}, file)
+    with refused(ConfigError, f"init_from={file}", "nothing"):
+        train(composed(*brief, f"init_from={file}"))
+
+
 def test_a_frozen_run_gives_the_same_results(command: Command, tmp_path: Path) -> None:
     options = ["task=classification", "quant=fat", "bits=3", "trainer=smoke", "logger=none", "callback={}"]
     assert command("qsense.train", *options).code == 0
@@ -306,6 +326,9 @@ def test_a_frozen_run_gives_the_same_results(command: Command, tmp_path: Path) -
     state = torch.load(run / "frozen.pt", weights_only=True)
     assert {entry["bits"] for entry in state["weights"].values()} == {3, 8}
     assert not any("parametrizations" in name for name in state["rest"])
+    trained = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+    assert set(state["standardise"]) == {"mean", "scale"}
+    assert all(torch.equal(tensor, trained[f"standardise.{name}"]) for name, tensor in state["standardise"].items())
 
 
 def test_nothing_to_freeze_is_said(command: Command, tmp_path: Path) -> None:

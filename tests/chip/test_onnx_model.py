@@ -134,12 +134,21 @@ def test_an_lstm_behind_one_converter_per_axis(tmp_path: Path) -> None:
     torch.manual_seed(0)
     network = DeepConvLSTM(channels=3, window=50, num_classes=5, filters=4, hidden=8)
     sensor = apart(Gamma(ACCELEROMETER, 2, per_channel=True))
-    said = agree(HARTask(network, sensor, tuple("abcde")), Batch(torch.rand(7, 50, 3) * 2 - 1), STATISTICS, tmp_path)
+    task = standardised(HARTask(network, sensor, tuple("abcde"), standardise=True))
+    said = agree(task, Batch(torch.rand(7, 50, 3) * 2 - 1), STATISTICS, tmp_path)
     assert said[0] == "ONNX, codes of a test batch: passed: 1,050 codes, 0 differences"
     assert said[1].startswith("ONNX, logits of a test batch: passed: 7 test examples, largest difference ")
 
 
-def frozen(sensor: Any, channels: int) -> ClassificationTask:
+def standardised(task: Task) -> Task:
+    """With a map of its own for each channel."""
+    channels = task.sensor.signal.channels
+    assert task.standardise is not None
+    task.standardise.fit(torch.randn(100, channels) * torch.arange(1, channels + 1) + 0.3)
+    return task
+
+
+def frozen(sensor: Any, channels: int, standardise: bool = False) -> ClassificationTask:
     torch.manual_seed(0)
     layers = [nn.Conv2d(channels, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.BatchNorm2d(8), nn.ReLU()]
     network = nn.Sequential(
@@ -147,7 +156,10 @@ def frozen(sensor: Any, channels: int) -> ClassificationTask:
     )
     quantizer = NetworkQuantizer(bits=4, transform="fat", input_bits=8)
     quantizer.apply(network)
-    task = ClassificationTask(network, sensor, tuple("abc"), (0.5,) * channels, (0.25,) * channels, quantizer)
+    facts = (tuple("abc"), (0.5,) * channels, (0.25,) * channels)
+    task = ClassificationTask(network, sensor, *facts, quantizer, standardise)
+    if standardise:
+        standardised(task)
     task.train()(torch.rand(16, channels, 12, 12))
     task.eval()
     freeze(task.network)
@@ -159,7 +171,7 @@ def test_a_frozen_network_with_and_without_a_quantized_sensor(tmp_path: Path) ->
     x = torch.rand(8, 3, 12, 12)
     signal = Signal(3, 0.0, 1.0, "full scale")
     for sensor in (Gamma(signal, 4, gamma=0.5), Identity(signal)):
-        said = agree(frozen(sensor, 3), Batch(x), {}, tmp_path)
+        said = agree(frozen(sensor, 3, standardise=bool(sensor.bits)), Batch(x), {}, tmp_path)
         assert len(said) == (3 if sensor.bits else 2)
         assert_names(said[-2], "float64", "passed", "4 test examples")
         assert_names(said[-1], "float32", "passed", "8 of 8", "1.0e-05", 6)
@@ -234,8 +246,8 @@ def test_a_detectors_backbone_on_native_codes(per: str, tmp_path: Path) -> None:
     else:
         raw = Signal(4, 0.0, 1.0, "full scale", native_bits=12, bayer="RGGB", conditions=("day", "night"))
         sensor = apart(GammaPerCondition(raw, 4, gamma=0.5))
-    task = DetectionTask(Boxes(), sensor, ("car",), (0.5,) * 3, (0.25,) * 3)
-    said = agree(task, Batch(x, [1, 0, 1]), {}, tmp_path)
+    task = DetectionTask(Boxes(), sensor, ("car",), (0.5,) * 3, (0.25,) * 3, standardise=per == "condition")
+    said = agree(standardised(task) if task.standardise else task, Batch(x, [1, 0, 1]), {}, tmp_path)
     assert said[0] == "ONNX, codes of a test batch: passed: 1,440 codes, 0 differences"
     assert said[1].startswith("ONNX, features of a test batch: passed: 3 test examples")
 

@@ -173,6 +173,16 @@ def test_a_datasheet_names_every_threshold() -> None:
     assert page == sheet("gamma per axis, values", 3.3)
 
 
+def test_what_follows_a_converter_is_named() -> None:
+    _, converter = EVERY["linear, values"]
+    standardised = {"mean": [0.25, -0.5, 0.0], "std": [0.125, 1.0, 2.0]}
+    assert "0.25, -0.5, 0" in sheet("linear, values", standardised=standardised)
+    assert "0.125, 1, 2" in sheet("linear, values", standardised=standardised)
+    assert "standardised" not in sheet("linear, values")
+    content = json.loads(tables.as_json(converter, a_run(standardised=standardised)))
+    assert content["network_sees"]["standardised"] == standardised
+
+
 def test_a_datasheet_says_what_to_mind() -> None:
     assert "code 3 out of reach" in sheet("half")
     assert "never" in sheet("half")

@@ -143,6 +143,20 @@ def test_only_curves_that_the_page_knows_are_drawn(tmp_path: Path) -> None:
     assert sorted(str(run["curve"] and run["curve"]["kind"]) for run in runs) == ["None", "power"]
 
 
+@pytest.mark.parametrize(
+    ("task", "stated", "native", "bits"),
+    [("har", None, None, 12), ("har", 10, None, 10), ("detection", None, 24, 24), ("detection", 12, 24, 12)],
+)
+def test_a_logarithm_follows_the_bits_of_the_signal(
+    task: str, stated: int | None, native: int | None, bits: int, tmp_path: Path
+) -> None:
+    sensor = {"_target_": "qsense.quant.sensor.log.Log", "native_bits": stated}
+    cost = sensing(4, native_bits=16) if native is None else sensing(4, native_bits=native)
+    more(make_run(tmp_path, quant="log", sensor=sensor, sensing=cost, choices={"task": task}), quantizer={})
+    (run,) = contents([summarise([tmp_path])])["runs"]
+    assert run["curve"] == {"kind": "log", "epsilon": 1 / (2**bits - 1)}
+
+
 def test_names_cannot_break_out_of_the_data(summary: Summary) -> None:
     text = study_page([summary])
     assert NASTY not in text

@@ -33,5 +33,7 @@ class LearnedADC(AfterTest):
     def finish(self, trainer: Trainer, task: Task, data: ExperimentData) -> None:
         if isinstance(task.sensor, SensorQuantizer):
             adc = {**as_record(task.sensor), "data": data.dataset.name, "statistics": data.statistics}
+            if task.standardise is not None:  # what follows the converter
+                adc["standardised"] = task.standardise.record()
             write_json(self.file, adc)
             log_adc(trainer.loggers, adc)

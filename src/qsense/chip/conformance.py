@@ -278,7 +278,7 @@ def check_network(file: Path, task: Task, data: ExperimentData) -> list[Check]:
             return [*checks, _close(name, "of a test batch", found, expected, len(x))]
         exact = copy.deepcopy(task).double()
         levels = task.sensor(x, condition).double()
-        reference = outputs(exported_part(exact)[1](exact.normalise(levels)))
+        reference = outputs(exported_part(exact)[1](exact.from_levels(levels)))
         alone = torch.cat([outputs(part(seen[i : i + 1]))[0] for i in range(len(x))])
     in_double = wide(file)(*(each[:FEW] for each in fed))[1 if task.sensor.bits else 0 :]
     check = _close(

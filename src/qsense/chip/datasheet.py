@@ -90,7 +90,7 @@ def datasheet(
 {picture(converter, sensor)}
 <div class="columns">
 <section><h2>Converter</h2>
-{_pairs(_facts(converter, found, full_scale_volts))}</section>
+{_pairs(_facts(converter, found, full_scale_volts) + _behind(origin))}</section>
 <section><h2>Cost</h2>
 {_pairs(_cost(origin))}</section>
 </div>
@@ -159,6 +159,14 @@ def _facts(converter: Converter, found: Findings, full_scale_volts: float | None
         step = full_scale_volts / (native.codes - 1)
         facts.insert(3, ("full scale", f"{full_scale_volts:g} V, {1000 * step:.4g} mV per step"))
     return facts
+
+
+def _behind(origin: Origin) -> list[tuple[str, str]]:
+    """What its levels go through on their way to the network, where that is more than nothing."""
+    if not (standardised := origin.result.get("standardised")):
+        return []
+    mean, std = (_some([f"{value:.4g}" for value in standardised[key]]) for key in ("mean", "std"))
+    return [("then standardised", f"mean {mean}; deviation {std}")]
 
 
 def _apart(found: Findings) -> str:

@@ -59,11 +59,11 @@ class Comparators(nn.Module):
 
 
 class Deployed(nn.Module):
-    """The way from samples to predictions: sensor quantizer → normalisation → network.
+    """The way from samples to predictions: sensor quantizer → standardisation → normalisation → network.
 
     Args:
         sensor: the quantizer; None where the sensor is not quantized.
-        task: the run's task, for its normalisation.
+        task: the run's task, for what lies between its converter and its network.
         network: the network, or a detector's backbone.
     """
 
@@ -78,9 +78,9 @@ class Deployed(nn.Module):
         if self.sensor is None:  # not `input_of`: it converts block by block, for a batch of one size
             signal = self.task.sensor.signal
             value = values(x, signal).float() if are_codes(x, signal) else x
-            return outputs(self.network(self.task.normalise(value)))
+            return outputs(self.network(self.task.from_levels(value)))
         code, value = self.sensor(x, row)
-        return code, *outputs(self.network(self.task.normalise(value)))
+        return code, *outputs(self.network(self.task.from_levels(value)))
 
 
 def outputs(found: Tensor | dict[str, Tensor]) -> tuple[Tensor, ...]:

@@ -47,6 +47,8 @@ def main(arguments: Sequence[str]) -> int:
     trained = run.evaluate()
     state = freeze(run.task.network)
     frozen = run.evaluate()
+    if run.task.standardise is not None:  # what the network's input goes through; `load_frozen` leaves it alone
+        state["standardise"] = run.task.standardise.state_dict()
     file = options.run / FROZEN
     buffer = io.BytesIO()
     torch.save(state, buffer)

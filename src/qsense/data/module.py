@@ -143,6 +143,10 @@ class ExperimentData(LightningDataModule):
         """
         return torch.from_numpy(self.training_sample(count))
 
+    def sample_conditions(self, count: int = 1_000_000) -> list[int] | None:
+        """Of each sample of `sensor_sample(count)`, an index into the signal's `conditions`; None where it has none."""
+        return None
+
     def training_recordings(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
         """The training part's whole recordings as the converter gets them, one after the other [time, channels], and
         where each starts and the last one ends, for converters with memory. Series alone have any."""

@@ -158,6 +158,7 @@ def result_of(config: DictConfig, hydra_config: Any, trainer: Trainer, task: Tas
         "mode": task.mode,
         **task.results(),
         "quantizer": task.sensor.trajectory(),
+        **({"standardised": task.standardise.record()} if task.standardise is not None else {}),
         **prices,
         "statistics": data.statistics,
         # Not `current_epoch`: of a run that is resumed after its last step, Lightning would count one too few.

@@ -24,7 +24,9 @@ REQUIRED: dict[str, tuple[type, ...]] = {
 # What some have, and others have not.
 OPTIONAL: dict[str, tuple[type, ...]] = {
     "bits": (int, NOTHING), "network_bits": (int, NOTHING), "per_class": (dict, NOTHING), "quantizer": (dict, NOTHING),
-    "cost": (dict, NOTHING), "sensing": (dict, NOTHING), "confusion": (list, NOTHING), "statistics": (dict, NOTHING),
+    "cost": (dict, NOTHING), "sensing": (dict, NOTHING), "confusion": (list, NOTHING),
+    "confusion_sample": (list, NOTHING), "statistics": (dict, NOTHING),
+    "standardised": (dict, NOTHING),
 }  # fmt: skip
 
 
@@ -56,9 +58,10 @@ def flaw(content: Any) -> str:
         wrong = [name for name, value in values.items() if value is not None and not _is_number(value)]
         if wrong:
             return f"'{group}.{wrong[0]}' is {values[wrong[0]]!r:.40} and no finite number"
-    for name, values in (content.get("quantizer") or {}).items():
-        if not isinstance(values, list) or not all(value is None or _is_number(value) for value in values):
-            return f"'quantizer.{name}' is no list of finite numbers"
+    for group in ("quantizer", "standardised"):
+        for name, values in (content.get(group) or {}).items():
+            if not isinstance(values, list) or not all(value is None or _is_number(value) for value in values):
+                return f"'{group}.{name}' is no list of finite numbers"
     if metrics.get(monitor) is None:
         return f"its headline '{monitor}' has no value"
     return ""

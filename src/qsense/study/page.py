@@ -181,9 +181,16 @@ def _curve(run: Run) -> Mapping[str, Any] | None:
             "epsilon": epsilon,
         }
     if target == "log":
-        bits = _setting(run, "quant.sensor.native_bits", 12)
-        return None if bits is None or bits < 1 else {"kind": LOGARITHM, "epsilon": 1 / (2**bits - 1)}
+        bits = _native_bits(run)
+        return None if bits is None or not 1 <= bits <= MOST_BITS else {"kind": LOGARITHM, "epsilon": 1 / (2**bits - 1)}
     return {"kind": IDENTITY} if target == "linear" else None
+
+
+def _native_bits(run: Run) -> float | None:
+    """What the logarithm's ε follows: its own setting, or with null the bits of raw frames, and 12 of other signals."""
+    if run.settings.get("quant.sensor.native_bits") != "null":
+        return _setting(run, "quant.sensor.native_bits", 12)
+    return run.cost.get("native_bits") if run.task == "detection" else 12
 
 
 def _setting(run: Run, key: str, default: float) -> float | None:

@@ -6,13 +6,14 @@ The protocol is what `conf/experiment/` pins for each paper, with the quantizer'
 from __future__ import annotations
 
 import csv
+import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 
-from qsense.runs.settings import GROUPS
+from qsense.runs.settings import GROUPS, NEUTRAL
 from qsense.runs.words import rounded, some
 from qsense.study.cell import Cell
 from qsense.study.record import settings
@@ -20,6 +21,9 @@ from qsense.study.rows import Place
 from qsense.study.run import Run
 
 HAR_SEEDS = 3
+# The papers' values of keys that do not stand in a run's settings where they have these.
+UNSET = {f"task.{key}": json.dumps(value) for key, value in NEUTRAL["task"].items()}
+UNSET["model.lstm_bias"] = NEUTRAL["model"]["lstm_bias"]
 MODELS = {
     "ResNet-18": "resnet18",
     "ResNet-34": "resnet34",
@@ -152,7 +156,8 @@ def protocol(experiment: str, quant: str) -> Mapping[str, str]:
     # An experiment says much about FAT's quantizer that no other has.
     own = keys([f"quant={quant}"], "quant")
     pinned = keys(overrides, "experiment", "trainer")
-    return {key: values[key] for key in [*own, *(key for key in pinned if not key.startswith("quant."))]}
+    pinned = [key for key in pinned if not key.startswith("quant.")]
+    return UNSET | {key: values[key] for key in [*own, *pinned] if key in values}  # a neutral one is no setting
 
 
 def _same(key: str, one: str, other: str) -> bool:
@@ -166,7 +171,7 @@ def _same(key: str, one: str, other: str) -> bool:
 
 def _value(run: Run, key: str) -> str:
     """A run's setting; γ-Quant's start value where it is left to the signal: 0.4 for signed ones, 1.0 for images."""
-    value = run.settings.get(key, "not set")
+    value = run.settings.get(key, UNSET.get(key, "not set"))
     if key == "quant.sensor.gamma" and value == "null":
         return "0.4" if run.task == "har" else "1.0"
     return value
@@ -179,6 +184,7 @@ def differences(run: Run, figure: Published) -> list[str]:
     expected = {**protocol(figure.experiment, figure.quant), **figure.quantizer}
     if expected.get("quant.sensor.gamma") == "null":
         expected["quant.sensor.gamma"] = "0.4" if run.task == "har" else "1.0"
+    expected |= {key: "not set" for key in run.settings if key.startswith("quant.network.") and key not in expected}
     return [
         f"{key} {_value(run, key)} (paper: {value})"
         for key, value in expected.items()

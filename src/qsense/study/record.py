@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from qsense.runs.settings import GROUPS, bits_of, decisive
-from qsense.study.bounds import DamageError, as_bits, as_figure, as_group, as_text, checked_settings
+from qsense.study.bounds import MOST_CLASSES, DamageError, as_bits, as_figure, as_group, as_text, checked_settings
 
 COST = ("macs", "bops", "size_mb")  # of the network
 SENSING = ("kbit_s", "radio_uj_s", "adc_uj_s", "flash_uj_s", "uj_s", "link_share")  # of the sensor
@@ -50,7 +50,19 @@ def of_result(content: Any) -> dict[str, Any]:
         "learned": result.get("quantizer") or {},
         "cost": cost,
         "constants": sensing.get("constants") or {},
+        "tallies": _tallies(result.get("confusion_sample") or []),
     }
+
+
+def _tallies(confusion: Any) -> list[list[int]]:
+    """Of each class 2·TP, and 2·TP + FP + FN, from counts with rows = truth; empty for none."""
+    if not isinstance(confusion, list) or len(confusion) > MOST_CLASSES:
+        raise DamageError(f"confusion_sample: a matrix of at most {MOST_CLASSES} classes expected")
+    for row in confusion:
+        if not isinstance(row, list) or len(row) != len(confusion) or any(type(count) is not int for count in row):
+            raise DamageError("confusion_sample: as many whole numbers in each row as there are rows expected")
+    hits = [2 * row[place] for place, row in enumerate(confusion)]
+    return [hits, [sum(row) + sum(column) for row, column in zip(confusion, zip(*confusion, strict=True), strict=True)]]
 
 
 def of_config(text: str) -> tuple[dict[str, Any], dict[str, str]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from qsense.runs import folder as run_folder
 from qsense.runs.status import FAILED, FINISHED, INTERRUPTED, KILLED, RUNNING
 from qsense.runs.words import clipped, percent, some
+from qsense.study import pooled
 from qsense.study.cell import Cell
 from qsense.study.costs import common
 from qsense.study.index import gather
@@ -168,6 +169,8 @@ def table(runs: Sequence[Run], metric: str | None = None, by: Sequence[str] = ()
         {place: cell for place, cell in every.items() if bool(cell.scores) is any_} for any_ in (True, False)
     )
     summary = Summary(metric, cells, runs, {run.folder: rows[run.folder] for run in counted}, blank=blank)
+    if metric == pooled.METRIC and (lines := pooled.lines(behind(summary), summary.label)):
+        summary = replace(summary, findings={pooled.TITLE: lines})
     if not by:
         notes += inconsistencies(counted, summary.rows_of_runs, summary.datasets)
     more = len(notes) - MOST_NOTES
@@ -176,13 +179,19 @@ def table(runs: Sequence[Run], metric: str | None = None, by: Sequence[str] = ()
 
 def with_paper(summary: Summary) -> Summary:
     """The same with the papers' figures beside its cells, and what else they state of such runs."""
-    behind: dict[Place, list[Run]] = defaultdict(list)
+    runs = behind(summary)
+    also = costs_and_gammas(runs)
+    findings = {**summary.findings, "The papers also state": also} if also else summary.findings
+    return replace(summary, published=against_paper(summary.metric, summary.cells, runs), findings=findings)
+
+
+def behind(summary: Summary) -> dict[Place, list[Run]]:
+    """The runs of each cell."""
+    runs: dict[Place, list[Run]] = defaultdict(list)
     for run in summary.runs:
         if run.folder in summary.rows_of_runs:
-            behind[summary.rows_of_runs[run.folder], run.dataset].append(run)
-    also = costs_and_gammas(behind)
-    findings = {**summary.findings, "The papers also state": also} if also else summary.findings
-    return replace(summary, published=against_paper(summary.metric, summary.cells, behind), findings=findings)
+            runs[summary.rows_of_runs[run.folder], run.dataset].append(run)
+    return runs
 
 
 def _seeds(runs: Sequence[Run]) -> tuple[int, ...]:

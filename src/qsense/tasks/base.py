@@ -1,4 +1,4 @@
-"""What every task is: sensor quantizer → normalisation → network, in one visible place.
+"""What every task is: sensor quantizer → standardisation → normalisation → network, in one visible place.
 
 Open it to see what a task owes the platform, and in which order its parts run.
 """
@@ -16,6 +16,7 @@ from qsense.data.module import ExperimentData
 from qsense.quant.network.quantizer import NetworkQuantizer
 from qsense.quant.sensor.memory.base import MemoryConverter
 from qsense.quant.sensor.sensor import Sensor
+from qsense.tasks.standardise import Standardise
 
 
 class DivergedError(RuntimeError):
@@ -30,6 +31,12 @@ class Task(LightningModule):
         sensor: built sensor quantizer.
         class_names: names of the K classes, in index order.
         network_quantizer: what has rewritten the network's layers, or None; its parameters keep their own groups.
+        standardise: map what the sensor delivers to mean 0 and standard deviation 1 per channel, by numbers that
+            `calibrate` takes of the training data once; they are kept with the run. False hands its levels on.
+        sensor_delay: epochs before the sensor's own parameters start to move; until then the network adapts to them.
+
+    Raises:
+        ValueError: a negative delay.
 
     Attributes:
         takes: the kind of data it works on, like its data modules' `gives`.
@@ -53,12 +60,18 @@ class Task(LightningModule):
         sensor: Sensor,
         class_names: tuple[str, ...],
         network_quantizer: NetworkQuantizer | None = None,
+        standardise: bool = False,
+        sensor_delay: int = 0,
     ) -> None:
         super().__init__()
+        if sensor_delay < 0:
+            raise ValueError(f"sensor_delay={sensor_delay} must be 0 or more epochs")
+        self.sensor_delay = sensor_delay
         self.network = network
         self.sensor = sensor
         self.class_names = class_names
         self.network_quantizer = network_quantizer
+        self.standardise = Standardise(sensor.signal, sensor.inputs_per_channel) if standardise else None
         self._results: dict[str, Any] = {}
 
     def forward(self, x: Any) -> Any:
@@ -66,16 +79,22 @@ class Task(LightningModule):
         return self.network(self.input_of(x))
 
     def input_of(self, x: Tensor, condition: Sequence[int] | None = None) -> Tensor:
-        """What the network is given for samples as the sensor gets them: quantize → normalise, the order of the house.
+        """What the network is given for samples as the sensor gets them.
+
+        Quantize → standardise → normalise: the order of the house.
 
         Args:
             x: native codes or values, a batch.
             condition: of each example, an index into the signal's `conditions`; None where there are none.
         """
-        return self.normalise(self.sensor(x, condition))
+        return self.from_levels(self.sensor(x, condition))
+
+    def from_levels(self, levels: Tensor) -> Tensor:
+        """What the network is given for levels that the sensor delivers: standardise → normalise."""
+        return self.normalise(levels if self.standardise is None else self.standardise(levels))
 
     def normalise(self, x: Tensor) -> Tensor:
-        """From the sensor's levels to what the network expects; a task whose network expects levels leaves it."""
+        """From (standardised) levels to what the network expects; a task whose network expects those leaves them."""
         return x
 
     @torch.no_grad()
@@ -95,15 +114,26 @@ class Task(LightningModule):
         return [{"params": others}, *groups, *self.sensor.parameter_groups(lr)]
 
     def calibrate(self, data: ExperimentData) -> None:
-        """Show the sensor's quantizer samples of the training data, where it wants any: once, before training.
+        """Fit the sensor's quantizer to samples of the training data, where it wants any, then the map behind it.
 
-        Training that resumes shows it the same samples again, and then the checkpoint's state takes over.
+        Once, before training. Training that resumes does so again, and then the checkpoint's state takes over.
         """
         if self.sensor.wants_samples:
             self.sensor.fit(data.sensor_sample())
         if isinstance(self.sensor, MemoryConverter):
             self.sensor.fit_recordings(*data.training_recordings())
             data.convert(self.sensor)
+        if self.standardise is not None:
+            self.standardise.fit(self.delivered(data))
+
+    @torch.no_grad()
+    def delivered(self, data: ExperimentData) -> Tensor:
+        """What the sensor delivers for samples of the training data, [n, channels], in evaluation mode."""
+        training = self.sensor.training
+        self.sensor.eval()  # training may see a noisy surrogate
+        levels: Tensor = self.sensor(data.sensor_sample(), data.sample_conditions())
+        self.sensor.train(training)
+        return levels
 
     def setup(self, stage: str) -> None:
         if isinstance(self.sensor, MemoryConverter):  # the tables of the checkpoint that is tested
@@ -117,6 +147,20 @@ class Task(LightningModule):
         epochs = self.trainer.max_epochs
         if epochs is not None and epochs > 1:  # else nobody knows when training ends
             self.sensor.progress(self.current_epoch / (epochs - 1))
+
+    def optimizer_step(self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None) -> None:
+        """Lightning's step, but at a rate of 0 for the sensor's own groups as long as `sensor_delay` holds them.
+
+        Momentum and Adam's moments see their gradients all the same, and the schedule's own rates stay as they are.
+        """
+        own = {id(parameter) for parameter in self.sensor.parameters()} if epoch < self.sensor_delay else set()
+        held = [group for group in optimizer.param_groups if any(id(p) in own for p in group["params"])]
+        rates = [group["lr"] for group in held]
+        for group in held:
+            group["lr"] = 0.0
+        super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
+        for group, rate in zip(held, rates, strict=True):
+            group["lr"] = rate
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         with torch.no_grad():
@@ -141,6 +185,7 @@ class Task(LightningModule):
     def results(self) -> dict[str, Any]:
         """What the last test measured: {"metrics": {…}, …}, plain numbers ready for `metrics.json`; empty before one.
 
-        The keys beside "metrics" are the subclass's: "per_class" {score: {class: value}}, "confusion" (rows = truth).
+        The keys beside "metrics" are the subclass's: "per_class" {score: {class: value}}, "confusion" (rows = truth)
+        and what else `runs/result.py` allows.
         """
         return self._results

@@ -52,6 +52,7 @@ class ClassificationTask(ImageTask):
         mean: tuple[float, ...],
         std: tuple[float, ...],
         network_quantizer: NetworkQuantizer | None = None,
+        standardise: bool = False,
         lr: float = 0.04,
         momentum: float = 0.9,
         weight_decay: float = 5e-4,
@@ -59,9 +60,10 @@ class ClassificationTask(ImageTask):
         lr_factor: float = 0.1,
         warmup: int = 0,
         label_smoothing: float = 0.0,
+        sensor_delay: int = 0,
     ) -> None:
         recipe = (lr, momentum, weight_decay, milestones, lr_factor, warmup)
-        super().__init__(network, sensor, class_names, mean, std, network_quantizer, *recipe)
+        super().__init__(network, sensor, class_names, mean, std, network_quantizer, standardise, *recipe, sensor_delay)
         if not 0 <= label_smoothing < 1:
             raise ValueError(f"label_smoothing={label_smoothing} must be in [0, 1)")
         self.label_smoothing = label_smoothing

@@ -41,12 +41,14 @@ class HARTask(Task):
         sensor: Sensor,
         class_names: tuple[str, ...],
         network_quantizer: NetworkQuantizer | None = None,
+        standardise: bool = False,
         lr: float = 1e-4,
         weight_decay: float = 1e-6,
         lr_step: int = 10,
         lr_factor: float = 0.9,
+        sensor_delay: int = 0,
     ) -> None:
-        super().__init__(network, sensor, class_names, network_quantizer)
+        super().__init__(network, sensor, class_names, network_quantizer, standardise, sensor_delay)
         self.lr = lr
         self.weight_decay = weight_decay
         self.lr_step = lr_step
@@ -101,6 +103,7 @@ class HARTask(Task):
                 "metrics": metrics,
                 "per_class": self.test_score.per_class(),
                 "confusion": self.test_score.window_confusion.tolist(),
+                "confusion_sample": self.test_score.sample_confusion.tolist(),
             }
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:

@@ -19,8 +19,11 @@ from qsense.tasks.base import Task
 class ImageTask(Task):
     """A task whose sensor delivers [0, 1] and whose network expects every channel normalised.
 
+    There is one scaling, not two: with `standardise` it is by what the converter delivers, else by `mean` and `std`,
+    the data set's or those that published weights expect.
+
     Args (the others are those of `Task`):
-        mean: what to subtract per channel, on the scale of [0, 1].
+        mean: what to subtract per channel, on the scale of [0, 1]; not used with `standardise`, as `std`.
         std: what to divide by per channel, above 0.
         lr: the optimiser's learning rate for the network, above 0.
         momentum: SGD's momentum, in [0, 1).
@@ -47,14 +50,16 @@ class ImageTask(Task):
         mean: Sequence[float],
         std: Sequence[float],
         network_quantizer: NetworkQuantizer | None,
+        standardise: bool,
         lr: float,
         momentum: float,
         weight_decay: float,
         milestones: Sequence[int],
         lr_factor: float,
         warmup: int,
+        sensor_delay: int,
     ) -> None:
-        super().__init__(network, sensor, class_names, network_quantizer)
+        super().__init__(network, sensor, class_names, network_quantizer, standardise, sensor_delay)
         if not lr > 0:
             raise ValueError(f"lr={lr} must be above 0")
         if not 0 <= momentum < 1:
@@ -69,12 +74,13 @@ class ImageTask(Task):
         self.milestones = list(milestones)
         self.lr_factor = lr_factor
         self.warmup = warmup
-        self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1))
-        self.register_buffer("std", torch.tensor(std).view(-1, 1, 1))
+        inputs = sensor.inputs_per_channel
+        self.register_buffer("mean", torch.tensor(mean).repeat_interleave(inputs).view(-1, 1, 1))
+        self.register_buffer("std", torch.tensor(std).repeat_interleave(inputs).view(-1, 1, 1))
 
     def normalise(self, x: Tensor) -> Tensor:
-        """From [0, 1] to what the network expects: (x − mean)/std per channel."""
-        return (x - self.mean) / self.std
+        """From [0, 1] to what the network expects: (x − mean)/std per channel; what is standardised is left so."""
+        return (x - self.mean) / self.std if self.standardise is None else x
 
     def on_validation_epoch_end(self) -> None:
         for name, value in self.val_score.compute().items():

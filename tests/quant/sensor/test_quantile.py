@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 import torch
 from tests.refusal import refused
 
+from qsense.quant.sensor.fitted import Fitted
+from qsense.quant.sensor.lloyd_max import LloydMax
 from qsense.quant.sensor.quantile import Quantile, equal_shares
 from qsense.signal import Signal
 
@@ -28,6 +31,22 @@ def frames(count: int = 50_000) -> torch.Tensor:
     rng = np.random.default_rng(1)
     codes = np.clip(rng.lognormal(5, 1, (count, 4)), 0, 4095).astype(np.int64)
     return torch.from_numpy(np.where(rng.random((count, 4)) < 0.2, 4095, codes))
+
+
+@pytest.mark.parametrize("kind", [Quantile, LloydMax])
+def test_each_channel_of_a_series_has_levels_of_its_own(kind: type[Fitted]) -> None:
+    recorded = dataclasses.replace(BIPOLAR, rate_hz=50.0)
+    assert kind(recorded, 2).per_channel
+    assert not kind(RAW, 2).per_channel
+    for stated in (False, True):
+        assert kind(recorded, 2, per_channel=stated).per_channel is stated
+        assert kind(RAW, 2, per_channel=stated).per_channel is stated
+    by_default, asked = kind(recorded, 2), kind(BIPOLAR, 2, per_channel=True)
+    for quantizer in (by_default, asked):
+        quantizer.fit(series())
+    assert torch.equal(by_default.thresholds(), asked.thresholds())
+    with refused(ValueError, "per_channel='yes'", kind.__name__, "true", "false"):
+        kind(recorded, 2, per_channel="yes")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4, 6])

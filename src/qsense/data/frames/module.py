@@ -5,7 +5,7 @@ Open it to see what a detector is given.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -182,16 +182,24 @@ class DetectionDataModule(ExperimentData):
 
     def sensor_sample(self, count: int = 1_000_000) -> Tensor:
         """Up to `count` pixels [pixels, channels] of frames spread over the training part, as native codes, int64."""
+        return torch.from_numpy(np.concatenate([pixels for _, pixels in self._pixels(count)]))
+
+    def sample_conditions(self, count: int = 1_000_000) -> list[int] | None:
+        """See the base class: those of the frames that the pixels were taken from."""
+        if not self.signal.conditions:
+            return None
+        return [frame.condition for frame, pixels in self._pixels(count) for _ in range(len(pixels))]
+
+    def _pixels(self, count: int) -> Iterator[tuple[Frame, npt.NDArray[np.int64]]]:
+        """Frames spread over the training part, each with some of its pixels [pixels, channels]."""
         part = self.part("train")
         frames = np.linspace(0, len(part) - 1, min(len(part), 50)).astype(np.int64)
         each = max(1, count // len(frames))
-        pixels = []
         for index in frames:
             codes = self.dataset.codes(part.frames[index])
             flat = codes.reshape(len(codes), -1)
             chosen = flat[:, np.linspace(0, flat.shape[1] - 1, min(each, flat.shape[1])).astype(np.int64)]
-            pixels.append(chosen.T.astype(np.int64))
-        return torch.from_numpy(np.concatenate(pixels))
+            yield part.frames[index], chosen.T.astype(np.int64)
 
     def _sizes(self, batch: FrameBatch, sides: Sequence[int | None]) -> list[tuple[int, int]]:
         """Height and width that each frame will have."""

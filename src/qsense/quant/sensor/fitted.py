@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar, Unpack
+from typing import Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from torch import Tensor
 from qsense.quant.sensor.conversion import unit_coordinates
 from qsense.quant.sensor.piecewise import PiecewiseCurve, pull_back
 from qsense.quant.sensor.search import round_up
-from qsense.quant.sensor.settings import ChannelSettings
+from qsense.quant.sensor.settings import Settings
 from qsense.signal import Signal
 
 Floats = npt.NDArray[np.float64]
@@ -33,14 +33,22 @@ class Fitted(PiecewiseCurve):
     The levels lie in the buffer `cuts`, in unit coordinates, float32, and travel with the state. Native codes of up to
     22 bits are told apart exactly.
 
-    `per_channel` means one histogram per channel instead of one of all samples; `rounding` moves no decision level.
+    `rounding` moves no decision level.
+
+    Args:
+        per_channel: one histogram per channel instead of one of all samples; None: where the signal is a series (its
+            `rate_hz` is stated), whose axes differ, and not for images, whose levels would change their colours.
+        settings: as in `SensorQuantizer`.
     """
 
-    wants_samples: ClassVar[bool] = True
+    wants_samples = True
     cuts: Tensor
 
-    def __init__(self, signal: Signal, bits: int, **settings: Unpack[ChannelSettings]) -> None:
-        super().__init__(signal, bits, **settings, lr=None)
+    def __init__(
+        self, signal: Signal, bits: int, *, per_channel: bool | None = None, **settings: Unpack[Settings]
+    ) -> None:
+        per_channel = signal.rate_hz is not None if per_channel is None else per_channel
+        super().__init__(signal, bits, per_channel=per_channel, lr=None, start=None, **settings)
         self.register_buffer("cuts", torch.full((self.rows, self.steps), torch.nan))
         self._placed = False  # whether `cuts` are known to be there: looking at them may mean waiting for the device
 
@@ -75,6 +83,7 @@ class Fitted(PiecewiseCurve):
             rows.append(self.place(values, counts.astype(np.float64)))
         # Rounded up, a level between two neighbouring float32 samples still parts them.
         self.cuts.copy_(round_up(torch.from_numpy(np.stack(rows))))
+        super().fit(samples)
 
     def pullback(
         self, u: Tensor, grad: Tensor, wants_u: bool, wants: Sequence[bool]
