@@ -280,7 +280,7 @@ def check_network(file: Path, task: Task, data: ExperimentData) -> list[Check]:
         levels = task.sensor(x, condition).double()
         reference = outputs(exported_part(exact)[1](exact.from_levels(levels)))
         alone = torch.cat([outputs(part(seen[i : i + 1]))[0] for i in range(len(x))])
-    in_double = wide(file)(*(each[:FEW] for each in fed))[1 if task.sensor.bits else 0 :]
+    in_double = wide(file)(*(each[:FEW] for each in fed))[isinstance(task.sensor, SensorQuantizer) :]
     check = _close(
         name, "of the quantized network in float64", in_double, [each[:FEW] for each in reference], min(FEW, len(x))
     )

@@ -14,10 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from qsense.quant.sensor.memory.base import MemoryConverter
-from qsense.quant.sensor.memory.constants import Constants, same_for_all
+from qsense.quant.sensor.memory.constants import Constants, same_for_all, scaled
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.integer]
+Recordings = tuple[npt.NDArray[np.generic], npt.NDArray[np.int64]]  # [time, channels], and where each starts and ends
 TABLES = ("thresholds", "levels", "steps", "moves")  # of `Constants`
 
 
@@ -149,6 +150,22 @@ class Codec:
         count = values.astype(np.float64) / (1 << (16 - self.native_bits)) + (1 << (self.native_bits - 1))
         share: Floats = np.clip((count - self.black) / (self.white - self.black), 0, 1)
         return share
+
+
+def snr(codec: Codec, sensor: MemoryConverter, recordings: Recordings) -> tuple[float, ...]:
+    """Of each channel, 10·log10(variance of the samples / mean squared error of what is decoded), dB.
+
+    Args:
+        codec: of the converter.
+        sensor: the converter.
+        recordings: its training recordings.
+    """
+    x, bounds = recordings
+    samples = x.astype(np.float64)
+    if not np.issubdtype(x.dtype, np.floating):
+        samples = codec.network_sees(scaled(sensor.counts(x), codec.native_bits)).astype(np.float64)
+    error = ((sensor.convert(x, bounds).values - samples) ** 2).mean(0)
+    return tuple((10 * np.log10(samples.var(0) / np.maximum(error, 1e-30))).tolist())
 
 
 def codec(sensor: MemoryConverter, name: str, statistics: dict[str, Any]) -> Codec:

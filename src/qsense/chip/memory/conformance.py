@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from qsense.chip.conformance import STRICT, Check, command, compiler, simulated
 from qsense.chip.memory import vectors as conformance_vectors
-from qsense.chip.memory.codec import Codec
+from qsense.chip.memory.codec import Codec, Recordings
 from qsense.chip.memory.vectors import Vectors, expected, joined, random_walk
 from qsense.quant.sensor.memory import kernel, reference
 from qsense.quant.sensor.memory.base import MemoryConverter
@@ -23,7 +23,6 @@ from qsense.quant.sensor.memory.base import MemoryConverter
 SAMPLES = 1_200_000  # of all channels, in C and NumPy
 SIMULATED = 200_000  # of them in Verilog
 LONGEST = 10_000  # samples of a recording: NumPy takes recordings side by side and their moments one by one
-Recordings = tuple[npt.NDArray[np.floating], npt.NDArray[np.int64]]
 
 
 def check(
