@@ -43,7 +43,7 @@ td:last-child, th:last-child { padding-right: 0; }
 td small { color: #5b6670; font-size: 9.5px; }
 .columns { display: grid; grid-template-columns: 1fr 1fr; gap: 0 8mm; }
 .none { color: #8a949c; }
-ul { margin: 0; padding-left: 4mm; }
+ul, ol { margin: 0; padding-left: 4mm; }
 footer { margin-top: 3mm; border-top: 1px solid #d9dee3; padding-top: 1.5mm; color: #5b6670; font-size: 9px;
   overflow-wrap: anywhere; }
 """

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tests.chip.converters import a_run
 
+from qsense.chip.memory import c_header, vectors, verilog
 from qsense.chip.memory.codec import Codec, codec
 from qsense.chip.memory.vectors import random_walk
 from qsense.quant.sensor.memory.adpcm import ADPCM
@@ -47,3 +50,16 @@ def placed(kind: str, **changes: Any) -> MemoryConverter:
 def a_codec(kind: str, name: str = "adc_under_test") -> tuple[MemoryConverter, Codec]:
     sensor = placed(kind)
     return sensor, codec(sensor, name, STATISTICS)
+
+
+def write(found: Codec, folder: Path) -> None:
+    """The forms that a check compares."""
+    run, name = a_run(), found.name
+    for file, text in {
+        f"{name}.h": c_header.header(found, run),
+        f"{name}_test.c": c_header.program(found),
+        f"{name}.v": verilog.module(found, run),
+        f"{name}_tb.v": verilog.bench(found),
+        f"{name}_vectors.hex": vectors.as_text(found, run),
+    }.items():
+        (folder / file).write_text(text, encoding="utf-8")

@@ -19,6 +19,7 @@ from qsense.quant.sensor.memory.constants import Constants, same_for_all, scaled
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.integer]
 Recordings = tuple[npt.NDArray[np.generic], npt.NDArray[np.int64]]  # [time, channels], and where each starts and ends
+REACHED = {"dataset": "what the data set reaches", "train": "what the training subjects reach"}  # data.normalise
 TABLES = ("thresholds", "levels", "steps", "moves")  # of `Constants`
 
 
@@ -115,8 +116,7 @@ class Codec:
             return "the sensor's own"
         if self.normalised == "none":
             return "the data set's stated range (data.normalise=none)"
-        reached = {"dataset": "what the data set reaches", "train": "what the training subjects reach"}
-        return f"{reached.get(self.normalised, 'the stated range')} (data.normalise={self.normalised})"
+        return f"{REACHED.get(self.normalised, 'the stated range')} (data.normalise={self.normalised})"
 
     @property
     def notes(self) -> list[str]:
@@ -125,7 +125,7 @@ class Codec:
             return []
         return [
             f"the data states no native counts: training took {self.native_bits} bits (quant.sensor.native_bits) over "
-            f"{self.full_scale}"
+            f"{self.full_scale}" + "; data.normalise=range takes the sensor's own" * (self.normalised in REACHED)
         ]
 
     def scale(self, channel: int) -> tuple[float, float]:

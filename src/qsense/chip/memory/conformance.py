@@ -30,8 +30,8 @@ def check(
     codec: Codec,
     sensor: MemoryConverter,
     recordings: Recordings | None = None,
-    samples: int = SAMPLES,
-    simulate: int = SIMULATED,
+    samples: int | None = None,
+    simulate: int | None = None,
 ) -> list[Check]:
     """Every form that lies in `folder` against the kernel.
 
@@ -41,14 +41,15 @@ def check(
         sensor: the run's converter.
         recordings: samples [time, channels] as the converter gets them, and where each starts and the last one ends;
             None: random walks.
-        samples: of all channels, at most.
-        simulate: of these in Verilog.
+        samples: of all channels, at most; None: `SAMPLES`.
+        simulate: of these in Verilog; None: `SIMULATED`.
 
     Raises:
         FileNotFoundError: there is no vector file.
         ValueError: it is damaged.
     """
     folder, name = folder.resolve(), codec.name
+    samples, simulate = samples or SAMPLES, simulate or SIMULATED
     given = conformance_vectors.read((folder / f"{name}_vectors.hex").read_text(encoding="utf-8"))
     what = "random walks" if recordings is None else "the run's recordings"
     counts, bounds = some(walks(codec, samples) if recordings is None else counted(sensor, recordings), samples)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from qsense.chip.cost import costs
 from qsense.chip.memory.c_header import STATE_BYTES, table_bytes
 from qsense.chip.memory.codec import Codec
 from qsense.chip.memory.words import mended, start
 from qsense.chip.origin import Origin
 from qsense.chip.page import NAME, behind, page, pairs, signed, some, table, to_mind
+from qsense.quant.sensor.memory import kernel
 from qsense.runs.escapes import brief
 from qsense.runs.escapes import html as escape
 from qsense.runs.words import rounded
 
+NEAR, PATIENCE = 0.02, 4096  # of the range; samples
 MOST_DOWN, MOST_ACROSS = 16, 6  # codes and channels that a page has room for; more are in constants.csv
 
 
@@ -49,7 +53,8 @@ def datasheet(
 {to_mind(_remarks(codec, snr))}""",
         "Values and tables lie on a 16-bit scale: a native count q of n bits is (q − 2^(n−1)) · 2^(16−n) there. Shifts "
         "round towards minus infinity. SNR: variance of the samples / mean squared error of what is decoded, over the "
-        "training recordings.",
+        "training recordings. Samples from start to an end: until what is decoded has first come within 2 % of the "
+        "range to a signal that lies at its end.",
     )
 
 
@@ -67,8 +72,8 @@ def blocks(codec: Codec) -> list[str]:
     elif bits == 1:
         code = "Quantizer: the sign of the residual r, 1 where it is negative."
         meaning = (
-            f"Both sides take d = ± step, then move the step in its table of {len(first.steps)}: one way after "
-            f"{first.alike} equal codes in a row or more, the other way otherwise."
+            f"Both sides take d = ± step, then move the step in its table of {len(first.steps)}: by the second number "
+            f"of places below once {first.alike} codes in a row are equal, else by the first."
         )
     else:
         code = (
@@ -77,7 +82,7 @@ def blocks(codec: Codec) -> list[str]:
         )
         meaning = (
             f"Both sides take d = ± (magnitude + ½) · step / {2 ** (bits - 2)} by shifts of the step, then move the "
-            f"step in its table of {len(first.steps)} by what the magnitude says."
+            f"step in its table of {len(first.steps)} by the places below, which the magnitude picks."
         )
     lines = [
         f"Predictor: {prediction}, cut off at 16 bits ({where}).",
@@ -92,6 +97,19 @@ def blocks(codec: Codec) -> list[str]:
             "both sides start anew from it."
         )
     return lines
+
+
+def slowest_arrival(codec: Codec, channel: int) -> int | None:
+    """How many samples a constant at an end of the range takes, after a start, until the decoded value has first come
+    within `NEAR` of it; of the slower end. None: it does not within `PATIENCE` samples."""
+    constants, found = codec.constants[channel], []
+    for end in (codec.black, codec.white):
+        counts = np.full((PATIENCE, 1), end, dtype=np.uint16)
+        value = kernel.convert([constants], counts, np.array([0, PATIENCE]))[1][:, 0]
+        away = np.abs(codec.in_unit(channel, value) - codec.limits[channel][end == codec.white])
+        (near,) = np.nonzero(away <= NEAR * (codec.limits[channel][1] - codec.limits[channel][0]))
+        found.append(int(near[0]) + 1 if len(near) else None)
+    return None if None in found else max(arrival for arrival in found if arrival is not None)
 
 
 def _facts(codec: Codec, full_scale_volts: float | None) -> list[tuple[str, str]]:
@@ -120,7 +138,7 @@ def _channels(codec: Codec, snr: Sequence[float] | None) -> str:
     head = ["", f"range ({unit})", f"native step ({unit})", f"centre ({unit})"]
     slew = f"follows at most ({unit} per sample)"
     head += [f"first step ({unit})", "moves of the step (places)"] if codec.adaptive else [slew]
-    head += ["SNR (dB)"] * (snr is not None)
+    head += ["samples from start to an end"] * (not codec.refresh) + ["SNR (dB)"] * (snr is not None)
     body = []
     for c, (name, constants) in enumerate(zip(codec.channels, codec.constants, strict=True)):
         (low, high), (offset, step) = codec.limits[c], codec.scale(c)
@@ -135,6 +153,9 @@ def _channels(codec: Codec, snr: Sequence[float] | None) -> str:
             cells += [f"{step * constants.steps[constants.first]:.4g}", moves]
         else:
             cells.append(f"{signed(step * constants.levels[0], '.4g')}, {step * constants.levels[-1]:.4g}")
+        if not codec.refresh:
+            arrival = slowest_arrival(codec, c)
+            cells.append("–" if arrival is None else str(arrival))
         body.append(cells + ([] if snr is None else [f"{snr[c]:.1f}"]))
     return table(head, body)
 
@@ -162,8 +183,8 @@ def _remarks(codec: Codec, snr: Sequence[float] | None) -> list[str]:
     remarks = [
         start(codec),
         f"A code that does not arrive: the receiver holds its last value. {mended(codec)}",
-        "Both sides must take over each code once and in order, in the integers of the C header: not a float, not a "
-        "rounding of one's own.",
+        "Both sides must repeat the integer arithmetic of the C header on each code, once and in order: with another "
+        "rounding they drift apart.",
     ]
     remarks += [f"{note[0].upper()}{note[1:]}." for note in codec.notes]
     if snr is None:

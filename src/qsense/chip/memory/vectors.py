@@ -102,10 +102,12 @@ def sequences(native_bits: int, refresh: int, seed: int = 0) -> Iterator[tuple[I
     whole = np.zeros(LENGTH, dtype=np.bool_)
     walk = random_walk(longer, native_bits, random)
     yield walk, np.zeros(longer, dtype=np.bool_)
-    yield walk, np.repeat(random.random(-(-longer // 8)) < 0.1, 8)[:longer] | (random.random(longer) < 0.02)
+    lost = np.repeat(random.random(-(-longer // 8)) < 0.15, 8)[:longer] | (random.random(longer) < 0.03)
+    lost[refresh:longer:longer] = True  # the second refresh, or the first code
+    yield walk, lost
     for half in (64, 3):
         yield top * (time // half % 2), whole
-    yield np.repeat([0, top, top // 2], [171, 171, 170]), whole
+    yield np.repeat([0, top, top // 2], -(-LENGTH // 3))[:LENGTH], whole
     for rest, peak in ((top // 2, top), (top // 2, 0)):
         yield np.where(time % 61 == 60, peak, rest), whole
     yield np.round(top / 2 * (1 + np.sin(time**2 / 1500))).astype(np.int64), whole

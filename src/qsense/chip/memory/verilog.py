@@ -337,7 +337,8 @@ module {name}_tb;
     reg [{whole - 1}:0] vector;
     reg clock, lost;
     reg [{channels - 1}:0] start, valid;
-    reg [{native - 1}:0] sample;
+    reg [{channels * native - 1}:0] sample;  // of each channel its own, so that the others stay at rest
+    reg [{channels * sent - 1}:0] codes;
     reg [{sent - 1}:0] code;
     reg [15:0] value;
     wire [{channels * sent - 1}:0] sent;
@@ -351,11 +352,11 @@ module {name}_tb;
             wire signed [15:0] known, prediction;
             wire is_sample, refreshes;
 {step}            {name}_encoder #(.CHANNEL(c)) encoder (
-                .clock(clock), .start(start[c]), .valid(valid[c]), .sample(sample),
+                .clock(clock), .start(start[c]), .valid(valid[c]), .sample(sample[c*{native} +: {native}]),
                 .code(sent[c*{sent} +: {sent}]), .code_valid(ready[c]), .code_is_sample(is_sample), .value(known)
             );
             {name}_decoder #(.CHANNEL(c)) decoder (
-                .clock(clock), .start(start[c]), .valid(valid[c]), .lost(lost), .code(code),
+                .clock(clock), .start(start[c]), .valid(valid[c]), .lost(lost), .code(codes[c*{sent} +: {sent}]),
                 .value(decoded[c*16 +: 16]), .prediction(prediction){connected}, .refreshes(refreshes)
             );
         end
@@ -370,8 +371,9 @@ module {name}_tb;
         for (index = 0; index < COUNT; index = index + 1) begin
             vector = vectors[index];
             channel = vector[{of_count + of_code + of_value} +: {of_channel}];
-            sample = vector[{of_code + of_value} +: {native}];
             code = vector[{of_value} +: {sent}];
+            sample[channel*{native} +: {native}] = vector[{of_code + of_value} +: {native}];
+            codes[channel*{sent} +: {sent}] = code;
             value = vector[0 +: 16];
             lost = vector[{whole - of_flags + 1}];
             if (vector[{whole - of_flags}]) begin
