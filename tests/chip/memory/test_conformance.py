@@ -21,6 +21,7 @@ from qsense.chip.memory.vectors import random_walk, sequences
 from qsense.data.series.prepared import prepared
 from qsense.data.series.sbhar import SBHAR
 from qsense.experiment.compose import stated_by_options
+from qsense.quant.sensor.memory import kernel
 from qsense.quant.sensor.memory.base import MemoryConverter
 
 TOOLS = pytest.mark.skipif(
@@ -88,7 +89,7 @@ def test_a_missing_tool_is_not_a_passed_check(tmp_path: Path, monkeypatch: pytes
     sensor, found = a_codec("adpcm 1")
     write(found, tmp_path)
     monkeypatch.setattr("shutil.which", lambda tool: None)
-    monkeypatch.setattr(conformance.kernel, "library", lambda: None)
+    monkeypatch.setattr(kernel, "library", lambda: None)
     checks = {each.what: each for each in check(tmp_path, found, sensor, samples=300, simulate=30)}
     assert {what for what, each in checks.items() if each.passed is None} == {
         "NumPy, random walks", "C", "Verilog, vectors", "Verilog, random walks",

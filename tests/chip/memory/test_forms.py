@@ -208,7 +208,8 @@ def test_units_are_those_of_the_data_before_it_was_normalised() -> None:
     stream = sensor.convert(counts.T.copy(), np.arange(4))  # each a recording of its own: a refresh
     assert found.in_unit(0, np.array([-32768, 32704])).tolist() == [-1.9, 2.1]
     assert np.array_equal(stream.values[:, 0], found.network_sees(np.array([-32768, 0, 32704])))
-    assert (found.rate, found.kbit_s) == (pytest.approx(2 + 8 / 7), pytest.approx((2 + 8 / 7) * 0.15))
+    assert found.rate == pytest.approx(2 + 8 / 7)
+    assert found.kbit_s == pytest.approx((2 + 8 / 7) * 0.15)
     assert found.notes[0].startswith("the data states no native counts: training took 10 bits")
     assert codec(sensor, "x", {}).limits == ((-1.0, 1.0),) * 3
     assert STATISTICS["normalise"] in found.full_scale
