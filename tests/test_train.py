@@ -111,6 +111,19 @@ def test_what_a_run_leaves(cold_command: Command, tmp_path: Path) -> None:
     assert list(run.glob("tensorboard/*/events*"))
 
 
+def test_a_refresh_every_250_samples_counts_in_rate_and_radio(command: Command, tmp_path: Path) -> None:
+    done = command(
+        "qsense.train", "trainer=smoke", "quant=dpcm", "bits=2", "quant.sensor.refresh=250", "model.filters=4"
+    )
+    assert done.code == 0, done.err
+    result = metrics(only_run(tmp_path))
+    assert result["rates"]["nominal"] == 2 + 10 / 250
+    assert result["sensing"]["kbit_s"] == pytest.approx(0.15 * 2.04)
+    assert result["rates"]["entropy"] < 2.04
+    assert result["sensing"]["adc_uj_s"] < result["sensing"]["behind"]["adc_uj_s"]
+    assert result["rates"]["lossless"]["step"] == pytest.approx([1 / 512] * 3)
+
+
 def test_a_finished_run_is_not_trained_again(command: Command, light_command: Command, tmp_path: Path) -> None:
     assert command("qsense.train", *BRIEF).code == 0
     result = only_run(tmp_path) / "metrics.json"

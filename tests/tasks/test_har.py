@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from qsense.data.series.module import Windows
+from qsense.data.series.batch import Windows
 from qsense.quant.sensor.gamma import Gamma
 from qsense.quant.sensor.identity import Identity
 from qsense.signal import Signal

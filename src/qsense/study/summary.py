@@ -13,7 +13,7 @@ from qsense.runs.status import FAILED, FINISHED, INTERRUPTED, KILLED, RUNNING
 from qsense.runs.words import clipped, percent, some
 from qsense.study import pooled
 from qsense.study.cell import Cell
-from qsense.study.costs import common
+from qsense.study.costs import LOSSLESS, common, lossless
 from qsense.study.index import gather
 from qsense.study.notes import averaged, constants, inconsistencies
 from qsense.study.published import Beside, against_paper, costs_and_gammas
@@ -51,6 +51,22 @@ class Summary:
     def rows(self) -> list[Row]:
         """Rows in the order to show them."""
         return sorted({row for row, _ in (*self.cells, *self.blank)}, key=lambda row: row.order)
+
+    @cached_property
+    def shown(self) -> Mapping[Place, Cell]:
+        """The cells, and those of a row that no run stands for: unquantized data, sent without loss; in their order."""
+        rivals = {
+            (replace(row, quant=LOSSLESS), dataset): replace(cell, cost=cost)
+            for (row, dataset), cell in self.cells.items()
+            if row.network_bits is None and (cost := lossless(cell.cost))
+        }
+        every = {**rivals, **self.cells}
+        return {place: every[place] for place in sorted(every, key=lambda place: (place[0].order, place[1]))}
+
+    @property
+    def shown_rows(self) -> list[Row]:
+        """Rows of a table, in the order to show them: `rows`, and those of `shown`."""
+        return sorted({row for row, _ in (*self.shown, *self.blank)}, key=lambda row: row.order)
 
     @property
     def datasets(self) -> list[str]:

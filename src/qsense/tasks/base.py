@@ -121,7 +121,7 @@ class Task(LightningModule):
         if self.sensor.wants_samples:
             self.sensor.fit(data.sensor_sample())
         if isinstance(self.sensor, MemoryConverter):
-            self.sensor.fit_recordings(*data.training_recordings())
+            data.fit(self.sensor)
             data.convert(self.sensor)
         if self.standardise is not None:
             self.standardise.fit(self.delivered(data))

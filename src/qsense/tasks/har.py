@@ -10,7 +10,7 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from qsense.data.series.module import Windows
+from qsense.data.series.batch import Windows
 from qsense.metrics.f1 import HARScore
 from qsense.quant.network.quantizer import NetworkQuantizer
 from qsense.quant.sensor.sensor import Sensor
