@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from qsense.callbacks.stream import stream
 from qsense.chip import c_header, registers, tables, vectors, verilog
 from qsense.chip.conformance import Check, check, check_network
 from qsense.chip.converter import Converter, convert
@@ -23,6 +24,7 @@ from qsense.chip.memory import verilog as memory_verilog
 from qsense.chip.memory.codec import Codec, Recordings, codec, snr
 from qsense.chip.names import FORMATS, identifier
 from qsense.chip.origin import Origin
+from qsense.data.series.module import HARDataModule
 from qsense.experiment.load import TrainedRun
 from qsense.quant.network.freeze import freeze
 from qsense.quant.sensor.base import SensorQuantizer
@@ -93,7 +95,7 @@ def export(
         converter = codec(task.sensor, name, result["statistics"])
         notes += converter.notes
         recordings = training_recordings(run, notes)
-        files |= texts_with_memory(converter, task.sensor, origin, formats, full_scale_volts, recordings)
+        files |= texts_with_memory(converter, run, origin, formats, full_scale_volts, recordings)
     elif task.network_quantizer is None or "onnx" not in formats:
         raise ValueError(f"the sensor of {origin.run} is not quantized: there is no converter to export")
     else:
@@ -155,15 +157,18 @@ def texts(
 
 def texts_with_memory(
     converter: Codec,
-    sensor: MemoryConverter,
+    run: TrainedRun,
     origin: Origin,
     formats: Collection[str],
     volts: float | None,
     recordings: Recordings | None,
 ) -> dict[str, str]:
     """The text forms of a converter with memory, by file name."""
-    name, files = converter.name, {}
-    measured = None if recordings is None else snr(converter, sensor, recordings)
+    name, files, measured, picture = converter.name, {}, None, None
+    if recordings is not None:
+        assert isinstance(run.task.sensor, MemoryConverter)
+        assert isinstance(run.data, HARDataModule)  # series alone have recordings
+        measured, picture = snr(run.task.sensor, recordings), stream(run.task, run.data, most=1)
     if "json" in formats:
         files["adc.json"] = memory_tables.as_json(converter, origin, volts, measured)
     if "csv" in formats:
@@ -179,7 +184,7 @@ def texts_with_memory(
     if "vectors" in formats:
         files[f"{name}_vectors.hex"] = memory_vectors.as_text(converter, origin)
     if "datasheet" in formats:
-        files["datasheet.html"] = memory_datasheet.datasheet(converter, origin, volts, measured)
+        files["datasheet.html"] = memory_datasheet.datasheet(converter, origin, volts, measured, picture)
     return files
 
 

@@ -40,6 +40,7 @@ def test_json_holds_every_number(kind: str) -> None:
     assert (content["native"]["bits"], content["native"]["volts"]) == (found.native_bits, 3.3)
     assert content["bits_per_sample"] == found.rate
     assert content["memory"] is True
+    assert content["sensor"]["channels"][0]["centre"] == found.constants[0].centre
     assert content["refresh"] == found.refresh
     assert sum(content["state_bits"].values()) == sum(found.state.values())
 
@@ -81,14 +82,14 @@ def test_registers_are_what_a_chip_is_programmed_with() -> None:
 
 
 def test_the_signal_to_noise_ratio_is_that_of_what_is_decoded() -> None:
-    sensor, found = a_codec("dpcm 5")
+    sensor, _ = a_codec("dpcm 5")
     time = np.arange(4000)[:, None]
     x = (0.4 * np.sin(time / [7.0, 9.0, 11.0])).astype(np.float32)
     sensor.fit_recordings(x, np.array([0, 4000]))
-    measured = snr(found, sensor, (x, np.array([0, 4000])))
+    measured = snr(sensor, (x, np.array([0, 4000])))
     error = x - sensor.convert(x, np.array([0, 4000])).values
     assert measured == pytest.approx(10 * np.log10(x.var(0) / (error**2).mean(0)), abs=1e-3)
-    counts = snr(found, sensor, (sensor.counts(x), np.array([0, 4000])))
+    counts = snr(sensor, (sensor.counts(x), np.array([0, 4000])))
     assert counts == pytest.approx(measured, abs=0.5)
 
 

@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from qsense.callbacks import stream
 from qsense.quant.sensor.memory.base import MemoryConverter
 from qsense.quant.sensor.memory.constants import Constants, same_for_all, scaled
+from qsense.quant.sensor.record import as_record
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.integer]
@@ -29,7 +31,7 @@ class Codec:
 
     Args:
         name: an identifier, for symbols and files.
-        quantizer: the class it comes from.
+        record: the converter in its own terms (`as_record`), as in the run's `adc.json`.
         unit: the sensor's own unit.
         rate_hz: samples per second of a channel.
         channels: the channels' names, in order.
@@ -44,7 +46,7 @@ class Codec:
     """
 
     name: str
-    quantizer: str
+    record: dict[str, Any]
     unit: str
     rate_hz: float
     channels: tuple[str, ...]
@@ -56,6 +58,11 @@ class Codec:
     high: float
     normalised: str
     stated: bool
+
+    @property
+    def quantizer(self) -> str:
+        """The class it comes from."""
+        return str(self.record["quantizer"])
 
     @property
     def bits(self) -> int:
@@ -152,20 +159,16 @@ class Codec:
         return share
 
 
-def snr(codec: Codec, sensor: MemoryConverter, recordings: Recordings) -> tuple[float, ...]:
-    """Of each channel, 10·log10(variance of the samples / mean squared error of what is decoded), dB.
+def snr(sensor: MemoryConverter, recordings: Recordings) -> tuple[float, ...]:
+    """Of each channel, the signal-to-noise ratio of what is decoded, dB.
 
     Args:
-        codec: of the converter.
         sensor: the converter.
         recordings: its training recordings.
     """
     x, bounds = recordings
-    samples = x.astype(np.float64)
-    if not np.issubdtype(x.dtype, np.floating):
-        samples = codec.network_sees(scaled(sensor.counts(x), codec.native_bits)).astype(np.float64)
-    error = ((sensor.convert(x, bounds).values - samples) ** 2).mean(0)
-    return tuple((10 * np.log10(samples.var(0) / np.maximum(error, 1e-30))).tolist())
+    samples = x if np.issubdtype(x.dtype, np.floating) else sensor.values(scaled(sensor.counts(x), sensor.native_bits))
+    return tuple(stream.snr(samples.astype(np.float64), sensor.convert(x, bounds).values).tolist())
 
 
 def codec(sensor: MemoryConverter, name: str, statistics: dict[str, Any]) -> Codec:
@@ -186,7 +189,7 @@ def codec(sensor: MemoryConverter, name: str, statistics: dict[str, Any]) -> Cod
         ends = list(zip(statistics["low"], statistics["high"], strict=True))
     return Codec(
         name=name,
-        quantizer=type(sensor).__name__,
+        record=as_record(sensor),
         unit=signal.unit,
         rate_hz=signal.rate_hz,
         channels=signal.names or tuple(f"channel_{c}" for c in range(signal.channels)),

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from qsense.chip.cost import costs
 from qsense.chip.memory.c_header import STATE_BYTES, table_bytes
 from qsense.chip.memory.codec import Codec
 from qsense.chip.memory.words import mended, start
 from qsense.chip.origin import Origin
-from qsense.chip.page import NAME, behind, page, pairs, signed, some, table, to_mind
+from qsense.chip.page import NAME, behind, page, pairs, signed, some, svg, table, to_mind
 from qsense.quant.sensor.memory import kernel
 from qsense.runs.escapes import brief
 from qsense.runs.escapes import html as escape
@@ -22,7 +23,11 @@ MOST_DOWN, MOST_ACROSS = 16, 6  # codes and channels that a page has room for; m
 
 
 def datasheet(
-    codec: Codec, origin: Origin, full_scale_volts: float | None = None, snr: Sequence[float] | None = None
+    codec: Codec,
+    origin: Origin,
+    full_scale_volts: float | None = None,
+    snr: Sequence[float] | None = None,
+    picture: Figure | None = None,
 ) -> str:
     """The page.
 
@@ -31,6 +36,7 @@ def datasheet(
         origin: its run.
         full_scale_volts: what the largest native count stands for; None leaves volts out.
         snr: of each channel's training recordings, dB; None where they are not at hand.
+        picture: signal, decoded signal and code stream of a recording; None where none is at hand.
     """
     what = f"{codec.bits}-bit {codec.quantizer} converter with memory behind a sensor of {codec.native_bits} bits"
     steps = "".join(f"<li>{line}</li>" for line in blocks(codec))
@@ -39,6 +45,7 @@ def datasheet(
         f"{what}, fitted to",
         origin,
         f"""\
+{"" if picture is None else svg(picture, codec.name)}
 <h2>What it does</h2>
 <ol>{steps}</ol>
 <div class="columns">

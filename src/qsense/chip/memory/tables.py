@@ -75,6 +75,8 @@ def as_json(
             "high": codec.high,
             "standardised": origin.result.get("standardised"),  # (value − mean)/std per channel, after the decoder
         },
+        "learned": codec.record["learned"],
+        "sensor": codec.record,
     }
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
