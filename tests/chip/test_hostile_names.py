@@ -85,7 +85,7 @@ def test_c_holds_nothing_but_its_own_code(folder: Path, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("iverilog") is None, reason="needs Icarus Verilog")
 def test_verilog_compiles_and_agrees(folder: Path) -> None:
-    check = conformance._by_verilog(folder, "adc_under_test")
+    check = conformance.simulated("Verilog", folder, "adc_under_test")
     assert check.passed, check
 
 

@@ -14,6 +14,7 @@ from tests.forking import ForkServer
 from tests.refusal import assert_names, refused
 
 from qsense.commands.export import main
+from qsense.commands.freeze import main as freeze
 
 SMALL = ["data.dataset.subjects=2", "data.dataset.sessions=1", "data.dataset.minutes=2", "model.filters=4"]
 SMALL += ["model.hidden=8", "logger=none", "callback.progress=null", "trainer.max_epochs=1"]
@@ -164,3 +165,61 @@ def test_a_sensor_that_is_not_quantized(warm_server: ForkServer | None, tmp_path
     run = train(warm_server, tmp_path, "quant=none")
     with refused(ValueError, run.name):
         export(run)
+
+
+@pytest.fixture(scope="module")
+def with_memory(warm_server: ForkServer | None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train(warm_server, tmp_path_factory.mktemp("memory"), "quant=adpcm", "bits=1", "quant/network=fat")
+
+
+def test_a_converter_with_memory(with_memory: Path, export: Export, tmp_path: Path) -> None:
+    name = "synthetic_imu_adpcm_fat_1bit"
+    said = export(with_memory, TEXTS, "full_scale_volts=3.3", f"out={tmp_path / 'one'}")
+    files = {
+        "adc.json", "constants.csv", f"{name}.h", f"{name}_test.c", f"{name}.v", f"{name}_tb.v", "registers.txt",
+        f"{name}_vectors.hex", "datasheet.html",
+    }  # fmt: skip
+    assert {file.name for file in (tmp_path / "one").iterdir()} == files
+    assert all(file in said for file in files)
+    assert_names(said, 12, "quant.sensor.native_bits", "data.normalise=range")
+    content = json.loads((tmp_path / "one" / "adc.json").read_text())
+    assert content["bits_per_sample"] == 1
+    assert all(row["snr_db"] > 3 for row in content["rows"])
+    export(with_memory, TEXTS, "full_scale_volts=3.3", f"out={tmp_path / 'again'}")
+    for file in files:
+        assert (tmp_path / "again" / file).read_bytes() == (tmp_path / "one" / file).read_bytes(), file
+
+
+def test_what_training_decided_cannot_be_an_option(with_memory: Path, export: Export) -> None:
+    with refused(ValueError, "native_bits=10", 12, "quant.sensor.native_bits=10"):
+        export(with_memory, "format=json", "native_bits=10")
+    with refused(ValueError, "full_scale=-2,2", "data.normalise"):
+        export(with_memory, "format=json", "full_scale=-2,2")
+
+
+@pytest.mark.slow
+def test_a_converter_with_memory_is_checked_and_frozen(with_memory: Path, export: Export, tmp_path: Path) -> None:
+    said = export(with_memory, "format=c,verilog", "--check", f"out={tmp_path}")
+    expected = ["the kernel, vectors", "PyTorch, what the network sees"]
+    expected += ["NumPy, the run's recordings", "C, the run's recordings"] if shutil.which("gcc") else []
+    expected += ["Verilog, the run's recordings"] if shutil.which("iverilog") else []
+    if find_spec("onnxscript") and find_spec("onnxruntime"):
+        expected += ["ONNX, logits of the quantized network in float64"]
+    for what in expected:
+        assert f"{what}: passed: " in said
+    assert (tmp_path / "conformance.txt").read_text() in said
+    assert freeze([str(with_memory)]) == 0
+
+
+def test_without_its_data_a_check_takes_random_walks(
+    with_memory: Path, export: Export, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(self: object) -> None:
+        raise FileNotFoundError("the data went away")
+
+    monkeypatch.setattr("qsense.data.series.module.HARDataModule.prepare_data", lost)
+    monkeypatch.setattr("qsense.chip.memory.conformance.SAMPLES", 3000)
+    monkeypatch.setattr("qsense.chip.memory.conformance.SIMULATED", 300)
+    said = export(with_memory, "format=json,c", "--check", f"out={tmp_path}")
+    assert_names(said, "the data went away", "random walks")
+    assert json.loads((tmp_path / "adc.json").read_text())["rows"][0]["snr_db"] is None

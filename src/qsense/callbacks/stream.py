@@ -22,8 +22,14 @@ MOST_AXES = 3  # those that move most
 CALM = 0.1  # share of all stretches that are calmer than the calm one
 
 
-def stream(task: Task, data: HARDataModule) -> Figure | None:
-    """Two stretches of the test recordings, through most motion and through little; None without a memory."""
+def stream(task: Task, data: HARDataModule, most: int = MOST_AXES) -> Figure | None:
+    """Two stretches of the test recordings, through most motion and through little; None without a memory.
+
+    Args:
+        task: trained.
+        data: converted.
+        most: axes that are drawn, those that move most.
+    """
     sensor = task.sensor
     if not isinstance(sensor, MemoryConverter):
         return None
@@ -39,7 +45,7 @@ def stream(task: Task, data: HARDataModule) -> Figure | None:
         zip(("most motion", "little motion (scale of its own)"), stretches(signal, bounds, length), strict=True)
     )
     noise = snr(signal, decoded)
-    axes = np.sort(np.argsort(-signal.var(axis=0), kind="stable")[:MOST_AXES])
+    axes = np.sort(np.argsort(-signal.var(axis=0), kind="stable")[:most])
     signal, decoded = (in_unit(values, data) for values in (signal, decoded))
     bits = f"{sensor.bits} bit{'s' * (sensor.bits > 1)}"
     return plot_stream(

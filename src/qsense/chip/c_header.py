@@ -37,9 +37,9 @@ def header(converter: Converter, origin: Origin) -> str:
     ]
     return f"""\
 /* {converter.bits}-bit converter behind a sensor of {native.bits} bits.
-{_comment(origin.lines())}
+{commented(origin.lines())}
  *
-{_comment(head)}
+{commented(head)}
  * Define {macro}_TABLES before including for thresholds and levels in {unit}.{lut_hint}
  */
 #ifndef {macro}_H
@@ -57,7 +57,7 @@ typedef {code} {name}_code;
 
 /* Code k begins at sample [row][k - 1]. */
 static const {threshold} {name}_thresholds[{macro}_ROWS][{macro}_THRESHOLDS] = {{
-{_table(converter.counts.tolist(), converter.rows, "{}")}
+{table(converter.counts.tolist(), converter.rows, "{}")}
 }};
 
 /* The code of a sample: one comparison per bit. */
@@ -76,17 +76,17 @@ static inline {name}_code {name}_encode(unsigned row, {name}_sample sample)
 
 /* The same thresholds in {unit}. */
 static const double {name}_thresholds_unit[{macro}_ROWS][{macro}_THRESHOLDS] = {{
-{_table(converter.thresholds.tolist(), converter.rows, _double)}
+{table(converter.thresholds.tolist(), converter.rows, double)}
 }};
 
 /* What each code means in {unit}. */
 static const double {name}_levels_unit[{macro}_ROWS][{macro}_THRESHOLDS + 1] = {{
-{_table(converter.levels.tolist(), converter.rows, _double)}
+{table(converter.levels.tolist(), converter.rows, double)}
 }};
 
 /* What the network sees for each code. */
 static const float {name}_levels_network[{macro}_THRESHOLDS + 1] = {{
-{_lines([_double(float(value)) + "f" for value in converter.values], "    ")}
+{lines_of([double(float(value)) + "f" for value in converter.values], "    ")}
 }};
 #endif
 {lut}
@@ -100,7 +100,7 @@ def _lut(converter: Converter, code: str) -> str:
 #ifdef {macro}_LUT
 /* The code of every sample. */
 static const {code} {name}_lut[{macro}_ROWS][{converter.native.codes}] = {{
-{_table(converter.lut().tolist(), converter.rows, "{}", 32)}
+{table(converter.lut().tolist(), converter.rows, "{}", 32)}
 }};
 #endif
 """
@@ -197,7 +197,7 @@ def uint(largest: int) -> str:
     return next(f"uint{bits}_t" for bits in (8, 16, 32, 64) if largest < 1 << bits)
 
 
-def _double(value: float) -> str:
+def double(value: float) -> str:
     """A literal that reads back as the same number."""
     if math.isinf(value):
         return "INFINITY" if value > 0 else "-INFINITY"
@@ -205,23 +205,23 @@ def _double(value: float) -> str:
     return text if set(text) & set(".e") else f"{text}.0"
 
 
-def _comment(lines: Sequence[str]) -> str:
-    return "\n".join(f" * {comment(line)}" for line in lines)
+def commented(lines: Sequence[str]) -> str:
+    return "\n".join(f" * {comment(line)}".rstrip() for line in lines)
 
 
-def _table(rows: Sequence[Sequence[float]], names: Sequence[str], form: str | object, across: int = 8) -> str:
+def table(rows: Sequence[Sequence[float]], names: Sequence[str], form: str | object, across: int = 8) -> str:
     """Initialisers, one block per row under its name."""
     write = form.format if isinstance(form, str) else form
     assert callable(write)
     blocks = []
     for row, name in zip(rows, names, strict=True):
         blocks.append(
-            f"    {{ /* row {comment(name)} */\n{_lines([write(value) for value in row], '        ', across)}\n    }}"
+            f"    {{ /* row {comment(name)} */\n{lines_of([write(value) for value in row], '        ', across)}\n    }}"
         )
     return ",\n".join(blocks)
 
 
-def _lines(numbers: Sequence[str], margin: str, across: int = 8) -> str:
+def lines_of(numbers: Sequence[str], margin: str, across: int = 8) -> str:
     """Numbers in lines of at most `across`."""
     lines = [", ".join(numbers[i : i + across]) for i in range(0, len(numbers), across)]
     return ",\n".join(margin + line for line in lines)

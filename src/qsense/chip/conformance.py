@@ -87,7 +87,9 @@ def check(folder: Path, converter: Converter, sensor: SensorQuantizer, floats: i
     found += _floats_by_torch(converter, sensor, floats)
     absent = "was not written"
     found += _by_c(folder, converter, floats) if (folder / f"{name}.h").is_file() else [Check("C", None, absent)]
-    found.append(_by_verilog(folder, name) if (folder / f"{name}.v").is_file() else Check("Verilog", None, absent))
+    found.append(
+        simulated("Verilog", folder, name) if (folder / f"{name}.v").is_file() else Check("Verilog", None, absent)
+    )
     onnx = (folder / "sensor_counts.onnx").is_file()
     return found + (_by_onnx(folder, converter, given, floats) if onnx else [Check("ONNX", None, absent)])
 
@@ -170,13 +172,13 @@ def _count(thresholds: Floats, x: Floats) -> Counts:
 
 
 def _by_c(folder: Path, converter: Converter, floats: int) -> list[Check]:
-    compiler = shutil.which("gcc") or shutil.which("cc")
-    if compiler is None:
-        return [Check("C", None, "gcc is not installed (Debian: apt-get install gcc)")]
+    found = compiler()
+    if isinstance(found, Check):
+        return [found]
     name = converter.name
     with tempfile.TemporaryDirectory() as scratch:
         program = Path(scratch) / "test"
-        done = _run([compiler, *STRICT, "-o", str(program), str(folder / f"{name}_test.c")], folder)
+        done = command([found, *STRICT, "-o", str(program), str(folder / f"{name}_test.c")], folder)
         if done.returncode:
             return [Check("C", False, f"does not compile: {done.stderr.strip()[:500]}")]
         doubles, codes = Path(scratch) / "doubles", Path(scratch) / "codes"
@@ -186,32 +188,48 @@ def _by_c(folder: Path, converter: Converter, floats: int) -> list[Check]:
         ]
         np.concatenate(x).tofile(doubles)
         given = str(folder / f"{name}_vectors.hex")
-        done = _run([str(program), given, str(doubles), str(codes), str(floats)], folder)
+        done = command([str(program), given, str(doubles), str(codes), str(floats)], folder)
         if done.returncode:
             return [Check("C", False, (done.stdout + done.stderr).strip()[:500])]
-        found = np.fromfile(codes, dtype=np.uint32).astype(np.int64)
+        own = np.fromfile(codes, dtype=np.uint32).astype(np.int64)
     expected = np.concatenate([_count(row, each) for row, each in zip(converter.thresholds, x, strict=True)])
     every = "every native count" if converter.listed else "native counts"
     return [
         Check(f"C, {every}", True, done.stdout.strip().removeprefix("PASS: ")),
-        compared("C, floats in the sensor's unit", found, expected),
+        compared("C, floats in the sensor's unit", own, expected),
     ]
 
 
-def _by_verilog(folder: Path, name: str) -> Check:
+def compiler() -> str | Check:
+    """Where the C compiler is, or why C could not be checked."""
+    path = shutil.which("gcc") or shutil.which("cc")
+    return path or Check("C", None, "gcc is not installed (Debian: apt-get install gcc)")
+
+
+def simulated(what: str, folder: Path, name: str, given: Path | None = None, count: int | None = None) -> Check:
+    """What an export's bench says in Icarus Verilog.
+
+    Args:
+        what: the check's name.
+        folder: of the export.
+        name: its name.
+        given: folder of another vector file of that name; None: the export's.
+        count: how many vectors that file holds, for a bench with a parameter COUNT.
+    """
     if shutil.which("iverilog") is None:
-        return Check("Verilog", None, "Icarus Verilog is not installed (Debian: apt-get install iverilog)")
+        return Check(what, None, "Icarus Verilog is not installed (Debian: apt-get install iverilog)")
     with tempfile.TemporaryDirectory() as scratch:
         program = str(Path(scratch) / "tb")
         sources = [str(folder / f"{name}.v"), str(folder / f"{name}_tb.v")]
-        done = _run(["iverilog", "-g2001", "-Wall", "-o", program, *sources], folder)
+        size = [] if count is None else [f"-P{name}_tb.COUNT={count}"]
+        done = command(["iverilog", "-g2001", "-Wall", *size, "-o", program, *sources], folder)
         if done.returncode or done.stderr.strip():
-            return Check("Verilog", False, f"does not compile cleanly: {(done.stdout + done.stderr).strip()[:500]}")
-        done = _run(["vvp", "-n", program], folder)
+            return Check(what, False, f"does not compile cleanly: {(done.stdout + done.stderr).strip()[:500]}")
+        done = command(["vvp", "-n", program], given or folder)
     *faults, verdict = done.stdout.strip().splitlines() or ["it said nothing"]
     passed = done.returncode == 0 and verdict.startswith("PASS: ") and not faults
     detail = "; ".join([verdict.removeprefix("PASS: "), *faults[:1]])
-    return Check("Verilog", passed, detail)
+    return Check(what, passed, detail)
 
 
 def _by_onnx(folder: Path, converter: Converter, given: Vectors, floats: int) -> list[Check]:
@@ -262,7 +280,7 @@ def check_network(file: Path, task: Task, data: ExperimentData) -> list[Check]:
         levels = task.sensor(x, condition).double()
         reference = outputs(exported_part(exact)[1](exact.from_levels(levels)))
         alone = torch.cat([outputs(part(seen[i : i + 1]))[0] for i in range(len(x))])
-    in_double = wide(file)(*(each[:FEW] for each in fed))[1 if task.sensor.bits else 0 :]
+    in_double = wide(file)(*(each[:FEW] for each in fed))[isinstance(task.sensor, SensorQuantizer) :]
     check = _close(
         name, "of the quantized network in float64", in_double, [each[:FEW] for each in reference], min(FEW, len(x))
     )
@@ -350,5 +368,6 @@ def session(file: Path) -> Callable[..., list[Codes]]:
     return run
 
 
-def _run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=PATIENCE)
+def command(words: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """A command in a folder, and what it said."""
+    return subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=PATIENCE)

@@ -27,16 +27,16 @@ def as_text(converter: Converter, origin: Origin) -> str:
         *([f"0x{native.codes:X}: comparator off, no sample reaches this threshold"] if off else []),
     ]
     text = "".join(f"# {comment(line)}\n" for line in lines)
-    for name, counts in zip(_names(converter.rows), converter.counts.tolist(), strict=True):
+    for name, counts in zip(prefixes(converter.rows), converter.counts.tolist(), strict=True):
         for k, count in enumerate(counts, 1):
             text += f"{name}_THRESHOLD_{k} 0x{count:0{-(-width // 4)}X}\n"
     return text
 
 
-def _names(rows: Sequence[str]) -> list[str]:
+def prefixes(rows: Sequence[str]) -> list[str]:
     """A register prefix for each row, no two alike.
 
-    >>> _names(["x", "y"]), _names(["acc x", "acc-x"])
+    >>> prefixes(["x", "y"]), prefixes(["acc x", "acc-x"])
     (['X', 'Y'], ['R0_ACC_X', 'R1_ACC_X'])
     """
     names = [identifier(row).upper() for row in rows]

@@ -106,13 +106,13 @@ def thresholds_csv(converter: Converter, full_scale_volts: float | None = None) 
             ]
             row += [] if full_scale_volts is None else [volts(position, converter.native.bits, full_scale_volts)]
             rows.append(row)
-    return _csv([*heading, *([] if full_scale_volts is None else ["volts"])], rows)
+    return as_csv([*heading, *([] if full_scale_volts is None else ["volts"])], rows)
 
 
 def levels_csv(converter: Converter) -> str:
     """One row per code: what the network sees, and the level in the sensor's unit for each row."""
     heading = ["code", "network_sees", *(f"{name}_{_word(converter.unit)}" for name in converter.rows)]
-    return _csv(
+    return as_csv(
         heading,
         (
             [code, float(converter.values[code]), *(float(row[code]) for row in converter.levels)]
@@ -124,14 +124,15 @@ def levels_csv(converter: Converter) -> str:
 def lut_csv(converter: Converter) -> str:
     """One row per native count: its code in each row."""
     lut = converter.lut().T.tolist()
-    return _csv(["native_count", *converter.rows], ([count, *codes] for count, codes in enumerate(lut)))
+    return as_csv(["native_count", *converter.rows], ([count, *codes] for count, codes in enumerate(lut)))
 
 
 def _word(unit: str) -> str:
     return unit.replace(" ", "_") or "value"
 
 
-def _csv(heading: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+def as_csv(heading: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """A heading and rows; texts of other people's are cells already (`csv_cell`)."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(map(csv_cell, heading))

@@ -6,6 +6,7 @@ One line per vector, `row_count_code` in hexadecimal, which `$readmemh` of Veril
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,9 +63,14 @@ def as_text(converter: Converter, origin: Origin) -> str:
         f"{converter.name}: {len(every.row)} vectors, {what} in every row",
         *origin.lines(),
         f"row_count_code in hexadecimal; rows: {rows}",
-        f"sha256 of the lines below: {checksum(body)}",
     ]
-    return "".join(f"// {comment(line)}\n" for line in head) + body
+    return sealed(head, body)
+
+
+def sealed(head: Sequence[str], body: str) -> str:
+    """Lines of vectors below remarks, the last of which is their checksum."""
+    remarks = [*head, f"sha256 of the lines below: {checksum(body)}"]
+    return "".join(f"// {comment(line)}\n" for line in remarks) + body
 
 
 def checksum(body: str) -> str:
@@ -74,6 +80,15 @@ def checksum(body: str) -> str:
 
 def read(text: str) -> Vectors:
     """A vector file's vectors.
+
+    Raises:
+        ValueError: its lines are not those that its checksum stands for.
+    """
+    return Vectors(*opened(text, 3))
+
+
+def opened(text: str, fields: int) -> Counts:
+    """The numbers of a vector file, [fields, vectors].
 
     Raises:
         ValueError: its lines are not those that its checksum stands for.
@@ -88,7 +103,7 @@ def read(text: str) -> Vectors:
             f"{stated}: export it again"
         )
     numbers = [[int(field, 16) for field in line.split("_")] for line in body]
-    return Vectors(*np.array(numbers, dtype=np.int64).reshape(-1, 3).T)
+    return np.array(numbers, dtype=np.int64).reshape(-1, fields).T
 
 
 def _around(converter: Converter, row: int) -> Counts:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from qsense.chip.converter import Converter
 from qsense.chip.origin import Origin
 from qsense.chip.vectors import vectors, widths
@@ -45,7 +47,6 @@ def _comparators(converter: Converter) -> str:
     width = converter.native.bits + 1  # a threshold that no sample reaches needs one bit more
     rows = range(len(converter.rows))
     tables = "".join(_table(converter, r, width) for r in rows)
-    own = "".join(f"\n        ROW == {r} ? ROW_{r} :" for r in rows)
     return f"""\
 // One comparator per threshold; the code is how many of them the sample reaches.
 module {converter.name} #(
@@ -56,8 +57,7 @@ module {converter.name} #(
 );
     localparam COUNT = {converter.counts.shape[1]};  // thresholds of a row
     localparam WIDTH = {width};
-{tables}    localparam [WIDTH*COUNT-1:0] THRESHOLDS ={own}
-        {{(WIDTH*COUNT){{1'bx}}}};  // no such row
+{tables}    localparam [WIDTH*COUNT-1:0] THRESHOLDS ={chosen("ROW", [f"ROW_{r}" for r in rows], "WIDTH*COUNT")}
     wire [COUNT-1:0] reached;
     integer k;
 
@@ -78,13 +78,32 @@ endmodule
 
 
 def _table(converter: Converter, row: int, width: int) -> str:
-    """A row's thresholds as a constant of its own: no longer than the 65 536 bits that every tool allows a vector."""
-    # Code first: some tools take a comment that begins with a word of theirs for an order.
-    lines = "\n".join(
-        f"        {width}'h{count:0{-(-width // 4)}x}{',' if k > 1 else ''} // code {k}, {comment(converter.rows[row])}"
-        for k, count in reversed([*enumerate(converter.counts[row].tolist(), 1)])  # it begins with its highest bits
-    )
-    return f"    localparam [WIDTH*COUNT-1:0] ROW_{row} = {{\n{lines}\n    }};\n"
+    numbers = [f"{width}'h{count:0{-(-width // 4)}x}" for count in converter.counts[row].tolist()]
+    remarks = [f"code {k}, {converter.rows[row]}" for k in range(1, len(numbers) + 1)]
+    return packed(f"[WIDTH*COUNT-1:0] ROW_{row}", numbers, remarks)
+
+
+def packed(name: str, numbers: Sequence[str], remarks: Sequence[str]) -> str:
+    """A table as one vector, its first number in the lowest bits: a constant for each row, since no tool need allow a
+    vector more than 65 536 bits.
+
+    Args:
+        name: its bits and name.
+        numbers: sized literals.
+        remarks: on each; some tools take a comment that begins with a word of theirs for an order, so let it not begin
+            with other people's.
+    """
+    lines = [
+        f"        {number}{',' if k else ''} // {comment(remark)}\n"
+        for k, (number, remark) in enumerate(zip(numbers, remarks, strict=True))
+    ]
+    return f"    localparam {name} = {{\n{''.join(reversed(lines))}    }};\n"
+
+
+def chosen(parameter: str, values: Sequence[str], width: str) -> str:
+    """The value for this value of a parameter; x for one that there is not."""
+    own = "".join(f"\n        {parameter} == {r} ? {value} :" for r, value in enumerate(values))
+    return f"{own}\n        {{({width}){{1'bx}}}};  // no such {parameter.lower()}"
 
 
 def _lut(converter: Converter) -> str:

@@ -6,6 +6,9 @@ qsense export RUN --check                         and compare what was written
 
 The check goes over every native count, beyond 16 native bits over those around every threshold and 4 096 at random, in
 C, Verilog, ONNX and PyTorch; over a million floats per row in all but Verilog, which knows none.
+
+A converter with memory is checked on sequences: those of its vector file, and the run's own recordings (without its
+data, random walks), up to 1 200 000 samples in C and NumPy, of which Verilog simulates up to 200 000.
 """
 
 from __future__ import annotations
@@ -54,7 +57,8 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--check", action="store_true",
         help="compare C, Verilog, ONNX and PyTorch on every native count (beyond 16 native bits: those around every "
-        "threshold and 4096 at random), all but Verilog also on 10^6 floats per row; exit with 1 if they differ",
+        "threshold and 4096 at random), all but Verilog also on 10^6 floats per row; a converter with memory on the "
+        "run's recordings; exit with 1 if they differ",
     )  # fmt: skip
     add_allow(parser)
     return parser

@@ -1,0 +1,1 @@
+"""A converter with memory in every form: C, Verilog, vectors, tables, datasheet, and their check."""

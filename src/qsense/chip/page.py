@@ -1,0 +1,130 @@
+"""A datasheet's page, self-contained HTML that prints on A4: its head, its style, and the pieces that it is made of.
+
+Open it to change how datasheets look; what they say is in `datasheet.py` and `memory/datasheet.py`.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
+from qsense.chip.origin import Origin
+from qsense.runs.escapes import brief
+from qsense.runs.escapes import html as escape
+from qsense.runs.words import metric_name, percent
+
+NAME = 40  # letters of a row's name
+
+STYLE = """
+@page { size: A4; margin: 10mm 11mm; }
+@media screen { html { padding: 8mm; } }
+* { box-sizing: border-box; }
+body { font: 10px/1.35 "Helvetica Neue", Arial, "Liberation Sans", sans-serif; color: #1f2429; max-width: 188mm;
+  margin: 0 auto; background: #fff; }
+header { display: flex; justify-content: space-between; align-items: flex-start; gap: 8mm;
+  border-bottom: 2px solid #0063a0; padding-bottom: 2.5mm; }
+h1 { font-size: 19px; margin: 0; overflow-wrap: anywhere; }
+header p { margin: 1mm 0 0; color: #5b6670; font-size: 11.5px; }
+.score { text-align: right; white-space: nowrap; }
+.score b { font-size: 19px; color: #0063a0; display: block; line-height: 1.2; }
+.tag { display: inline-block; background: #b8480a; color: #fff; border-radius: 3px; padding: 0 5px; font-weight: 600;
+  font-size: 10px; letter-spacing: .04em; }
+h2 { font-size: 11.5px; margin: 3mm 0 .5mm; color: #0063a0; }
+svg { width: 100%; height: auto; display: block; margin-top: 2mm; }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
+th, td { text-align: right; padding: .2mm 1.5mm; border-bottom: 1px solid #e4e8ec; white-space: nowrap;
+  line-height: 1.2; }
+th { color: #5b6670; font-weight: 600; border-bottom-color: #b5bec6; }
+th:first-child, td:first-child { text-align: left; padding-left: 0; }
+td:last-child, th:last-child { padding-right: 0; }
+td small { color: #5b6670; font-size: 9.5px; }
+.columns { display: grid; grid-template-columns: 1fr 1fr; gap: 0 8mm; }
+.none { color: #8a949c; }
+ul, ol { margin: 0; padding-left: 4mm; }
+footer { margin-top: 3mm; border-top: 1px solid #d9dee3; padding-top: 1.5mm; color: #5b6670; font-size: 9px;
+  overflow-wrap: anywhere; }
+"""
+
+
+def page(name: str, subtitle: str, origin: Origin, content: str, footnote: str) -> str:
+    """The page.
+
+    Args:
+        name: of what is exported.
+        subtitle: what it is, and what the data did for it; the data set's name follows.
+        origin: its run.
+        content: HTML.
+        footnote: HTML, below the run's own lines.
+    """
+    result = origin.result
+    tag = '<span class="tag">SIMULATED DATA</span>' if origin.simulated else ""
+    score = f"{100 * origin.score:.1f} %" if percent(result["monitor"]) else f"{origin.score:.4f}"
+    fold = f"fold {result['fold']} of {result['num_folds']}, seed {result['seed']}"
+    return f"""<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>{escape(name)}: datasheet</title>
+<style>{STYLE}</style>
+<header>
+<div><h1>{escape(name)}</h1>
+<p>{escape(subtitle)} {escape(origin.dataset)} {tag}</p></div>
+<div class="score"><b>{score}</b>{escape(metric_name(result["monitor"]))}<br>{escape(fold)}</div>
+</header>
+{content}
+<footer>{"<br>".join(escape(line) for line in origin.lines())}<br>
+{footnote}
+</footer>
+</html>
+"""
+
+
+def to_mind(remarks: Iterable[str]) -> str:
+    """What an engineer should not overlook."""
+    return f"<h2>To mind</h2>\n<ul>{''.join(f'<li>{escape(remark)}</li>' for remark in remarks)}</ul>"
+
+
+def behind(origin: Origin) -> list[tuple[str, str]]:
+    """What the levels go through on their way to the network, where that is more than nothing."""
+    if not (standardised := origin.result.get("standardised")):
+        return []
+    mean, std = (some([f"{value:.4g}" for value in standardised[key]]) for key in ("mean", "std"))
+    return [("then standardised", f"mean {mean}; deviation {std}")]
+
+
+def svg(figure: Figure, salt: str) -> str:
+    """A figure as SVG: the same bytes each time."""
+    text = io.StringIO()
+    with rc_context({"svg.hashsalt": salt, "svg.fonttype": "path"}):
+        figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
+    found = text.getvalue()
+    return found[found.index("<svg") :]
+
+
+def pairs(rows: Iterable[tuple[str, str]]) -> str:
+    """Facts, each with its name."""
+    return "<table>" + "".join(f"<tr><td>{escape(a)}<td>{escape(b)}" for a, b in rows) + "</table>\n"
+
+
+def table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    """Cells are HTML."""
+    lines = ["<tr>" + "".join(f"<th>{cell}" for cell in head)]
+    lines += ["<tr>" + "".join(f"<td>{cell}" for cell in row) for row in body]
+    return "<table>" + "\n".join(lines) + "</table>"
+
+
+def some(names: Sequence[str]) -> str:
+    """At most four names: the first ones and the last."""
+    known = [brief(name, NAME) for name in names]
+    return ", ".join(known) if len(known) <= 4 else f"{', '.join(known[:3])}, … {known[-1]}"
+
+
+def signed(value: float, form: str = ".4f") -> str:
+    """A number with a true minus sign.
+
+    >>> signed(-1.25), signed(-4.0, "g")
+    ('−1.2500', '−4')
+    """
+    return f"{value:{form}}".replace("-", "−")
