@@ -29,7 +29,8 @@ def delivered(sensor: LearnedDPCM, x: np.ndarray) -> Tensor:
     """What the network sees, all recordings encoded by the present levels."""
     sensor.round_levels()
     codes, values = sensor.convert(x, BOUNDS)
-    return sensor(torch.from_numpy(np.concatenate([values, codes.astype(np.float32)], axis=1)))
+    heard: Tensor = sensor(torch.from_numpy(np.concatenate([values, codes.astype(np.float32)], axis=1)))
+    return heard
 
 
 @pytest.mark.parametrize(
@@ -65,7 +66,7 @@ def test_gradient_of_squared_error_vanishes_at_fitted_levels() -> None:
     sensor = LearnedDPCM(Signal(2, -1.0, 1.0, "g", rate_hz=50.0), 2)
     sensor.fit_recordings(x, BOUNDS)
     sample = torch.from_numpy(x)
-    sizes = []
+    sizes: list[float] = []
     for spread in (0.0, 0.3):
         with torch.no_grad():
             sensor.shift.copy_(spread * sensor.fitted / sensor.unit)

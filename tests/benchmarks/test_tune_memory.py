@@ -34,7 +34,9 @@ def test_a_candidate_becomes_settings_of_the_sensor() -> None:
 
 
 @pytest.mark.parametrize(("quant", "bits"), [("adpcm", 1), ("dpcm", 2)])
-def test_search_is_resumed_and_confirmed(quant: str, bits: int, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_search_is_resumed_and_confirmed(
+    quant: str, bits: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     groups = ["--tune", "0", "--folds", "1", "2", "--repeats", "1", "--margin", "99", "--journal", str(tmp_path)]
     words = [*SMALL, f"quant={quant}", f"bits={bits}", *groups]
     main([*words, "--trials", "2"])
