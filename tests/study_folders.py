@@ -74,6 +74,7 @@ def make_run(
     failure: str = "",
     cost: dict[str, Any] | None = None,
     sensing: dict[str, Any] | None = None,
+    rates: dict[str, Any] | None = None,
     **changes: dict[str, Any],
 ) -> Path:
     """A run's folder as training leaves it; `score=None`: interrupted. `changes` go into the configuration."""
@@ -103,9 +104,11 @@ def make_run(
             "quantizer": {"gamma": [0.25, 0.5], "mu": [0.0, 0.125]},
             "cost": cost,
             "sensing": sensing,
+            "rates": rates,
         }
         # Nobody counted what is None, and the real run's scores by class are not this one's.
-        absent = {"per_class", *(key for key in ("cost", "sensing") if result[key] is None)}
+        unknown = (key for key in ("cost", "sensing", "rates") if result[key] is None)
+        absent = {"per_class", "confusion_sample", *unknown}
         (folder / "metrics.json").write_text(json.dumps({key: result[key] for key in result if key not in absent}))
     return folder
 
@@ -125,10 +128,27 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # a thousand runs in a second
 
 
-def sensing(bits: int | None, values_per_s: float = 600.0, **changes: Any) -> dict[str, Any]:
+def sensing(
+    bits: int | None,
+    values_per_s: float = 600.0,
+    entropy: float | None = None,
+    lossless: float | None = None,
+    **changes: Any,
+) -> dict[str, Any]:
     """What a run records of its sensor by the model's constants, some of them changed."""
     constants = {key: value for key, value in real("config.yaml")["sensing"].items() if key != "_target_"}
-    return SensingModel(**{**constants, **changes}).compare(values_per_s, bits or 0, None)
+    return SensingModel(**{**constants, **changes}).compare(
+        values_per_s, bits or 0, None, entropy=entropy, lossless=lossless
+    )
+
+
+def rates(bits: int | None, entropy: float, lossless: float) -> dict[str, Any]:
+    """What a run records of its codes, those of a sensor of three channels."""
+    lossless_rate = {"bits": lossless, "channels": [lossless] * 3}
+    if bits is None:
+        return {"basis": "bound", "lossless": lossless_rate}
+    contexts = [{"length": 0, "bits": [entropy] * 3}]
+    return {"nominal": float(bits), "contexts": contexts, "entropy": entropy, "lossless": lossless_rate}
 
 
 def make_cell(root: Path, score: Callable[[int, int], float], seeds: int = 3, folds: int = FOLDS, **kind: Any) -> None:

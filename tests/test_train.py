@@ -111,6 +111,19 @@ def test_what_a_run_leaves(cold_command: Command, tmp_path: Path) -> None:
     assert list(run.glob("tensorboard/*/events*"))
 
 
+def test_a_refresh_every_250_samples_counts_in_rate_and_radio(command: Command, tmp_path: Path) -> None:
+    done = command(
+        "qsense.train", "trainer=smoke", "quant=dpcm", "bits=2", "quant.sensor.refresh=250", "model.filters=4"
+    )
+    assert done.code == 0, done.err
+    result = metrics(only_run(tmp_path))
+    assert result["rates"]["nominal"] == 2 + 10 / 250
+    assert result["sensing"]["kbit_s"] == pytest.approx(0.15 * 2.04)
+    assert result["rates"]["entropy"] < 2.04
+    assert result["sensing"]["adc_uj_s"] < result["sensing"]["behind"]["adc_uj_s"]
+    assert result["rates"]["lossless"]["step"] == pytest.approx([1 / 512] * 3)
+
+
 def test_a_finished_run_is_not_trained_again(command: Command, light_command: Command, tmp_path: Path) -> None:
     assert command("qsense.train", *BRIEF).code == 0
     result = only_run(tmp_path) / "metrics.json"
@@ -262,6 +275,8 @@ def test_every_experiment_runs(
         config.data = {**config.data, "batch_size": 1, "train_sizes": [64], "test_size": 64, "num_workers": 0}
         config.data.cache = str(tmp_path / "cache")
         config.model = {**config.model, "pretrained": None, "norm": "group"}
+    if config.init_from and not Path(config.init_from).exists():
+        pytest.skip(f"needs released weights: {config.init_from}")
     try:
         check(config)
     except ConfigError as error:
@@ -294,6 +309,24 @@ def test_fewer_bits_start_from_a_run_with_more(composed: Compose, tmp_path: Path
     (tmp_path / "runs" / "run").rename(tmp_path / "runs" / "three")
     with refused(ConfigError, f"init_from={tmp_path}", tmp_path / "checkpoints" / "last.ckpt"):
         train(composed(*brief, "bits=2", f"init_from={tmp_path}", "seed=1"))
+
+
+def test_a_file_of_weights_is_data(composed: Compose, tmp_path: Path) -> None:
+    brief = ["task=classification", "quant=fat", "trainer=smoke", "logger=none", "callback.progress=null"]
+    file, made = tmp_path / "from_elsewhere.pth", tmp_path / "made by the file"
+    evil = type("Evil", (), {"__reduce__": lambda self: (Path.touch, (made,))})()
+    torch.save({"state_dict": {"conv1.weight": evil}}, file)
+    with refused(ConfigError, f"init_from={file}", "weights"):
+        train(composed(*brief, f"init_from={file}"))
+    assert not made.exists()
+    content = bytearray(file.read_bytes())
+    content[len(content) // 3] ^= 255
+    file.write_bytes(content)
+    with refused(ConfigError, f"init_from={file}", file):
+        check(composed(*brief, f"init_from={file}"))
+    torch.save({"nothing": torch.ones(3)}, file)
+    with refused(ConfigError, f"init_from={file}", "nothing"):
+        train(composed(*brief, f"init_from={file}"))
 
 
 def test_a_frozen_run_gives_the_same_results(command: Command, tmp_path: Path) -> None:

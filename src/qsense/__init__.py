@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from qsense.quant.sensor.lloyd_max import LloydMax as LloydMax
     from qsense.quant.sensor.log import Log as Log
     from qsense.quant.sensor.log_eps import LogEps as LogEps
+    from qsense.quant.sensor.memory.adpcm import ADPCM as ADPCM
+    from qsense.quant.sensor.memory.base import MemoryConverter as MemoryConverter
+    from qsense.quant.sensor.memory.dpcm import DPCM as DPCM
     from qsense.quant.sensor.mulaw import MuLaw as MuLaw
     from qsense.quant.sensor.pwl import PiecewiseLinear as PiecewiseLinear
     from qsense.quant.sensor.quantile import Quantile as Quantile
@@ -60,6 +63,9 @@ _HOMES = {
     "LloydMax": "quant.sensor.lloyd_max",
     "Log": "quant.sensor.log",
     "LogEps": "quant.sensor.log_eps",
+    "ADPCM": "quant.sensor.memory.adpcm",
+    "MemoryConverter": "quant.sensor.memory.base",
+    "DPCM": "quant.sensor.memory.dpcm",
     "MuLaw": "quant.sensor.mulaw",
     "PiecewiseLinear": "quant.sensor.pwl",
     "Quantile": "quant.sensor.quantile",

@@ -61,6 +61,15 @@ def test_the_first_layer_multiplies_the_sensors_codes(activities: HARDataModule)
         ("lstm (states)", 4, 32),
         ("classifier", 8, 8),
     ]
+    weights_only = FAT(bits=4, first_last_input_bits=None)
+    layers = cost_of(har(activities, Gamma(activities.signal, bits=2), weights_only), activities).layers
+    assert [(layer.name, layer.weight_bits, layer.activation_bits) for layer in layers] == [
+        *bits[:-1],
+        ("classifier", 8, 32),
+    ]
+    layers = cost_of(har(activities, Identity(activities.signal), weights_only), activities).layers
+    assert (layers[0].weight_bits, layers[0].activation_bits) == (8, 32)
+    assert layers[0].bops == layers[0].macs * 8 * 32
     task = har(activities, Gamma(activities.signal, bits=2), FAT(bits=4))  # quantizes its input once more
     assert cost_of(task, activities).layers[0].activation_bits == 8
 

@@ -18,6 +18,7 @@ from tests.results import whole_result
 
 from qsense.chip import registers, tables, vectors
 from qsense.chip.converter import convert
+from qsense.chip.cost import costs
 from qsense.chip.datasheet import datasheet
 from qsense.chip.findings import findings
 from qsense.chip.names import identifier
@@ -173,6 +174,16 @@ def test_a_datasheet_names_every_threshold() -> None:
     assert page == sheet("gamma per axis, values", 3.3)
 
 
+def test_what_follows_a_converter_is_named() -> None:
+    _, converter = EVERY["linear, values"]
+    standardised = {"mean": [0.25, -0.5, 0.0], "std": [0.125, 1.0, 2.0]}
+    assert "0.25, -0.5, 0" in sheet("linear, values", standardised=standardised)
+    assert "0.125, 1, 2" in sheet("linear, values", standardised=standardised)
+    assert "standardised" not in sheet("linear, values")
+    content = json.loads(tables.as_json(converter, a_run(standardised=standardised)))
+    assert content["network_sees"]["standardised"] == standardised
+
+
 def test_a_datasheet_says_what_to_mind() -> None:
     assert "code 3 out of reach" in sheet("half")
     assert "never" in sheet("half")
@@ -222,6 +233,27 @@ def test_cost_of_sensing_where_a_run_has_it() -> None:
     assert "0.00078 µJ/s; at 12 bits 0.00470" in page
     assert "kbit/s" not in sheet("log, raw")
     assert "not recorded by this run" in sheet("log, raw", cost=None)
+
+
+def test_honest_rates_and_both_places_of_the_quantizer() -> None:
+    priced = {"bits": 2, "kbit_s": 0.306, "radio_uj_s": 5.5, "adc_uj_s": 0.001, "flash_uj_s": 0.0001}
+    native = {"bits": 12, "kbit_s": 1.8, "radio_uj_s": 32.6, "adc_uj_s": 0.035, "flash_uj_s": 0.2}
+    sensing = {
+        **priced,
+        "behind": {"adc_uj_s": 0.0352, "uj_s": 5.54},
+        "entropy": {"bits": 1.23, "kbit_s": 0.18, "radio_uj_s": 3.35},
+        "lossless": {"bits": 6.63, "kbit_s": 0.99, "radio_uj_s": 18.0, "adc_uj_s": 0.035, "uj_s": 18.0},
+        "native": native,
+    }
+    rates = {"nominal": 2.04, "entropy": 1.23, "lossless": {"bits": 6.63}}
+    page = sheet("log, raw", sensing=sensing, rates=rates)
+    assert "2.04, refreshes counted" in page
+    assert "1.23 bits per sample (bound, no coder)" in page
+    assert "6.63 bits per sample (differences, bound)" in page
+    assert "0.0352 µJ/s, the radio alone gains" in page
+    assert "3.35 µJ/s; lossless 18.0" in page
+    unquantized = dict(costs({"rates": {"lossless": {"bits": 6.63}}, "cost": None}))
+    assert unquantized == {"": "not recorded by this run"}
 
 
 def test_many_rows_share_one_table() -> None:

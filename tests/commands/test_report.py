@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ import pytest
 import yaml
 from rich.console import Console
 from tests.refusal import assert_names, refused
-from tests.study_folders import by_seed, make_cell, make_run, sensing
+from tests.study_folders import by_seed, make_cell, make_run, rates, sensing
 
 from qsense.__main__ import main as door
 from qsense.study.cell import Cell
@@ -513,12 +514,12 @@ def test_what_sensing_costs_is_columns_and_pictures(tmp_path: Path) -> None:
     summary = summarise([tmp_path / "runs"])
     text = screen(summary)
     heading = next(line for line in text.splitlines() if "quantizer" in line)
-    assert " ".join(heading.split()) == "quantizer RWHAR SBHAR MB GBOPs kbit/s radio µJ/s ADC µJ/s saved %"
+    assert " ".join(heading.split()) == "quantizer RWHAR SBHAR MB GBOPs kbit/s radio µJ/s saved %"
     table = text[: text.index("Missing")]
     lines = {line.split()[0]: line.split() for line in table.splitlines() if line.strip()}
-    assert lines["none"][-4:] == ["7.20", "130", "0.140", "0"]
-    assert lines["gamma"][-4:] == ["1.20–2.10", "21.7–38.0", "0.000780–0.00136", "83.4"]
-    assert lines["log"][-6:] == ["0.500", "2.00", "–", "–", "–", "–"]
+    assert lines["none"][-4:] == ["2.00", "7.20", "130", "0"]
+    assert lines["gamma"][-3:] == ["1.20–2.10", "21.7–38.0", "83.4"]
+    assert lines["log"][-5:] == ["0.500", "2.00", "–", "–", "–"]
     assert "by a model and not measured" in text
     assert "of radio + ADC, against its native 12 bits" in " ".join(text.split())
     assert "more than one radio link" not in text
@@ -528,13 +529,74 @@ def test_what_sensing_costs_is_columns_and_pictures(tmp_path: Path) -> None:
     markdown = (tmp_path / "report" / "report.md").read_text()
     assert "![score against data rate](tradeoff_rate.png)" in markdown
     assert "![score against energy of sensing](tradeoff_energy.png)" in markdown
-    assert "radio $\\mu$J/s & ADC $\\mu$J/s & saved \\% " in (tmp_path / "report" / "report.tex").read_text()
+    assert "radio $\\mu$J/s & saved \\% " in (tmp_path / "report" / "report.tex").read_text()
     cells = {(row["quant"], row["dataset"]): row for row in csv.DictReader((tmp_path / "report" / "report.csv").open())}
     gamma = cells["gamma", "SBHAR"]
     assert (gamma["kbit_s"], gamma["native_kbit_s"], gamma["native_bits"]) == ("1.2", "7.2", "12.0")
     assert float(gamma["saved"]) == pytest.approx(1 - float(gamma["uj_s"]) / float(gamma["native_uj_s"]))
     assert cells["log", "SBHAR"]["kbit_s"] == ""
     assert cells["log", "SBHAR"]["bops"] == "2000000000.0"
+
+
+@pytest.fixture
+def rated(tmp_path: Path) -> Path:
+    """Runs that count what their codes need, on two folds, beside one of a time when nobody did."""
+    for fold, (entropy, lossless) in enumerate([(0.5, 6.4), (0.7, 6.8)]):
+        for quant, bits, score in (("none", None, 0.5), ("gamma", 2, 0.4)):
+            own = None if bits is None else entropy
+            make_run(
+                tmp_path / "runs", score, quant=quant, bits=bits, fold=fold, cost=cost(2e9, 0.5),
+                sensing=sensing(bits, entropy=own, lossless=lossless), rates=rates(bits, entropy, lossless),
+            )  # fmt: skip
+    make_run(tmp_path / "runs", 0.4, quant="log", bits=2, cost=cost(2e9, 0.5), sensing=sensing(2))
+    return tmp_path / "runs"
+
+
+def test_honest_rates_and_the_lossless_rival_stand_in_tables(rated: Path, tmp_path: Path) -> None:
+    summary = summarise([rated])
+    text = screen(summary)
+    heading = next(line for line in text.splitlines() if "quantizer" in line)
+    assert " ".join(heading.split()) == "quantizer SBHAR MB GBOPs kbit/s entropy radio µJ/s saved %"
+    table = text[: text.index("Missing")]
+    lines = {line.split()[0]: line.split() for line in table.splitlines() if line.strip()}
+    assert lines["gamma"][-4:] == ["1.20", "0.600", "21.7", "83.4"], "the mean over folds"
+    assert lines["none"][-4:] == ["7.20", "–", "130", "0"]
+    assert lines["log"][-4:] == ["1.20", "–", "21.7", "83.4"]
+    assert lines["lossless"][-4:] == ["3.96", "6.60", "71.6", "45.0"]
+    assert "50.00*" in lines["lossless"], "the score is that of the unquantized runs"
+    assert "no coder is built" in " ".join(text.split())
+    assert text.count("lossless: first differences") == 1
+    assert "lossless" not in text[text.index("Missing") :], "no run of it is expected"
+
+    written = {file.name for file in write_report(summary, tmp_path / "report")}
+    assert {"report.md", "report.tex", "report.csv", "tradeoff_rate.png", "tradeoff_entropy.png"} <= written
+    assert "| lossless |" in (tmp_path / "report" / "report.md").read_text()
+    assert "lossless & -- & $50.00" in (tmp_path / "report" / "report.tex").read_text()
+    cells = {row["quant"]: row for row in csv.DictReader((tmp_path / "report" / "report.csv").open())}
+    assert cells["lossless"]["mean"] == cells["none"]["mean"]
+    gamma = cells["gamma"]
+    assert float(gamma["entropy_bits"]) == pytest.approx(0.6)
+    assert (gamma["nominal_bits"], gamma["adc_uj_s"]) == ("2.0", "0.00078")
+    assert float(gamma["behind_adc_uj_s"]) == pytest.approx(0.14, abs=0.001)
+    assert float(gamma["lossless_bits"]) == pytest.approx(6.6)
+    runs = {(row["quant"], row["fold"]): row for row in csv.DictReader((tmp_path / "report" / "runs.csv").open())}
+    assert float(runs["gamma", "1"]["entropy_bits"]) == 0.7
+    assert len(runs) == 5, "no run stands for what no run is"
+
+
+def test_tables_are_no_wider_than_before(rated: Path) -> None:
+    lines = screen(summarise([rated]), width=80).splitlines()
+    assert max(map(len, lines[: lines.index("Missing")])) <= 80
+    assert sum("entropy" in line for line in lines) >= 1
+
+
+def test_no_rival_where_no_run_is_unquantized(rated: Path) -> None:
+    for by in (["quant"], ["model"], ["bits"]):
+        labels = [row.quant for row in summarise([rated], by=by).shown_rows]
+        assert ("lossless" in labels) == (by == ["quant"])
+    for folder in list(rated.glob("*none*")):
+        shutil.rmtree(folder)
+    assert "lossless" not in screen(summarise([rated])), "its score is not known"
 
 
 def test_reports_of_runs_that_priced_no_sensor_say_nothing_of_it(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from qsense.experiment.checks import check
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.identity import choices, data_fingerprint, namer, run_id, run_name
 from qsense.experiment.schema import config_folder
-from qsense.runs.settings import bits_of
+from qsense.runs.settings import NEUTRAL, bits_of
 
 if TYPE_CHECKING:
     from tests.conftest import Command, Done
@@ -72,6 +72,7 @@ WRONG = {
     "no test": (["trainer.limit_test_batches=0"], ["trainer.limit_test_batches=0", "trainer.limit_test_batches=1"]),
     "no share of a test": (["trainer.limit_test_batches=0.0"], ["trainer.limit_test_batches=0.0"]),
     "nothing to start from": (["init_from=nowhere"], ["init_from=nowhere", "nowhere/checkpoints/last.ckpt"]),
+    "no weights to start from": (["init_from=conf/x.pth"], ["init_from=conf/x.pth", "file"]),
     "rounding": (["rounding=up"], ["rounding=up", "round", "floor"]),
     "frames for activities": (
         ["data=synthetic_raw"],
@@ -330,6 +331,36 @@ def test_how_boxes_are_read_names_a_run_only_where_it_is_said(
     assert run_id(composed(*base)) == before
     others = {run_id(composed(*base, f"data.dataset.{key}={value}")) for key, value in keys.items()}
     assert len(others | {before}) == 1 + len(keys)
+
+
+@pytest.mark.parametrize("quant", ["fat", "uniform_weights", "log_weights"])
+def test_what_fat_s_authors_do_names_a_run_only_where_it_is_said(composed: Compose, quant: str) -> None:
+    base = ["data=cifar10", "task=classification", f"quant={quant}"]
+    older = composed(*base)  # as a run was recorded before there were such keys
+    OmegaConf.set_struct(older, False)
+    keys = {
+        "first_last_input_bits": "null",
+        "first_last_range": "max",
+        "transform_layers": "[conv1]",
+        "untransformed": "centred",
+        "activation_alpha_grad": "pact",
+        "transform_lr": "0.1",
+    }
+    for key in keys:
+        del older.quant.network[key]
+    del older.data.dataset.mean_std
+    before = run_id(older)
+    assert run_id(composed(*base, "quant.network.transform_lr=same")) == before
+    # With its own default an LSTM computes something else.
+    assert (run_id(composed(*base)) == before) == (quant != "fat")
+    changed = [f"quant.network.{key}={value}" for key, value in keys.items()] + ["data.dataset.mean_std=cifar10"]
+    assert len({run_id(composed(*base, change)) for change in changed} | {before}) == 1 + len(changed)
+
+
+@pytest.mark.parametrize("name", ["fat_cifar10_resnet20", "fat_imagenet_resnet18"])
+def test_the_paper_s_experiments_keep_their_names(composed: Compose, name: str) -> None:
+    network = composed(f"experiment={name}").quant.network
+    assert {key: network[key] for key in NEUTRAL["quant"]} == NEUTRAL["quant"]
 
 
 def test_identity_knows_the_schema(composed: Compose, monkeypatch: pytest.MonkeyPatch) -> None:

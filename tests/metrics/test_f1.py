@@ -54,6 +54,9 @@ def test_scores_equal_scikit_learn(k: int, n: int, seed: int) -> None:
     assert macro_f1(confusion) == pytest.approx(
         f1_score(y, pred, labels=labels, average="macro", zero_division=0), abs=1e-12
     )
+    assert macro_f1(confusion, absent=1.0) == pytest.approx(
+        f1_score(y, pred, labels=labels, average="macro", zero_division=1), abs=1e-12
+    )
     np.testing.assert_allclose(
         f1_per_class(confusion).numpy(), f1_score(y, pred, labels=labels, average=None, zero_division=0), atol=1e-12
     )
@@ -93,6 +96,9 @@ def test_sample_wise_score_equals_walking_over_the_samples(lengths: tuple[int, .
     ):
         per_class = f1_score(y, pred, labels=range(k), average=None, zero_division=0)
         assert score.compute()[f"f1_{name}"] == pytest.approx(per_class.mean(), abs=1e-12)
+        if name == "sample":
+            absent_1 = f1_score(y, pred, labels=range(k), average="macro", zero_division=1)
+            assert score.compute()["f1_sample_absent_1"] == pytest.approx(absent_1, abs=1e-12)
         assert score.compute()[f"accuracy_{name}"] == pytest.approx(accuracy_score(y, pred), abs=1e-12)
         assert score.per_class()[f"f1_{name}"] == pytest.approx(dict(zip(names(k), per_class, strict=True)), abs=1e-12)
 

@@ -13,7 +13,7 @@ from tests.refusal import refused
 
 from qsense.data.series.wear import WEAR
 from qsense.experiment.schema import config_folder
-from qsense.metrics.sensing import SensingModel, conversion_energy, data_rate, flash_energy
+from qsense.metrics.sensing import SensingModel, conversion_energy, data_rate, flash_energy, tracking_energy
 
 CONSTANTS: dict[str, Any] = yaml.safe_load((config_folder() / "sensing" / "ble.yaml").read_text())
 CONSTANTS.pop("_target_")
@@ -91,7 +91,61 @@ def test_all_constants_are_recorded_with_the_figures() -> None:
     assert found["basis"] == "model, not measured"
 
 
+def test_a_tracking_converter_by_hand() -> None:
+    """2 bits at the floor of 1.3 pJ, 4096 units of 1 fF at 1 V, and 20 operations of 50 fJ; at refreshes 12 bits."""
+    pj = 1.3 + 4.096 + 1.0
+    assert tracking_energy(1.3, 12, dac_fj=1, digital_fj=1000) == pytest.approx(pj)
+    found = BLE.compare(600, bits=2, native_bits=None, memory=True)
+    assert found["adc_uj_s"] == pytest.approx(600 * pj / 1e6)
+    assert found["adc_uj_s"] < found["native"]["adc_uj_s"]
+    assert found["kbit_s"] == 1.2
+    refreshed = BLE.compare(600, bits=2, native_bits=None, memory=True, refresh=250)
+    assert refreshed["kbit_s"] == pytest.approx(0.6 * (2 + 10 / 250))
+    assert refreshed["radio_uj_s"] == pytest.approx(refreshed["kbit_s"] * BLE.radio_nj_per_bit)
+    assert refreshed["adc_uj_s"] == pytest.approx(600 * (249 / 250 * pj + 57 * 4.096 / 250) / 1e6)
+    whole = BLE.compare(600, bits=2, native_bits=12, memory=True, refresh=1)
+    assert {name: whole[name] for name in whole["native"] if name != "bits"} == pytest.approx(
+        {name: value for name, value in whole["native"].items() if name != "bits"}
+    )
+
+
+@pytest.mark.parametrize(("memory", "operations"), [(False, 2), (True, 20)])
+def test_behind_a_native_adc_the_radio_alone_gains(memory: bool, operations: int) -> None:
+    found = BLE.compare(600, bits=2, native_bits=None, memory=memory)
+    behind, native = found["behind"], found["native"]
+    assert behind["adc_uj_s"] == pytest.approx(native["adc_uj_s"] + 600 * operations * 50e-9)
+    assert behind["adc_uj_s"] == pytest.approx(native["adc_uj_s"], rel=0.01), "the codec is negligible in logic"
+    assert behind["uj_s"] == behind["adc_uj_s"] + found["radio_uj_s"] > found["uj_s"]
+    unquantized = BLE.compare(600, bits=0, native_bits=None)
+    assert unquantized["behind"] == {key: unquantized["native"][key] for key in ("adc_uj_s", "uj_s")}
+
+
+def test_radio_by_entropy_stands_beside_the_nominal_one() -> None:
+    found = BLE.compare(600, bits=2, native_bits=None, entropy=0.5, lossless=6.0)
+    assert found["kbit_s"] == 1.2
+    assert found["entropy"]["kbit_s"] == 0.3
+    assert found["entropy"]["radio_uj_s"] == pytest.approx(found["radio_uj_s"] / 4)
+    assert found["lossless"]["radio_uj_s"] == pytest.approx(found["native"]["radio_uj_s"] / 2)
+    assert found["lossless"]["adc_uj_s"] > found["native"]["adc_uj_s"]
+    assert not {"entropy", "lossless"} & set(BLE.compare(600, bits=2, native_bits=None))
+
+
+def test_constants_of_older_runs_price_as_they_did() -> None:
+    later = ("dac_fj", "operation_fj", "codec_operations")
+    older = SensingModel(**{name: value for name, value in CONSTANTS.items() if name not in later})
+    assert older.constants() == BLE.constants()
+
+
 # --------------------------------------------------------------------------------------------------------- properties
+
+
+@given(rate=rates, n=st.integers(1, 8), native=st.integers(8, 16), few=st.integers(2, 50))
+def test_rarer_refreshes_never_send_more(rate: float, n: int, native: int, few: int) -> None:
+    often, rarely, never = (BLE.price_with_memory(rate, n, native, refresh) for refresh in (few, 2 * few, 0))
+    assert often["kbit_s"] >= rarely["kbit_s"] >= never["kbit_s"] == data_rate(rate, n)
+    for found in (often, rarely, never):
+        assert found["uj_s"] == found["radio_uj_s"] + found["adc_uj_s"]
+        assert set(found) == set(BLE.price(rate, n))
 
 
 @given(rate=rates, few=bits, many=bits)
@@ -138,7 +192,7 @@ def test_every_constant_in_the_file_has_its_reason() -> None:
     lines = (config_folder() / "sensing" / "ble.yaml").read_text().splitlines()
     stated = {line.split(":")[0]: line.partition("#")[2] for line in lines if line[:1].isalpha()}
     assert set(CONSTANTS) <= set(stated)
-    sources = ("Assumed", "Bluetooth Core", "nRF52840", "null:")
+    sources = ("Assumed", "Bluetooth Core", "nRF52840", "null:", "Horowitz")
     lacking = [name for name in CONSTANTS if name != "supply_v" and not any(word in stated[name] for word in sources)]
     assert lacking == []
     assert stated["supply_v"].strip()

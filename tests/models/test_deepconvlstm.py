@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 import torch
 from tests.refusal import refused
@@ -51,3 +53,24 @@ def test_initial_weights() -> None:
 def test_a_short_window_is_refused() -> None:
     with refused(ValueError, "window=32", "kernel=9", 33):
         DeepConvLSTM(3, 32, 4)
+
+
+def test_the_lstms_biases_may_start_at_zero() -> None:
+    """As in the public configurations of γ-Quant's group; no other weight is drawn otherwise."""
+    networks = []
+    starts: tuple[Literal["uniform", "zero"], ...] = ("uniform", "zero")
+    for lstm_bias in starts:
+        torch.manual_seed(0)
+        networks.append(DeepConvLSTM(3, 50, 4, filters=4, hidden=8, layers=2, lstm_bias=lstm_bias))
+    reference = torch.nn.LSTM(3 * 4, 8, num_layers=2, batch_first=True)
+    assert {n: p.shape for n, p in networks[1].lstm.named_parameters()} == {
+        n: p.shape for n, p in reference.named_parameters()
+    }
+    for (name, one), other in zip(networks[0].named_parameters(), networks[1].parameters(), strict=True):
+        if name.startswith("lstm.bias"):
+            assert one.abs().min() > 0
+            assert not other.any()
+        else:
+            assert torch.equal(one, other)
+    with refused(ValueError, "lstm_bias='ones'", "uniform", "zero"):
+        DeepConvLSTM(3, 50, 4, lstm_bias="ones")  # type: ignore[arg-type]

@@ -56,6 +56,7 @@ WRONG: dict[str, dict[str, Any]] = {
     "per_class.f1": {"per_class": {"f1": {"walk": "good"}}},
     "'per_class.f1'": {"per_class": {"f1": [0.5]}},
     "quantizer.gamma": {"quantizer": {"gamma": 0.4}},
+    "standardised.mean": {"standardised": {"mean": "none"}},
     "cost": {"cost": 7},
 }
 

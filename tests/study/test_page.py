@@ -15,7 +15,7 @@ import yaml
 from tests import browser as chromium
 from tests.browser import Browser
 from tests.refusal import assert_names
-from tests.study_folders import by_seed, make_cell, make_run, running, sensing
+from tests.study_folders import by_seed, make_cell, make_run, rates, running, sensing
 
 from qsense.__main__ import main
 from qsense.plots.pareto import front
@@ -143,6 +143,20 @@ def test_only_curves_that_the_page_knows_are_drawn(tmp_path: Path) -> None:
     assert sorted(str(run["curve"] and run["curve"]["kind"]) for run in runs) == ["None", "power"]
 
 
+@pytest.mark.parametrize(
+    ("task", "stated", "native", "bits"),
+    [("har", None, None, 12), ("har", 10, None, 10), ("detection", None, 24, 24), ("detection", 12, 24, 12)],
+)
+def test_a_logarithm_follows_the_bits_of_the_signal(
+    task: str, stated: int | None, native: int | None, bits: int, tmp_path: Path
+) -> None:
+    sensor = {"_target_": "qsense.quant.sensor.log.Log", "native_bits": stated}
+    cost = sensing(4, native_bits=16) if native is None else sensing(4, native_bits=native)
+    more(make_run(tmp_path, quant="log", sensor=sensor, sensing=cost, choices={"task": task}), quantizer={})
+    (run,) = contents([summarise([tmp_path])])["runs"]
+    assert run["curve"] == {"kind": "log", "epsilon": 1 / (2**bits - 1)}
+
+
 def test_names_cannot_break_out_of_the_data(summary: Summary) -> None:
     text = study_page([summary])
     assert NASTY not in text
@@ -179,6 +193,35 @@ def test_scores_are_those_of_the_tables(page: Browser, summary: Summary) -> None
     assert "11 of 12 runs" in page.texts("#table")[0]
     best = [text for (name, head), text in shown.items() if "gamma" in name and head in summary.datasets]
     assert sorted(page.texts("#table td.best")) == sorted(f"{text}\n12 runs" for text in best)
+
+
+@pytest.fixture
+def rated(tmp_path: Path) -> Path:
+    """Unquantized and quantized runs that count what their codes need."""
+    for quant, bits, score in (("none", None, 0.5), ("gamma", 2, 0.4)):
+        priced = sensing(bits, entropy=None if bits is None else 0.6, lossless=6.6)
+        make_cell(tmp_path / "runs", lambda *_, s=score: s, quant=quant, bits=bits, sensing=priced,
+                  rates=rates(bits, 0.6, 6.6))  # fmt: skip
+    return tmp_path / "runs"
+
+
+def test_the_lossless_rival_is_a_row_without_runs(rated: Path) -> None:
+    known = contents([summarise([rated])])
+    assert [row["label"] for row in known["rows"]] == ["none", "lossless", "gamma 2 bit"]
+    assert [row.get("like") for row in known["rows"]] == [None, 0, None]
+    assert {run["row"] for run in known["runs"]} == {0, 2}
+    assert known["costs"][1]["entropy_bits"] == 6.6
+    assert {"bits", "entropy", "by entropy µJ/s", "behind µJ/s"} <= {column["heading"] for column in known["columns"]}
+
+
+@CLICKING
+def test_the_lossless_rival_scores_as_unquantized_data(window: Browser, rated: Path, tmp_path: Path) -> None:
+    window.open(write_page([summarise([rated])], tmp_path))
+    shown = cells(window)
+    assert shown["lossless", "SBHAR"] == shown["none", "SBHAR"] == "50.00 ± 0.00"
+    assert [shown[name, "entropy"] for name in ("none", "lossless", "gamma 2 bit")] == ["–", "6.6", "0.6"]
+    assert shown["lossless", "kbit/s"] == "3.96"
+    assert window.errors() == []
 
 
 @CLICKING

@@ -25,6 +25,7 @@ from qsense.study.summary import summarise, with_paper
 Compose = Callable[..., DictConfig]
 DATA = {"SBHAR": "sbhar", "WEAR": "wear", "Wetlab": "wetlab", "Hang-Time": "hangtime", "RWHAR": "rwhar"}
 PAPER = Path(__file__).parents[3] / "shared" / "reference" / "paper"
+AUTHORS = "experiment=gamma_quant_har_authors"
 
 
 def composed_run(folder: Path, composed: Compose, overrides: list[str], fold: int = 0, seed: int = 0) -> Path:
@@ -88,7 +89,10 @@ def test_the_experiments_are_the_papers_protocol(tmp_path: Path, composed: Compo
         ("rounding=floor", "quant.sensor.rounding floor (paper: round)"),
         ("quant.sensor.gamma=0.3", "quant.sensor.gamma 0.3 (paper: 0.4)"),
         ("data.normalise=train", "data.normalise train (paper: dataset)"),
+        ("task.standardise=true", "task.standardise true (paper: false)"),
         ("model.layers=2", "model.layers 2 (paper: 1)"),
+        ("model.lstm_bias=zero", "model.lstm_bias zero (paper: uniform)"),
+        (AUTHORS, "model.lstm_bias zero (paper: uniform)"),
         ("trainer=smoke", "trainer.max_steps 3 (paper: -1)"),
     ],
 )
@@ -96,6 +100,19 @@ def test_what_differs_is_named(tmp_path: Path, composed: Compose, override: str,
     figure = next(f for f in figures() if (f.dataset, f.quant, f.bits) == ("SBHAR", "gamma", 2))
     run = read_run(composed_run(tmp_path / "run", composed, [*overrides_of(figure), override]))
     assert said in differences(run, figure)
+
+
+def test_the_authors_network_differs_in_its_lstm_alone(tmp_path: Path, composed: Compose) -> None:
+    figure = next(f for f in figures() if (f.dataset, f.quant, f.bits) == ("SBHAR", "gamma", 2))
+    run = read_run(composed_run(tmp_path / "run", composed, [*overrides_of(figure), AUTHORS]))
+    assert sorted(differences(run, figure)) == ["model.layers 2 (paper: 1)", "model.lstm_bias zero (paper: uniform)"]
+
+
+def test_what_the_paper_does_not_know_is_named(tmp_path: Path, composed: Compose) -> None:
+    figure = next(f for f in figures() if f.experiment == "fat_cifar10_resnet20")
+    changed = [*overrides_of(figure), "quant.network.first_last_range=max"]
+    run = read_run(composed_run(tmp_path / "run", composed, changed))
+    assert differences(run, figure) == ["quant.network.first_last_range max (paper: not set)"]
 
 
 def test_a_start_value_left_to_the_signal_is_the_papers(tmp_path: Path, composed: Compose) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,12 +64,32 @@ def test_a_run_of_schema_2_stands_in_the_row_of_the_same_run_today(tmp_path: Pat
     shutil.copytree(REAL, tmp_path / "runs")
     assert [real("metrics.json", schema)["schema"] for schema in (2, 3)] == [2, 3]
     old, new = (read_run(tmp_path / "runs" / name) for name in ("schema2", "schema3"))
-    apart = {"folder", "seconds", "written"}
+    assert {**new.metrics, **old.metrics} == new.metrics, "the old one has fewer"
+    apart = {"folder", "seconds", "written", "metrics", "tallies"}
     told = [{key: value for key, value in vars(run).items() if key not in apart} for run in (old, new)]
+    for later, known in (("cost", old.cost), ("constants", old.constants)):  # today's runs record more
+        told[1][later] = {key: value for key, value in told[1][later].items() if key in known}
     assert told[0] == told[1]
+    assert set(new.cost) - set(old.cost) >= {"nominal_bits", "entropy_bits", "behind_uj_s", "lossless_uj_s"}
     summary = summarise([tmp_path / "runs"])
     assert summary.rows == [Row("gamma", 2, None, "har", "deepconvlstm_small")]
     assert summary.notes == ["Folders of a run already counted, with the same score: 1."]
+
+
+def test_a_run_that_counted_no_codes_is_read_and_averaged_beside_one_that_did(tmp_path: Path) -> None:
+    for name in ("before", "today"):
+        shutil.copytree(REAL / "schema3", tmp_path / "runs" / name)
+    result = real("metrics.json")
+    later = ("behind", "entropy", "lossless")
+    sensing = {key: value for key, value in result["sensing"].items() if key not in later}
+    old = {key: value for key, value in result.items() if key != "rates"} | {"sensing": sensing, "fold": 1}
+    (tmp_path / "runs" / "before" / "metrics.json").write_text(json.dumps(old))
+    summary = summarise([tmp_path / "runs"])
+    assert [(run.status, run.unreadable) for run in summary.runs] == [("finished", ())] * 2
+    (cell,) = summary.cells.values()
+    assert cell.cost["entropy_bits"] == result["rates"]["entropy"]
+    assert cell.cost["kbit_s"] == sensing["kbit_s"]
+    write_report(summary, tmp_path / "report")
 
 
 # --------------------------------------------------------------------------------------------------------------- bits

@@ -10,7 +10,7 @@ import torch
 from tests.refusal import refused
 from torch import Tensor, nn
 
-from qsense.data.series.module import Windows
+from qsense.data.series.batch import Windows
 from qsense.quant.sensor.gamma import Gamma
 from qsense.quant.sensor.linear import Linear
 from qsense.signal import Signal

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -90,14 +90,37 @@ def test_codes_are_quantized_then_rgb_then_normalised_then_zero_padded() -> None
     assert torch.equal(images[1, :, :2, :3], images[0, :, :2, :3])
 
 
-def test_the_authors_floor_of_greens_is_an_option() -> None:
-    codes = torch.zeros(1, 4, 2, 2, dtype=torch.int32)
-    codes[:, 1] = 4095
-    values = [
-        task(Oracle(), floor_green=floor).to_rgb(Identity(RAW)(codes))[0, 1, 0, 0].item() for floor in (False, True)
-    ]
-    assert values[0] == 0.5
-    assert values[1] == pytest.approx(127 / 255)
+@pytest.mark.parametrize(
+    ("sensor", "floor_green", "steps"),
+    [
+        (Linear(RAW, bits=4), "code", 15),
+        (Linear(RAW, bits=4, output="code"), "code", 1),
+        (Linear(RAW, bits=4), True, 255),
+        (Identity(RAW), "code", 4095),
+        (Identity(Signal(4, 0.0, 1.0, "", native_bits=10, black=64, white=1000)), "code", 936),
+    ],
+)
+def test_the_authors_floor_of_greens_is_an_option(
+    sensor: Sensor, floor_green: bool | Literal["code"], steps: int
+) -> None:
+    codes = torch.from_numpy(np.random.default_rng(0).integers(0, sensor.signal.codes, (2, 4, 8, 8)))
+    seen = sensor(codes)
+    green = seen[:, 1:3].mean(1, dtype=torch.float64).numpy()
+    plain = task(Oracle(), sensor).to_rgb(seen)[:, 1]
+    np.testing.assert_allclose(plain.numpy(), green, atol=1e-6)
+    found = task(Oracle(), sensor, floor_green=floor_green).to_rgb(seen)[:, 1]
+    np.testing.assert_allclose(found.numpy(), np.floor(green * steps + 1e-3) / steps, atol=1e-6)
+
+
+@pytest.mark.parametrize("signal", [Signal(4, 0.0, 1.0, ""), Signal(4, 0.0, 1.0, "", native_bits=24)])
+def test_values_and_very_fine_codes_are_not_floored(signal: Signal) -> None:
+    seen = torch.rand(1, 4, 8, 8)
+    assert torch.equal(*(task(Oracle(), Identity(signal), floor_green=f).to_rgb(seen) for f in (False, "code")))
+
+
+def test_only_even_levels_and_codes_have_a_floor() -> None:
+    with refused(ValueError, "floor_green=code", "quant.sensor.output=level", "code", "centroid"):
+        task(Oracle(), Linear(RAW, bits=4, output="centroid"), floor_green="code")
 
 
 def test_three_colours_pass_as_they_are() -> None:
@@ -187,6 +210,7 @@ def test_cosine() -> None:
         ({"warmup": -1}, ("warmup=-1", 0)),
         ({"warmup_start": 2}, ("warmup_start=2", "[0, 1]")),
         ({"sensor_delay": -1}, ("sensor_delay=-1", 0)),
+        ({"floor_green": "codes"}, ("floor_green='codes'", "false", "true", "code")),
     ],
 )
 def test_a_bad_recipe_is_refused(recipe: dict[str, Any], named: tuple[object, ...]) -> None:

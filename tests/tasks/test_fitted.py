@@ -15,6 +15,7 @@ from qsense.data.module import ExperimentData
 from qsense.experiment.build import build
 from qsense.experiment.load import load
 from qsense.quant.sensor.fitted import Fitted
+from qsense.quant.sensor.thresholds import Thresholds
 from qsense.train import train
 
 Compose = Callable[..., DictConfig]
@@ -62,6 +63,27 @@ def test_levels_come_from_training_data_alone_and_stay_with_the_run(
     monkeypatch.setattr(type(data), "sensor_sample", lambda self: x[:100] * 0 + x[:1])
     train(composed(*options))
     assert json.loads((run / "metrics.json").read_text())["metrics"] == result["metrics"]
+
+
+def test_a_learned_curve_starts_where_the_training_data_say(composed: Compose, tmp_path: Path) -> None:
+    options = [*BRIEF, "quant=thresholds", "quant.sensor.start=lloyd_max", "quant.sensor.per_channel=true"]
+    train(composed(*options))
+    run = tmp_path / "runs" / "run"
+    state = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+    fitted, started = (build(composed(*given)) for given in ((*BRIEF, "quant=lloyd_max"), options))
+    for data, task in (fitted, started):
+        data.prepare_data()
+        data.setup("fit")
+        task.calibrate(data)
+    one, other = started[1].sensor, fitted[1].sensor
+    assert isinstance(one, Thresholds)
+    assert isinstance(other, Fitted)
+    assert torch.equal(one.thresholds(), other.thresholds())
+    assert torch.equal(state["sensor.cuts"], other.cuts)
+    assert state["sensor.log_width"].abs().max() > 0  # and it has learned since
+    again = load(run)
+    assert torch.equal(again.task.sensor.state_dict()["log_width"], state["sensor.log_width"])
+    assert again.evaluate()["metrics"] == json.loads((run / "metrics.json").read_text())["metrics"]
 
 
 def test_quantizers_that_learn_by_gradients_are_shown_nothing(

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from qsense.data.series.module import Windows
+from qsense.data.series.batch import Windows
 from qsense.quant.sensor.gamma import Gamma
 from qsense.quant.sensor.identity import Identity
 from qsense.signal import Signal
@@ -120,4 +120,6 @@ def test_scores_count_samples_as_well_as_windows() -> None:
     results = built.results()
     assert results["metrics"]["f1_window"] == pytest.approx(1 / 3)  # absent classes count 0
     assert results["metrics"]["f1_sample"] == pytest.approx(2 * 75 / (2 * 75 + 25) / 3)
+    assert results["metrics"]["f1_sample_absent_1"] == pytest.approx((1 + 2 * 75 / (2 * 75 + 25) + 0) / 3)
     assert results["confusion"] == [[0, 0, 0], [0, 2, 0], [0, 0, 0]]
+    assert results["confusion_sample"] == [[0, 0, 0], [0, 75, 0], [0, 25, 0]]

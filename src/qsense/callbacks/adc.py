@@ -1,4 +1,4 @@
-"""Keep what a sensor's converter has become: thresholds, levels and learned values, as JSON.
+"""Keep what a sensor's converter has become: thresholds, levels, what else it goes by, and learned values, as JSON.
 
 Open it to see when `adc.json` is written; what it holds is in `quant/sensor/record.py`.
 """
@@ -12,6 +12,7 @@ from lightning.pytorch import Trainer
 from qsense.callbacks.base import AfterTest
 from qsense.data.module import ExperimentData
 from qsense.quant.sensor.base import SensorQuantizer
+from qsense.quant.sensor.memory.base import MemoryConverter
 from qsense.quant.sensor.record import as_record
 from qsense.runs.folder import write_json
 from qsense.runs.loggers import log_adc
@@ -31,7 +32,7 @@ class LearnedADC(AfterTest):
         self.file = Path(folder) / "adc.json"
 
     def finish(self, trainer: Trainer, task: Task, data: ExperimentData) -> None:
-        if isinstance(task.sensor, SensorQuantizer):
+        if isinstance(task.sensor, SensorQuantizer | MemoryConverter):
             adc = {**as_record(task.sensor), "data": data.dataset.name, "statistics": data.statistics}
             if task.standardise is not None:  # what follows the converter
                 adc["standardised"] = task.standardise.record()

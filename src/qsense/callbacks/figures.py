@@ -1,4 +1,4 @@
-"""Draw what a run learned: transfer curve over the data, learned values over epochs, confusion matrix.
+"""Draw what a run learned: transfer curve or stream of codes, learned values over epochs, confusion matrix.
 
 Open it to change a picture that every task has; detectors and quantized networks have more, in files of their own.
 """
@@ -13,6 +13,7 @@ from lightning.pytorch import Trainer
 from matplotlib.figure import Figure
 
 from qsense.callbacks.pictures import GRID, Drawing, Floats, Pictures, curve_of, plot_sensor
+from qsense.callbacks.stream import stream
 from qsense.callbacks.trajectory import Trajectory
 from qsense.data.module import ExperimentData
 from qsense.plots.confusion import plot_confusion
@@ -24,9 +25,10 @@ MOST_CLASSES = 100  # in the picture of the confusion matrix, whose side is half
 
 
 class Figures(Pictures):
-    """Write `<folder>/{transfer,trajectory,confusion}.png` after the test, and show them in the loggers.
+    """Write `<folder>/{transfer,stream,trajectory,confusion}.png` after the test, and show them in the loggers.
 
-    Each is drawn where it makes sense: no curve without a quantizer, no trajectory where nothing is learned.
+    Each is drawn where it makes sense: no curve without a quantizer, a stream instead where that has memory, no
+    trajectory where nothing is learned.
     """
 
     def begin(self, task: Task) -> None:
@@ -37,6 +39,7 @@ class Figures(Pictures):
         rows = [row for c in trainer.callbacks if isinstance(c, Trajectory) for row in c.rows]  # type: ignore[attr-defined]
         return {
             "transfer": self.transfer,
+            "stream": stream,
             "trajectory": lambda task, _: trajectory(task, rows),
             "confusion": confusion,
         }

@@ -27,7 +27,7 @@ from qsense.chip.converter import Converter, Counts, Floats
 from qsense.chip.onnx_model import exported_part, outputs
 from qsense.chip.vectors import Vectors
 from qsense.data.module import ExperimentData
-from qsense.data.series.module import normalise_
+from qsense.data.series.batch import normalise_
 from qsense.quant.sensor.base import SensorQuantizer
 from qsense.tasks.base import Task
 

@@ -12,6 +12,7 @@ import torch
 from matplotlib import rc_context
 
 from qsense.chip.converter import Converter, Native
+from qsense.chip.cost import costs
 from qsense.chip.findings import Findings, findings
 from qsense.chip.origin import Origin
 from qsense.chip.tables import volts
@@ -20,7 +21,7 @@ from qsense.plots.style import PARAMETERS
 from qsense.quant.sensor.base import SensorQuantizer
 from qsense.runs.escapes import brief
 from qsense.runs.escapes import html as escape
-from qsense.runs.words import metric_name, percent, rounded
+from qsense.runs.words import metric_name, percent
 
 MOST_DOWN, MOST_ACROSS = 15, 6  # thresholds and rows that a page has room for; more are in thresholds.csv
 MOST_LEARNED = 3  # parameters of a row; more are in adc.json
@@ -92,7 +93,7 @@ def datasheet(
 <section><h2>Converter</h2>
 {_pairs(_facts(converter, found, full_scale_volts) + _behind(origin))}</section>
 <section><h2>Cost</h2>
-{_pairs(_cost(origin))}</section>
+{_pairs(costs(origin.result))}</section>
 </div>
 {_thresholds(converter, found, full_scale_volts)}
 <h2>To mind</h2>
@@ -181,28 +182,6 @@ def _enough(native: Native, found: Findings) -> str:
     if found.accuracy is None or found.accuracy <= native.bits:
         return ""
     return f" of the analog signal; behind the native ADC, {native.bits}"
-
-
-def _cost(origin: Origin) -> list[tuple[str, str]]:
-    """What the run recorded of its cost: of sensing, where it did, and of the network."""
-    found = []
-    if sensing := origin.result.get("sensing"):
-        native = sensing["native"]
-        for what, key, unit in (
-            ("data rate", "kbit_s", "kbit/s"),
-            ("radio (model)", "radio_uj_s", "µJ/s"),
-            ("ADC (model)", "adc_uj_s", "µJ/s"),
-            ("flash ADC (model)", "flash_uj_s", "µJ/s"),
-        ):
-            found.append((what, f"{_number(sensing[key])} {unit}; at {native['bits']} bits {_number(native[key])}"))
-    if cost := origin.result.get("cost"):
-        full = cost["full_precision"]
-        found += [
-            ("network", f"{_large(cost['macs'])} multiplications per prediction"),
-            ("bit operations", f"{_large(cost['bops'])}; at full precision {_large(full['bops'])}"),
-            ("weights", f"{_number(cost['size_mb'])} MB; at full precision {_number(full['size_mb'])} MB"),
-        ]
-    return found or [("", "not recorded by this run")]
 
 
 def _thresholds(converter: Converter, found: Findings, full_scale_volts: float | None) -> str:
@@ -318,15 +297,3 @@ def _signed(value: float, form: str = ".4f") -> str:
     ('−1.2500', '−4')
     """
     return f"{value:{form}}".replace("-", "−")
-
-
-def _large(value: float) -> str:
-    """
-    >>> _large(1.07e6), _large(138.512e9)
-    ('1.07 M', '139 G')
-    """
-    return f"{_number(value / 1e9)} G" if value >= 1e9 else f"{_number(value / 1e6)} M"
-
-
-def _number(value: float) -> str:
-    return rounded(value) if value >= 0.001 else f"{value:.2g}"

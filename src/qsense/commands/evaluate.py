@@ -1,4 +1,8 @@
-"""Test a finished run again, and say whether the result is the recorded one."""
+"""Test a finished run again, and say whether the result is the recorded one.
+
+qsense evaluate runs/RUN
+qsense evaluate runs/RUN --lose 1,5,10 --packet 50 --repeats 3
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,16 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from qsense.commands._allow import add_allow
 from qsense.runs.escapes import one_line
+
+if TYPE_CHECKING:
+    from qsense.experiment.load import TrainedRun
+    from qsense.experiment.packet_loss import Tested
+
+LOST = "lost.json"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -19,26 +30,59 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("run", type=Path, help="folder of a finished run (holds metrics.json)")
     parser.add_argument("--root", help="where the data lies now, if not where the run found it")
     parser.add_argument("--accelerator", default="cpu", help="cpu (default), gpu, …")
+    parser.add_argument(
+        "--lose", type=percents, metavar="PERCENT,…",
+        help="of series: then test it with so many percent of the packets lost at random between sensor and receiver, "
+        f"such as 1,5,10, and write RUN/{LOST} and RUN/figures/lost.png; the receiver holds the last sample",
+    )  # fmt: skip
+    parser.add_argument(
+        "--packet", type=positive, metavar="SAMPLES", help="samples of all channels in a packet (default: those of 1 s)"
+    )
+    parser.add_argument(
+        "--repeats", type=positive, help="tests with other packets lost, for each percentage (default: 3)"
+    )
     add_allow(parser)
     return parser
+
+
+def percents(text: str) -> tuple[float, ...]:
+    """Percentages above 0, in ascending order, each once: "10,1,5" → (1, 5, 10)."""
+    values = {float(value) for value in text.split(",")}
+    if not all(0 < value <= 100 for value in values):
+        raise argparse.ArgumentTypeError(f"{text}: percentages lie above 0, up to 100")
+    return tuple(sorted(values))
+
+
+def positive(text: str) -> int:
+    """A whole number from 1 on."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text}: at least 1")
+    return value
 
 
 def main(arguments: Sequence[str]) -> int:
     """Print each metric then and now; returns 1 where they differ."""
     options = parser().parse_args(arguments)
+    if options.lose is None and (options.packet or options.repeats):
+        parser().error("--packet and --repeats say how packets get lost: give --lose PERCENT,…, too")
 
     from qsense.experiment.load import load
+    from qsense.experiment.packet_loss import packet_of
     from qsense.runs.result import plain
     from qsense.study.run import quantizer_name
 
     run = load(options.run, options.root, options.accelerator, options.allow)
+    packet = packet_of(run, options.packet) if options.lose else 0
     then, now = run.result, plain(run.evaluate())
     quantizer = quantizer_name(str(then["quant"]), then.get("bits"), then.get("network_bits"))
-    print(one_line(f"{then['dataset']} · {quantizer} · fold {then['fold']} · seed {then['seed']}"))
+    name = one_line(f"{then['dataset']} · {quantizer} · fold {then['fold']} · seed {then['seed']}")
+    print(name)
     print(f"{'metric':<20}{'recorded':>14}{'now':>14}")
-    for name, value in then["metrics"].items():
-        print(f"{one_line(name):<20}" + "".join(f"{_text(score):>14}" for score in (value, now["metrics"].get(name))))
-    same = all(now[part] == then.get(part) for part in now)
+    for metric, value in then["metrics"].items():
+        scores = (value, now["metrics"].get(metric))
+        print(f"{one_line(metric):<20}" + "".join(f"{_text(score):>14}" for score in scores))
+    same = _recorded(now, then) == _recorded(then, now)
     if same:
         print("reproduced exactly")
     else:
@@ -46,8 +90,69 @@ def main(arguments: Sequence[str]) -> int:
             "not reproduced exactly: other hardware, thread count, library version, or data than the run had",
             file=sys.stderr,
         )
+    if options.lose:
+        _lose(run, now["metrics"][run.task.monitor], options.lose, packet, options.repeats or 3, name)
     run.say_next()
     return 0 if same else 1
+
+
+def _lose(run: TrainedRun, score: float, percents: Sequence[float], packet: int, repeats: int, name: str) -> None:
+    """Test a run while packets get lost: print a row for each loss as soon as it is tested, then write all of them."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from qsense.experiment.packet_loss import with_loss
+    from qsense.plots.loss import plot_loss
+    from qsense.plots.style import save
+    from qsense.runs.folder import write_json
+
+    seconds = packet / (run.data.signal.rate_hz or 1)
+    packets = f"packets of {packet} samples ({seconds:.3g} s), {repeats} × each"
+    print(f"\n{packets}\n{'loss':<10}{one_line(run.task.monitor):>22}{'difference':>14}{'samples lost':>24}")
+    print(f"{'0 %':<10}{_spread(score, None):>22}{'':>14}{'0':>24}")
+    rows: list[Tested] = []
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        bar = progress.add_task("testing", total=len(percents) * repeats)
+        for row in with_loss(run, percents, packet, repeats, lambda: progress.advance(bar)):
+            rows.append(row)
+            lost = f"{sum(row.lost) / repeats:,.0f} of {row.samples:,}"
+            numbers = f"{_spread(row.mean, row.std):>22}{row.mean - score:>+14.4f}{lost:>24}"
+            print(f"{f'{row.percent:g} %':<10}{numbers}", flush=True)
+    file, picture = run.folder / LOST, run.folder / "figures" / "lost.png"
+    write_json(
+        file,
+        {
+            "run": run.result["run"],
+            "monitor": run.task.monitor,
+            "packet": packet,
+            "repeats": repeats,
+            "score": score,
+            "losses": [row.as_record() for row in rows],
+        },
+    )
+    levels = (
+        [0, *(row.percent for row in rows)],
+        [score, *(row.mean for row in rows)],
+        [None, *(row.std for row in rows)],
+    )
+    save(plot_loss(*levels, label=run.task.monitor, title=name, note=packets), picture)
+    print(f"{one_line(str(file))}, {one_line(str(picture))}")
+
+
+def _spread(mean: float, std: float | None) -> str:
+    return f"{mean:.4f}" if std is None else f"{mean:.4f} ± {std:.4f}"
+
+
+def _recorded(result: Any, other: Any) -> Any:
+    """Of a result, what the other one has, too: runs recorded before a score was thought of know nothing of it.
+
+    >>> _recorded({"metrics": {"f1": 1.0, "new": 2.0}}, {"metrics": {"f1": 1.0}, "run": "a"})
+    {'metrics': {'f1': 1.0}}
+    """
+    if not (isinstance(result, dict) and isinstance(other, dict)):
+        return result
+    return {key: _recorded(value, other[key]) for key, value in result.items() if key in other}
 
 
 def _text(score: float | None) -> str:

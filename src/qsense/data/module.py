@@ -152,11 +152,19 @@ class ExperimentData(LightningDataModule):
         where each starts and the last one ends, for converters with memory. Series alone have any."""
         raise NotImplementedError
 
+    def fit(self, converter: Any) -> None:
+        """Let the training part's whole recordings place the tables of a converter with memory.
+
+        Args:
+            converter: has `fit_recordings(x, bounds)`, and `settings`, which tell it from others.
+        """
+        raise NotImplementedError
+
     def convert(self, converter: Any) -> None:
         """Let all recordings go through a converter with memory: from here on batches hold what its receiver decodes.
 
         Args:
-            converter: has `convert(x, bounds)` → (codes, values), and `constants()`, which tell it from others.
+            converter: has `convert(x, bounds)` → (codes, values), and `receive(codes, bounds, lost)` → values.
         """
         raise NotImplementedError
 

@@ -16,7 +16,10 @@ from omegaconf import DictConfig
 from qsense.data.module import ExperimentData
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.seeding import derive
+from qsense.models.weights import read_state
+from qsense.quant.network.released import in_our_names
 from qsense.quant.network.transfer import load_weights
+from qsense.quant.sensor.sensor import Sensor
 from qsense.runs.checkpoint_io import read_checkpoint
 from qsense.runs.checkpoints import CHECKPOINT, checkpoint
 from qsense.runs.settings import pretrained
@@ -40,7 +43,7 @@ def build(config: DictConfig) -> tuple[ExperimentData, Task]:
         data: ExperimentData = _partial(config.data)(fold=config.fold, seed=config.seed)
         sensor = _partial(config.quant.sensor)(signal=data.signal)
         make_task = _partial(config.task)
-        network = _partial(config.model)(**_facts(data, make_task.func.network_facts))
+        network = _partial(config.model)(**_network_facts(data, sensor, make_task.func.network_facts))
         network_quantizer = instantiate(config.quant.network, _convert_="all")
         if network_quantizer is not None:
             network_quantizer.apply(network)
@@ -52,7 +55,7 @@ def build(config: DictConfig) -> tuple[ExperimentData, Task]:
     except ValueError as error:
         raise ConfigError(str(error)) from error
     if config.init_from:
-        start_from(task, Path(config.init_from))
+        start_from(task, Path(config.init_from).expanduser())
     return data, task
 
 
@@ -61,24 +64,50 @@ def _facts(data: ExperimentData, names: Iterable[str]) -> dict[str, Any]:
     return {name: getattr(data.signal if hasattr(data.signal, name) else data, name) for name in names}
 
 
-def start_from(task: Task, run: Path) -> None:
-    """Take over a finished run's weights and clipping ranges, whatever quantized its network and at however many bits.
+def _network_facts(data: ExperimentData, sensor: Sensor, names: Iterable[str]) -> dict[str, Any]:
+    """What a network is built from: of channels, as many as the sensor's converter makes of them.
 
     Raises:
-        ConfigError: its checkpoint is damaged, or not one of its tensors fits.
+        ValueError: the network's inputs are always the same, and the converter makes several of each channel.
+    """
+    facts = _facts(data, names)
+    if "channels" in facts:
+        facts["channels"] *= sensor.inputs_per_channel
+    elif sensor.inputs_per_channel > 1:
+        raise ValueError(
+            "quant.sensor.output=thermometer: this task's networks are built for three colours; take level, code or "
+            "centroid, or task=har or task=classification"
+        )
+    return facts
+
+
+def start_from(task: Task, source: Path) -> None:
+    """Take over a network's weights and clipping ranges, whatever quantized it and at however many bits.
+
+    Args:
+        task: whose network is filled.
+        source: a finished run's folder, or a file with the state of a network: a published one, such as FAT's.
+
+    Raises:
+        ConfigError: the checkpoint or file is damaged or no such thing, or not one of its tensors fits.
     """
     try:
-        state = read_checkpoint(checkpoint(run) or run / CHECKPOINT)["state_dict"]
-        log.info("init_from=%s: %s", run, load_weights(task.network, state, prefix="network."))
-        if ("standardise.mean" in state) != (task.standardise is not None):
-            log.warning(
-                "init_from=%s: its network was trained with task.standardise=%s, and this run says the opposite: its "
-                "weights get inputs of another scale",
-                run,
-                str("standardise.mean" in state).lower(),
-            )
+        if source.is_file():
+            state = read_state(str(source), "init_from")
+            transfer = load_weights(task.network, in_our_names(state))
+        else:
+            state = read_checkpoint(checkpoint(source) or source / CHECKPOINT)["state_dict"]
+            transfer = load_weights(task.network, state, prefix="network.")
     except ValueError as error:
-        raise ConfigError(f"init_from={run}: {error}") from error
+        raise ConfigError(f"init_from={source}: {error}") from error
+    log.info("init_from=%s: %s", source, transfer)
+    if (was := "standardise.mean" in state) != (task.standardise is not None):
+        log.warning(
+            "init_from=%s: its network was trained with task.standardise=%s, and this run says the opposite: its "
+            "weights get inputs of another scale",
+            source,
+            str(was).lower(),
+        )
 
 
 def _partial(node: DictConfig) -> Any:

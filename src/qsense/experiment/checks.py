@@ -15,7 +15,7 @@ from qsense.data.series.dataset import signal_of
 from qsense.experiment import compose, signatures
 from qsense.experiment.command_line.meant import runs_meant, value_meant
 from qsense.experiment.compose import stated_by_options
-from qsense.experiment.continuing import check_checkpoint, check_resume_from
+from qsense.experiment.continuing import check_resume_from, check_start
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.schema import Config
 from qsense.experiment.trainer import INSTEAD, check_trainer
@@ -106,7 +106,7 @@ def _check_root(config: DictConfig) -> None:
     if config.threads is not None and config.threads < 1:
         raise ConfigError(f"threads={config.threads}: threads must be at least 1, or null for as many as torch takes")
     if config.init_from:
-        check_checkpoint("init_from", config.init_from)
+        check_start("init_from", config.init_from)
 
 
 def _check_shape(config: DictConfig) -> None:

@@ -5,6 +5,7 @@ Open it to see which settings may differ from those of the run that is gone on f
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,31 @@ SAME = ("seed", "fold")  # beside the parts
 MOST = 4  # differences that are told
 
 
+def check_start(key: str, source: str) -> None:
+    """Refuse what no weights can be taken from.
+
+    Args:
+        key: of the configuration that names it.
+        source: a run's folder, or a file of weights, which is looked into when the network is there.
+
+    Raises:
+        ConfigError: nothing is there, a folder without a whole checkpoint, or a damaged file.
+    """
+    file = Path(source).expanduser()
+    if not file.exists():
+        missing = file / CHECKPOINT
+        raise ConfigError(
+            f"{key}={source}: there is no such file, and no {missing}; name a trained run's folder or a file"
+        )
+    if file.is_dir():
+        check_checkpoint(key, source)
+    elif zipfile.is_zipfile(file):  # older files are bare pickles, without checksums
+        try:
+            verify(file)
+        except CheckpointError as error:
+            raise ConfigError(f"{key}={source}: {error}; fetch it again") from error
+
+
 def check_checkpoint(key: str, run: str) -> None:
     """Refuse a run's folder without a whole checkpoint.
 
@@ -36,7 +62,7 @@ def check_checkpoint(key: str, run: str) -> None:
     Raises:
         ConfigError: it has none, or a damaged one.
     """
-    file = checkpoint(Path(run))
+    file = checkpoint(Path(run).expanduser())
     if file is None:
         raise ConfigError(f"{key}={run}: there is no {Path(run) / CHECKPOINT}; name the folder of a trained run")
     try:

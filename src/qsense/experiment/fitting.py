@@ -19,6 +19,7 @@ from lightning.pytorch.plugins import CheckpointIO
 from omegaconf import DictConfig
 
 from qsense.callbacks.cost import cost_of
+from qsense.callbacks.rates import rates_of
 from qsense.callbacks.sensing import sensing_of
 from qsense.data.module import ExperimentData
 from qsense.experiment.build import build
@@ -141,9 +142,12 @@ def result_of(config: DictConfig, hydra_config: Any, trainer: Trainer, task: Tas
     prices: Result = {}
     with tolerated("counting what the network costs"):
         prices["cost"] = cost_of(task, data).totals()
+    with tolerated("counting what the sensor's codes need"):
+        if (rates := rates_of(task, data)) is not None:
+            prices["rates"] = rates
     if config.sensing:
         with tolerated("the model of what sensing costs"):
-            prices["sensing"] = sensing_of(task, data, instantiate(config.sensing))
+            prices["sensing"] = sensing_of(task, data, instantiate(config.sensing), prices.get("rates"))
     return {
         "schema": run_folder.SCHEMA,
         "run": run_id(config),

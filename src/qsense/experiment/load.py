@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from qsense.data.module import ExperimentData
+    from qsense.quant.sensor.memory.base import MemoryConverter
     from qsense.quant.sensor.sensor import Sensor
     from qsense.tasks.base import Task
 
@@ -59,7 +60,7 @@ class TrainedRun:
 
     @property
     def converter(self) -> Sensor:
-        """The sensor's learned quantizer: `encode`, `decode`, `thresholds()`, `levels()`."""
+        """The sensor's learned quantizer: `encode`, `decode`; without memory `thresholds()`, `levels()`, too."""
         return self.task.sensor
 
     def predict(self, x: Tensor | npt.NDArray[Any], condition: str | None = None) -> Any:
@@ -68,8 +69,10 @@ class TrainedRun:
         Args:
             x: one example or a batch of them. Series: [window, axes] or [B, window, axes] in the sensor's unit, before
                 normalisation; they are normalised by the extremes that the run recorded (and cut off at them), as in
-                training. Images: [C, H, W] or [B, C, H, W], integer codes 0 … white, or floats as shares of full scale.
-                Frames: native integer codes [C, h, w] or [B, C, h, w], Bayer planes in the order of `PLANES`.
+                training. For a converter with memory each window is a recording from its start: `predict_recording`
+                lets it go through a longer one. Images: [C, H, W] or [B, C, H, W], integer codes 0 … white, or floats
+                as shares of full scale. Frames: native integer codes [C, h, w] or [B, C, h, w], Bayer planes in the
+                order of `PLANES`.
             condition: the circumstance of all frames of x, one of the signal's `conditions`, where its quantizer minds.
 
         Returns:
@@ -80,21 +83,47 @@ class TrainedRun:
         Raises:
             ValueError: a shape or type that is not the sensor's, values that are not finite, or an unknown condition.
         """
-        import torch
-
-        samples = torch.as_tensor(x)
+        samples = _finite(x)
         conditions = self.data.signal.conditions
         if condition is not None and condition not in conditions:
             raise ValueError(f"condition={condition!r}: the signal's conditions are {', '.join(conditions) or 'none'}")
-        if samples.is_floating_point() and not samples.isfinite().all():
-            raise ValueError("x holds NaN or infinity: fill or reject such samples first")
         one = samples.dim() == self.data.dimensions
         index = conditions.index(condition) if condition else 0
         batch = self.data.received(samples[None] if one else samples, self.result["statistics"], index)
+        if self._with_memory is not None:
+            batch = self._with_memory.decode(self._with_memory.encode(batch))
         found = self.task.predict(batch.to(self.task.device))
         if self.data.gives == "frames":
             found = batch.unscaled(found)
         return found[0] if one else found
+
+    def predict_recording(self, x: Tensor | npt.NDArray[Any]) -> Tensor:
+        """What the trained task makes of a whole recording, window by window, as in its test.
+
+        Args:
+            x: samples [time, axes] of a series in the sensor's unit, before normalisation; a converter with memory
+                begins at the first one and goes through all of them.
+
+        Returns:
+            Probabilities of the classes, float32 [windows, K]; window i begins at sample i · `data.stride`.
+
+        Raises:
+            ValueError: the run's data are no series, a shape that is not the sensor's, or values that are not finite.
+        """
+        from qsense.data.series.module import HARDataModule
+
+        if not isinstance(self.data, HARDataModule):
+            raise ValueError(f"{self.folder} works on {self.data.gives}, and series alone have recordings: use predict")
+        windows = self.data.received_recording(_finite(x), self.result["statistics"], self._with_memory)
+        probabilities: Tensor = self.task.predict(windows.to(self.task.device))
+        return probabilities
+
+    @property
+    def _with_memory(self) -> MemoryConverter | None:
+        """The sensor's converter, if it has memory: samples go through it before the task gets them."""
+        from qsense.quant.sensor.memory.base import MemoryConverter
+
+        return self.converter if isinstance(self.converter, MemoryConverter) else None
 
     def evaluate(self) -> dict[str, Any]:
         """Test the task again: its part of the result, as it is now.
@@ -120,6 +149,16 @@ class TrainedRun:
     def say_next(self) -> None:
         """Print commands that go on from this run."""
         say_next(*next_steps(self.folder, self.config))
+
+
+def _finite(x: Tensor | npt.NDArray[Any]) -> Tensor:
+    """x as a tensor, refused where it is not finite."""
+    import torch
+
+    samples = torch.as_tensor(x)
+    if samples.is_floating_point() and not samples.isfinite().all():
+        raise ValueError("x holds NaN or infinity: fill or reject such samples first")
+    return samples
 
 
 def next_steps(folder: Path, config: DictConfig) -> list[tuple[tuple[object, ...], str]]:

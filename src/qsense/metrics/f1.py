@@ -32,13 +32,12 @@ def add_counts(confusion: Tensor, pred: Tensor, y: Tensor) -> None:
     confusion.index_put_((y.clamp_min(0), pred), counted, accumulate=True)
 
 
-def f1_per_class(confusion: Tensor) -> Tensor:
+def f1_per_class(confusion: Tensor, absent: float = 0.0) -> Tensor:
     """F1 of every class, 2·TP / (2·TP + FP + FN), float64 [K] in [0, 1].
-
-    A class that neither occurs nor is predicted scores 0, and counts.
 
     Args:
         confusion: counts [K, K], rows = truth, columns = prediction.
+        absent: the score of a class that neither occurs nor is predicted; it counts all the same.
 
     >>> f1_per_class(torch.tensor([[2, 1, 0], [0, 3, 0], [0, 0, 0]]))
     tensor([0.8000, 0.8571, 0.0000], dtype=torch.float64)
@@ -46,19 +45,19 @@ def f1_per_class(confusion: Tensor) -> Tensor:
     confusion = confusion.double()
     hits = confusion.diagonal()
     seen = confusion.sum(dim=0) + confusion.sum(dim=1)  # 2·TP + FP + FN
-    return 2 * hits / seen.clamp_min(1)
+    return torch.where(seen > 0, 2 * hits / seen.clamp_min(1), absent)
 
 
-def macro_f1(confusion: Tensor) -> float:
+def macro_f1(confusion: Tensor, absent: float = 0.0) -> float:
     """Plain mean of `f1_per_class` over all K classes, NULL and absent ones included; in [0, 1].
 
-    This is scikit-learn's `f1_score(average="macro", labels=range(K), zero_division=0)`. The macro averages of
+    This is scikit-learn's `f1_score(average="macro", labels=range(K), zero_division=absent)`. The macro averages of
     torchmetrics leave absent classes out, which scores a subject higher the fewer activities it performs.
 
     >>> round(macro_f1(torch.tensor([[2, 1, 0], [0, 3, 0], [0, 0, 0]])), 4)
     0.5524
     """
-    return float(f1_per_class(confusion).mean())
+    return float(f1_per_class(confusion, absent).mean())
 
 
 def accuracy(confusion: Tensor) -> float:
@@ -89,7 +88,7 @@ class HARScore(Metric):
     >>> covered = torch.tensor([[0, 0, -1], [1, 0, 1]])  # labels of the samples; −1 pads
     >>> score.update(torch.tensor([0, 1]), torch.tensor([0, 1]), covered)
     >>> {name: round(value, 3) for name, value in score.compute().items()}
-    {'f1_sample': 0.8, 'f1_window': 1.0, 'accuracy_sample': 0.8, 'accuracy_window': 1.0}
+    {'f1_sample': 0.8, 'f1_sample_absent_1': 0.8, 'f1_window': 1.0, 'accuracy_sample': 0.8, 'accuracy_window': 1.0}
     """
 
     is_differentiable = False
@@ -130,6 +129,7 @@ class HARScore(Metric):
         samples, windows = self.sample_confusion.cpu(), self.window_confusion.cpu()
         return {
             "f1_sample": macro_f1(samples),
+            "f1_sample_absent_1": macro_f1(samples, absent=1.0),
             "f1_window": macro_f1(windows),
             "accuracy_sample": accuracy(samples),
             "accuracy_window": accuracy(windows),

@@ -49,8 +49,31 @@ def flash_energy(bits: int, comparator_fj: float) -> float:
     return ((1 << bits) - 1) * comparator_fj / 1e3
 
 
+def tracking_energy(converter_pj: float, native_bits: int, dac_fj: float, digital_fj: float) -> float:
+    """One conversion of a tracking converter, in pJ: E_N + 2^n · E_unit + E_update.
+
+    A DAC of the sensor's full n bits settles to the prediction, N bits around it are resolved, and the predictor takes
+    the code over. That those N bits are as fine as the native step, and so ask for comparators of its low noise, is not
+    modelled: it is the least such a converter needs, where `conversion_energy` is that of any with N bits.
+
+    Args:
+        converter_pj: E_N, of the N bits around the prediction, in pJ.
+        native_bits: n, of the DAC.
+        dac_fj: E_unit, of each of its 2^n units, in fJ.
+        digital_fj: E_update, of predictor and tables, in fJ.
+
+    >>> tracking_energy(1.3, native_bits=12, dac_fj=1, digital_fj=1000)
+    6.396
+    """
+    return converter_pj + ((1 << native_bits) * dac_fj + digital_fj) / 1e3
+
+
 class SensingModel:
     """Prices a sensor: data rate, converter and radio.
+
+    A quantizer stands **in the converter**, which then has its few bits alone: a converter of N bits, or a tracking one
+    where it has memory; or **behind a native ADC**, whose full conversion is paid as before, with the quantizer's
+    digital operations: the radio alone gains.
 
     The radio sends full packets one after the other, each answered by an empty one (Bluetooth Core 5, vol. 6, part B),
     and is off in between. What a connection costs without data, lost packets and the processor are not counted: they
@@ -71,6 +94,9 @@ class SensingModel:
         overhead_bytes: what else a packet has.
         answer_bytes: the length of an empty packet.
         gap_us: time between packets, in µs.
+        dac_fj: a unit of a tracking converter's DAC, in fJ.
+        operation_fj: a digital operation (add, compare, shift, look up), in fJ.
+        codec_operations: digital operations per sample of a converter with memory, and of the lossless rival's coder.
 
     Raises:
         ValueError: a constant that is not positive or not finite, or native bits that are not 1 … 32.
@@ -92,6 +118,9 @@ class SensingModel:
         overhead_bytes: int,
         answer_bytes: int,
         gap_us: float,
+        dac_fj: float = 1,  # the last three came when runs had been recorded without them
+        operation_fj: float = 50,
+        codec_operations: float = 20,
     ) -> None:
         self.native_bits = native_bits
         self.frames_per_second = frames_per_second
@@ -107,6 +136,9 @@ class SensingModel:
         self.overhead_bytes = overhead_bytes
         self.answer_bytes = answer_bytes
         self.gap_us = gap_us
+        self.dac_fj = dac_fj
+        self.operation_fj = operation_fj
+        self.codec_operations = codec_operations
         for name, value in self.constants().items():
             if value is not None and not (math.isfinite(value) and value > 0):
                 raise ValueError(f"sensing.{name}={value}: a constant of the sensing model must be positive")
@@ -154,7 +186,7 @@ class SensingModel:
         return 8e3 * size / self.link_kbit_s
 
     def price(self, values_per_s: float, bits: int) -> dict[str, float]:
-        """What a sensor of `bits` bits costs.
+        """What a sensor with a converter of `bits` bits and no memory costs.
 
         Args:
             values_per_s: conversions per second.
@@ -166,32 +198,100 @@ class SensingModel:
             the former together; "link_share": of what one radio link carries. Above 1 no such link would do, and the
             radio's energy is that of several.
         """
-        kbit_s = data_rate(values_per_s, bits)
-        radio = kbit_s * self.radio_nj_per_bit  # kbit/s · nJ/bit = µJ/s
-        adc = values_per_s * conversion_energy(bits, self.walden_fj, self.floor_pj) / 1e6
+        return self._price(values_per_s, bits, bits, self._conversion(bits), self._flash(bits))
+
+    def price_with_memory(self, values_per_s: float, bits: int, native_bits: int, refresh: int) -> dict[str, float]:
+        """The same of a converter with memory, in the converter: `tracking_energy`, and at a refresh the native one's.
+
+        Args:
+            values_per_s: conversions per second.
+            bits: N, of a code.
+            native_bits: n, of the sensor's samples.
+            refresh: each of so many samples is converted and sent with n bits; 0: none.
+        """
+        share = 1 / refresh if refresh else 0.0
+        digital_fj = self.codec_operations * self.operation_fj
+        pj = [
+            (1 - share) * tracking_energy(energy(bits), native_bits, self.dac_fj, digital_fj)
+            + share * energy(native_bits)
+            for energy in (self._conversion, self._flash)
+        ]
+        return self._price(values_per_s, bits, bits + share * (native_bits - bits), *pj)
+
+    def _conversion(self, bits: int) -> float:
+        return conversion_energy(bits, self.walden_fj, self.floor_pj)
+
+    def _flash(self, bits: int) -> float:
+        return flash_energy(bits, self.comparator_fj)
+
+    def _price(
+        self, values_per_s: float, bits: int, rate: float, converter_pj: float, flash_pj: float
+    ) -> dict[str, float]:
+        """See `price`; `rate` is in bits per sample."""
+        sent = self._sent(values_per_s, rate)
+        adc = values_per_s * converter_pj / 1e6
         return {
             "bits": bits,
-            "kbit_s": kbit_s,
-            "radio_uj_s": radio,
+            **sent,
             "adc_uj_s": adc,
-            "flash_uj_s": values_per_s * flash_energy(bits, self.comparator_fj) / 1e6,
-            "uj_s": radio + adc,
-            "link_share": kbit_s / self.capacity_kbit_s,
+            "flash_uj_s": values_per_s * flash_pj / 1e6,
+            "uj_s": sent["radio_uj_s"] + adc,
+            "link_share": sent["kbit_s"] / self.capacity_kbit_s,
         }
 
-    def compare(self, values_per_s: float, bits: int, native_bits: int | None) -> dict[str, Any]:
+    def _sent(self, values_per_s: float, rate: float) -> dict[str, float]:
+        kbit_s = data_rate(values_per_s, rate)
+        return {"kbit_s": kbit_s, "radio_uj_s": kbit_s * self.radio_nj_per_bit}  # kbit/s · nJ/bit = µJ/s
+
+    def _behind(self, values_per_s: float, native_bits: int, operations: float) -> float:
+        """A native ADC and digital operations on each of its samples, in µJ/s."""
+        return values_per_s * (self._conversion(native_bits) + operations * self.operation_fj / 1e3) / 1e6
+
+    def compare(
+        self,
+        values_per_s: float,
+        bits: int,
+        native_bits: int | None,
+        memory: bool = False,
+        refresh: int = 0,
+        entropy: float | None = None,
+        lossless: float | None = None,
+    ) -> dict[str, Any]:
         """The same beside the sensor at its native bits, ready for JSON, with all constants.
 
         Args:
             values_per_s: conversions per second.
             bits: of its converter; 0 for a sensor that is not quantized and delivers its native bits.
             native_bits: of the sensor, or None where nobody has stated them.
+            memory: whether its converter predicts.
+            refresh: of a converter with memory.
+            entropy: bits per sample that an ideal entropy coder would send of its codes; None: not known.
+            lossless: the same of first differences of its native samples.
+
+        Returns:
+            `price`'s, of the quantizer in the converter; "behind": "adc_uj_s" and "uj_s" of the quantizer behind a
+            native ADC; "entropy", "lossless": "bits" per sample, "kbit_s", "radio_uj_s", where they are known, the
+            latter with a native ADC, "adc_uj_s" and "uj_s"; "native": `price`'s of the sensor without a quantizer.
         """
         native = native_bits or self.native_bits
+        if memory:
+            price = self.price_with_memory(values_per_s, bits, native, refresh)
+        else:
+            price = self.price(values_per_s, bits or native)
+        # a quantizer without memory finds its code by bisection, a comparison for each bit
+        adc = self._behind(values_per_s, native, self.codec_operations if memory else bits)
+        others: dict[str, dict[str, float]] = {"behind": {"adc_uj_s": adc, "uj_s": price["radio_uj_s"] + adc}}
+        if entropy is not None:
+            others["entropy"] = {"bits": entropy, **self._sent(values_per_s, entropy)}
+        if lossless is not None:
+            sent = self._sent(values_per_s, lossless)
+            adc = self._behind(values_per_s, native, self.codec_operations)
+            others["lossless"] = {"bits": lossless, **sent, "adc_uj_s": adc, "uj_s": sent["radio_uj_s"] + adc}
         return {
             "basis": "model, not measured",
             "values_per_s": values_per_s,
-            **self.price(values_per_s, bits or native),
+            **price,
+            **others,
             "native": self.price(values_per_s, native),
             "constants": self.constants(),
         }

@@ -5,6 +5,8 @@ Open it to change the network's layers.
 
 from __future__ import annotations
 
+from typing import Literal
+
 from torch import Tensor, nn
 
 
@@ -24,9 +26,11 @@ class DeepConvLSTM(nn.Module):
         hidden: LSTM units.
         layers: LSTM layers.
         dropout: probability of dropping a unit of the last step, in [0, 1).
+        lstm_bias: how the LSTM's biases start: "uniform" (torch's own, within 1/√hidden of 0) or "zero", as in the
+            public configurations of γ-Quant's group.
 
     Raises:
-        ValueError: the window is too short for four unpadded convolutions.
+        ValueError: the window is too short for four unpadded convolutions, or another start of the biases.
 
     >>> sum(p.numel() for p in DeepConvLSTM(channels=12, window=50, num_classes=19).parameters())
     573651
@@ -42,8 +46,12 @@ class DeepConvLSTM(nn.Module):
         hidden: int = 128,
         layers: int = 1,
         dropout: float = 0.5,
+        lstm_bias: Literal["uniform", "zero"] = "uniform",
     ) -> None:
         super().__init__()
+        if lstm_bias not in ("uniform", "zero"):
+            raise ValueError(f"lstm_bias={lstm_bias!r} must be uniform or zero")
+        self.lstm_bias = lstm_bias
         shortest = 4 * (kernel - 1) + 1
         if window < shortest:
             raise ValueError(
@@ -60,7 +68,7 @@ class DeepConvLSTM(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw new weights: Xavier-normal matrices, zero biases of convolutions and classifier."""
+        """Draw new weights: Xavier-normal matrices, zero biases of convolutions and classifier; see `lstm_bias`."""
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
                 nn.init.xavier_normal_(module.weight)
@@ -69,6 +77,8 @@ class DeepConvLSTM(nn.Module):
         for name, parameter in self.lstm.named_parameters():
             if name.startswith("weight"):
                 nn.init.xavier_normal_(parameter)
+            elif self.lstm_bias == "zero":
+                nn.init.zeros_(parameter)
 
     def forward(self, x: Tensor) -> Tensor:
         """Class logits (B, num_classes) of windows (B, T, C)."""

@@ -82,6 +82,8 @@ class PyramidDetector(Detector):
         norm: "frozen" statistics of batch norm (of pretrained weights), "batch", or "group" (from scratch; see `FPN`).
         pretrained: file or address of a ResNet's ImageNet weights; not read where `weights` are given.
         weights: file or address of weights for the whole network, such as torchvision's for the same classes.
+        frozen_stages: stages of the ResNet whose weights stay as they are, with its stem, as mmdetection counts: 1: the
+            stem and the first stage; 0: the stem alone; -1: none.
 
     Attributes:
         extra: how the pyramid's levels beyond 5 are made (see `FPN`).
@@ -106,6 +108,7 @@ class PyramidDetector(Detector):
         norm: Norm = "frozen",
         pretrained: str | None = None,
         weights: str | None = None,
+        frozen_stages: int = -1,
     ) -> None:
         super().__init__()
         if norm == "frozen" and pretrained is None and weights is None:
@@ -122,6 +125,7 @@ class PyramidDetector(Detector):
         self.backbone = FPN(
             depth, width, channels, finest, coarsest, self.extra, norm, pretrained if weights is None else None
         )
+        self.backbone.body.freeze(frozen_stages)
 
 
 class Anchors(AnchorGenerator):  # type: ignore[misc]

@@ -6,7 +6,7 @@ Open it to see how proposals and detections are made and learned.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
@@ -17,6 +17,7 @@ from torchvision.ops import MultiScaleRoIAlign
 from torchvision.ops.poolers import LevelMapper
 
 from qsense.models.detector import Anchors, PyramidDetector, Sizes
+from qsense.models.mmdetection import AlignedPool, L1Proposals, L1RoIHeads, LowQualityMatcher
 from qsense.models.weights import load_weights
 
 
@@ -37,8 +38,14 @@ class FasterRCNN(PyramidDetector):
         rpn_samples: anchors per frame that the proposals' losses look at, half of them positive where there are any.
         proposals_train: proposals per frame in training (and per level before suppression).
         proposals_test: the same in evaluation.
+        proposals_kept: proposals per frame in training after suppression; None: as many as `proposals_train`.
         proposal_nms_iou: overlap above which the worse of two proposals is dropped.
         roi_samples: proposals per frame that the detections' losses look at, up to a quarter of them positive.
+        box_loss: of proposals and detections: "smooth_l1" (β = 1/9, torchvision) or "l1" (mmdetection).
+        low_quality_iou: from which IoU an object's best anchors are positive below 0.7, too; 0: torchvision's rule,
+            from any, unless they overlap another object more (see `mmdetection.LowQualityMatcher`).
+        aligned: read a proposal's features by an aligned grid with adaptive samples (mmdetection), and not by
+            torchvision's with two samples per cell and half a pixel off.
         shared: see `PyramidDetector`.
 
     >>> sum(p.numel() for p in FasterRCNN(object_classes=3, norm="batch").parameters())
@@ -60,11 +67,20 @@ class FasterRCNN(PyramidDetector):
         proposals_test: int = 1000,
         proposal_nms_iou: float = 0.7,
         roi_samples: int = 512,
+        proposals_kept: int | None = None,
+        box_loss: Literal["smooth_l1", "l1"] = "smooth_l1",
+        low_quality_iou: float = 0.0,
+        aligned: bool = False,
         **shared: Any,
     ) -> None:
+        if box_loss not in ("smooth_l1", "l1"):
+            raise ValueError(f"box_loss={box_loss!r} must be smooth_l1 or l1")
+        if not 0 <= low_quality_iou <= 0.7:
+            raise ValueError(f"low_quality_iou={low_quality_iou} must be 0 to 0.7")
         super().__init__(finest=finest, coarsest=coarsest, **shared)
         strides, channels = self.backbone.strides, self.backbone.out_channels
-        self.rpn = RegionProposalNetwork(
+        l1 = box_loss == "l1"
+        self.rpn = (L1Proposals if l1 else RegionProposalNetwork)(
             Anchors(strides, [(anchor_scale * stride,) for stride in strides], aspect_ratios),
             ProposalHead(channels, len(aspect_ratios)),
             fg_iou_thresh=0.7,
@@ -72,15 +88,18 @@ class FasterRCNN(PyramidDetector):
             batch_size_per_image=rpn_samples,
             positive_fraction=0.5,
             pre_nms_top_n={"training": proposals_train, "testing": proposals_test},
-            post_nms_top_n={"training": proposals_train, "testing": proposals_test},
+            post_nms_top_n={"training": proposals_kept or proposals_train, "testing": proposals_test},
             nms_thresh=proposal_nms_iou,
         )
+        if low_quality_iou > 0:
+            self.rpn.proposal_matcher = LowQualityMatcher(0.7, 0.3, low_quality_iou)
         levels = range(finest, min(coarsest, 5) + 1)
-        pool = MultiScaleRoIAlign([str(i) for i in range(len(levels))], output_size=7, sampling_ratio=2)
+        names = [str(i) for i in range(len(levels))]
+        pool = (AlignedPool if aligned else MultiScaleRoIAlign)(names, output_size=7, sampling_ratio=2)
         # Known here; torchvision guesses them from the first batch's sizes.
         pool.scales = [2.0**-level for level in levels]
         pool.map_levels = LevelMapper(levels[0], levels[-1], canonical_scale=28 * anchor_scale, canonical_level=4)
-        self.roi_heads = RoIHeads(
+        self.roi_heads = (L1RoIHeads if l1 else RoIHeads)(
             pool,
             TwoMLPHead(channels * 7 * 7, hidden),
             Predictor(hidden, object_classes + 1),

@@ -98,6 +98,21 @@ class ResNet(nn.Module):
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
+    def freeze(self, stages: int) -> None:
+        """Leave the stem and the first stages as they are; 0: the stem alone, -1: nothing.
+
+        Raises:
+            ValueError: another number, or statistics of batch norm that would go on changing.
+        """
+        if not -1 <= stages <= len(self.stages):
+            raise ValueError(f"frozen_stages={stages} must be -1 (none) to {len(self.stages)}, the ResNet's stages")
+        frozen = ["conv1", "bn1", *self.stages[:stages]] if stages >= 0 else []
+        for name in frozen:
+            part = self.get_submodule(name)
+            if any(type(module) is nn.BatchNorm2d for module in part.modules()):
+                raise ValueError(f"frozen_stages={stages} needs norm=frozen or group: batch norm goes on learning")
+            part.requires_grad_(False)
+
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
         features: dict[str, Tensor] = OrderedDict()
@@ -168,6 +183,13 @@ class FPN(nn.Module):
         self.fpn = FeaturePyramidNetwork(self.body.channels[finest - 2 :], channels, block, norm_layer)
         missing = [f"layer{stage}." for stage in range(len(self.body.stages) + 1, 5)]
         load_weights(self.body, pretrained, argument="pretrained", ignore=("fc.", *missing))
+
+    def extend_from_body(self) -> None:
+        """Make levels 6 and 7, where there are any, from the ResNet's last stage and not from the pyramid's."""
+        if isinstance(self.fpn.extra_blocks, LastLevelP6P7):
+            block = LastLevelP6P7(self.body.channels[-1], self.out_channels)
+            block.use_P5 = False  # torchvision's own choice where both have as many channels
+            self.fpn.extra_blocks = block
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         features: dict[str, Tensor] = self.fpn(self.body(x))

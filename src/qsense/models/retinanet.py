@@ -6,7 +6,7 @@ Open it to see how its anchors are matched and its boxes picked.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -24,8 +24,8 @@ class RetinaNet(PyramidDetector):
     """A class and a box for every anchor of a pyramid, learned with the focal loss (see `Detector.forward`).
 
     Anchors are `anchor_scale` strides wide, 2^(1/3) and 2^(2/3) times that, in every aspect ratio: 32 … 812 pixels as
-    published. Positive from an IoU of 0.5 on (and each object's best ones), negative below 0.4. Losses per frame are
-    divided by its positives: `classification` (focal, α = 0.25, γ = 2) and `box` (L1 on the encoded box).
+    published. Positive from an IoU of 0.5 on (and each object's best ones), negative below 0.4. Losses are
+    `classification` (focal, α = 0.25, γ = 2) and `box` (L1 on the encoded box), divided by the number of positives.
 
     Args:
         object_classes: classes K.
@@ -34,6 +34,10 @@ class RetinaNet(PyramidDetector):
         anchor_scale: width of the smallest square anchor of a level, in strides.
         aspect_ratios: heights of anchors over their widths.
         candidates: detections per level that suppression looks at.
+        loss_average: "frame": each frame's losses are divided by its positives, and averaged (torchvision); "batch":
+            those of all frames are divided by all positives, at least one a frame (mmdetection).
+        extra_from: what levels 6 and 7 are made of: "P5", the pyramid's level 5 (torchvision), or "C5", the ResNet's
+            last stage (mmdetection).
         shared: see `PyramidDetector`.
 
     >>> sum(p.numel() for p in RetinaNet(object_classes=3, norm="batch").parameters())
@@ -47,12 +51,23 @@ class RetinaNet(PyramidDetector):
         anchor_scale: float = 4.0,
         aspect_ratios: Sequence[float] = (0.5, 1.0, 2.0),
         candidates: int = 1000,
+        loss_average: Literal["frame", "batch"] = "frame",
+        extra_from: Literal["P5", "C5"] = "P5",
         **shared: Any,
     ) -> None:
+        for name, value, allowed in (
+            ("loss_average", loss_average, ("frame", "batch")),
+            ("extra_from", extra_from, ("P5", "C5")),
+        ):
+            if value not in allowed:
+                raise ValueError(f"{name}={value!r} must be {' or '.join(allowed)}")
         if not 0 <= tower <= 4:
             raise ValueError(f"tower={tower} must be 0 to 4 convolutions")
         super().__init__(**shared)
         self.candidates = candidates
+        self.loss_average = loss_average
+        if extra_from == "C5":
+            self.backbone.extend_from_body()
         strides = self.backbone.strides
         # Whole pixels, as published: 32, 40, 50; 64, …
         octave = [[int(anchor_scale * stride * 2 ** (third / 3)) for third in range(3)] for stride in strides]
@@ -81,8 +96,25 @@ class RetinaNet(PyramidDetector):
             else torch.full((len(anchors),), Matcher.BELOW_LOW_THRESHOLD, device=anchors.device)
             for target in targets
         ]
-        losses = self.head.compute_loss(targets, outputs, [anchors] * len(targets), matches)
+        if self.loss_average == "frame":
+            losses = self.head.compute_loss(targets, outputs, [anchors] * len(targets), matches)
+        else:
+            losses = self._batch_losses(targets, outputs, anchors, matches)
         return {"classification": losses["classification"], "box": losses["bbox_regression"]}
+
+    def _batch_losses(
+        self, targets: list[dict[str, Tensor]], outputs: dict[str, Tensor], anchors: Tensor, matches: list[Tensor]
+    ) -> dict[str, Tensor]:
+        """The losses of all frames together: torchvision's of each frame, weighted by its positives."""
+        counts = torch.stack([(own >= 0).sum().clamp_min(1) for own in matches])
+        shares = counts / counts.sum()
+        totals: dict[str, Tensor] = {}
+        for frame, share in enumerate(shares):
+            own = {name: value[frame : frame + 1] for name, value in outputs.items()}
+            losses = self.head.compute_loss(targets[frame : frame + 1], own, [anchors], matches[frame : frame + 1])
+            for name, loss in losses.items():
+                totals[name] = totals.get(name, 0) + share * loss
+        return totals
 
     def predict(self, images: Tensor, sizes: Sizes) -> list[dict[str, Tensor]]:
         outputs, anchors, counts = self._outputs(images, sizes)

@@ -50,7 +50,7 @@ def load_weights(
     """
     if source is None or _left.get():
         return
-    given = _state(_read(source, argument), source)
+    given = read_state(source, argument)
     own = network.state_dict()
     prefix = _prefix(given, own)
     found = {key.removeprefix(prefix): value for key, value in given.items() if key.startswith(prefix)}
@@ -76,6 +76,20 @@ def load_weights(
             )
         )
     network.load_state_dict(found, strict=False)
+
+
+def read_state(source: str, argument: str = "weights") -> dict[str, Tensor]:
+    """The tensors of a file or an address by name; nothing in it is run.
+
+    Args:
+        source: file or http(s) address.
+        argument: what messages call it.
+
+    Raises:
+        FileNotFoundError: there is no such file, or nothing at this address.
+        ValueError: it cannot be read, or holds no state dict.
+    """
+    return _state(_read(source, argument), source)
 
 
 def _read(source: str, argument: str) -> Any:

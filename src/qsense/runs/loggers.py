@@ -195,8 +195,8 @@ def figures(result: dict[str, Any]) -> dict[str, float]:
     named = {f"test/{name}": value for name, value in result["metrics"].items()}
     for name, values in result.get("quantizer", {}).items():
         named |= {f"learned/{name}_{index}": value for index, value in enumerate(values)}
-    for part in ("cost", "sensing"):
-        named |= {f"{part}/{name}": value for name, value in result.get(part, {}).items()}
+    for part in ("cost", "sensing", "rates"):
+        named |= {f"{part}/{name}": value for name, value in (result.get(part) or {}).items()}
     return {name: float(value) for name, value in named.items() if isinstance(value, int | float)}
 
 

@@ -24,8 +24,8 @@ REQUIRED: dict[str, tuple[type, ...]] = {
 # What some have, and others have not.
 OPTIONAL: dict[str, tuple[type, ...]] = {
     "bits": (int, NOTHING), "network_bits": (int, NOTHING), "per_class": (dict, NOTHING), "quantizer": (dict, NOTHING),
-    "cost": (dict, NOTHING), "sensing": (dict, NOTHING), "confusion": (list, NOTHING), "statistics": (dict, NOTHING),
-    "standardised": (dict, NOTHING),
+    "cost": (dict, NOTHING), "sensing": (dict, NOTHING), "rates": (dict, NOTHING), "confusion": (list, NOTHING),
+    "confusion_sample": (list, NOTHING), "statistics": (dict, NOTHING), "standardised": (dict, NOTHING),
 }  # fmt: skip
 
 

@@ -21,8 +21,11 @@ NOT_DECISIVE = {
                  "detection_figures"},
 }  # fmt: skip
 # Keys that came after runs of this schema had been recorded, each with the value at which it computes what such a run
-# computed without it: there it does not count, so that those runs keep their names.
+# computed without it: there it does not count, so that those runs keep their names. By group, or by the group's part.
 NEUTRAL: dict[str, dict[str, Any]] = {
+    "quant": {"first_last_input_bits": "auto", "first_last_range": "abs_max", "transform_layers": None,
+              "untransformed": "standardised", "activation_alpha_grad": None, "transform_lr": "same",
+              "start": None, "parametrization": "exp"},
     "trainer": {  # Lightning's own defaults
         "min_epochs": None, "min_steps": None, "max_time": None, "gradient_clip_algorithm": None,
         "limit_predict_batches": None, "overfit_batches": 0.0, "fast_dev_run": False, "val_check_interval": None,
@@ -30,11 +33,16 @@ NEUTRAL: dict[str, dict[str, Any]] = {
         "inference_mode": True, "use_distributed_sampler": True, "sync_batchnorm": False,
         "reload_dataloaders_every_n_epochs": 0, "plugins": None, "model_registry": None,
     },
+    "model": {"lstm_bias": "uniform", "frozen_stages": -1, "proposals_kept": None, "box_loss": "smooth_l1",
+              "low_quality_iou": 0.0, "aligned": False, "loss_average": "frame", "extra_from": "P5"},
     "data": {"files": None, "subject": None, "time": None, "label": None, "session": None, "delimiter": None,
              "decimal": None, "encoding": None, "header": None, "time_format": None, "resample": False,
              "missing": None, "orientation": "exif", "full_scale": None, "strict": False,
-             "bbox": "xywh"},
+             "bbox": "xywh", "mean_std": "imagenet"},
     "task": {"standardise": False},
+    # Of one task alone: runs of detection have always recorded theirs.
+    "HARTask": {"sensor_delay": 0},
+    "ClassificationTask": {"sensor_delay": 0},
 }  # fmt: skip
 # Where 1 is one batch, and 1.0 all of them.
 PARTIAL = ("limit_train_batches", "limit_val_batches", "limit_test_batches", "overfit_batches", "val_check_interval")
@@ -48,7 +56,7 @@ def decisive(config: Mapping[str, Any]) -> dict[str, Any]:
     numbers is the batch of one optimiser step: `data.batch_size` counts over all processes.
     """
     parts = {
-        group: _named(config[group], NOT_DECISIVE.get(group, set()), NEUTRAL.get(group, {}))
+        group: _named(config[group], NOT_DECISIVE.get(group, set()), _neutral(group, config[group]))
         for group in GROUPS
         if config.get(group) is not None
     }
@@ -134,6 +142,11 @@ def part_name(target: str) -> str:
 
 def _is_one(value: Any) -> bool:
     return type(value) is int and value == 1
+
+
+def _neutral(group: str, node: Any) -> dict[str, Any]:
+    target = node.get("_target_") if isinstance(node, Mapping) else None
+    return NEUTRAL.get(group, {}) | NEUTRAL.get(part_name(str(target)), {})
 
 
 def _named(node: Any, dropped: set[str], neutral: Mapping[str, Any] = MappingProxyType({})) -> Any:

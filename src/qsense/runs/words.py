@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 METRICS = {
     "f1_sample": "macro-F1, sample-wise",
+    "f1_sample_absent_1": "macro-F1, sample-wise, an absent class counts 1",
     "f1_window": "macro-F1, window-wise",
     "accuracy_sample": "accuracy, sample-wise",
     "accuracy_window": "accuracy, window-wise",

@@ -14,6 +14,7 @@ from qsense.runs.status import FINISHED, STATES
 MOST_BITS, MOST_SEED, MOST_FOLDS = 64, 2**32 - 1, 10_000
 MOST_METRICS, MOST_CLASSES, MOST_LEARNED, MOST_KEYS = 1000, 10_000, 10_000, 2000
 LONGEST, LONGEST_VALUE, LONGEST_REASON = 1000, 10_000, 300  # characters of a name, a setting, a reason
+MOST_COUNTED = 1 << 53  # samples: sums of a few are still whole floats
 LARGEST = 3e38  # of a figure: float32 holds no more, and its square is still a float
 SMALLEST = 1e-38  # below it a figure is 0
 NOTHING: dict[str, str] = {}  # shared: thousands of runs have it
@@ -52,6 +53,7 @@ def checked(fields: Mapping[str, Any]) -> dict[str, Any]:
         "learned": _learned(known.get("learned", {}), absent),
         "cost": _figures(known.get("cost", {}), "cost", absent),
         "constants": _constants(known.get("constants", {})),
+        "tallies": _tallies(known.get("tallies", ())),
         "seconds": as_figure(known.get("seconds"), "seconds"),
         "written": as_figure(known.get("written", 0.0), "written") or 0.0,
         "fingerprint": as_text(known["fingerprint"], "fingerprint") if known.get("fingerprint") is not None else None,
@@ -185,6 +187,18 @@ def _learned(values: Any, absent: dict[str, str]) -> dict[str, list[float]]:
             good[name] = several if finite == several else finite
         else:
             absent[f"learned {name}"] = _absent(numbers[figures.index(None)])
+    return good
+
+
+def _tallies(values: Any) -> tuple[tuple[int, ...], ...]:
+    """Counts of classes twice, the first at most the second."""
+    good = tuple(tuple(_list(counts, "confusion_sample")) for counts in _list(values, "confusion_sample"))
+    if not good:
+        return ()
+    if len(good) != 2 or len(good[0]) != len(good[1]) or len(good[0]) > MOST_CLASSES:
+        raise DamageError("confusion_sample: two counts of each class expected")
+    for hits, seen in zip(*good, strict=True):
+        _whole(hits, "confusion_sample", 0, _whole(seen, "confusion_sample", 0, MOST_COUNTED))
     return good
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from statistics import fmean
 
 
 @dataclass(frozen=True)
@@ -14,11 +15,13 @@ class Column:
         heading: with its unit.
         key: of `Run.cost`.
         unit: what the figure is divided by.
+        narrow: whether tables have it that must fit a screen or a sheet; the page and the CSV files have all.
     """
 
     heading: str
     key: str
     unit: float = 1.0
+    narrow: bool = True
 
 
 @dataclass(frozen=True)
@@ -45,23 +48,65 @@ class Axis:
 COLUMNS = (
     Column("MB", "size_mb"),
     Column("GBOPs", "bops", 1e9),
+    Column("bits", "nominal_bits", narrow=False),
     Column("kbit/s", "kbit_s"),
+    Column("entropy", "entropy_bits"),
     Column("radio µJ/s", "radio_uj_s"),
-    Column("ADC µJ/s", "adc_uj_s"),
+    Column("by entropy µJ/s", "entropy_radio_uj_s", narrow=False),
+    Column("ADC µJ/s", "adc_uj_s", narrow=False),
+    Column("behind µJ/s", "behind_adc_uj_s", narrow=False),
     Column("saved %", "saved", 0.01),
 )
 AXES = (
     Axis("bops", "bit operations", "10⁹ bit operations per prediction", "GBOPs", "tradeoff.png", 1e9),
     Axis("kbit_s", "data rate", "data rate of the sensor (kbit/s)", "kbit/s", "tradeoff_rate.png"),
+    Axis(
+        "entropy_kbit_s",
+        "data rate, entropy-coded",
+        "data rate at the bound of an entropy coder (kbit/s)",
+        "kbit/s",
+        "tradeoff_entropy.png",
+    ),
     Axis("uj_s", "energy of sensing", "radio + ADC, by model (µJ/s)", "µJ/s", "tradeoff_energy.png"),
 )
 SENSING = "kbit_s"  # the figure that every run has whose sensor was priced
+MEASURED = ("entropy_", "lossless_")  # on the recordings of each fold, where others are the same in all: their mean
+LOSSLESS = "lossless"  # how tables name the rival
 
 
-def columns(costs: Iterable[Mapping[str, float]]) -> list[Column]:
-    """The columns that have a figure anywhere."""
+def columns(costs: Iterable[Mapping[str, float]], narrow: bool = False) -> list[Column]:
+    """The columns that have a figure anywhere.
+
+    Args:
+        costs: of each cell.
+        narrow: without those for which a sheet has no room.
+    """
     known = {key for cost in costs for key in cost}
-    return [column for column in COLUMNS if column.key in known]
+    return [column for column in COLUMNS if column.key in known and (column.narrow or not narrow)]
+
+
+def lossless(cost: Mapping[str, float]) -> dict[str, float]:
+    """What a sensor that is not quantized would cost if its samples were sent without loss, from its own costs; empty
+    for others, and where nobody counted that.
+
+    >>> own = {"bops": 7.0, "kbit_s": 2.0, "native_kbit_s": 2.0, "native_uj_s": 10.0}
+    >>> rival = {"bits": 6.0, "kbit_s": 1.0, "radio_uj_s": 3.5, "uj_s": 4.0}
+    >>> cost = lossless({**own, **{f"lossless_{key}": value for key, value in rival.items()}})
+    >>> cost["kbit_s"], cost["entropy_bits"], cost["saved"]
+    (1.0, 6.0, 0.6)
+    """
+    own = {key.removeprefix("lossless_"): value for key, value in cost.items() if key.startswith("lossless_")}
+    sent = ("bits", "kbit_s", "radio_uj_s", "uj_s")
+    quantized = "nominal_bits" in cost or cost.get(SENSING) != cost.get(f"native_{SENSING}")
+    if quantized or not {*sent} <= {*own} or not cost.get("native_uj_s"):
+        return {}
+    kept = ("macs", "bops", "size_mb", "native_bits", "native_uj_s")
+    return {
+        **{key: cost[key] for key in kept if key in cost},
+        **{f"entropy_{key}": own[key] for key in sent[:3]},
+        **{key: value for key, value in own.items() if key != "bits"},
+        "saved": 1 - own["uj_s"] / cost["native_uj_s"],
+    }
 
 
 def axes(costs: Iterable[Mapping[str, float]]) -> list[Axis]:
@@ -71,22 +116,31 @@ def axes(costs: Iterable[Mapping[str, float]]) -> list[Axis]:
 
 
 def common(several: Iterable[Mapping[str, float]]) -> dict[str, float]:
-    """What the runs behind one number cost: the figures that are the same in all runs which have them.
+    """What the runs behind one number cost: the figures that are the same in all runs which have them, and the means
+    of those that are measured on each fold's own recordings.
 
     >>> common([{"bops": 7.0, "kbit_s": 1.2}, {"bops": 7.0}, {"bops": 7.0, "kbit_s": 2.4}])
     {'bops': 7.0}
+    >>> common([{"kbit_s": 1.2, "entropy_bits": 1.5}, {"kbit_s": 1.2, "entropy_bits": 2.0}])
+    {'kbit_s': 1.2, 'entropy_bits': 1.75}
     """
-    values: dict[str, set[float]] = {}
+    values: dict[str, list[float]] = {}
     for cost in several:
         for key, value in cost.items():
-            values.setdefault(key, set()).add(value)
-    return {key: figures.pop() for key, figures in values.items() if len(figures) == 1}
+            values.setdefault(key, []).append(value)
+    one_rate = len(set(values.get("nominal_bits", ()))) < 2  # else a row of the user's own mixes converters
+    measured = {key for key in values if key.startswith(MEASURED) and one_rate}
+    return {
+        key: fmean(figures) if key in measured else figures[0]
+        for key, figures in values.items()
+        if key in measured or len(set(figures)) == 1
+    }
 
 
-def explained(costs: Iterable[Mapping[str, float]]) -> list[str]:
-    """What the columns mean, as far as they are shown."""
+def explained(costs: Iterable[Mapping[str, float]], narrow: bool = False) -> list[str]:
+    """What the columns mean, as far as they are shown; see `columns`."""
     costs = list(costs)
-    shown = {column.key for column in columns(costs)}
+    shown = {column.key for column in columns(costs, narrow)}
     texts = []
     if shown & {"size_mb", "bops"}:
         texts.append("MB, GBOPs: the network's weights, and 10⁹ bit operations per prediction.")
@@ -97,6 +151,23 @@ def explained(costs: Iterable[Mapping[str, float]]) -> list[str]:
         texts.append(
             "kbit/s, radio, ADC: what the simulated sensor would deliver and use, by a model and not measured; saved: "
             f"of radio + ADC, against its native {native} bits, which it delivers where it is not quantized."
+        )
+    if "entropy_bits" in shown:
+        texts.append(
+            "entropy: bits per sample that an ideal entropy coder would spend on the test subjects' codes, given those "
+            "before, its tables the training subjects'; a bound, no coder is built; kbit/s and radio are without it."
+        )
+    if "entropy_radio_uj_s" in shown:
+        texts.append("by entropy: the radio at that bound.")
+    if "behind_adc_uj_s" in shown:
+        texts.append(
+            "ADC: the quantizer in the converter, one with memory as a tracking converter with a DAC; behind: a native "
+            "ADC and a digital quantizer behind it, so that the radio alone gains."
+        )
+    if any(map(lossless, costs)):
+        texts.append(
+            f"{LOSSLESS}: first differences of native samples at the same bound, which its kbit/s and radio count; no "
+            "run stands for it, its score is that of the unquantized data."
         )
     if any(cost.get("link_share", 0) > 1 for cost in costs):
         texts.append("Some deliver more than one radio link carries: their radio's energy is that of several.")

@@ -85,7 +85,7 @@ def _tradeoff_png(summary: Summary, cost: Axis, path: Path) -> None:
 
     def points() -> Iterator[Point]:
         scale = 100 if summary.percent else 1
-        for (row, dataset), cell in summary.cells.items():
+        for (row, dataset), cell in summary.shown.items():
             if cell.cost.get(cost.key, 0) > 0:
                 std = None if cell.std is None else scale * cell.std
                 at = cell.cost[cost.key] / cost.unit

@@ -9,6 +9,7 @@ import json
 import re
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from qsense.runs.status import FINISHED, STATES
 from qsense.runs.words import duration, lower_is_better, metric_name, percent
 from qsense.study import published
 from qsense.study.bounds import MOST_BITS
-from qsense.study.costs import axes, columns, explained
+from qsense.study.costs import LOSSLESS, axes, columns, explained
 from qsense.study.progress import dataset_names, progress
 from qsense.study.rows import Row
 from qsense.study.run import Run
@@ -59,7 +60,7 @@ def study_page(every: Sequence[Summary]) -> str:
 def contents(every: Sequence[Summary]) -> dict[str, Any]:
     """What the page knows, as plain JSON."""
     summary = every[0]
-    rows, datasets = summary.rows, summary.datasets
+    rows, datasets = summary.shown_rows, summary.datasets
     counted = [run for run in summary.runs if run.folder in summary.rows_of_runs]
     measured = sorted({metric for run in counted for metric in run.metrics})
     metrics = list(dict.fromkeys([*(each.metric for each in every if each.rows), *measured]))
@@ -67,7 +68,7 @@ def contents(every: Sequence[Summary]) -> dict[str, Any]:
     place_of_row = {row: place for place, row in enumerate(rows)}
     place_of_dataset = {name: place for place, name in enumerate(datasets)}
     lists = sections(summary)
-    costs = [cell.cost for cell in summary.cells.values()]
+    costs = [cell.cost for cell in summary.shown.values()]
     shown, drawn = columns(costs), axes(costs)
     needed = dict.fromkeys([*(column.key for column in shown), *(axis.key for axis in drawn)])
     return {
@@ -92,7 +93,7 @@ def contents(every: Sequence[Summary]) -> dict[str, Any]:
                 "dataset": place_of_dataset[name],
                 **{key: _short(cell.cost.get(key)) for key in needed if key in cell.cost},
             }
-            for (row, name), cell in summary.cells.items()
+            for (row, name), cell in summary.shown.items()
             if cell.cost
         ],
         "columns": [vars(column) for column in shown],
@@ -150,11 +151,14 @@ def contents(every: Sequence[Summary]) -> dict[str, Any]:
 
 
 def _row(summary: Summary, row: Row) -> dict[str, Any]:
-    """A row's name, and the same without its bits, which names its line in a plot over bits."""
+    """A row's name, and the same without its bits, which names its line in a plot over bits; of a row without runs the
+    place of the row whose scores it has, `like`."""
     label = summary.short_label(row)
     line = label.replace(row.name, row.line, 1).removeprefix(" · ")
     bits = {"bits": row.shown_bits, "bitsName": row.shown_bits_name}
-    return {"label": label, "line": line or "all", "quant": row.quant, "model": row.model, **bits}
+    own = [other for other in summary.rows if replace(other, quant=LOSSLESS) == row and row not in summary.rows]
+    like = {"like": summary.shown_rows.index(own[0])} if own else {}
+    return {"label": label, "line": line or "all", "quant": row.quant, "model": row.model, **bits, **like}
 
 
 def _classes(counted: Sequence[Run]) -> dict[str, dict[str, list[str]]]:
@@ -181,9 +185,16 @@ def _curve(run: Run) -> Mapping[str, Any] | None:
             "epsilon": epsilon,
         }
     if target == "log":
-        bits = _setting(run, "quant.sensor.native_bits", 12)
-        return None if bits is None or bits < 1 else {"kind": LOGARITHM, "epsilon": 1 / (2**bits - 1)}
+        bits = _native_bits(run)
+        return None if bits is None or not 1 <= bits <= MOST_BITS else {"kind": LOGARITHM, "epsilon": 1 / (2**bits - 1)}
     return {"kind": IDENTITY} if target == "linear" else None
+
+
+def _native_bits(run: Run) -> float | None:
+    """What the logarithm's ε follows: its own setting, or with null the bits of raw frames, and 12 of other signals."""
+    if run.settings.get("quant.sensor.native_bits") != "null":
+        return _setting(run, "quant.sensor.native_bits", 12)
+    return run.cost.get("native_bits") if run.task == "detection" else 12
 
 
 def _setting(run: Run, key: str, default: float) -> float | None:

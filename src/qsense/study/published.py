@@ -23,6 +23,7 @@ from qsense.study.run import Run
 HAR_SEEDS = 3
 # The papers' values of keys that do not stand in a run's settings where they have these.
 UNSET = {f"task.{key}": json.dumps(value) for key, value in NEUTRAL["task"].items()}
+UNSET["model.lstm_bias"] = NEUTRAL["model"]["lstm_bias"]
 MODELS = {
     "ResNet-18": "resnet18",
     "ResNet-34": "resnet34",
@@ -155,7 +156,8 @@ def protocol(experiment: str, quant: str) -> Mapping[str, str]:
     # An experiment says much about FAT's quantizer that no other has.
     own = keys([f"quant={quant}"], "quant")
     pinned = keys(overrides, "experiment", "trainer")
-    return UNSET | {key: values[key] for key in [*own, *(key for key in pinned if not key.startswith("quant."))]}
+    pinned = [key for key in pinned if not key.startswith("quant.")]
+    return UNSET | {key: values[key] for key in [*own, *pinned] if key in values}  # a neutral one is no setting
 
 
 def _same(key: str, one: str, other: str) -> bool:
@@ -182,6 +184,7 @@ def differences(run: Run, figure: Published) -> list[str]:
     expected = {**protocol(figure.experiment, figure.quant), **figure.quantizer}
     if expected.get("quant.sensor.gamma") == "null":
         expected["quant.sensor.gamma"] = "0.4" if run.task == "har" else "1.0"
+    expected |= {key: "not set" for key in run.settings if key.startswith("quant.network.") and key not in expected}
     return [
         f"{key} {_value(run, key)} (paper: {value})"
         for key, value in expected.items()

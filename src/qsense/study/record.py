@@ -13,11 +13,14 @@ from typing import Any
 import yaml
 
 from qsense.runs.settings import GROUPS, bits_of, decisive
-from qsense.study.bounds import DamageError, as_bits, as_figure, as_group, as_text, checked_settings
+from qsense.study.bounds import MOST_CLASSES, DamageError, as_bits, as_figure, as_group, as_text, checked_settings
 
 COST = ("macs", "bops", "size_mb")  # of the network
 SENSING = ("kbit_s", "radio_uj_s", "adc_uj_s", "flash_uj_s", "uj_s", "link_share")  # of the sensor
 NATIVE = ("bits", "kbit_s", "uj_s")  # of the same sensor, not quantized
+# What runs record since they count what codes need, {group: figures}: each is a cost by the name "group_figure".
+LATER = {"behind": ("adc_uj_s", "uj_s"), "entropy": ("bits", "kbit_s", "radio_uj_s"),
+         "lossless": ("bits", "kbit_s", "radio_uj_s", "adc_uj_s", "uj_s")}  # fmt: skip
 MOST_NODES = 50_000  # of a configuration whose parts are named more than once
 NOBODY = "?"  # where a configuration does not say which
 
@@ -29,7 +32,7 @@ def of_result(content: Any) -> dict[str, Any]:
         DamageError: something that is needed is missing, or a group is none.
     """
     result = as_group(content, "the file")
-    sensing, network = (as_group(result.get(key) or {}, key) for key in ("sensing", "cost"))
+    sensing, network, rates = (as_group(result.get(key) or {}, key) for key in ("sensing", "cost", "rates"))
     cost = {key: _needed(network, "cost.", key) for key in COST} if network else {}
     if sensing:
         native = as_group(_needed(sensing, "sensing.", "native"), "sensing.native")
@@ -38,7 +41,12 @@ def of_result(content: Any) -> dict[str, Any]:
         used, whole = as_figure(cost["uj_s"], "sensing.uj_s"), as_figure(cost["native_uj_s"], "sensing.native.uj_s")
         if whole is not None and whole <= 0:
             raise DamageError(f"sensing.native.uj_s={whole:g}: more than 0 expected")
+        for group, figures in LATER.items():
+            later = as_group(sensing.get(group) or {}, f"sensing.{group}")
+            cost |= {f"{group}_{key}": _needed(later, f"sensing.{group}.", key) for key in figures if later}
         cost["saved"] = math.nan if used is None or whole is None else 1 - used / whole
+    if "nominal" in rates:
+        cost["nominal_bits"] = rates["nominal"]
     names = {key: _needed(result, "", key) for key in ("task", "data", "quant", "model")}
     needed = ("dataset", "seed", "fold", "num_folds", "monitor", "metrics")
     return {
@@ -50,7 +58,19 @@ def of_result(content: Any) -> dict[str, Any]:
         "learned": result.get("quantizer") or {},
         "cost": cost,
         "constants": sensing.get("constants") or {},
+        "tallies": _tallies(result.get("confusion_sample") or []),
     }
+
+
+def _tallies(confusion: Any) -> list[list[int]]:
+    """Of each class 2·TP, and 2·TP + FP + FN, from counts with rows = truth; empty for none."""
+    if not isinstance(confusion, list) or len(confusion) > MOST_CLASSES:
+        raise DamageError(f"confusion_sample: a matrix of at most {MOST_CLASSES} classes expected")
+    for row in confusion:
+        if not isinstance(row, list) or len(row) != len(confusion) or any(type(count) is not int for count in row):
+            raise DamageError("confusion_sample: as many whole numbers in each row as there are rows expected")
+    hits = [2 * row[place] for place, row in enumerate(confusion)]
+    return [hits, [sum(row) + sum(column) for row, column in zip(confusion, zip(*confusion, strict=True), strict=True)]]
 
 
 def of_config(text: str) -> tuple[dict[str, Any], dict[str, str]]:

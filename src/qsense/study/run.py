@@ -42,9 +42,10 @@ class Run:
         per_class: the same by class, {metric: {class: score}}.
         learned: the quantizer's learned values, one per axis.
         cost: what its network costs per prediction ("macs", "bops", "size_mb") and what its sensor would per second
-            (`SENSING`, "native_bits", "native_kbit_s", "native_uj_s", and "saved", the share of the latter); without
-            what nobody counted.
+            (`SENSING`, "native_bits", "native_kbit_s", "native_uj_s", and "saved", the share of the latter; `LATER`,
+            such as "behind_uj_s" and "entropy_bits"; "nominal_bits" per sample); without what nobody counted.
         constants: what the sensor's figures are made from; empty without any.
+        tallies: of each class 2·TP and 2·TP + FP + FN over the test's samples, two equally long rows; empty without.
         seconds: from its start to its end; None where it was resumed, or is not finished.
         settings: the dotted keys of its configuration that decide its numbers, but for bits, seed and fold.
         written: when its result was written, in seconds since 1970; 0 without one.
@@ -72,6 +73,7 @@ class Run:
     learned: Mapping[str, Sequence[float]] = field(default_factory=dict)
     cost: Mapping[str, float] = field(default_factory=dict)
     constants: Mapping[str, float | None] = field(default_factory=dict)
+    tallies: Sequence[Sequence[int]] = ()
     seconds: float | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
     written: float = 0.0

@@ -60,7 +60,7 @@ def legend(summary: Summary) -> list[str]:
         )
     if not all(cell.comparable for cell in cells):
         texts.append(f"{INCOMPARABLE} Averages other folds than the rest of its column: not comparable.")
-    texts += explained(cell.cost for cell in cells)
+    texts += explained((cell.cost for cell in cells), narrow=True)
     if summary.published:
         texts.append("paper: the published figure, ours − it, and that ÷ √(our std² + the paper's²).")
     if any(beside.differs for beside in summary.published.values()):
@@ -74,10 +74,10 @@ def costs(summary: Summary) -> dict[str, dict[Row, str]]:
     Data sets of other channels or classes make other networks and data rates: "0.29–0.41" over the report's columns.
     """
     texts: dict[str, dict[Row, str]] = {}
-    for column in columns(cell.cost for cell in summary.cells.values()):
+    for column in columns((cell.cost for cell in summary.cells.values()), narrow=True):
         texts[column.heading] = {}
-        for row in summary.rows:
-            here = [cell.cost for (other, _), cell in summary.cells.items() if other == row and column.key in cell.cost]
+        for row in summary.shown_rows:
+            here = [cell.cost for (other, _), cell in summary.shown.items() if other == row and column.key in cell.cost]
             figures = [rounded(value / column.unit) for value in sorted(cost[column.key] for cost in here)]
             texts[column.heading][row] = "–".join(dict.fromkeys([figures[0], figures[-1]])) if figures else "–"
     return texts
@@ -135,7 +135,7 @@ def pictures(runs: Sequence[Run]) -> list[str]:
 
 def texts(summary: Summary, row: Row, dataset: str) -> list[str]:
     """The lines of one cell: score with its marks, the runs behind it, the paper's figure."""
-    cell = summary.cells.get((row, dataset))
+    cell = summary.shown.get((row, dataset))
     if cell is None:
         return [NOTHING]
     beside = summary.published.get((row, dataset))
@@ -168,7 +168,7 @@ def _table(summary: Summary) -> Table:
     priced = costs(summary)
     for heading in (*summary.datasets, *priced):
         table.add_column(Text(heading), justify="right", overflow="fold")
-    for row in summary.rows:
+    for row in summary.shown_rows:
         cells = []
         for dataset in summary.datasets:
             first, *rest = texts(summary, row, dataset)

@@ -11,8 +11,9 @@ from pathlib import Path
 from qsense.runs import folder as run_folder
 from qsense.runs.status import FAILED, FINISHED, INTERRUPTED, KILLED, RUNNING
 from qsense.runs.words import clipped, percent, some
+from qsense.study import pooled
 from qsense.study.cell import Cell
-from qsense.study.costs import common
+from qsense.study.costs import LOSSLESS, common, lossless
 from qsense.study.index import gather
 from qsense.study.notes import averaged, constants, inconsistencies
 from qsense.study.published import Beside, against_paper, costs_and_gammas
@@ -50,6 +51,22 @@ class Summary:
     def rows(self) -> list[Row]:
         """Rows in the order to show them."""
         return sorted({row for row, _ in (*self.cells, *self.blank)}, key=lambda row: row.order)
+
+    @cached_property
+    def shown(self) -> Mapping[Place, Cell]:
+        """The cells, and those of a row that no run stands for: unquantized data, sent without loss; in their order."""
+        rivals = {
+            (replace(row, quant=LOSSLESS), dataset): replace(cell, cost=cost)
+            for (row, dataset), cell in self.cells.items()
+            if row.network_bits is None and (cost := lossless(cell.cost))
+        }
+        every = {**rivals, **self.cells}
+        return {place: every[place] for place in sorted(every, key=lambda place: (place[0].order, place[1]))}
+
+    @property
+    def shown_rows(self) -> list[Row]:
+        """Rows of a table, in the order to show them: `rows`, and those of `shown`."""
+        return sorted({row for row, _ in (*self.shown, *self.blank)}, key=lambda row: row.order)
 
     @property
     def datasets(self) -> list[str]:
@@ -168,6 +185,8 @@ def table(runs: Sequence[Run], metric: str | None = None, by: Sequence[str] = ()
         {place: cell for place, cell in every.items() if bool(cell.scores) is any_} for any_ in (True, False)
     )
     summary = Summary(metric, cells, runs, {run.folder: rows[run.folder] for run in counted}, blank=blank)
+    if metric == pooled.METRIC and (lines := pooled.lines(behind(summary), summary.label)):
+        summary = replace(summary, findings={pooled.TITLE: lines})
     if not by:
         notes += inconsistencies(counted, summary.rows_of_runs, summary.datasets)
     more = len(notes) - MOST_NOTES
@@ -176,13 +195,19 @@ def table(runs: Sequence[Run], metric: str | None = None, by: Sequence[str] = ()
 
 def with_paper(summary: Summary) -> Summary:
     """The same with the papers' figures beside its cells, and what else they state of such runs."""
-    behind: dict[Place, list[Run]] = defaultdict(list)
+    runs = behind(summary)
+    also = costs_and_gammas(runs)
+    findings = {**summary.findings, "The papers also state": also} if also else summary.findings
+    return replace(summary, published=against_paper(summary.metric, summary.cells, runs), findings=findings)
+
+
+def behind(summary: Summary) -> dict[Place, list[Run]]:
+    """The runs of each cell."""
+    runs: dict[Place, list[Run]] = defaultdict(list)
     for run in summary.runs:
         if run.folder in summary.rows_of_runs:
-            behind[summary.rows_of_runs[run.folder], run.dataset].append(run)
-    also = costs_and_gammas(behind)
-    findings = {**summary.findings, "The papers also state": also} if also else summary.findings
-    return replace(summary, published=against_paper(summary.metric, summary.cells, behind), findings=findings)
+            runs[summary.rows_of_runs[run.folder], run.dataset].append(run)
+    return runs
 
 
 def _seeds(runs: Sequence[Run]) -> tuple[int, ...]:

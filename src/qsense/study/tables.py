@@ -37,7 +37,7 @@ def _markdown_table(summary: Summary) -> list[str]:
     columns = costs(summary)
     headings = [*map(markdown, summary.datasets), *columns]
     lines = ["| quantizer | " + " | ".join(headings) + " |", "|---|" + "---:|" * len(headings)]
-    for row in summary.rows:
+    for row in summary.shown_rows:
         cells = ["<br>".join(map(_escaped, texts(summary, row, dataset))) for dataset in summary.datasets]
         cells += [column[row] for column in columns.values()]
         lines.append(f"| {markdown(summary.label(row))} | " + " | ".join(cells) + " |")
@@ -58,7 +58,7 @@ def latex_table(summary: Summary) -> str:
     """A booktabs table; marks as superscripts, what they mean in the comment above; the paper's figure below ours."""
     columns = costs(summary)
     bits = {
-        heading: [getattr(row, key) for row in summary.rows]
+        heading: [getattr(row, key) for row in summary.shown_rows]
         for heading, key in (("Bits", "bits"), ("Network bits", "network_bits"))
         if any(getattr(row, key) is not None for row in summary.rows)
     }
@@ -72,7 +72,7 @@ def latex_table(summary: Summary) -> str:
         "\\midrule",
     ]
     before: Row | None = None
-    for place, row in enumerate(summary.rows):
+    for place, row in enumerate(summary.shown_rows):
         if before is not None and before.shown_bits != row.shown_bits:
             lines.append("\\midrule")
         before = row
@@ -89,7 +89,7 @@ def latex_table(summary: Summary) -> str:
 
 
 def _latex_cell(summary: Summary, row: Row, dataset: str) -> str:
-    cell = summary.cells.get((row, dataset))
+    cell = summary.shown.get((row, dataset))
     if cell is None:
         return "--"
     power = marks(cell).replace(INCOMPARABLE, "\\dagger")
@@ -108,7 +108,7 @@ def cells_csv(every: Sequence[Summary]) -> str:
     def lines() -> Iterator[dict[str, object]]:
         for summary in every:
             scale = 100 if summary.percent else 1
-            cells = {**summary.cells, **summary.blank}
+            cells = {**summary.shown, **summary.blank}
             for (row, dataset), cell in cells.items():
                 beside = summary.published.get((row, dataset))
                 paper = {

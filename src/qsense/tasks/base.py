@@ -33,6 +33,10 @@ class Task(LightningModule):
         network_quantizer: what has rewritten the network's layers, or None; its parameters keep their own groups.
         standardise: map what the sensor delivers to mean 0 and standard deviation 1 per channel, by numbers that
             `calibrate` takes of the training data once; they are kept with the run. False hands its levels on.
+        sensor_delay: epochs before the sensor's own parameters start to move; until then the network adapts to them.
+
+    Raises:
+        ValueError: a negative delay.
 
     Attributes:
         takes: the kind of data it works on, like its data modules' `gives`.
@@ -57,13 +61,17 @@ class Task(LightningModule):
         class_names: tuple[str, ...],
         network_quantizer: NetworkQuantizer | None = None,
         standardise: bool = False,
+        sensor_delay: int = 0,
     ) -> None:
         super().__init__()
+        if sensor_delay < 0:
+            raise ValueError(f"sensor_delay={sensor_delay} must be 0 or more epochs")
+        self.sensor_delay = sensor_delay
         self.network = network
         self.sensor = sensor
         self.class_names = class_names
         self.network_quantizer = network_quantizer
-        self.standardise = Standardise(sensor.signal) if standardise else None
+        self.standardise = Standardise(sensor.signal, sensor.inputs_per_channel) if standardise else None
         self._results: dict[str, Any] = {}
 
     def forward(self, x: Any) -> Any:
@@ -113,7 +121,7 @@ class Task(LightningModule):
         if self.sensor.wants_samples:
             self.sensor.fit(data.sensor_sample())
         if isinstance(self.sensor, MemoryConverter):
-            self.sensor.fit_recordings(*data.training_recordings())
+            data.fit(self.sensor)
             data.convert(self.sensor)
         if self.standardise is not None:
             self.standardise.fit(self.delivered(data))
@@ -140,6 +148,20 @@ class Task(LightningModule):
         if epochs is not None and epochs > 1:  # else nobody knows when training ends
             self.sensor.progress(self.current_epoch / (epochs - 1))
 
+    def optimizer_step(self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None) -> None:
+        """Lightning's step, but at a rate of 0 for the sensor's own groups as long as `sensor_delay` holds them.
+
+        Momentum and Adam's moments see their gradients all the same, and the schedule's own rates stay as they are.
+        """
+        own = {id(parameter) for parameter in self.sensor.parameters()} if epoch < self.sensor_delay else set()
+        held = [group for group in optimizer.param_groups if any(id(p) in own for p in group["params"])]
+        rates = [group["lr"] for group in held]
+        for group in held:
+            group["lr"] = 0.0
+        super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
+        for group, rate in zip(held, rates, strict=True):
+            group["lr"] = rate
+
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         with torch.no_grad():
             self.sensor.clamp_()
@@ -163,6 +185,7 @@ class Task(LightningModule):
     def results(self) -> dict[str, Any]:
         """What the last test measured: {"metrics": {…}, …}, plain numbers ready for `metrics.json`; empty before one.
 
-        The keys beside "metrics" are the subclass's: "per_class" {score: {class: value}}, "confusion" (rows = truth).
+        The keys beside "metrics" are the subclass's: "per_class" {score: {class: value}}, "confusion" (rows = truth)
+        and what else `runs/result.py` allows.
         """
         return self._results

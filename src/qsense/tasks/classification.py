@@ -60,9 +60,10 @@ class ClassificationTask(ImageTask):
         lr_factor: float = 0.1,
         warmup: int = 0,
         label_smoothing: float = 0.0,
+        sensor_delay: int = 0,
     ) -> None:
         recipe = (lr, momentum, weight_decay, milestones, lr_factor, warmup)
-        super().__init__(network, sensor, class_names, mean, std, network_quantizer, standardise, *recipe)
+        super().__init__(network, sensor, class_names, mean, std, network_quantizer, standardise, *recipe, sensor_delay)
         if not 0 <= label_smoothing < 1:
             raise ValueError(f"label_smoothing={label_smoothing} must be in [0, 1)")
         self.label_smoothing = label_smoothing

@@ -6,7 +6,7 @@ Open it to change a detector's recipe, or what happens between the sensor's code
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
@@ -17,9 +17,12 @@ from qsense.data.frames.batch import FrameBatch
 from qsense.data.frames.bayer import to_rgb
 from qsense.metrics.detection import DetectionScore
 from qsense.quant.network.quantizer import NetworkQuantizer
+from qsense.quant.sensor.base import SensorQuantizer
 from qsense.quant.sensor.sensor import Sensor
 from qsense.tasks.images import ImageTask
 from qsense.tasks.schedules import cosine, falling, warm_up
+
+FINEST_CODES = 1 << 20  # whose halves float32 tells apart
 
 
 class DetectionTask(ImageTask):
@@ -43,9 +46,10 @@ class DetectionTask(ImageTask):
         schedule: "milestones" or "cosine", which has no milestones.
         warmup: optimiser steps over which the learning rate rises first.
         warmup_start: share of the learning rate at the first step, in [0, 1].
-        sensor_delay: epochs before the sensor's own parameters start to move.
-        floor_green: round the greens' average down to one of 256 levels, as the authors' code does; not with
-            `standardise`, as these are levels of [0, 1].
+        floor_green: "code": round the mean of the two greens' codes down to a code, as the authors' code does (native
+            codes where the sensor is not quantized; no rounding of values, or above 20 native bits). true: down to one
+            of 256 levels, as runs of earlier versions did; the same at 8 bits. false: a plain average. Not
+            with `standardise`, as these are levels of [0, 1].
 
     Raises:
         ValueError: an argument out of its range.
@@ -75,10 +79,10 @@ class DetectionTask(ImageTask):
         warmup: int = 0,
         warmup_start: float = 1e-4,
         sensor_delay: int = 0,
-        floor_green: bool = False,
+        floor_green: bool | Literal["code"] = False,
     ) -> None:
         recipe = (lr, momentum, weight_decay, milestones, lr_factor, warmup)
-        super().__init__(network, sensor, class_names, mean, std, network_quantizer, standardise, *recipe)
+        super().__init__(network, sensor, class_names, mean, std, network_quantizer, standardise, *recipe, sensor_delay)
         for name, value, allowed in (
             ("optimizer", optimizer, ("sgd", "adamw")),
             ("schedule", schedule, ("milestones", "cosine")),
@@ -87,16 +91,16 @@ class DetectionTask(ImageTask):
                 raise ValueError(f"{name}={value!r} must be {' or '.join(allowed)}")
         if not 0 <= warmup_start <= 1:
             raise ValueError(f"warmup_start={warmup_start} must be in [0, 1]: a share of the learning rate")
+        if floor_green not in (False, True, "code"):
+            raise ValueError(f"floor_green={floor_green!r} must be false, true or code")
         if floor_green and standardise:
-            raise ValueError("floor_green=true rounds levels of [0, 1]: set floor_green=false, or standardise=false")
-        if sensor_delay < 0:
-            raise ValueError(f"sensor_delay={sensor_delay} must be 0 or more epochs")
+            shown = str(floor_green).lower()
+            raise ValueError(f"floor_green={shown} rounds levels of [0, 1]: set floor_green=false or standardise=false")
         self.optimizer = optimizer
         self.nesterov = nesterov
         self.schedule = schedule
         self.warmup_start = warmup_start
-        self.sensor_delay = sensor_delay
-        self.floor_green = floor_green
+        self.floor_steps = code_steps(sensor) if floor_green == "code" else 255 if floor_green else 0
         self.val_score = DetectionScore(class_names)
         self.test_score = DetectionScore(class_names)
 
@@ -111,7 +115,7 @@ class DetectionTask(ImageTask):
 
     def to_rgb(self, x: Tensor) -> Tensor:
         """Planes of a Bayer mosaic as RGB [B, 3, H, W] with the greens averaged; RGB stays."""
-        return to_rgb(x, self.floor_green) if x.shape[1] == 4 else x
+        return to_rgb(x, self.floor_steps) if x.shape[1] == 4 else x
 
     @torch.no_grad()
     def predict(self, batch: FrameBatch) -> list[dict[str, Tensor]]:
@@ -173,15 +177,30 @@ class DetectionTask(ImageTask):
         batches = self.trainer.num_training_batches / self.trainer.accumulate_grad_batches
         steps_per_epoch = max(1.0, math.ceil(batches))
         epochs = max(total / steps_per_epoch, 1e-9)
-        sensor = {id(parameter) for parameter in self.sensor.parameters()}
-
-        def share(delay: int) -> Callable[[int], float]:
-            start = delay * steps_per_epoch
-            return lambda step: self.lr_share(step, steps_per_epoch, epochs) * (step >= start)
-
-        shares = [share(self.sensor_delay if any(id(p) in sensor for p in group["params"]) else 0) for group in groups]
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, shares)
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: self.lr_share(step, steps_per_epoch, epochs)
+        )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def code_steps(sensor: Sensor) -> int:
+    """How many codes apart 0 and 1 lie in what a sensor delivers; 0 where it delivers values, or codes so fine that
+    float32 holds no half of one.
+
+    Raises:
+        ValueError: a quantizer whose output is neither its evenly spaced levels nor codes.
+
+    >>> from qsense.quant.sensor.linear import Linear
+    >>> from qsense.signal import Signal
+    >>> code_steps(Linear(Signal(4, 0.0, 1.0, "", native_bits=12), bits=4))
+    15
+    """
+    if isinstance(sensor, SensorQuantizer):
+        if sensor.output not in ("level", "code"):
+            raise ValueError(f"floor_green=code allows quant.sensor.output=level or code, not {sensor.output}")
+        return sensor.steps if sensor.output == "level" else 1
+    signal = sensor.signal
+    return signal.top - signal.black if signal.native_bits and signal.codes <= FINEST_CODES else 0
 
 
 def _sum(losses: dict[str, Tensor]) -> Tensor:

@@ -10,7 +10,7 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from qsense.data.series.module import Windows
+from qsense.data.series.batch import Windows
 from qsense.metrics.f1 import HARScore
 from qsense.quant.network.quantizer import NetworkQuantizer
 from qsense.quant.sensor.sensor import Sensor
@@ -46,8 +46,9 @@ class HARTask(Task):
         weight_decay: float = 1e-6,
         lr_step: int = 10,
         lr_factor: float = 0.9,
+        sensor_delay: int = 0,
     ) -> None:
-        super().__init__(network, sensor, class_names, network_quantizer, standardise)
+        super().__init__(network, sensor, class_names, network_quantizer, standardise, sensor_delay)
         self.lr = lr
         self.weight_decay = weight_decay
         self.lr_step = lr_step
@@ -102,6 +103,7 @@ class HARTask(Task):
                 "metrics": metrics,
                 "per_class": self.test_score.per_class(),
                 "confusion": self.test_score.window_confusion.tolist(),
+                "confusion_sample": self.test_score.sample_confusion.tolist(),
             }
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:

@@ -57,8 +57,9 @@ class ImageTask(Task):
         milestones: Sequence[int],
         lr_factor: float,
         warmup: int,
+        sensor_delay: int,
     ) -> None:
-        super().__init__(network, sensor, class_names, network_quantizer, standardise)
+        super().__init__(network, sensor, class_names, network_quantizer, standardise, sensor_delay)
         if not lr > 0:
             raise ValueError(f"lr={lr} must be above 0")
         if not 0 <= momentum < 1:
@@ -73,8 +74,9 @@ class ImageTask(Task):
         self.milestones = list(milestones)
         self.lr_factor = lr_factor
         self.warmup = warmup
-        self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1))
-        self.register_buffer("std", torch.tensor(std).view(-1, 1, 1))
+        inputs = sensor.inputs_per_channel
+        self.register_buffer("mean", torch.tensor(mean).repeat_interleave(inputs).view(-1, 1, 1))
+        self.register_buffer("std", torch.tensor(std).repeat_interleave(inputs).view(-1, 1, 1))
 
     def normalise(self, x: Tensor) -> Tensor:
         """From [0, 1] to what the network expects: (x − mean)/std per channel; what is standardised is left so."""

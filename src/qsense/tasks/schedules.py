@@ -2,7 +2,7 @@
 
 Open it to see what a recipe's `warmup`, `milestones` and `schedule` do. Tasks hand the product of two of these to
 torch's LambdaLR. Its LinearLR and MultiStepLR, joined by SequentialLR, compute each rate from the one before: their
-last bits differ, and one group of parameters cannot wait longer than another (`sensor_delay`).
+last bits differ.
 """
 
 from __future__ import annotations

@@ -75,8 +75,8 @@ def test_greens_are_averaged_as_in_numpy_with_the_gradients_of_an_average() -> N
         seen.detach().numpy(), np.stack([given[:, 0], (given[:, 1] + given[:, 2]) / 2, given[:, 3]], axis=1)
     )
     weights = torch.rand_like(seen)
-    for floor_green in (False, True):
-        (grad,) = torch.autograd.grad((to_rgb(planes, floor_green) * weights).sum(), planes)
+    for floor_steps in (0, 15, 255):
+        (grad,) = torch.autograd.grad((to_rgb(planes, floor_steps) * weights).sum(), planes)
         expected = torch.stack([weights[:, 0], weights[:, 1] / 2, weights[:, 1] / 2, weights[:, 2]], dim=1)
         torch.testing.assert_close(grad, expected)
 
@@ -84,13 +84,28 @@ def test_greens_are_averaged_as_in_numpy_with_the_gradients_of_an_average() -> N
 @pytest.mark.parametrize("bits", [1, 2, 4, 8])  # their levels are multiples of 1/255
 def test_floored_green_is_the_integer_division_of_8_bit_images(bits: int) -> None:
     codes = np.array([[g1, g2] for g1 in range(1 << bits) for g2 in range(1 << bits)])
-    levels = torch.from_numpy(codes / ((1 << bits) - 1)).float()
-    planes = torch.stack([levels[:, 0], levels[:, 0], levels[:, 1], levels[:, 1]])[:, None]
-    red, green, blue = (to_rgb(planes, floor_green=True) * 255)[:, 0]
+    red, green, blue = floored(codes, (1 << bits) - 1, 255) * 255
     eight = codes * (255 // ((1 << bits) - 1))
-    np.testing.assert_allclose(green.numpy(), eight.sum(1) // 2, atol=1e-3)
-    np.testing.assert_allclose(red.numpy(), eight[:, 0], atol=1e-3)
-    np.testing.assert_allclose(blue.numpy(), eight[:, 1], atol=1e-3)
+    np.testing.assert_allclose(green, eight.sum(1) // 2, atol=1e-3)
+    np.testing.assert_allclose(red, eight[:, 0], atol=1e-3)
+    np.testing.assert_allclose(blue, eight[:, 1], atol=1e-3)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 6, 8, 10, 12, 14, 16, 20])
+def test_floored_green_is_the_integer_division_of_codes(bits: int) -> None:
+    top = (1 << bits) - 1
+    codes = np.random.default_rng(0).integers(0, top + 1, (100_000, 2))
+    codes[:4] = [[0, 0], [0, top], [top, top], [top, top - 1]]
+    red, green, blue = floored(codes, top, top)
+    np.testing.assert_array_equal(green, ((codes[:, 0] + codes[:, 1]) // 2).astype(np.float32) / np.float32(top))
+    np.testing.assert_array_equal(np.stack([red, blue], 1), codes.astype(np.float32) / np.float32(top))
+
+
+def floored(codes: np.ndarray[Any, Any], top: int, floor_steps: int) -> np.ndarray[Any, Any]:
+    """Red, green and blue [3, n] of mosaics whose first green and red, and second green and blue, have these codes."""
+    levels = torch.from_numpy(codes).float() / top
+    planes = torch.stack([levels[:, 0], levels[:, 0], levels[:, 1], levels[:, 1]])[:, None]
+    return to_rgb(planes, floor_steps)[:, 0].numpy()
 
 
 def test_the_index_rule_is_torchs_at_every_size() -> None:

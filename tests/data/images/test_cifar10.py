@@ -50,6 +50,14 @@ def test_batches_are_joined_in_order_and_the_name_tells_how_many(tmp_path: Path)
     assert not data.signal.bipolar
 
 
+def test_the_network_says_whose_mean_it_expects(tmp_path: Path) -> None:
+    assert CIFAR10(str(tmp_path)).mean == (0.485, 0.456, 0.406)
+    own = CIFAR10(str(tmp_path), mean_std="cifar10")
+    assert (own.mean, own.std) == ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010))
+    with refused(ValueError, "mean_std='mine'", "imagenet", "cifar10"):
+        CIFAR10(str(tmp_path), mean_std="mine")  # type: ignore[arg-type]
+
+
 def test_uneven_batches_are_counted(tmp_path: Path) -> None:
     data = CIFAR10(str(write(tmp_path, data_batch_3=7)))
     data.train()

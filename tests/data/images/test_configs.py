@@ -103,6 +103,14 @@ def test_an_experiment_may_train_nothing(composed: Compose) -> None:
     config = composed("experiment=pretrained_cifar10_resnet20")
     assert config.trainer.max_epochs == 0
     assert config.model.weights.endswith("resnet20-12fca82f.th")
+    for name, bits, file in (
+        ("released_cifar10_resnet20", 4, "resnet20_optionB_32bit.pth"),
+        ("released_fat_cifar10_resnet20", 3, "resnet20_optionB_3bit.pth"),
+    ):
+        config = composed(f"experiment={name}", f"bits={bits}")
+        assert (config.trainer.max_epochs, config.model.shortcut) == (0, "B")
+        assert config.init_from.endswith(file)
+        assert config.data.dataset.mean_std == "cifar10"
 
 
 def test_defaults_in_yaml_are_those_of_the_class() -> None:

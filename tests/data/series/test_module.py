@@ -15,8 +15,9 @@ from tests.refusal import assert_names, refused
 from torch import Tensor
 
 from qsense.data.errors import DataError
+from qsense.data.series.batch import Windows
 from qsense.data.series.dataset import ActivityDataset, signal_of
-from qsense.data.series.module import HARDataModule, Windows
+from qsense.data.series.module import HARDataModule
 
 LENGTHS = [[120, 73, 20], [100], [51, 230]]
 

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
 import torchvision
+from hydra.utils import instantiate
+from omegaconf import DictConfig
 from tests.refusal import refused
 from torch import Tensor, nn
 
 from qsense.models.deepconvlstm import DeepConvLSTM
 from qsense.quant.network.activations import ActivationQuantizer
+from qsense.quant.network.inspection import views
 from qsense.quant.network.layers import layers, quantizers
 from qsense.quant.network.quantizer import NetworkQuantizer
-from qsense.quant.network.weights import AbsMaxWeight, LearnedWeight
+from qsense.quant.network.weights import AbsMaxWeight, LearnedWeight, MaxWeight
 
 FAT = partial(NetworkQuantizer, transform="fat")
 LogWeights = partial(NetworkQuantizer, levels="log")
@@ -202,6 +206,98 @@ def test_parameter_groups_hold_the_quantizer_s_own_parameters_once() -> None:
     assert [len(v) for v in q.trajectory(network).values()] == [4, 2]
 
 
+def test_an_lstm_s_masks_are_learned_by_its_rows_more_slowly() -> None:
+    def rates(**settings: Any) -> dict[str, float]:
+        lstm = nn.Sequential(nn.LSTM(3, 5, batch_first=True))
+        q = FAT(bits=4, first_last_bits=None, weight_lr=0.02, **settings)
+        q.apply(lstm)
+        names = {id(p): name for name, p in lstm.named_parameters()}
+        groups = q.parameter_groups(lstm, 0.1)
+        return {names[id(p)].rpartition("weight_ih_l0.0.")[2]: g["lr"] for g in groups for p in g["params"]}
+
+    assert rates()["rho"] == 0.02
+    assert rates()["mixing"] == 0.02 / 20  # four gates of five units
+    assert rates(transform_lr="same")["mixing"] == 0.02
+    assert rates(transform_lr=0.003)["mixing"] == 0.003
+    network = small()
+    fat = FAT(bits=4, transform_lr=0.003)
+    fat.apply(network)
+    assert [(g["lr"], len(g["params"])) for g in fat.parameter_groups(network, 0.04)] == [
+        (0.04, 4),
+        (0.04, 2),
+        (0.003, 2),
+    ]
+
+
+@pytest.mark.parametrize(("transform_lr", "saturates"), [(None, False), ("same", True)])
+def test_adam_at_the_network_s_rate_saturates_an_lstm_s_masks(
+    transform_lr: Literal["same"] | None, saturates: bool
+) -> None:
+    torch.manual_seed(0)
+    lstm = nn.LSTM(96, 64, batch_first=True)
+    q = FAT(bits=4, first_last_bits=None, input_bits=None, transform_lr=transform_lr)
+    q.apply(lstm)
+    own = q.parameter_groups(lstm, 1e-3)
+    grouped = {id(p) for group in own for p in group["params"]}
+    optimizer = torch.optim.Adam([*own, {"params": [p for p in lstm.parameters() if id(p) not in grouped]}], lr=1e-3)
+    x, y = torch.randn(16, 10, 96), torch.randn(16, 64)
+    for _ in range(20):
+        optimizer.zero_grad()
+        (lstm(x)[0][:, -1] - y).square().mean().backward()
+        optimizer.step()
+    masks = torch.cat([mask.flatten() for view in views(lstm) if (mask := view.mask) is not None])
+    assert (masks.min().item() < 0.01) == saturates
+    assert (masks.min().item() > 0.9) != saturates
+
+
+def test_both_ends_may_take_their_input_as_it_comes() -> None:
+    def bits(**settings: Any) -> list[tuple[int, int]]:
+        network = small()
+        q = FAT(bits=4, **settings)
+        q.apply(network)
+        return [(layer.weight_bits, layer.activation_bits) for layer in q.layers(network)]
+
+    inner = [(4, 4), (4, 4)]
+    assert bits() == bits(first_last_input_bits="auto") == [(8, 8), *inner, (8, 8)]
+    assert bits(first_last_input_bits=None) == [(8, 32), *inner, (8, 32)]
+    assert bits(first_last_input_bits=6) == [(8, 6), *inner, (8, 6)]
+    assert bits(first_last_input_bits="auto", first_last_bits=5, input_bits=None) == [(5, 32), *inner, (5, 5)]
+    assert bits(first_last_input_bits=None, first_last_bits=None) == [(4, 32), *inner, (4, 32)]
+
+
+@pytest.mark.parametrize(
+    ("settings", "activations", "weights"),
+    [({}, False, False), ({"activation_alpha_grad": "pact"}, True, False), ({"alpha_grad": "pact"}, True, True)],
+)
+def test_alphas_of_weights_and_activations_have_gradients_of_their_own(
+    settings: dict[str, Any], activations: bool, weights: bool
+) -> None:
+    network = small()
+    FAT(bits=4, **settings).apply(network)
+    inputs = [module.pact for module in network.modules() if isinstance(module, ActivationQuantizer)]
+    learned = [module.recipe.pact for module in network.modules() if isinstance(module, LearnedWeight)]
+    assert (inputs, learned) == ([activations] * 4, [weights] * 2)
+
+
+def test_mobilenet_is_transformed_where_the_authors_do(composed: Callable[..., DictConfig]) -> None:
+    network = torchvision.models.mobilenet_v2(num_classes=3, width_mult=0.25)
+    instantiate(composed("experiment=fat_imagenet_mobilenet_v2_as_released").quant.network).apply(network)
+    blocks = {
+        name.rpartition(".conv.")[0]: name  # the last convolution of each block, its only one without an activation
+        for name, module in network.named_modules()
+        if isinstance(module, nn.Conv2d) and ".conv." in name
+    }
+    assert len(blocks) == 17
+    weights = {name: quantizer for name, module in network.named_modules() for _, _, quantizer in quantizers(module)}
+    learned = {name: weight for name, weight in weights.items() if isinstance(weight, LearnedWeight)}
+    assert {
+        name for name, weight in weights.items() if isinstance(weight, MaxWeight)
+    } == weights.keys() - learned.keys()
+    assert weights.keys() - learned.keys() == {"features.0.0", "classifier.1"}
+    assert {name for name, weight in learned.items() if weight.mixing is not None} == {*blocks.values()}
+    assert {name for name, weight in learned.items() if weight.recipe.divide} == {*blocks.values()}
+
+
 def test_calibrate_without_training() -> None:
     network = small()
     q = FAT(bits=8)
@@ -250,6 +346,12 @@ def test_the_compiler_sees_one_graph_with_the_same_numbers() -> None:
         ({"bits": 8, "levels": "log"}, ("bits=8", "logarithmic", 2, 7)),
         ({"bits": 4, "first_last_bits": 16}, ("first_last_bits=16", 2, 8)),
         ({"bits": 4, "input_bits": 0}, ("input_bits=0", 2, 8)),
+        ({"bits": 4, "first_last_input_bits": 9}, ("first_last_input_bits=9", 2, 8)),
+        ({"bits": 4, "first_last_range": "min"}, ("first_last_range='min'", "abs_max", "max")),
+        ({"bits": 4, "untransformed": "raw"}, ("untransformed='raw'", "standardised", "centred")),
+        ({"bits": 4, "activation_alpha_grad": "lsq"}, ("activation_alpha_grad='lsq'", "full", "pact")),
+        ({"bits": 4, "transform_lr": "low"}, ("transform_lr='low'", "same")),
+        ({"bits": 4, "transform_lr": -1.0}, ("transform_lr=-1.0", 0)),
         ({"bits": 4, "transform": "wavelet"}, ("transform='wavelet'", "none", "fat", "fat_scaled")),
         ({"bits": 4, "levels": "apot"}, ("levels='apot'", "uniform", "log")),
         ({"bits": 4, "alpha_grad": "lsq"}, ("alpha_grad='lsq'", "full", "pact")),

@@ -22,6 +22,15 @@ FILES: dict[str, Any] = {
     if said.quant.network
 }
 
+AS_RELEASED = {
+    "rescale": False,
+    "first_last_input_bits": None,
+    "first_last_range": "max",
+    "transform_layers": ["3"],
+    "untransformed": "centred",
+    "activation_alpha_grad": "pact",
+}
+
 
 def build(part: dict[str, Any], bits: int = 4) -> NetworkQuantizer:
     module, _, name = part["_target_"].rpartition(".")
@@ -43,16 +52,19 @@ def test_the_yaml_lists_every_argument_with_its_default(name: str) -> None:
     defaults = {k: p.default for k, p in signature.items() if p.default is not inspect.Parameter.empty}
     changed = {key for key, value in defaults.items() if part[key] != value}
     # What makes the four differ; the first layer's input is left alone behind a sensor quantizer.
-    assert changed <= {"levels", "transform", "input_bits"}
+    assert changed <= {"levels", "transform", "input_bits", "transform_lr"}
 
 
+@pytest.mark.parametrize("settings", [{}, AS_RELEASED], ids=["default", "as FAT's authors have it"])
 @pytest.mark.parametrize("name", FILES)
-def test_a_network_quantizer_keeps_its_contract(name: str) -> None:
+def test_a_network_quantizer_keeps_its_contract(name: str, settings: dict[str, Any]) -> None:
     torch.manual_seed(0)
-    quantizer = build(FILES[name])
+    quantizer = build(FILES[name] | settings)
     network = nn.Sequential(
         nn.Conv1d(3, 4, 3), nn.BatchNorm1d(4), nn.ReLU(), nn.Conv1d(4, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(24, 2)
     )
+    with torch.no_grad():
+        next(network.parameters())[0, 0, 0] = -2.0  # of a larger magnitude than the largest weight
     plain = copy.deepcopy(network)
     quantizer.apply(network)
     own = [p for group in quantizer.parameter_groups(network, 1e-3) for p in group["params"]]
@@ -69,10 +81,16 @@ def test_a_network_quantizer_keeps_its_contract(name: str) -> None:
     names = [n for n, _ in network.named_parameters()]
     # A convolution's bias before batch norm has no gradient but rounding.
     assert [n for n, has in zip(names, moved, strict=True) if not has and n != "0.bias"] == []
-    assert [layer.weight_bits for layer in quantizer.layers(network)] == [8, 4, 8]
+    bits = [(layer.weight_bits, layer.activation_bits) for layer in quantizer.layers(network)]
+    if settings:
+        assert bits[0][0] > 8  # the weight above, which is not clipped
+        assert (bits[0][1], bits[1], bits[2][1]) == (32, (4, 4), 32)
+    else:
+        assert [weight_bits for weight_bits, _ in bits] == [8, 4, 8]
     network.eval()
     with torch.no_grad():
         outputs = network(x)
         load_frozen(plain.eval(), freeze(network))
         assert torch.equal(network(x), outputs)
         assert torch.equal(plain(x), outputs)
+    assert [(layer.weight_bits, layer.activation_bits) for layer in quantizer.layers(plain)] == bits

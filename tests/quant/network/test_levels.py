@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.refusal import refused
 
-from qsense.quant.network.levels import Levels, Logarithmic, Uniform, make_levels
+from qsense.quant.network.levels import Levels, Logarithmic, Uniform, Wide, make_levels
 from qsense.quant.network.packing import pack, unpack
 
 ALL: list[Levels] = [Uniform(bits, signed) for bits in range(2, 9) for signed in (True, False)]
+WIDE: list[Levels] = [Wide(bits, signed=True) for bits in (9, 12, 16)]
 ALL += [Logarithmic(bits, signed) for bits in range(2, 8) for signed in (True, False)]
 
 
@@ -49,7 +50,7 @@ def test_snap_finds_the_nearest_level(levels: Levels, dtype: torch.dtype) -> Non
     assert torch.isin(snapped, grid).all()
 
 
-@pytest.mark.parametrize("levels", ALL, ids=str)
+@pytest.mark.parametrize("levels", [*ALL, *WIDE], ids=str)
 def test_codes_and_packed_bytes_come_back(levels: Levels) -> None:
     codes = torch.randint(levels.lowest_code, levels.highest_code + 1, (37,), dtype=torch.int16)
     assert torch.equal(levels.encode(levels.decode(codes)), codes)
@@ -58,7 +59,7 @@ def test_codes_and_packed_bytes_come_back(levels: Levels) -> None:
     assert torch.equal(unpack(packed, 37, levels.bits, levels.lowest_code), codes)
 
 
-@given(st.integers(2, 8), st.lists(st.integers(-1, 1), max_size=50))
+@given(st.integers(2, 16), st.lists(st.integers(-1, 1), max_size=50))
 def test_packing_any_number_of_codes(bits: int, codes: list[int]) -> None:
     packed = pack(torch.tensor(codes, dtype=torch.int16), bits, -1)
     assert unpack(packed, len(codes), bits, -1).tolist() == codes

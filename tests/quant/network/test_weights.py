@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from qsense.quant.network.layers import quantizers
 from qsense.quant.network.levels import Levels, make_levels
 from qsense.quant.network.quantizer import NetworkQuantizer
-from qsense.quant.network.weights import AbsMaxWeight, LearnedWeight
+from qsense.quant.network.weights import AbsMaxWeight, LearnedWeight, MaxWeight
 
 FAT = partial(NetworkQuantizer, transform="fat")
 
@@ -28,7 +28,7 @@ def nearest(x: Tensor, levels: Levels) -> Tensor:
 def plain(weight: Tensor, alpha: Tensor, q: LearnedWeight, clip_grad: bool, pact: bool, rescale: bool) -> Tensor:
     """Steps 1-4 as one would write them down, for autograd."""
     rows = weight.flatten(1)
-    std = rows.detach().std()
+    std = rows.detach().std() if q.recipe.divide else torch.tensor(1.0, dtype=rows.dtype)
     z = (rows - rows.detach().mean()) / std
     if q.mixing is not None:
         assert q.recipe.score_scale is not None
@@ -66,6 +66,26 @@ def test_value_and_gradients_equal_autograd_of_the_formula(
         torch.autograd.grad(ours, parameters, grad), torch.autograd.grad(expected, parameters, grad), strict=True
     ):
         torch.testing.assert_close(mine, theirs, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize(("levels", "rescale", "alpha_grad"), [("uniform", True, "full"), ("log", False, "pact")])
+def test_centred_weights_equal_autograd_of_the_formula(levels: str, rescale: bool, alpha_grad: str) -> None:
+    torch.manual_seed(0)
+    weight = (torch.randn(4, 2, 3, 3, dtype=torch.float64) * 0.3 + 0.1).requires_grad_()
+    kind = make_levels(levels, 3, signed=True)
+    q = LearnedWeight(weight, kind, "none", 1.2, rescale, False, alpha_grad, divide=False)
+    assert q.alpha.item() == pytest.approx(1.2 * weight.std().item(), rel=1e-6)
+    grad = torch.randn_like(weight)
+    ours, expected = q(weight), plain(weight, q.alpha, q, False, alpha_grad == "pact", rescale)
+    torch.testing.assert_close(ours, expected, rtol=0, atol=1e-12)
+    for mine, theirs in zip(
+        torch.autograd.grad(ours, [weight, q.rho], grad),
+        torch.autograd.grad(expected, [weight, q.rho], grad),
+        strict=True,
+    ):
+        torch.testing.assert_close(mine, theirs, rtol=1e-9, atol=1e-11)
+    divided = LearnedWeight(weight, kind, "none", 1.2, True, False, alpha_grad)  # at the start they are the same
+    torch.testing.assert_close(divided(weight), ours, rtol=1e-6, atol=1e-9)
 
 
 def test_without_transform_it_is_the_plain_quantizer_exactly() -> None:
@@ -107,6 +127,20 @@ def test_end_layers_reach_to_the_largest_weight_and_pass_gradients() -> None:
     torch.testing.assert_close(quantized, (weight / unit).round() * unit)
     (grad,) = torch.autograd.grad(quantized.sum(), weight)
     assert torch.equal(grad, torch.ones_like(weight))
+
+
+def test_levels_up_to_the_largest_weight_clip_none_below_it() -> None:
+    weight = torch.tensor([[0.5, -0.25, 0.1, -0.9]], requires_grad=True)
+    quantizer = MaxWeight(8)
+    quantized = quantizer(weight)
+    torch.testing.assert_close(quantized, (weight / 0.5 * 127).round() / 127 * 0.5)
+    (grad,) = torch.autograd.grad(quantized.sum(), weight)
+    assert torch.equal(grad, torch.ones_like(weight))
+    assert quantizer.grid(weight)[0].min() == -229
+    assert [quantizer.code_levels(w).bits for w in (weight, weight[:, :3])] == [9, 8]
+    torch.testing.assert_close(quantizer(-weight.detach().abs()), AbsMaxWeight(8)(-weight.detach().abs()))
+    assert torch.equal(quantizer(torch.zeros(2, 2)), torch.zeros(2, 2))
+    assert quantizer.code_levels(torch.tensor([[1e-30, -1.0]])).bits <= 16
 
 
 def test_constant_weights_become_zeros_and_single_ones_are_refused() -> None:

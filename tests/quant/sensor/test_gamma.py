@@ -123,6 +123,55 @@ def test_at_one_bit_gamma_is_frozen_exactly_where_it_changes_nothing(
     assert len(gamma.parameter_groups(1e-3)) == (gamma.mu is not None or not frozen)
 
 
+@pytest.mark.parametrize("signal", [BIPOLAR, UNIPOLAR])
+def test_the_authors_gamma_is_a_raw_value_through_relu(signal: Signal) -> None:
+    """Values against eqs. 6-7 in NumPy, gradients against autograd through ReLU; then the steps of SGD with decay."""
+    adc = Gamma(signal, 4, gamma=0.6, parametrization="relu").double()
+    assert [name for name, _ in adc.named_parameters()] == (["raw_gamma", "mu"] if signal.bipolar else ["raw_gamma"])
+    low = -1 if signal.bipolar else 0
+    x = torch.from_numpy(np.random.default_rng(0).uniform(low, 1, (1000, 1)))
+    raw = torch.full((), 0.6, dtype=torch.float32).double().requires_grad_()
+    mu = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    z = x.pow(raw.relu()) if low == 0 else torch.where(x >= mu, 1, -1) * ((x - mu).abs() + 1e-3).pow(raw.relu())
+    v = (15 * (z.clamp(low, 1) - low) / (1 - low)).detach()
+    np.testing.assert_array_equal(adc.encode(x).numpy(), np.floor(v.numpy() + 0.5))
+    grad = torch.randn_like(x)
+    expected = torch.autograd.grad(z.clamp(low, 1), [raw, mu], grad, allow_unused=True)
+    (adc(x) * grad).sum().backward()
+    for parameter, reference in zip(adc.parameters(), expected, strict=False):
+        assert parameter.grad is not None
+        torch.testing.assert_close(parameter.grad[0], reference)
+    before = [(p.item(), p.grad.item()) for p in adc.parameters() if p.grad is not None]
+    torch.optim.SGD(adc.parameter_groups(1e-5), lr=1.0, weight_decay=0.1).step()
+    after = [value - 1e-5 * (slope + 0.1 * value) for value, slope in before]
+    assert [p.item() for p in adc.parameters()] == pytest.approx(after, rel=1e-12)
+
+
+def test_only_the_authors_gamma_decays() -> None:
+    assert Gamma(BIPOLAR, 4).parameter_groups(1.0)[0]["weight_decay"] == 0.0
+    assert "weight_decay" not in Gamma(BIPOLAR, 4, parametrization="relu").parameter_groups(1.0)[0]
+
+
+@pytest.mark.parametrize("signal", [BIPOLAR, UNIPOLAR])
+def test_a_dead_gamma_learns_no_more_and_is_told_once(signal: Signal) -> None:
+    adc = Gamma(signal, 4, parametrization="relu")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        adc.progress(0.0)
+    with torch.no_grad():
+        adc.raw_gamma.fill_(-0.02)
+    adc(torch.rand(100, 3)).sum().backward()
+    assert adc.raw_gamma.grad is not None
+    assert adc.raw_gamma.grad.item() == 0.0
+    assert adc.trajectory()["gamma"] == [0.0]
+    assert adc.encode(torch.tensor([0.01, 0.5, 1.0])).tolist() == [15] * 3
+    with warned(UserWarning, "-0.02", "quant.sensor.lr", "quant.sensor.parametrization=exp"):
+        adc.progress(0.5)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        adc.progress(1.0)
+
+
 def test_centre_is_kept_within_the_range() -> None:
     gamma = Gamma(BIPOLAR, 2, per_channel=True)
     with torch.no_grad():
@@ -138,6 +187,8 @@ def test_centre_is_kept_within_the_range() -> None:
         ({"gamma": float("nan")}, ("gamma=nan", "Gamma", "null")),
         ({"mu": 1.5}, ("mu=1.5", "Gamma", -1, 1)),
         ({"epsilon": 0}, ("epsilon=0", "Gamma", 0, 1)),
+        ({"parametrization": "relu", "start": "lloyd_max"}, ("start='lloyd_max'", "Gamma", "parametrization=relu")),
+        ({"parametrization": "softplus"}, ("parametrization='softplus'", "Gamma", "exp", "relu")),
         ({"lr": -1.0}, ("lr=-1.0", "Gamma", 0, "null")),
         ({"per_channel": "yes"}, ("per_channel='yes'", "Gamma", "true", "false")),
     ],

@@ -110,3 +110,18 @@ def test_at_one_bit_gamma_is_frozen_where_it_changes_nothing() -> None:
 def test_bad_arguments(signal: Signal, arguments: dict[str, float], named: tuple[object, ...]) -> None:
     with refused(ValueError, *named):
         GammaNorm(signal, 2, **arguments)  # type: ignore[arg-type]
+
+
+def test_a_raw_gamma_has_the_slope_of_its_logarithm_over_gamma() -> None:
+    signal = Signal(channels=1, low=-1.0, high=1.0, unit="g")
+    x = torch.linspace(-1, 1, 101)[:, None]
+    by_logarithm, raw = GammaNorm(signal, 4, gamma=0.5), GammaNorm(signal, 4, gamma=0.5, parametrization="relu")
+    for adc in (by_logarithm, raw):
+        (adc(x) * x).sum().backward()
+    assert by_logarithm.log_gamma.grad is not None
+    assert raw.raw_gamma.grad is not None
+    torch.testing.assert_close(raw.raw_gamma.grad, by_logarithm.log_gamma.grad / 0.5)
+    with torch.no_grad():
+        raw.raw_gamma.fill_(-1.0)
+    raw.clamp_()
+    assert raw.trajectory()["gamma"] == [0.001], "it cannot die"

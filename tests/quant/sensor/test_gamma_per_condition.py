@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from tests.refusal import refused
+from tests.refusal import refused, warned
 
 from qsense.quant.sensor.gamma import Gamma
 from qsense.quant.sensor.gamma_per_condition import GammaPerCondition
@@ -149,3 +149,13 @@ def test_bad_arguments() -> None:
         GammaPerCondition(SENSORS["codes"], 3, gamma=-1)
     with refused(ValueError, "bits=0", "GammaPerCondition", 1, 16):
         GammaPerCondition(SENSORS["codes"], 0)
+
+
+def test_the_authors_gamma_under_each_condition() -> None:
+    adc = GammaPerCondition(SENSORS["codes"], 4, parametrization="relu")
+    assert [name for name, _ in adc.named_parameters()] == [f"converters.{c}.raw_gamma" for c in range(3)]
+    assert "weight_decay" not in adc.parameter_groups(1.0)[0]
+    with torch.no_grad():
+        adc.get_parameter("converters.1.raw_gamma").fill_(0.0)
+    with warned(UserWarning, 0, "quant.sensor.parametrization=exp"):
+        adc.progress(0.5)

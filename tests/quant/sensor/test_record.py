@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -11,6 +12,11 @@ from torch import Tensor
 from qsense.quant.sensor.base import SensorQuantizer
 from qsense.quant.sensor.gamma import Gamma
 from qsense.quant.sensor.gamma_per_condition import GammaPerCondition
+from qsense.quant.sensor.memory import kernel
+from qsense.quant.sensor.memory.adpcm import ADPCM
+from qsense.quant.sensor.memory.base import MemoryConverter
+from qsense.quant.sensor.memory.constants import Constants
+from qsense.quant.sensor.memory.dpcm import DPCM
 from qsense.quant.sensor.record import as_record
 from qsense.signal import Signal
 
@@ -45,3 +51,29 @@ def test_a_threshold_at_infinity_is_null() -> None:
     adc = as_record(Half(Signal(channels=1, low=0.0, high=1.0, unit="g"), bits=2))
     assert adc["thresholds"] == [[pytest.approx(1 / 3), 1.0, None]]
     json.dumps(adc, allow_nan=False)
+
+
+@pytest.mark.parametrize(("kind", "bits"), [(DPCM, 2), (ADPCM, 1), (ADPCM, 4)])
+def test_a_converter_with_memory_can_be_rebuilt_from_its_numbers(kind: type[MemoryConverter], bits: int) -> None:
+    signal = Signal(channels=2, low=-4.0, high=4.0, unit="g", rate_hz=50.0, names=("x", "y"), native_bits=10)
+    sensor = kind(signal, bits, refresh=40, slope=2)
+    counts = np.random.default_rng(0).integers(0, 1024, (300, 2)).cumsum(0) // np.arange(1, 301)[:, None]
+    sensor.fit_recordings(counts, np.array([0, 300]))
+    adc = json.loads(json.dumps(as_record(sensor), allow_nan=False))
+    assert (adc["quantizer"], adc["bits"], adc["native_bits"]) == (kind.__name__, bits, 10)
+    assert (adc["unit"], adc["low"], adc["high"], adc["black"], adc["white"]) == ("g", -4.0, 4.0, 0, 1023)
+    assert adc["rows"] == ["x", "y"]
+    assert adc["bits_per_sample"] == bits + (10 - bits) / 40
+    channels = [
+        Constants(
+            adc["bits"], adc["native_bits"], row["centre"], adc["leak"], adc["slope"], adc["refresh"],
+            tuple(row["thresholds"]), tuple(row["levels"]), tuple(adc["steps"]), tuple(row["moves"]),
+            row["start"]["place"], adc["alike"],
+        )
+        for row in adc["channels"]
+    ]  # fmt: skip
+    codes, values = kernel.convert(channels, counts.astype(np.uint16), np.array([0, 300]))
+    stream = sensor.convert(counts, np.array([0, 300]))
+    assert (codes == stream.codes).all()
+    assert (sensor.values(values) == stream.values).all()
+    assert [row["start"]["value"] for row in adc["channels"]] == sensor.centre.tolist()

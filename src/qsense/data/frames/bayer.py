@@ -82,13 +82,13 @@ def unpack(planes: npt.NDArray[T], pattern: str = "RGGB") -> npt.NDArray[T]:
     return mosaic
 
 
-def to_rgb(planes: Tensor, floor_green: bool = False) -> Tensor:
+def to_rgb(planes: Tensor, floor_steps: int = 0) -> Tensor:
     """Red, the mean of the two greens, and blue: [..., 4, h, w] in the order R, G1, G2, B → [..., 3, h, w].
 
     Args:
         planes: values in [0, 1], on any device.
-        floor_green: round the mean green down to one of 256 levels, as γ-Quant's authors do with their 8-bit images;
-            the gradient goes straight through.
+        floor_steps: round the mean green down to a multiple of 1/floor_steps, as γ-Quant's authors do in integers; 0:
+            a plain mean. The gradient goes straight through. At most 2^20, as a float32 holds no half of finer steps.
 
     Raises:
         ValueError: not four planes.
@@ -96,7 +96,7 @@ def to_rgb(planes: Tensor, floor_green: bool = False) -> Tensor:
     >>> import torch
     >>> to_rgb(torch.tensor([0.0, 1.0, 0.5, 0.25]).reshape(4, 1, 1)).flatten().tolist()
     [0.0, 0.75, 0.25]
-    >>> round(to_rgb(torch.tensor([0.0, 1.0, 0.5, 0.25]).reshape(4, 1, 1), floor_green=True)[1].item() * 255, 4)
+    >>> round(to_rgb(torch.tensor([0.0, 1.0, 0.5, 0.25]).reshape(4, 1, 1), floor_steps=255)[1].item() * 255, 4)
     191.0
     """
     import torch
@@ -105,8 +105,9 @@ def to_rgb(planes: Tensor, floor_green: bool = False) -> Tensor:
         raise ValueError(f"a tensor of shape {list(planes.shape)} has no four planes on its third dimension from last")
     red, green1, green2, blue = planes.unbind(-3)
     green = (green1 + green2) / 2
-    if floor_green:
-        # Levels of few bits are often multiples of 1/255 but for the last bit of a float: these stay where they are.
-        floor = (255 * green.detach() + 2**-10).floor_().div_(255)
+    if floor_steps:
+        # A level is often a multiple of 1/floor_steps but for the last bits of a float: it stays where it is.
+        slack = max(2**-10, floor_steps * 2**-23)
+        floor = (floor_steps * green.detach() + slack).floor_().div_(floor_steps)
         green = floor + (green - green.detach())
     return torch.stack([red, green, blue], dim=-3)

@@ -13,14 +13,23 @@ import tarfile
 import tempfile
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from qsense.data.cache import digest, file_digest
 from qsense.data.download import download as fetch
 from qsense.data.errors import DataError, DataMissingError
-from qsense.data.images.dataset import IMAGENET_MEAN, IMAGENET_STD, Codes, ImageDataset, Labels, StoredPictures
+from qsense.data.images.dataset import (
+    CIFAR10_MEAN,
+    CIFAR10_STD,
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    Codes,
+    ImageDataset,
+    Labels,
+    StoredPictures,
+)
 
 FOLDER = "cifar-10-batches-py"
 BINARY = "cifar-10-batches-bin"
@@ -35,6 +44,7 @@ MD5 = {  # of the published batches
     "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
     "test_batch": "40351d587109b95175f43aff81a1287e",
 }
+MEAN_STD = {"imagenet": (IMAGENET_MEAN, IMAGENET_STD), "cifar10": (CIFAR10_MEAN, CIFAR10_STD)}
 LIMIT = 64 << 20  # bytes; a published batch has 31 MB
 
 
@@ -44,27 +54,34 @@ class CIFAR10(ImageDataset):
     Read from `cifar-10-batches-py`, the layout that torchvision uses, too. A batch of 10 000 images must have the
     published checksum. Batches that hold fewer are taken as they are, and `name` says how many there were.
 
-    Mean and standard deviation are those of ImageNet, which the usual pretrained CIFAR-10 networks expect.
+    Mean and standard deviation are those of ImageNet, which akamaster's pretrained networks expect, or CIFAR-10's own,
+    as other published networks (FAT's) do.
 
     Args:
         root: the folder of the batches, whatever its name, or one that holds `cifar-10-batches-py`.
         download: fetch the archive (170 MB) into `root` if the data is missing.
         sha256: checksum the archive must have to be unpacked (hex); None accepts any and logs it. Complete batches
             are checked against their own.
+        mean_std: by whose mean and standard deviation the network expects its input: "imagenet" or "cifar10".
+
+    Raises:
+        ValueError: another `mean_std`.
     """
 
     url = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
     classes = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
     colours = ("red", "green", "blue")
-    mean = IMAGENET_MEAN
-    std = IMAGENET_STD
 
     def __init__(
         self,
         root: str,
         download: bool = False,
         sha256: str | None = "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
+        mean_std: Literal["imagenet", "cifar10"] = "imagenet",
     ) -> None:
+        if mean_std not in MEAN_STD:
+            raise ValueError(f"mean_std={mean_std!r}: {type(self).__name__} allows {', '.join(MEAN_STD)}")
+        self.mean, self.std = MEAN_STD[mean_std]
         self.name = "CIFAR-10"  # what is found when it is read may add to it
         self.root = Path(root).expanduser()
         self.download = download

@@ -18,6 +18,8 @@ Codes = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+CIFAR10_MEAN = (0.4914, 0.4822, 0.4465)
+CIFAR10_STD = (0.2023, 0.1994, 0.2010)  # the mean of the images' own, which is less than that over all their pixels
 
 
 class Pictures(ABC):

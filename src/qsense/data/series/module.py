@@ -6,40 +6,26 @@ Open it to see what the network of an activity task is given.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
 
-from qsense.data.cache import Arrays, cached, digest, fingerprint, readable
+from qsense.data.cache import Arrays, fingerprint
 from qsense.data.errors import DataError, require_at_least
 from qsense.data.module import ExperimentData
+from qsense.data.series import fits
+from qsense.data.series.batch import WindowDataset, normalised_by
 from qsense.data.series.dataset import ActivityDataset, signal_of
+from qsense.data.series.loss import held, lost_samples
 from qsense.data.series.plausible import remarks
 from qsense.data.series.prepared import prepared
-from qsense.data.series.windows import WindowIndex, index_windows
+from qsense.data.series.windows import index_windows
 
 log = logging.getLogger(__name__)
-
-
-class Windows(NamedTuple):
-    """One batch.
-
-    Args:
-        x: normalised samples, float32 [B, window, axes].
-        y: class of each window's last sample, int64 [B].
-        covered: classes of the samples that the window's prediction speaks for, int64 [B, window + stride],
-            padded with −1.
-    """
-
-    x: Tensor
-    y: Tensor
-    covered: Tensor
 
 
 class HARDataModule(ExperimentData):
@@ -95,6 +81,9 @@ class HARDataModule(ExperimentData):
         self.normalise = normalise
         self.cache = Path(cache).expanduser()
         self.signal = signal_of(dataset, normalise)
+        self.converter: Any = None  # with memory
+        self.stream: Any = None  # what it makes of all recordings: codes and values [time, axes]
+        self.lost: npt.NDArray[np.bool_] | None = None  # which samples do not arrive [time], where any are lost
 
     def prepare_data(self) -> None:
         """Read, check and cache the recordings (once per machine)."""
@@ -140,11 +129,19 @@ class HARDataModule(ExperimentData):
         expected = (self.window, self.signal.channels)
         if tuple(x.shape[1:]) != expected:
             raise ValueError(f"x has shape {list(x.shape)}: windows are [B, {expected[0]}, {expected[1]}]")
-        samples = x.to(torch.float32, copy=True).numpy()
-        if statistics["low"] is None:
-            return torch.from_numpy(samples)
-        low, high = (np.array(statistics[end], dtype=np.float32) for end in ("low", "high"))
-        return torch.from_numpy(normalise_(samples, low, high))
+        return normalised_by(x, statistics)
+
+    def received_recording(self, x: Tensor, statistics: dict[str, Any], converter: Any = None) -> Tensor:
+        """A recording [time, axes] in the sensor's unit → its windows [W, window, axes], as in the test: normalised by
+        a run's own extremes, and through the converter, if that has memory."""
+        axes = self.signal.channels
+        if x.dim() != 2 or x.shape[1] != axes or len(x) < self.window:
+            raise ValueError(f"x has shape {list(x.shape)}: a recording is [time, {axes}] with time ≥ {self.window}")
+        samples = normalised_by(x, statistics)
+        if converter is not None:
+            samples = converter.decode(converter.encode(samples))
+        start = index_windows(np.array([0, len(x)]), self.window, self.stride).start
+        return samples[torch.from_numpy(start[:, None] + np.arange(self.window))]
 
     def training_sample(self, count: int = 100_000) -> npt.NDArray[np.float32]:
         """Up to `count` normalised samples [count, axes], spread evenly over the training windows, for histograms."""
@@ -153,28 +150,82 @@ class HARDataModule(ExperimentData):
 
     def training_recordings(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
         """See the base class: normalised; those of the subject that is held out are none of them."""
-        arrays = prepared(self.dataset, self.cache)
-        bounds, training = arrays["bounds"], np.flatnonzero(arrays["subject"] != self.fold)
-        x = np.concatenate([arrays["x"][bounds[r] : bounds[r + 1]] for r in training])
-        lengths = np.diff(bounds)[training]
+        places, bounds = self._places(held_out=False)
         train: WindowDataset = self.part("train")
-        return train.normalised(x), np.concatenate([[0], np.cumsum(lengths)])
+        return train.normalised(train.samples[places]), bounds
 
-    def convert(self, converter: Any) -> None:
-        """See the base class. What the receiver decodes is prepared once for each set of tables, and cached."""
+    def test_stream(self) -> tuple[npt.NDArray[np.float32], Any, npt.NDArray[np.int64]]:
+        """What a converter with memory makes of the test part's whole recordings.
+
+        Returns:
+            Samples as the converter gets them [time, axes]; its stream of codes and values, each [time, axes]; where
+            each recording starts and the last one ends.
+
+        Raises:
+            RuntimeError: nothing was converted yet.
+        """
+        if self.stream is None:
+            raise RuntimeError("call convert(converter) before asking for what it made")
+        places, bounds = self._places(held_out=True)
+        test: WindowDataset = self.part("test")
+        stream = type(self.stream)(self.stream.codes[places], self.stream.values[places])
+        return test.normalised(test.samples[places]), stream, bounds
+
+    def _places(self, held_out: bool) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Where the samples of one part's recordings lie among all, and where each of its recordings starts."""
         arrays = prepared(self.dataset, self.cache)
+        lengths, chosen = np.diff(arrays["bounds"]), (arrays["subject"] == self.fold) == held_out
+        return np.flatnonzero(np.repeat(chosen, lengths)), np.concatenate([[0], np.cumsum(lengths[chosen])])
+
+    def fit(self, converter: Any) -> None:
+        """See the base class. The tables are kept for runs that differ in other things, such as their seed."""
         train: WindowDataset = self.part("train")
         ends = None if train.low is None or train.high is None else (train.low.tolist(), train.high.tolist())
-        source = fingerprint(self.dataset, self.cache)
-        key = f"{readable(self.dataset.name)}-{digest(source, ends, repr(converter.constants()))[:24]}"
+        source = (fingerprint(self.dataset, self.cache), ends, self.fold)
+        fits.fit(converter, self.training_recordings, self.cache, self.dataset.name, source)
 
-        def build() -> Arrays:
-            codes, values = converter.convert(train.normalised(np.array(arrays["x"])), np.asarray(arrays["bounds"]))
-            return {"codes": codes, "values": values}
+    def convert(self, converter: Any) -> None:
+        """See the base class. What is converted is not kept: that takes as long as reading it."""
+        arrays = prepared(self.dataset, self.cache)
+        train: WindowDataset = self.part("train")
+        self.converter = converter
+        self.stream = converter.convert(train.normalised(np.array(arrays["x"])), np.asarray(arrays["bounds"]))
+        self._deliver()
 
-        self.stream = cached(self.cache, key, build)
+    def lose(self, share: float, packet: int = 1, repeat: int = 0) -> tuple[int, int]:
+        """Let packets of the test recordings get lost on their way: from here on, their batches hold what a receiver
+        makes of the others. It holds the last sample, at a recording's start the training samples' mean; one with
+        memory goes on from its own state. What is lost depends on the fold and on these arguments alone.
+
+        Args:
+            share: of the packets, 0 … 1; 0: none are lost any more.
+            packet: samples of all axes.
+            repeat: number of the draw.
+
+        Returns:
+            How many samples are lost, and how many there are.
+        """
+        arrays = prepared(self.dataset, self.cache)
+        bounds, sent = np.asarray(arrays["bounds"]), np.flatnonzero(arrays["subject"] == self.fold)
+        lost = lost_samples(bounds, sent, packet, share, [self.fold, repeat])
+        self.lost = lost if share else None
+        self._deliver()
+        return int(lost.sum()), int(np.diff(bounds)[sent].sum())
+
+    def _deliver(self) -> None:
+        """Tell each part what arrives of its recordings, where that is not what the sensor delivers."""
+        train, test = self.part("train"), self.part("test")
         for part in self._parts.values():
-            part.delivered = np.asarray(self.stream["values"])
+            part.delivered = None if self.stream is None else self.stream.values
+        if self.lost is None:
+            return
+        arrays = prepared(self.dataset, self.cache)
+        bounds = np.asarray(arrays["bounds"])
+        if self.stream is not None:
+            test.delivered = self.converter.receive(self.stream.codes, bounds, self.lost)
+        else:
+            mean = self.training_recordings()[0].mean(axis=0, dtype=np.float64)
+            test.delivered = held(train.normalised(np.array(arrays["x"])), bounds, self.lost, mean)
 
     def _extremes(self, arrays: Arrays) -> tuple[npt.NDArray[np.float32] | None, npt.NDArray[np.float32] | None]:
         """Per axis, the values that become −1 and 1; None without normalisation."""
@@ -213,72 +264,3 @@ class HARDataModule(ExperimentData):
             )
         weights = np.where(counts > 0, counts.sum() / (self.num_classes * np.maximum(counts, 1)), 0.0)
         return torch.from_numpy(weights.astype(np.float32))
-
-
-class WindowDataset(Dataset[Windows]):
-    """Windows of some subjects; a whole batch is gathered by one index operation per array."""
-
-    def __init__(
-        self,
-        arrays: Arrays,
-        index: WindowIndex,
-        use: npt.NDArray[np.bool_],
-        window: int,
-        stride: int,
-        low: npt.NDArray[np.float32] | None,
-        high: npt.NDArray[np.float32] | None,
-    ) -> None:
-        self.samples = np.asarray(arrays["x"])  # plain views of the mapped files, cheaper to index
-        self.labels = np.asarray(arrays["y"])
-        self.start = index.start[use]
-        self.covered = index.covered[use]
-        self.recording = index.recording[use]
-        self.y: npt.NDArray[np.int64] = self.labels[self.start + window - 1]
-        self.window = np.arange(window)
-        self.span = np.arange(window + stride)
-        self.low, self.high = low, high
-        # What the network sees of all samples, where a converter with memory has converted them; None: it is yet to do.
-        self.delivered: npt.NDArray[np.float32] | None = None
-
-    def __len__(self) -> int:
-        return len(self.start)
-
-    def __getitem__(self, index: int) -> Windows:
-        x, y, covered = self.__getitems__([index])
-        return Windows(x[0], y[0], covered[0])
-
-    def __getitems__(self, indices: Sequence[int] | npt.NDArray[np.int64]) -> Windows:
-        """The batch of these windows."""
-        chosen = np.asarray(indices)
-        start = self.start[chosen, None]
-        x = self.at(start + self.window)
-        labels = self.labels.take(start + self.span, mode="clip")
-        covered = np.where(self.span < self.covered[chosen, None], labels, -1)
-        return Windows(torch.from_numpy(x), torch.from_numpy(self.y[chosen]), torch.from_numpy(covered))
-
-    def sample(self, count: int) -> npt.NDArray[np.float32]:
-        """Up to `count` normalised samples [count, axes], evenly spread over the windows."""
-        every = max(1, -(-len(self) * len(self.window) // count))
-        return self.at((self.start[:, None] + self.window).ravel()[::every])
-
-    def at(self, places: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-        """Samples [..., axes] at these places [...] of all recordings, normalised, as the sensor gets them."""
-        return self.normalised(self.samples[places]) if self.delivered is None else self.delivered[places]
-
-    def normalised(self, x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """x [..., axes] in the sensor's unit as this data is normalised; it is changed in place."""
-        x = np.ascontiguousarray(x)
-        if self.low is None or self.high is None:
-            return x
-        return normalise_(x, self.low, self.high)
-
-
-def normalise_(
-    x: npt.NDArray[np.float32], low: npt.NDArray[np.float32], high: npt.NDArray[np.float32]
-) -> npt.NDArray[np.float32]:
-    """Samples [..., axes] so that `low` [axes] becomes −1 and `high` 1, cut off there; in float32, and in place."""
-    x -= low
-    x *= 2 / (high - low)
-    x -= 1
-    np.clip(x, -1, 1, out=x)
-    return x

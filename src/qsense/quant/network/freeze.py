@@ -24,15 +24,16 @@ from torch.nn.utils import parametrize
 
 from qsense.quant.network.activations import ActivationQuantizer, FrozenActivation, attach
 from qsense.quant.network.layers import LSTM, frozen_levels, layers, quantizers, to_plain
-from qsense.quant.network.levels import Levels, Uniform, make_levels
+from qsense.quant.network.levels import Levels, Logarithmic, Uniform, Wide, make_levels
 from qsense.quant.network.packing import pack, unpack
 from qsense.quant.network.weights import assemble
 
 FORMAT = 1
+NAMES: dict[type[Levels], str] = {Uniform: "uniform", Wide: "wide", Logarithmic: "log"}  # as `make_levels` has them
 
 
 def _named(levels: Levels) -> dict[str, Any]:
-    return {"bits": levels.bits, "levels": "uniform" if isinstance(levels, Uniform) else "log", "signed": levels.signed}
+    return {"bits": levels.bits, "levels": NAMES[type(levels)], "signed": levels.signed}
 
 
 @torch.no_grad()
@@ -49,7 +50,7 @@ def packed_state(network: nn.Module) -> dict[str, Any]:
             grid, unit = quantizer.grid(weight)
             if not (grid.isfinite().all() and unit.isfinite()):
                 raise ValueError(f"{name} of {layer.name} is not finite: the training has diverged")
-            levels = quantizer.levels
+            levels = quantizer.code_levels(weight)
             weights[f"{layer.name}.{name}".removeprefix(".")] = {
                 "codes": pack(levels.encode(grid), levels.bits, levels.lowest_code),
                 "unit": unit.cpu(),

@@ -24,7 +24,7 @@ class WeightView:
 
     Args:
         name: the layer's, and for an LSTM the weight's too.
-        rows: what is rounded: the normalised, transformed weights [C, N], in standard deviations.
+        rows: what is rounded: the normalised, transformed weights [C, N], in standard deviations (centred: their unit).
         levels: values they may become, rising.
         magnitudes: of the normalised weights' frequencies, |F| [C, N//2 + 1]; None without a transform.
         mask: the learned mask M, like `magnitudes`; None without a transform.

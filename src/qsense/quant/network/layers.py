@@ -136,12 +136,12 @@ def layers(network: nn.Module) -> list[QuantizedLayer]:
     """
     listed = []
     for name, module in counted(network):
-        weights = [quantizer for _, _, quantizer in quantizers(module)]
-        bits = [quantizer.levels.bits for quantizer in weights]
+        weights = list(quantizers(module))
+        bits = [quantizer.code_levels(weight).bits for _, weight, quantizer in weights]
         bits += [levels.bits for levels in frozen_levels(module).values()]
         activation = getattr(module, "input_quantizer", None)
         role: Literal["end", "inner", "float"] = "inner" if bits else "float"
-        if any(isinstance(quantizer, AbsMaxWeight) for quantizer in weights) or module.__dict__.get("frozen_end"):
+        if any(isinstance(quantizer, AbsMaxWeight) for _, _, quantizer in weights) or module.__dict__.get("frozen_end"):
             role = "end"
         kind = next(kind.__name__ for kind in COUNTED if isinstance(module, kind))
         listed.append(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -37,10 +38,7 @@ class Levels(ABC):
         if isinstance(self.bits, bool) or not isinstance(self.bits, int) or not 2 <= self.bits <= self.most:
             raise ValueError(f"bits={self.bits!r}: {type(self).__name__.lower()} levels take 2 to {self.most} bits")
 
-    @property
-    @abstractmethod
-    def most(self) -> int:
-        """The largest number of bits."""
+    most: ClassVar[int]  # bits
 
     @property
     @abstractmethod
@@ -98,9 +96,7 @@ class Uniform(Levels):
     [0.3333333432674408, 0.6666666865348816, 1.0]
     """
 
-    @property
-    def most(self) -> int:
-        return 8
+    most = 8
 
     @property
     def top(self) -> int:
@@ -131,6 +127,12 @@ class Uniform(Levels):
         return codes.to(torch.float32)
 
 
+class Wide(Uniform):
+    """Uniform levels of up to 16 bits, for codes beyond the levels that a weight was given (`weights.MaxWeight`)."""
+
+    most = 16
+
+
 class Logarithmic(Levels):
     """Zero and powers of two: {0} ∪ {2^-i, i = 0 … 2^B - 2} with B magnitude bits; nearest in linear distance.
 
@@ -141,9 +143,7 @@ class Logarithmic(Levels):
     [0.0, 0.25, 0.25, 0.5, -0.5, -1.0]
     """
 
-    @property
-    def most(self) -> int:
-        return 7
+    most = 7
 
     @property
     def top(self) -> int:
@@ -177,7 +177,7 @@ class Logarithmic(Levels):
 
 
 def make_levels(kind: str, bits: int, signed: bool) -> Levels:
-    """Levels by their name in a configuration: "uniform" or "log".
+    """Levels by their name in a configuration, "uniform" or "log", or in a frozen network: "wide", too.
 
     Raises:
         ValueError: another name, or bits that these levels do not take.
@@ -185,6 +185,8 @@ def make_levels(kind: str, bits: int, signed: bool) -> Levels:
     match kind:
         case "uniform":
             return Uniform(bits, signed)
+        case "wide":
+            return Wide(bits, signed)
         case "log":
             return Logarithmic(bits, signed)
     raise ValueError(f"levels={kind!r}: levels are uniform or log")

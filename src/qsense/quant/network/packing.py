@@ -11,13 +11,13 @@ from torch import Tensor
 
 
 def pack(codes: Tensor, bits: int, lowest: int) -> Tensor:
-    """Integer codes from `lowest` on, any shape → uint8 [⌈count · bits / 8⌉], on the CPU.
+    """Integer codes of up to 16 bits from `lowest` on, any shape → uint8 [⌈count · bits / 8⌉], on the CPU.
 
     >>> pack(torch.tensor([-3, 0, 3]), bits=3, lowest=-3)
     tensor([152,   1], dtype=torch.uint8)
     """
-    offset = (codes.flatten().cpu().numpy().astype(np.int16) - lowest).astype(np.uint8)
-    stream = np.unpackbits(offset[:, None], axis=1, count=bits, bitorder="little")
+    offset = (codes.flatten().cpu().numpy().astype(np.int32) - lowest).astype("<u2")
+    stream = np.unpackbits(offset[:, None].view(np.uint8), axis=1, count=bits, bitorder="little")
     return torch.from_numpy(np.packbits(stream, bitorder="little"))
 
 
@@ -34,5 +34,5 @@ def unpack(packed: Tensor, count: int, bits: int, lowest: int) -> Tensor:
     if packed.numel() != needed:
         raise ValueError(f"{count} codes of {bits} bits take {needed} bytes, not {packed.numel()}")
     stream = np.unpackbits(packed.cpu().numpy(), count=count * bits, bitorder="little").reshape(count, bits)
-    codes = np.packbits(stream, axis=1, bitorder="little")[:, 0] if count else np.empty(0, np.uint8)
-    return torch.from_numpy(codes.astype(np.int16) + np.int16(lowest))
+    offset = np.packbits(np.pad(stream, ((0, 0), (0, 16 - bits))), axis=1, bitorder="little").view("<u2")[:, 0]
+    return torch.from_numpy((offset.astype(np.int32) + lowest).astype(np.int16))

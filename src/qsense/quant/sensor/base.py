@@ -6,8 +6,9 @@ Open it to see what every sensor quantizer does, or before you write a curve; `c
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -16,7 +17,7 @@ from qsense.quant.sensor import conversion
 from qsense.quant.sensor.bisection import bisect
 from qsense.quant.sensor.search import snap
 from qsense.quant.sensor.sensor import Sensor
-from qsense.quant.sensor.settings import Output, Rounding, Surrogate, check
+from qsense.quant.sensor.settings import Output, Rounding, Start, Surrogate, check
 from qsense.quant.ste import differentiate, straight_through
 from qsense.signal import Signal
 
@@ -54,13 +55,27 @@ class SensorQuantizer(Sensor):
         rounding: "round" (half up) or "floor" (γ-Quant's eq. 2: the top code appears only at the top of the range).
         surrogate: what training sees and how gradients pass the rounding, one of "ste", "noise", "soft", "ewgs",
             "rect" (`estimators.py`); evaluation is always quantized.
-        output: "level": values in the sensor's unit; "code": the codes themselves, as floats.
+        output: "level": values in the sensor's unit; "code": the codes themselves, as floats; "centroid": each code's
+            mean of the training samples, in the sensor's unit. Means are taken once, by `fit` before training, of the
+            codes that the curve gives then, and stay where a curve is learned. Gradients are those of "level".
+            "thermometer": 2^bits - 1 inputs for each channel, as many of them 1 as the code says, the others 0; up to 8
+            bits, and for networks that are built for so many channels.
         per_channel: one curve per channel instead of one for all.
         lr: own learning rate of the curve's parameters; None means the network's.
+        start: fitted levels that a learned curve begins with, those of `Quantile` ("quantile") or `LloydMax`
+            ("lloyd_max") for the training data: `fit` takes them over before training, exactly where the curve has a
+            free number for each and else as the nearest by least squares; None: begin where the other arguments say.
+
+    Attributes:
+        searched: for a curve of few numbers, by name what each row has one of, and between which ends `start` looks for
+            it; empty for other curves.
 
     Raises:
         ValueError: an argument outside what is listed here or by the curve, or a signal without a range.
     """
+
+    searched: ClassVar[Mapping[str, tuple[float, float]]] = {}
+    centroids: Tensor
 
     def __init__(
         self,
@@ -72,20 +87,29 @@ class SensorQuantizer(Sensor):
         output: Output = "level",
         per_channel: bool = False,
         lr: float | None = None,
+        start: Start | None = None,
     ) -> None:
         super().__init__(signal)
-        check(type(self).__name__, signal, bits, rounding, surrogate, output, per_channel, lr)
+        name = type(self).__name__
+        check(name, signal, bits, rounding, surrogate, output, per_channel, lr, start)
+        if start and not self.searched and type(self).begin_at is SensorQuantizer.begin_at:
+            raise ValueError(f"start={start!r}: {name} cannot start from fitted levels; it allows null")
         assert signal.low is not None
         assert signal.high is not None
         self.bits, self.steps = bits, (1 << bits) - 1  # L of the class
         self.rounding, self.surrogate, self.output = rounding, surrogate, output
-        self.per_channel, self.lr = per_channel, lr
+        self.per_channel, self.lr, self.starts_at = per_channel, lr, start
+        self.wants_samples = self.wants_samples or start is not None or output == "centroid"
         self.rows = signal.channels if per_channel else 1
         self.bottom = -1.0 if signal.bipolar else 0.0  # of the unit coordinates; their top is 1
         self.span = 1.0 - self.bottom
         self.scale = (signal.high - signal.low) / self.span
         self.offset = signal.low / 2 + signal.high / 2 if signal.bipolar else signal.low
+        self.inputs_per_channel = self.steps if output == "thermometer" else 1
         self.tables = conversion.TableCache()
+        if output == "centroid":
+            self.register_buffer("centroids", torch.full((self.rows, self.steps + 1), torch.nan))
+        self._has_means = False  # whether they are known to be there: looking at them may mean waiting for the device
 
     @property
     def device(self) -> torch.device | None:
@@ -142,16 +166,37 @@ class SensorQuantizer(Sensor):
         """What parameters' gradients are multiplied by, given how many samples of an example each curve converts."""
         return 1.0
 
+    def fit(self, samples: Tensor) -> None:
+        """Begin at the levels that `start` names, placed by these samples, and take their means; see `Sensor`."""
+        if self.starts_at is not None:
+            from qsense.quant.sensor.starting import fitted_levels  # which needs the curves, and they this class
+
+            self.begin_at(fitted_levels(self, self.starts_at, samples))
+        if self.output == "centroid":
+            self.centroids.copy_(conversion.centroids(self, samples))
+
+    def begin_at(self, levels: Tensor) -> None:
+        """Take over decision levels as well as the curve can: here, `searched` numbers of least squares on them.
+
+        Args:
+            levels: unit coordinates, ascending, float32 [rows, 2^bits - 1].
+        """
+        from qsense.quant.sensor.starting import nearest
+
+        nearest(self, levels)
+
     # The converter ---------------------------------------------------------------------------------------------------
 
     def forward(self, x: Tensor, condition: Sequence[int] | None = None) -> Tensor:
-        """What the network sees, in the shape of x: `decode(encode(x))`, or its noisy surrogate in training.
+        """What the network sees, in the shape of x but for a thermometer: `decode(encode(x))`, or in training its
+        noisy surrogate.
 
         NaN stays NaN. Infinities take the code at their end of the range.
         """
         with torch.autocast(x.device.type, enabled=False):
             convert, gradients = partial(conversion.convert, self), partial(conversion.gradients, self)
-            return straight_through(x, convert, gradients, list(self.parameters()))
+            y = straight_through(x, convert, gradients, list(self.parameters()))
+            return conversion.thermometer(y, self.steps) if self.output == "thermometer" else y
 
     @torch.no_grad()
     def encode(self, x: Tensor, condition: Sequence[int] | None = None) -> Tensor:
@@ -168,10 +213,11 @@ class SensorQuantizer(Sensor):
 
     @torch.no_grad()
     def decode(self, codes: Tensor) -> Tensor:
-        """What the network sees for each code, float32 in the shape of `codes`.
+        """What the network sees for each code, float32 in the shape of `codes` but for a thermometer.
 
         Raises:
-            ValueError: codes that are not integers or not within 0 … 2^bits - 1.
+            ValueError: codes that are not integers or not within 0 … 2^bits - 1, or, where each channel has means of
+                its own, of another number of channels.
         """
         if codes.is_floating_point() or codes.is_complex() or codes.dtype == torch.bool:
             raise ValueError(f"codes of dtype {codes.dtype}: decode needs integers")
@@ -180,7 +226,8 @@ class SensorQuantizer(Sensor):
             raise ValueError(
                 f"codes from {int(codes.min())} to {int(codes.max())}: {self.bits} bits allow 0 to {self.steps}"
             )
-        return conversion.code_values(self, codes.device).float()[codes]
+        values = conversion.decode(self, codes)
+        return conversion.thermometer(values, self.steps) if self.output == "thermometer" else values
 
     @torch.no_grad()
     def thresholds(self) -> Tensor:
@@ -203,6 +250,20 @@ class SensorQuantizer(Sensor):
         k = torch.arange(self.steps + 1, dtype=torch.float64, device=self.device)
         z = k / self.steps if self.bottom == 0 else (2 * k - self.steps) / self.steps
         return snap(self.offset + self.scale * z)
+
+    def means(self) -> Tensor:
+        """What codes stand for with `output` "centroid", in the sensor's unit, float32 [rows, 2^bits].
+
+        Raises:
+            RuntimeError: no samples were shown yet.
+        """
+        if not self._has_means and self.centroids.isnan().any():
+            raise RuntimeError(
+                f"{type(self).__name__} has no means yet: show it training data first, sensor.fit(samples) "
+                "(`qsense.train` does), or load a trained run's state"
+            )
+        self._has_means = True
+        return self.centroids
 
     def to_unit(self, x: Tensor) -> Tensor:
         """Sensor's unit → unit coordinates; x itself where the two are the same."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar, Unpack
+from typing import Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -41,14 +41,14 @@ class Fitted(PiecewiseCurve):
         settings: as in `SensorQuantizer`.
     """
 
-    wants_samples: ClassVar[bool] = True
+    wants_samples = True
     cuts: Tensor
 
     def __init__(
         self, signal: Signal, bits: int, *, per_channel: bool | None = None, **settings: Unpack[Settings]
     ) -> None:
         per_channel = signal.rate_hz is not None if per_channel is None else per_channel
-        super().__init__(signal, bits, per_channel=per_channel, lr=None, **settings)
+        super().__init__(signal, bits, per_channel=per_channel, lr=None, start=None, **settings)
         self.register_buffer("cuts", torch.full((self.rows, self.steps), torch.nan))
         self._placed = False  # whether `cuts` are known to be there: looking at them may mean waiting for the device
 
@@ -83,6 +83,7 @@ class Fitted(PiecewiseCurve):
             rows.append(self.place(values, counts.astype(np.float64)))
         # Rounded up, a level between two neighbouring float32 samples still parts them.
         self.cuts.copy_(round_up(torch.from_numpy(np.stack(rows))))
+        super().fit(samples)
 
     def pullback(
         self, u: Tensor, grad: Tensor, wants_u: bool, wants: Sequence[bool]

@@ -35,5 +35,5 @@ def fixed_curves(
     ['linear', 'log', 'γ = 0.6', 'γ = 0.35', 'γ = 0.2']
     """
     powers = {f"γ = {gamma:g}": Gamma(signal, bits, gamma=gamma, rounding=rounding) for gamma in gammas}
-    log = Log(signal, bits, native_bits=signal.native_bits or 12, rounding=rounding)
+    log = Log(signal, bits, rounding=rounding)
     return {"linear": Linear(signal, bits, rounding=rounding), "log": log, **powers}

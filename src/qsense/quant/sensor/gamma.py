@@ -6,8 +6,9 @@ Open it for the curve of the paper and its gradients.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import ClassVar, Unpack
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Literal, Unpack, get_args
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,7 @@ from qsense.signal import Signal
 
 # Below one step of a 24-bit sensor the slope of u^γ is held at its value there: at 0 it would be infinite.
 SMALLEST = 2.0**-24
+Parametrization = Literal["exp", "relu"]
 
 
 class Gamma(SensorQuantizer):
@@ -33,13 +35,17 @@ class Gamma(SensorQuantizer):
 
         ∂u = h·γ·a^(γ-1),  ∂γ = Σ h·z·ln a,  ∂μ = -Σ h·γ·a^(γ-1).
 
-    γ is learned as exp(`log_gamma`), so it stays positive. `mu` is kept within the range by `clamp_`. At 1 bit γ moves
-    no decision level (except unipolar with rounding "round") and is frozen.
+    γ is learned as exp(`log_gamma`), so it stays positive, without weight decay; or as in the authors' code, as
+    ReLU(`raw_gamma`) with the network's weight decay on it and μ. A `raw_gamma` that a step takes to 0 or below is
+    dead: the curve is a single step, no gradient reaches it again, and an epoch later there is a warning. `mu` is kept
+    within the range by `clamp_`. At 1 bit γ moves no decision level (except unipolar with rounding "round") and is
+    frozen.
 
     Args:
         gamma: exponent to start from, positive; None: 0.4 for bipolar signals, 1.0 for unipolar ones.
         mu: centre to start from, in unit coordinates, [-1, 1]; bipolar signals only (0 for unipolar ones).
         epsilon: keeps the slope at the centre finite, in unit coordinates, positive; bipolar signals only.
+        parametrization: what γ is learned as, "exp" or "relu"; see above.
         settings: as in `SensorQuantizer`.
 
     >>> gamma = Gamma(Signal(channels=3, low=-1.0, high=1.0, unit="g"), bits=2, gamma=0.5)
@@ -50,6 +56,10 @@ class Gamma(SensorQuantizer):
     """
 
     reach: ClassVar[float] = 1.0  # how far from 0 the centre may lie
+    searched: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "log_gamma": (math.log(1e-3), math.log(32.0)),
+        "mu": (-1.0, 1.0),
+    }
 
     def __init__(
         self,
@@ -58,12 +68,19 @@ class Gamma(SensorQuantizer):
         gamma: float | None = None,
         mu: float = 0.0,
         epsilon: float = 1e-3,
+        parametrization: Parametrization = "exp",
         **settings: Unpack[LearnedSettings],
     ) -> None:
         super().__init__(signal, bits, **settings)
         gamma = (0.4 if signal.bipolar else 1.0) if gamma is None else gamma
         name = type(self).__name__
         self.check(name, gamma, epsilon)
+        if parametrization not in get_args(Parametrization):
+            raise ValueError(f"parametrization={parametrization!r}: {name} allows exp or relu")
+        if parametrization == "relu" and settings.get("start") is not None:
+            raise ValueError(
+                f"start={settings['start']!r}: {name} with parametrization=relu allows null, and has gamma"
+            )
         if not signal.bipolar and mu != 0:
             raise ValueError(f"mu={mu!r}: a unipolar signal (low={signal.low:g}) has no centre, only mu=0 is allowed")
         if not -self.reach <= mu <= self.reach:
@@ -72,9 +89,15 @@ class Gamma(SensorQuantizer):
                 "(unit coordinates)"
             )
         self.epsilon = epsilon
-        self.log_gamma = nn.Parameter(torch.full((self.rows,), math.log(gamma)))
+        self.parametrization = parametrization
+        self.decays = parametrization == "relu"
+        if parametrization == "exp":
+            self.log_gamma = nn.Parameter(torch.full((self.rows,), math.log(gamma)))
+        else:
+            self.raw_gamma = nn.Parameter(torch.full((self.rows,), float(gamma)))
         self.mu = nn.Parameter(torch.full((self.rows,), float(mu))) if signal.bipolar else None
-        freeze_at_one_bit(self, self.log_gamma, "gamma")
+        self.warned = False  # that a γ is dead
+        freeze_at_one_bit(self, self.log_gamma if parametrization == "exp" else self.raw_gamma, "gamma")
 
     def check(self, name: str, gamma: float, epsilon: float) -> None:
         """Raise ValueError for a γ or an ε that this curve, called `name`, cannot have."""
@@ -83,9 +106,17 @@ class Gamma(SensorQuantizer):
         if not 0 < epsilon < 1:
             raise ValueError(f"epsilon={epsilon!r}: {name} needs a number between 0 and 1")
 
+    def exponents(self, dtype: torch.dtype) -> Tensor:
+        """γ, one per curve."""
+        return self.log_gamma.to(dtype).exp() if self.parametrization == "exp" else self.raw_gamma.to(dtype).relu()
+
+    def slopes(self, gamma: Tensor) -> Tensor:
+        """∂γ over what it is learned as, one per curve: γ for exp, and for ReLU 1, or 0 where it is dead."""
+        return gamma if self.parametrization == "exp" else self.raw_gamma.gt(0).to(gamma.dtype)
+
     def curve(self, u: Tensor) -> Tensor:
         """z = u^γ or s·(|u - μ| + ε)^γ; see the class."""
-        gamma = self.log_gamma.to(u.dtype).exp()[:, None]
+        gamma = self.exponents(u.dtype)[:, None]
         if self.mu is None:
             return u.clamp_min(0.0).pow(gamma)
         centred = u - self.mu.to(u.dtype)[:, None]
@@ -94,8 +125,9 @@ class Gamma(SensorQuantizer):
 
     def inverse(self, z: Tensor) -> Tensor:
         """u = z^(1/γ), or μ ± (|z|^(1/γ) - ε); μ itself within the jump |z| ≤ ε^γ of the bipolar curve."""
-        exponent = self.log_gamma.to(z.dtype).neg().exp()[:, None]
-        radius = z.abs().pow(exponent)
+        exp = self.parametrization == "exp"
+        exponent = self.log_gamma.to(z.dtype).neg().exp() if exp else self.exponents(z.dtype).reciprocal()
+        radius = z.abs().pow(exponent[:, None])
         if self.mu is None:
             return radius.clamp_min(torch.finfo(z.dtype).tiny)  # 0 itself stays below every level of a tiny γ
         return radius.sub_(self.epsilon).clamp_min_(0.0).copysign_(z).add_(self.mu.to(z.dtype)[:, None])
@@ -104,7 +136,7 @@ class Gamma(SensorQuantizer):
         self, u: Tensor, grad: Tensor, wants_u: bool, wants: Sequence[bool]
     ) -> tuple[Tensor | None, list[Tensor | None]]:
         """The closed forms of the class, at the cost of one logarithm and one exponential per sample."""
-        gamma = self.log_gamma.to(u.dtype).exp()
+        gamma = self.exponents(u.dtype)
         if self.mu is None:
             positive = u.clamp(torch.finfo(u.dtype).tiny, 1.0)
             h = torch.eq(positive, u, out=torch.empty_like(u)).mul_(grad)
@@ -123,7 +155,7 @@ class Gamma(SensorQuantizer):
             total = log.sum(1)
             if centred is not None:  # z = s·|z|, and Σ s·w = 2·Σ[u ≥ μ]·w - Σ w
                 total = torch.ge(centred, 0.0, out=centred).mul_(log).sum(1).mul_(2.0).sub_(total)
-            grad_gamma = total.mul_(gamma).mul_(math.log(2.0))  # ∂ log γ = γ·∂γ, and ln = ln 2 · log₂
+            grad_gamma = total.mul_(self.slopes(gamma)).mul_(math.log(2.0))  # ln = ln 2 · log₂
         wants_mu = self.mu is not None and wants[1]
         if wants_u or wants_mu:
             moment.div_(a)
@@ -139,7 +171,18 @@ class Gamma(SensorQuantizer):
         if self.mu is not None:
             self.mu.clamp_(-self.reach, self.reach)
 
+    def progress(self, share: float) -> None:
+        """Warn, once, of a γ that is dead; not after each step, since whoever looks waits for the device."""
+        if self.parametrization == "relu" and not self.warned and (self.raw_gamma <= 0).any():
+            self.warned = True
+            dead = ", ".join(f"{value:.3g}" for value in self.raw_gamma.tolist() if value <= 0)
+            warnings.warn(
+                f"γ is dead: a step took its raw value to {dead}, and below 0 ReLU passes no gradient. Lower "
+                "quant.sensor.lr, or set quant.sensor.parametrization=exp",
+                stacklevel=2,
+            )
+
     def trajectory(self) -> dict[str, list[float]]:
         """γ, and for bipolar signals μ, one value per curve."""
-        gamma = {"gamma": for_logs(self.log_gamma.detach().double().exp().float())}
+        gamma = {"gamma": for_logs(self.exponents(torch.float64).detach().float())}
         return gamma if self.mu is None else gamma | {"mu": for_logs(self.mu.detach())}

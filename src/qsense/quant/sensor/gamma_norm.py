@@ -6,7 +6,7 @@ Open it to compare the paper's curve with one that has no jump.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import torch
@@ -30,8 +30,8 @@ class GammaNorm(Gamma):
 
         ∂u = γA/(E·a),  ∂γ = s·(t·A - |z|·T)/E,  ∂μ = γ·(|z|/a' - A/a)/E.
 
-    What is learned, and from where, is as in `Gamma`, with γ from 0.001 to 32, μ from -0.99 to 0.99, and ε, where the
-    curve turns from linear to a power, from 1e-9 to 1.
+    What is learned, and from where, is as in `Gamma`, with γ from 0.001 to 32 (so that it cannot die), μ from -0.99 to
+    0.99, and ε, where the curve turns from linear to a power, from 1e-9 to 1.
 
     >>> from qsense.signal import Signal
     >>> gamma = GammaNorm(Signal(channels=3, low=-1.0, high=1.0, unit="g"), bits=2, gamma=0.5)
@@ -40,6 +40,10 @@ class GammaNorm(Gamma):
     """
 
     reach: ClassVar[float] = 0.99  # beyond the very end of the range there would be no other side
+    searched: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "log_gamma": (math.log(SMALLEST), math.log(LARGEST)),
+        "mu": (-reach, reach),
+    }
 
     def check(self, name: str, gamma: float, epsilon: float) -> None:
         """As in `Gamma`, with the ranges of the class."""
@@ -76,7 +80,7 @@ class GammaNorm(Gamma):
         grad_gamma = grad_mu = grad_u = None
         if wants[0]:
             sign = torch.where(centred >= 0, 1.0, -1.0).to(u.dtype)
-            grad_gamma = (t * power - size * top).mul_(sign).mul_(h).sum(1).mul_(gamma[:, 0])  # ∂ log γ = γ·∂γ
+            grad_gamma = (t * power - size * top).mul_(sign).mul_(h).sum(1).mul_(self.slopes(gamma[:, 0]))
         slope = power.div_(centred.abs().add_(self.epsilon))
         if self.mu is not None and wants[1]:
             mu = self.mu.to(u.dtype)[:, None]
@@ -89,12 +93,15 @@ class GammaNorm(Gamma):
     @torch.no_grad()
     def clamp_(self) -> None:
         """Keep μ within the range, and γ where exponentials stay finite."""
-        self.log_gamma.clamp_(math.log(SMALLEST), math.log(LARGEST))
+        if self.parametrization == "exp":
+            self.log_gamma.clamp_(math.log(SMALLEST), math.log(LARGEST))
+        else:
+            self.raw_gamma.clamp_(SMALLEST, LARGEST)
         super().clamp_()
 
     def _learned(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """γ and μ, [rows, 1]."""
-        gamma = self.log_gamma.to(dtype).exp()[:, None]
+        gamma = self.exponents(dtype)[:, None]
         return gamma, torch.zeros_like(gamma) if self.mu is None else self.mu.to(dtype)[:, None]
 
     def _sides(self, u: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

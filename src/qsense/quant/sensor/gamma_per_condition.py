@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from qsense.quant.sensor import conversion
 from qsense.quant.sensor.base import SensorQuantizer
-from qsense.quant.sensor.gamma import Gamma
+from qsense.quant.sensor.gamma import Gamma, Parametrization
 from qsense.quant.sensor.settings import Settings
 from qsense.quant.ste import straight_through
 from qsense.signal import Signal
@@ -29,7 +29,7 @@ class GammaPerCondition(SensorQuantizer):
     A condition that is absent from a batch gets a gradient of zero.
 
     Args:
-        gamma: exponent to start from under every condition; as `mu` and `epsilon`, see `Gamma`.
+        gamma: exponent to start from under every condition; as `mu`, `epsilon` and `parametrization`, see `Gamma`.
         lr: own learning rate of γ and μ; None means the network's.
         settings: as in `SensorQuantizer`.
 
@@ -48,14 +48,19 @@ class GammaPerCondition(SensorQuantizer):
         gamma: float | None = None,
         mu: float = 0.0,
         epsilon: float = 1e-3,
+        parametrization: Parametrization = "exp",
         lr: float | None = None,
         **settings: Unpack[Settings],
     ) -> None:
-        super().__init__(signal, bits, **settings, per_channel=False, lr=lr)
+        output = settings.get("output", "level")
+        if output in ("centroid", "thermometer"):  # samples to take means of come without their conditions
+            raise ValueError(f"output={output!r}: GammaPerCondition allows level or code")
+        super().__init__(signal, bits, **settings, per_channel=False, lr=lr, start=None)
         self.rows = max(len(signal.conditions), 1)
         self.converters = nn.ModuleList(
-            Gamma(signal, bits, gamma, mu, epsilon, lr=lr, **settings) for _ in range(self.rows)
+            Gamma(signal, bits, gamma, mu, epsilon, parametrization, lr=lr, **settings) for _ in range(self.rows)
         )
+        self.decays = parametrization == "relu"
 
     def forward(self, x: Tensor, condition: Sequence[int] | None = None) -> Tensor:
         """What the network sees, in the shape of x: each sample of the batch through the converter of its condition.
@@ -92,6 +97,11 @@ class GammaPerCondition(SensorQuantizer):
     def inverse(self, z: Tensor) -> Tensor:
         """u of every condition, [conditions, n]; see `Gamma`."""
         return torch.cat([self._converter(c).inverse(row) for c, row in enumerate(self._per_row(z))])
+
+    def progress(self, share: float) -> None:
+        """Warn of dead γ."""
+        for c in range(self.rows):
+            self._converter(c).progress(share)
 
     @torch.no_grad()
     def clamp_(self) -> None:

@@ -26,7 +26,7 @@ class Linear(SensorQuantizer):
     """
 
     def __init__(self, signal: Signal, bits: int, **settings: Unpack[Settings]) -> None:
-        super().__init__(signal, bits, **settings, per_channel=False, lr=None)
+        super().__init__(signal, bits, **settings, per_channel=False, lr=None, start=None)
 
     def curve(self, u: Tensor) -> Tensor:
         """z = u."""

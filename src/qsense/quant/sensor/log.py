@@ -16,28 +16,40 @@ from qsense.quant.sensor.base import SensorQuantizer
 from qsense.quant.sensor.settings import Settings
 from qsense.signal import Signal
 
+UNSTATED = (1 << 12) - 1  # steps of a sensor that delivers values: 12 bits are usual in accelerometers and raw frames
+
 
 class Log(SensorQuantizer):
-    """z = sign(u) · ln(1 + |u|/ε) / ln(1 + 1/ε), ε = 1 / (2^native_bits - 1): a fixed, not learned curve.
+    """z = sign(u) · ln(1 + |u|/ε) / ln(1 + 1/ε), ε one native step of the sensor: a fixed, not learned curve.
 
     On [0, 1] this is (ln(u + ε) - ln ε) / (ln(1 + ε) - ln ε): eq. 3, mapped to [0, 1] between fixed end points, since a
     real ADC cannot know an image's own minimum and maximum (eq. 4). Signed signals get the odd extension.
 
+    With ε = 1 / (white - black) this is log(counts above black + 1), the curve of γ-Quant's authors on raw counts.
+
     Args:
-        native_bits: resolution n of the sensor itself, 1 … 32; ε is one of its steps (eq. 3's "+ 1" on raw counts).
+        native_bits: resolution n of the sensor itself, 1 … 32: ε = 1/(2^n - 1); None: ε = 1/(white - black) of the
+            signal's native codes, which is 1/(2^n - 1) of its own n bits where it states no black and white, and 1/4095
+            (12 bits) where it delivers values.
         settings: as in `SensorQuantizer`.
 
-    >>> log = Log(Signal(channels=1, low=0.0, high=1.0, unit=""), bits=2, native_bits=12)
+    >>> log = Log(Signal(channels=1, low=0.0, high=1.0, unit=""), bits=2)
     >>> [round(t, 4) for t in log.thresholds()[0].tolist()]
     [0.0007, 0.0154, 0.2498]
+    >>> log = Log(Signal(channels=1, low=0.0, high=1.0, unit="", native_bits=24), bits=2)
+    >>> [f"{t:.1e}" for t in log.thresholds()[0].tolist()]
+    ['8.9e-07', '2.4e-04', '6.2e-02']
     """
 
-    def __init__(self, signal: Signal, bits: int, native_bits: int = 12, **settings: Unpack[Settings]) -> None:
-        super().__init__(signal, bits, **settings, per_channel=False, lr=None)
-        if isinstance(native_bits, bool) or not isinstance(native_bits, int) or not 1 <= native_bits <= 32:
-            raise ValueError(f"native_bits={native_bits!r}: Log needs an integer from 1 to 32")
-        self.native_bits = native_bits
-        self.epsilon = 1.0 / ((1 << native_bits) - 1)
+    def __init__(self, signal: Signal, bits: int, native_bits: int | None = None, **settings: Unpack[Settings]) -> None:
+        super().__init__(signal, bits, **settings, per_channel=False, lr=None, start=None)
+        if native_bits is None:
+            steps = signal.top - signal.black if signal.native_bits else UNSTATED
+        elif isinstance(native_bits, bool) or not isinstance(native_bits, int) or not 1 <= native_bits <= 32:
+            raise ValueError(f"native_bits={native_bits!r}: Log needs an integer from 1 to 32, or null")
+        else:
+            steps = (1 << native_bits) - 1
+        self.epsilon = 1.0 / steps
 
     def curve(self, u: Tensor) -> Tensor:
         """z = sign(u) · ln(1 + |u|/ε) / ln(1 + 1/ε)."""

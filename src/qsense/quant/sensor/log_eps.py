@@ -6,8 +6,8 @@ Open it for the curve that `mulaw.py` has, too.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Unpack
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Unpack
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +28,7 @@ class Logarithmic(SensorQuantizer):
         learned_as: what a warning calls ε where it is a parameter; None: it is a buffer.
     """
 
+    searched: ClassVar[Mapping[str, tuple[float, float]]] = {"log_epsilon": (math.log(SMALLEST), math.log(LARGEST))}
     log_epsilon: Tensor
 
     def __init__(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Unpack
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -16,6 +17,8 @@ from qsense.quant.sensor.settings import LearnedSettings
 from qsense.signal import Signal
 
 STEEPEST = 12.0  # of `logits`: rises differ by at most e^24
+LEAST = 1e-6  # of the span that a piece of a fitted start rises by
+WEIGHT = 1e4  # of its levels, against how straight it is between them
 
 
 class PiecewiseLinear(PiecewiseCurve):
@@ -59,6 +62,30 @@ class PiecewiseLinear(PiecewiseCurve):
             knots, heights = self.knots(u.dtype)
         grad_u, _, grad_heights = pull_back(inside, grad * (inside == u), knots, heights.detach())
         return grad_u, list(torch.autograd.grad(heights, self.logits, grad_heights)) if wants[0] else [None]
+
+    @torch.no_grad()
+    def begin_at(self, levels: Tensor) -> None:
+        """Through (t_k, z_k) wherever the pieces can bend so, else near them.
+
+        Straight lines from level to level, read at the ends of the pieces, keep every level in its piece. z at a level
+        is the sum of the rises before it and its share of its own piece's: the rises closest to the z_k, and of these
+        the ones nearest to the straight lines', are a bounded linear problem. The better of the two curves is taken.
+        """
+        from scipy.optimize import lsq_linear  # type: ignore[import-untyped]  # here: it takes a while
+
+        ends, starts = np.linspace(self.bottom, 1.0, self.pieces + 1), self.code_starts().cpu().numpy()
+        sums = np.ones((1, self.pieces))  # all rises together make up the span
+        for row, level in enumerate(levels.double().cpu().numpy()):
+            straight = np.interp(ends, [self.bottom, *level, 1.0], [self.bottom, *starts, 1.0])
+            before = np.clip((level[:, None] - ends[:-1]) / (ends[1] - ends[0]), 0.0, 1.0)
+            matrix = np.concatenate([WEIGHT * before, WEIGHT * sums, np.eye(self.pieces)])
+            wanted = np.concatenate([WEIGHT * (starts - self.bottom), [WEIGHT * self.span], np.diff(straight)])
+            solved = lsq_linear(matrix, wanted, (LEAST * self.span, self.span)).x
+            curves = [np.maximum(rises, LEAST * self.span) for rises in (solved, np.diff(straight))]
+            heights = [np.insert(self.bottom + rises.cumsum(), 0, self.bottom) for rises in curves]
+            errors = [((np.interp(starts, height, ends) - level) ** 2).sum() for height in heights]
+            self.logits[row] = torch.from_numpy(np.log(curves[int(np.argmin(errors))]))
+        self.clamp_()
 
     @torch.no_grad()
     def clamp_(self) -> None:

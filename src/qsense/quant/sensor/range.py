@@ -6,8 +6,8 @@ Open it for an ADC that learns which part of the range matters.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Unpack
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Unpack
 
 import torch
 from torch import Tensor, nn
@@ -45,6 +45,8 @@ class Range(SensorQuantizer):
     >>> half.thresholds().tolist(), half.levels().tolist()
     ([[-3.0, -1.0, 1.0]], [-8.0, -2.6666666666666665, 2.6666666666666665, 8.0])
     """
+
+    searched: ClassVar[Mapping[str, tuple[float, float]]] = {"low": (-1.0, 1.0), "high": (-1.0, 1.0)}
 
     def __init__(
         self,

@@ -6,22 +6,29 @@ Open it to read such a file, or to add to it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from qsense.quant.sensor.base import SensorQuantizer
+from qsense.quant.sensor.memory.base import MemoryConverter
+from qsense.quant.sensor.memory.constants import Constants
 
 
-def as_record(sensor: SensorQuantizer) -> dict[str, Any]:
-    """A quantized sensor, ready for JSON: code k begins at `thresholds[row][k - 1]` and is seen as `levels[k]`.
+def as_record(sensor: SensorQuantizer | MemoryConverter) -> dict[str, Any]:
+    """A quantized sensor, ready for JSON."""
+    return _with_memory(sensor) if isinstance(sensor, MemoryConverter) else _memoryless(sensor)
+
+
+def _memoryless(sensor: SensorQuantizer) -> dict[str, Any]:
+    """Code k begins at `thresholds[row][k - 1]` and is seen as `levels[k]`.
 
     Thresholds and levels are in the unit of what the quantizer sees, a signal from `low` to `high`: `unit`, but where
     the data was normalised (an export has both). There is one row of thresholds for each of `rows`: a channel's, a
-    condition's, or "all". A threshold outside the range is reached by no sample; null is infinity.
+    condition's, or "all". A threshold outside the range is reached by no sample; null is infinity. With the output
+    "centroid" codes are seen as `means[row][k]`.
     """
     signal = sensor.signal
     thresholds = sensor.thresholds().tolist()
-    names = next((names for names in (signal.names, signal.conditions) if len(names) == len(thresholds) > 1), ["all"])
     return {
         "quantizer": type(sensor).__name__,
         "bits": sensor.bits,
@@ -30,11 +37,60 @@ def as_record(sensor: SensorQuantizer) -> dict[str, Any]:
         "low": signal.low,
         "high": signal.high,
         "native_bits": signal.native_bits,
-        "rows": list(names) if len(names) == len(thresholds) else [str(row) for row in range(len(thresholds))],
+        "rows": _names(len(thresholds), signal.names, signal.conditions),
         "thresholds": [finite(row) for row in thresholds],
         "levels": sensor.levels().tolist(),
+        **({"means": sensor.means().tolist()} if sensor.output == "centroid" else {}),
         "learned": sensor.trajectory(),
     }
+
+
+def _with_memory(sensor: MemoryConverter) -> dict[str, Any]:
+    """All that a sender and its receiver need beside `recursion.h`, whose integers these are.
+
+    They lie on its 16-bit scale: a native count q of n = `native_bits` bits, `black` at `low` and `white` at `high`, is
+    (q − 2^(n−1)) · 2^(16−n). There is one row of `channels` for each of `rows`; `start` is its state at a recording's
+    start, before a refresh. Thresholds and levels are those of what prediction leaves; an adaptive converter has steps,
+    the same for all channels, and moves instead.
+    """
+    signal, channels = sensor.signal, sensor.channels()
+    return {
+        "quantizer": type(sensor).__name__,
+        "bits": sensor.bits,
+        "bits_per_sample": sensor.rate,
+        "unit": signal.unit,
+        "low": signal.low,
+        "high": signal.high,
+        "native_bits": sensor.native_bits,
+        "black": sensor.black,
+        "white": sensor.white,
+        "leak": sensor.leak,
+        "slope": sensor.slope,
+        "refresh": sensor.refresh,
+        "steps": list(channels[0].steps),
+        "alike": channels[0].alike,
+        "rows": _names(len(channels), signal.names),
+        "channels": [_channel(constants) for constants in channels],
+        "learned": sensor.trajectory(),
+    }
+
+
+def _channel(constants: Constants) -> dict[str, Any]:
+    start = {"value": constants.centre, "before": constants.centre, "place": constants.first, "code": -1, "run": 0}
+    return {
+        "centre": constants.centre,
+        "thresholds": list(constants.thresholds),
+        "levels": list(constants.levels),
+        "moves": list(constants.moves),
+        "start": start,
+    }
+
+
+def _names(rows: int, *choices: Sequence[str]) -> list[str]:
+    """Of the rows: the first choice that has one for each of several."""
+    if rows == 1:
+        return ["all"]
+    return list(next((names for names in choices if len(names) == rows), map(str, range(rows))))
 
 
 def finite(values: Iterable[float]) -> list[float | None]:

@@ -26,15 +26,19 @@ class Sensor(nn.Module, ABC):
         bits: resolution of its ADC; 0 where samples are not quantized.
         per_channel: whether each channel has a curve of its own.
         rows: how many curves there are.
+        inputs_per_channel: how many inputs of the network each channel becomes.
         lr: own learning rate of what it learns; None means the network's.
+        decays: whether the network's weight decay acts on what it learns.
     """
 
-    wants_samples: ClassVar[bool] = False
+    wants_samples: bool = False
     wants_recordings: ClassVar[bool] = False
     bits: int = 0
     per_channel: bool = False
     rows: int = 1
+    inputs_per_channel: int = 1
     lr: float | None = None
+    decays: bool = False
 
     def __init__(self, signal: Signal) -> None:
         super().__init__()
@@ -67,11 +71,13 @@ class Sensor(nn.Module, ABC):
         return {}
 
     def parameter_groups(self, lr: float) -> list[dict[str, Any]]:
-        """Optimiser groups: all parameters at their own rate, without weight decay; empty without any.
+        """Optimiser groups: all parameters at their own rate, without weight decay (but where the sensor `decays`);
+        empty without any.
 
         Args:
             lr: the network's learning rate, used where the sensor has none of its own.
         """
         parameters = [p for p in self.parameters() if p.requires_grad]
         rate = lr if self.lr is None else self.lr
-        return [{"params": parameters, "lr": rate, "weight_decay": 0.0}] if parameters else []
+        group = {"params": parameters, "lr": rate} | ({} if self.decays else {"weight_decay": 0.0})
+        return [group] if parameters else []

@@ -116,11 +116,12 @@ function scoresSection(box, runs, cells) {
     if (!other || (metric().less ? cell.mean < other.mean : cell.mean > other.mean)) best.set(place, cell);
   }
   const several = grouped(cells.values(), (cell) => `${study.rows[cell.row].bitsName}/${cell.dataset}`);
-  for (const row of present(runs, "row")) {
+  const all = withRivals(cells);
+  for (const row of present([...runs, ...all.values()], "row")) {
     const line = node(body, "tr");
     node(line, "th", { scope: "row" }, study.rows[row].label);
     for (const dataset of datasets) {
-      const cell = cells.get(`${row}/${dataset}`);
+      const cell = all.get(`${row}/${dataset}`);
       const group = `${study.rows[row].bitsName}/${dataset}`;
       const bold = cell && best.get(group) === cell && several.get(group).length > 1;
       const marks = cell ? (cell.complete ? "" : "*") + (cell.comparable ? "" : "†") : "";
@@ -152,6 +153,17 @@ function legendOf(cells) {
 
 const COSTS = new Map(study.costs.map((cost) => [`${cost.row}/${cost.dataset}`, cost]));
 const costOf = (row, dataset, what) => COSTS.get(`${row}/${dataset}`)?.[what];
+
+// Also the cells of rows without runs: data that is sent without loss scores as the unquantized data that it is.
+function withRivals(cells) {
+  const all = new Map(cells);
+  study.rows.forEach(({ like, line }, row) => {
+    if (like == null || state.off.line.has(line)) return;
+    for (const cell of cells.values())
+      if (cell.row === like && COSTS.has(`${row}/${cell.dataset}`)) all.set(`${row}/${cell.dataset}`, { ...cell, row });
+  });
+  return all;
+}
 
 function bitsSection(box, runs, cells) {
   const bits = [...new Set(present(runs, "row").map((row) => study.rows[row].bits).filter((each) => each != null))].sort((a, b) => a - b);
@@ -197,7 +209,7 @@ function costSection(box, runs, cells) {
   const panels = node(box, "div", { class: "panels" });
   const used = new Set();
   for (const dataset of present(runs, "dataset")) {
-    const here = [...cells.values()]
+    const here = [...withRivals(cells).values()]
       .filter((cell) => cell.dataset === dataset && costOf(cell.row, dataset, axis.key) > 0)
       .map((cell) => ({ cell, cost: costOf(cell.row, dataset, axis.key) / axis.unit, mean: scaled(cell).mean }));
     if (!here.length) continue;

@@ -20,6 +20,7 @@ from qsense.quant.sensor.sensor import Sensor
 from qsense.signal import Signal
 
 NATIVE_BITS = 12  # of a sensor that states none
+FIT = 1  # raise it whenever the same recordings would give other tables: tables that were kept are then placed anew
 Floats = npt.NDArray[np.floating]
 
 
@@ -241,6 +242,12 @@ class MemoryConverter(Sensor):
                 "sensor.fit_recordings(x, bounds) (`qsense.train` does), or load a trained run's state"
             )
         return self.constants()
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """What `fit_recordings` goes by beside the recordings: the class, and all that its constructor was told."""
+        told = {key: value for key, value in vars(self).items() if not key.startswith("_") and key != "training"}
+        return {"class": type(self).__name__, "fit": FIT, **told}
 
     @property
     def rate(self) -> float:

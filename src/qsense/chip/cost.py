@@ -1,0 +1,75 @@
+"""What a run recorded of its cost, in words for a datasheet: the codes' honest rate, sensing in both places, network.
+
+Open it when a datasheet, of a converter with memory or without, should say more of it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qsense.runs.words import rounded
+
+
+def costs(result: dict[str, Any]) -> list[tuple[str, str]]:
+    """Name and figures of each cost, as far as the run recorded any.
+
+    Args:
+        result: its `metrics.json`.
+    """
+    found = _rates(result.get("rates") or {}) + _sensing(result.get("sensing") or {})
+    if cost := result.get("cost"):
+        full = cost["full_precision"]
+        found += [
+            ("network", f"{_large(cost['macs'])} multiplications per prediction"),
+            ("bit operations", f"{_large(cost['bops'])}; at full precision {_large(full['bops'])}"),
+            ("weights", f"{_number(cost['size_mb'])} MB; at full precision {_number(full['size_mb'])} MB"),
+        ]
+    return found or [("", "not recorded by this run")]
+
+
+def _rates(rates: dict[str, Any]) -> list[tuple[str, str]]:
+    """Bits per sample: nominal, and the bounds of an ideal entropy coder; runs of images have none."""
+    if "nominal" not in rates:
+        return []
+    return [
+        ("bits per sample", f"{_number(rates['nominal'])}, refreshes counted"),
+        ("entropy of codes", f"{_number(rates['entropy'])} bits per sample (bound, no coder)"),
+        ("lossless rival", f"{_number(rates['lossless']['bits'])} bits per sample (differences, bound)"),
+    ]
+
+
+def _sensing(sensing: dict[str, Any]) -> list[tuple[str, str]]:
+    """The sensor's cost by the model, beside the same at its native bits."""
+    if not sensing:
+        return []
+    native = sensing["native"]
+    found = [
+        (what, f"{_number(sensing[key])} {unit}; at {native['bits']} bits {_number(native[key])}")
+        for what, key, unit in (
+            ("data rate", "kbit_s", "kbit/s"),
+            ("radio (model)", "radio_uj_s", "µJ/s"),
+            ("ADC (model)", "adc_uj_s", "µJ/s"),
+            ("flash ADC (model)", "flash_uj_s", "µJ/s"),
+        )
+    ]
+    if "behind" in sensing:
+        found.append(("behind a native ADC", f"{_number(sensing['behind']['adc_uj_s'])} µJ/s, the radio alone gains"))
+    if "entropy" in sensing:
+        found.append(("radio by entropy", f"{_number(sensing['entropy']['radio_uj_s'])} µJ/s{_rival(sensing)}"))
+    return found
+
+
+def _rival(sensing: dict[str, Any]) -> str:
+    return f"; lossless {_number(sensing['lossless']['radio_uj_s'])}" if "lossless" in sensing else ""
+
+
+def _large(value: float) -> str:
+    """
+    >>> _large(1.07e6), _large(138.512e9)
+    ('1.07 M', '139 G')
+    """
+    return f"{_number(value / 1e9)} G" if value >= 1e9 else f"{_number(value / 1e6)} M"
+
+
+def _number(value: float) -> str:
+    return rounded(value) if value >= 0.001 else f"{value:.2g}"
