@@ -29,7 +29,6 @@ from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity
 
 from qsense.data.series.module import HARDataModule
-from qsense.data.series.prepared import prepared
 from qsense.experiment.build import build
 from qsense.experiment.compose import compose
 from qsense.experiment.seeding import Reseed
@@ -77,12 +76,12 @@ class LearnedDPCM(DPCM):
 class CodedData(HARDataModule):
     """Windows hold values and codes."""
 
-    def convert(self, converter: Any) -> None:
-        arrays = prepared(self.dataset, self.cache)
-        x = self.part("train").normalised(np.array(arrays["x"]))
-        codes, values = converter.convert(x, np.asarray(arrays["bounds"]))
+    def fit(self, converter: Any) -> None:
+        converter.fit_recordings(*self.training_recordings())  # tables of the cache would not say where levels began
+
+    def _deliver(self) -> None:
         for part in self._parts.values():
-            part.delivered = np.concatenate([values, codes.astype(np.float32)], axis=1)
+            part.delivered = np.concatenate([self.stream.values, self.stream.codes.astype(np.float32)], axis=1)
 
 
 class Encode(Callback):
@@ -127,7 +126,7 @@ def trained(config: DictConfig, fold: int, lr: float, epochs: int) -> tuple[HARD
 
 
 def loss(task: Task, data: HARDataModule, every: int) -> Tensor:
-    """Mean loss over each so-manieth training window, as all recordings are encoded by the present levels."""
+    """Mean loss over every n-th training window, all recordings encoded by the present levels; adds up gradients."""
     encode(task, data)
     part = data.part("train")
     total = torch.zeros(())
@@ -178,7 +177,7 @@ def main() -> None:
     parser.add_argument("--lr", type=float, nargs="+", default=[0.0, 1e-3], help="of the levels; 0: they stay fitted")
     parser.add_argument("--check", action="store_true", help="compare with finite differences instead")
     parser.add_argument("--step", type=float, default=0.1, help="of the finite differences, in mean levels")
-    parser.add_argument("--every", type=int, default=4, help="each so-manieth window counts in them")
+    parser.add_argument("--every", type=int, default=4, help="windows: one of so many counts in them")
     arguments, overrides = parser.parse_known_args()
     logging.getLogger("qsense").setLevel(logging.ERROR)
     config = compose([*overrides, "callback=none", "logger=none"])

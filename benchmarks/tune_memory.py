@@ -20,6 +20,7 @@ import copy
 import json
 import logging
 import statistics
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,8 @@ from rich.console import Console
 from rich.table import Table
 from scipy import stats  # type: ignore[import-untyped]
 
-from qsense.data.series.module import HARDataModule, WindowDataset
+from qsense.data.series.batch import WindowDataset
+from qsense.data.series.module import HARDataModule
 from qsense.data.series.prepared import prepared
 from qsense.data.series.windows import index_windows
 from qsense.experiment.build import build
@@ -78,19 +80,14 @@ class Split(HARDataModule):
         self.class_weights = self._weights(np.bincount(train.y, minlength=self.num_classes))
         return {"train": train, "validation": test, "test": test}, {}
 
-    def training_recordings(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+    def _places(self, held_out: bool) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         arrays = prepared(self.dataset, self.cache)
-        bounds, training = arrays["bounds"], np.flatnonzero(~np.isin(arrays["subject"], self.others))
-        x = np.concatenate([arrays["x"][bounds[r] : bounds[r + 1]] for r in training])
-        train: WindowDataset = self.part("train")
-        return train.normalised(x), np.concatenate([[0], np.cumsum(np.diff(bounds)[training])])
+        lengths = np.diff(arrays["bounds"])
+        chosen = np.isin(arrays["subject"], self.test) if held_out else ~np.isin(arrays["subject"], self.others)
+        return np.flatnonzero(np.repeat(chosen, lengths)), np.concatenate([[0], np.cumsum(lengths[chosen])])
 
-    def convert(self, converter: MemoryConverter) -> None:
-        arrays = prepared(self.dataset, self.cache)  # the cache keeps no candidate
-        train: WindowDataset = self.part("train")
-        x = train.normalised(np.array(arrays["x"]))
-        for part in self._parts.values():
-            part.delivered = converter.convert(x, np.asarray(arrays["bounds"])).values
+    def fit(self, converter: MemoryConverter) -> None:
+        converter.fit_recordings(*self.training_recordings())  # the cache knows folds alone, and these are none
 
 
 # A candidate ----------------------------------------------------------------------------------------------------------
@@ -320,6 +317,7 @@ def main(line: Sequence[str] | None = None) -> None:
     arguments, overrides = parser.parse_known_args(line)
     logging.getLogger("qsense").setLevel(logging.ERROR)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     arguments.journal.mkdir(parents=True, exist_ok=True)
     config = compose([*overrides, "callback=none", "logger=none"])
     kind = get_class(config.quant.sensor._target_)
