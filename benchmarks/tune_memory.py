@@ -6,8 +6,8 @@
 Three groups of subjects, so that nothing is chosen by what it is judged on. A network is trained on unquantized
 samples of the first group; for each candidate, tables are placed by that group, the network learns on for `--epochs`
 short epochs behind it, and is scored on the second group (`--tune`). Optuna chooses candidates, the shipped one first;
-its journal (`--journal`) is resumed. With `--confirm n` the n best and the shipped one are trained as
-the experiment says, from the start, on the first group, and tested on the third (`--folds`), which no candidate has
+its journal (`--journal`) is resumed by the same command. With `--confirm n` the n best and the shipped one are trained
+as the experiment says, from the start, on the first group, and tested on the third (`--folds`), which no candidate has
 seen; differences and their 95 % intervals over subjects are shown.
 
 A candidate's score has noise of its own: the mean of `--repeats` scorings, which differ in their random numbers alone.
@@ -38,6 +38,7 @@ from rich.console import Console
 from rich.table import Table
 from scipy import stats  # type: ignore[import-untyped]
 
+from qsense.data.cache import digest
 from qsense.data.series.batch import WindowDataset
 from qsense.data.series.module import HARDataModule
 from qsense.data.series.prepared import prepared
@@ -58,6 +59,8 @@ SHIPPED: dict[type, Candidate] = {ADPCM: {"moves": "fitted", "alike": 2}, DPCM: 
 
 class Split(HARDataModule):
     """Trains on subjects that neither tune nor confirm, and tests on one of these groups.
+
+    `normalise=train` leaves the extremes of the first tested subject alone out.
 
     Args:
         test: subjects to test on.
@@ -320,20 +323,21 @@ def main(line: Sequence[str] | None = None) -> None:
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     arguments.journal.mkdir(parents=True, exist_ok=True)
     config = compose([*overrides, "callback=none", "logger=none"])
-    kind = get_class(config.quant.sensor._target_)
+    kind, tune, folds = get_class(config.quant.sensor._target_), arguments.tune, arguments.folds
+    parts = [OmegaConf.to_container(config[part], resolve=True) for part in ("data", "task", "model", "trainer")]
+    setting = digest(parts, config.seed, tune, folds)[:8]  # what scores depend on beside the candidate
     storage = JournalStorage(JournalFileBackend(str(arguments.journal / "journal.log")))
     study = optuna.create_study(
         storage=storage,
-        study_name=f"{kind.__name__} {config.bits}",
+        study_name=f"{kind.__name__}, {config.bits} bits, {setting}-{arguments.epochs}-{arguments.repeats}",
         direction="maximize",
         sampler=optuna.samplers.TPESampler(seed=0, multivariate=True, group=True),
         load_if_exists=True,
     )
     if not study.trials:
         study.enqueue_trial({**SHIPPED[kind], "leak": config.quant.sensor.leak, "slope": config.quant.sensor.slope})
-    tune, folds = arguments.tune, arguments.folds
     if arguments.trials:
-        screen = Screen(divided(config, tune, folds), arguments.epochs, arguments.journal / "network.pt")
+        screen = Screen(divided(config, tune, folds), arguments.epochs, arguments.journal / f"network-{setting}.pt")
         search(study, screen, kind, arguments.repeats, arguments.margin, arguments.trials)
     if arguments.confirm:
         confirm(study, divided(config, folds, tune), arguments.confirm, arguments.seeds)
