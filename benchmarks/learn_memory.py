@@ -11,6 +11,11 @@ it vanishes where each level is the mean of its residuals, as in Lloyd-Max.
 
 At each epoch the levels are rounded to integers and all recordings are encoded anew. Thresholds stay half way between
 levels. `--check` compares the gradient with finite differences of the true loss, all recordings encoded anew for each.
+
+Seen on SBHAR with experiment=one_bit at 2 bits: the gradient is right (cosine with finite differences 0.83 at the
+fitted levels, 0.79 at 1.3 times those), and levels move by up to 0.4 mean levels, but nothing is won: learned − fitted
+macro-F1 on folds 0, 2, 5, 7, 10, 15, 20, 25 is −.003 ± .025 (median +.005; from −.070 to +.024). So it is no part of
+the converter.
 """
 
 from __future__ import annotations
