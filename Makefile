@@ -48,6 +48,7 @@ format: $(STAMP)  ## let ruff mend what it can
 bench: $(STAMP)  ## measure speed: ratios from alternating runs
 	$(BIN)/python benchmarks/quantizers.py
 	$(BIN)/python benchmarks/codes.py
+	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/fat.py --quick --threads 1
 	$(BIN)/python benchmarks/detection.py
 	$(BIN)/python benchmarks/frames.py

@@ -19,6 +19,7 @@ from qsense.experiment.continuing import check_resume_from, check_start
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.schema import Config
 from qsense.experiment.trainer import INSTEAD, check_trainer
+from qsense.quant.sensor.memory import settings as memory
 from qsense.runs.settings import bits_of, count_devices
 from qsense.runs.words import did_you_mean
 from qsense.signal import Signal
@@ -33,6 +34,7 @@ def check(config: DictConfig) -> None:
     _check_root(config)
     _check_shape(config)
     _check_kind(config)
+    _check_series(config)
     _check_model(config)
     for path, part in _parts(config):
         _check_arguments(path, part)
@@ -196,6 +198,23 @@ def _check_kind(config: DictConfig) -> None:
     )
 
 
+def _check_series(config: DictConfig) -> None:
+    """Has the data recordings, if the sensor's converter goes by them?"""
+    gives = signatures.constant(config.data._target_, "gives")
+    if not _wants_recordings(config.quant.sensor._target_) or gives in (None, "series"):
+        return
+    fitting = [name for name, target in _targets("quant/sensor") if not _wants_recordings(target)]
+    raise ConfigError(
+        f"quant.sensor {config.quant.sensor._target_.rpartition('.')[2]} does not fit data "
+        f"{config.data._target_.rpartition('.')[2]}: it gives {gives}, and the converter's memory goes by series. "
+        f"Options of quant/sensor that fit: {', '.join(fitting)}"
+    )
+
+
+def _wants_recordings(sensor: str) -> bool:
+    return bool(signatures.constant(sensor, "wants_recordings"))
+
+
 def _check_model(config: DictConfig) -> None:
     facts = signatures.constant(config.task._target_, "network_facts")
     if facts is None or _misfit(config.model._target_, facts) is None:
@@ -210,7 +229,7 @@ def _check_model(config: DictConfig) -> None:
 def _targets(group: str) -> Iterator[tuple[str, str]]:
     """Every option of a group that names a class, with that class."""
     for option, said in stated_by_options(group).items():
-        target = OmegaConf.select(said, f"{group}._target_")
+        target = OmegaConf.select(said, f"{group.replace('/', '.')}._target_")
         if target:
             yield option, target
 
@@ -252,6 +271,19 @@ def _check_data(config: DictConfig) -> None:
             f"{config.quant.sensor._target_.rpartition('.')[2]} needs the signal's range, and {dataset.name} states "
             f"none: set data.dataset.range=[low,high] in {signal.unit}, or data.normalise=dataset to use the data's own"
         )
+    _check_memory(config, signal)
+
+
+def _check_memory(config: DictConfig, signal: Signal) -> None:
+    """Can a converter with memory be built with its settings?"""
+    sensor, most_bits = config.quant.sensor, signatures.constant(config.quant.sensor._target_, "most_bits")
+    if not _wants_recordings(sensor._target_) or most_bits is None:
+        return
+    settings = {key: sensor[key] for key in ("native_bits", "leak", "slope", "refresh") if key in sensor}
+    try:
+        memory.check(sensor._target_.rpartition(".")[2], signal, sensor.bits, most_bits, **settings)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
 
 
 def signal_of_data(config: DictConfig) -> Signal:

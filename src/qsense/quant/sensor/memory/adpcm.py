@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from qsense.quant.sensor.memory import kernel
-from qsense.quant.sensor.memory.base import MemoryConverter, Settings, require
+from qsense.quant.sensor.memory.base import MemoryConverter
 from qsense.quant.sensor.memory.constants import Constants, scaled
+from qsense.quant.sensor.memory.settings import Settings, require
 from qsense.quant.sensor.memory.steps import MOVES, STEPS
 from qsense.signal import Signal
 

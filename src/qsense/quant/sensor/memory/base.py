@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar, NamedTuple, TypedDict
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,21 +16,12 @@ from torch import Tensor
 
 from qsense.quant.sensor.memory import kernel
 from qsense.quant.sensor.memory.constants import Constants
+from qsense.quant.sensor.memory.settings import check
 from qsense.quant.sensor.sensor import Sensor
 from qsense.signal import Signal
 
-NATIVE_BITS = 12  # of a sensor that states none
-FIT = 1  # raise it whenever the same recordings would give other tables: tables that were kept are then placed anew
+FIT = 2  # raise it whenever the same recordings would give other tables: tables that were kept are then placed anew
 Floats = npt.NDArray[np.floating]
-
-
-class Settings(TypedDict, total=False):
-    """What all converters with memory take beside their own arguments."""
-
-    native_bits: int | None
-    leak: int
-    slope: int
-    refresh: int
 
 
 class Stream(NamedTuple):
@@ -90,22 +81,7 @@ class MemoryConverter(Sensor):
         refresh: int = 0,
     ) -> None:
         super().__init__(signal)
-        name = type(self).__name__
-        if signal.rate_hz is None:
-            raise ValueError(f"{name} converts recordings of a series; this one is none: take quant=lloyd_max")
-        if signal.low is None or signal.high is None:
-            raise ValueError(
-                f"{name} needs the sensor's range, which this signal does not state (low=None, high=None): "
-                "state the data set's range, or normalise the data to one (data.normalise=dataset, train or range)"
-            )
-        require(name, "bits", bits, 1, self.most_bits)
-        if signal.native_bits is not None and native_bits not in (None, signal.native_bits):
-            raise ValueError(f"native_bits={native_bits}: the sensor delivers {signal.native_bits} bits, leave it null")
-        native = native_bits if native_bits is not None else signal.native_bits or NATIVE_BITS
-        require(name, "native_bits", native, bits, 16)
-        require(name, "leak", leak, 0, 15)
-        require(name, "slope", slope, 0, 15)
-        require(name, "refresh", refresh, 0, 1 << 20)
+        native = check(type(self).__name__, signal, bits, self.most_bits, native_bits, leak, slope, refresh)
         self.bits, self.native_bits = bits, native
         self.leak, self.slope, self.refresh = leak, slope, refresh
         self.rows = signal.channels
@@ -135,14 +111,15 @@ class MemoryConverter(Sensor):
             bounds: where each recording starts, and where the last one ends, [recordings + 1].
 
         Raises:
-            ValueError: no sample, another number of channels, or values that are not finite.
+            ValueError: no sample, another number of channels, bounds that are not those of the samples, or values that
+                are not finite.
         """
         if x.ndim != 2 or x.shape[1] != self.rows or not len(x):
             raise ValueError(
                 f"samples of shape {list(x.shape)}: {type(self).__name__} is fitted on [time, channels] with "
                 f"time ≥ 1 and channels = {self.rows}"
             )
-        counts = self.counts(x)
+        counts, bounds = self.counts(x), kernel.checked(bounds, x.shape, self.rows)
         middle = 1 << (self.native_bits - 1)
         centre = np.round((counts.mean(0, dtype=np.float64) - middle) * (1 << (16 - self.native_bits)))
         self.centre.copy_(torch.from_numpy(centre.astype(np.int32)))
@@ -167,8 +144,31 @@ class MemoryConverter(Sensor):
         self, codes: kernel.Counts, bounds: kernel.Bounds, lost: kernel.Lost | None = None
     ) -> npt.NDArray[np.float32]:
         """What a receiver decodes of a stream of which some samples, `lost` [time], do not arrive: the last values are
-        held, and decoding goes on with what comes next."""
-        return self.values(kernel.decode(self.channels(), codes, bounds, lost))
+        held, and decoding goes on with what comes next.
+
+        Args:
+            codes: integers [time, channels], as `convert` gives them.
+            bounds: as in `fit_recordings`.
+            lost: flags [time].
+
+        Raises:
+            ValueError: codes not within 0 … 2^bits − 1 (2^native_bits − 1 at a refresh), or another shape.
+        """
+        channels, bounds = self.channels(), kernel.checked(bounds, codes.shape, self.rows)
+        if codes.size and (codes.min() < 0 or (codes > self._largest(bounds)[:, None]).any()):
+            raise ValueError(
+                f"codes from {codes.min()} to {codes.max()}: {self.bits} bits allow 0 to {(1 << self.bits) - 1}"
+                + f", at a refresh to {(1 << self.native_bits) - 1}" * bool(self.refresh)
+            )
+        return self.values(kernel.decode(channels, codes.astype(np.uint16), bounds, lost))
+
+    def _largest(self, bounds: kernel.Bounds) -> npt.NDArray[np.int64]:
+        """The largest code of each moment [time]."""
+        largest = np.full(bounds[-1], (1 << self.bits) - 1)
+        if self.refresh:
+            age = np.arange(bounds[-1]) - np.repeat(bounds[:-1], np.diff(bounds))
+            largest[age % self.refresh == 0] = (1 << self.native_bits) - 1
+        return largest
 
     def forward(self, x: Tensor, condition: Sequence[int] | None = None) -> Tensor:
         """x, which its receiver has decoded before windows were cut, in float32; float64 stays float64."""
@@ -190,18 +190,11 @@ class MemoryConverter(Sensor):
         """What the network sees of codes in the shape of `encode`'s, float32.
 
         Raises:
-            ValueError: codes that are not integers or not within 0 … 2^bits − 1 (2^native_bits − 1 at a refresh).
+            ValueError: codes that are not integers, or as in `receive`.
         """
         if codes.is_floating_point() or codes.is_complex() or codes.dtype == torch.bool:
             raise ValueError(f"codes of dtype {codes.dtype}: decode needs integers")
-        top = torch.full(codes.shape[-2:-1], 1 << self.bits)
-        top[:: self.refresh or len(top) + 1] = 1 << (self.native_bits if self.refresh else self.bits)
-        if codes.numel() and ((codes < 0) | (codes >= top[:, None].to(codes.device))).any():
-            raise ValueError(
-                f"codes from {int(codes.min())} to {int(codes.max())}: {self.bits} bits allow 0 to "
-                f"{(1 << self.bits) - 1}" + f", at a refresh to {(1 << self.native_bits) - 1}" * bool(self.refresh)
-            )
-        flat = codes.reshape(-1, codes.shape[-1]).cpu().numpy().astype(np.uint16)
+        flat = codes.reshape(-1, *codes.shape[-1:]).cpu().numpy()
         return torch.from_numpy(self.receive(flat, _bounds(codes))).view(codes.shape).to(codes.device)
 
     # Samples and counts ----------------------------------------------------------------------------------------------
@@ -261,12 +254,6 @@ class MemoryConverter(Sensor):
             f"bits={self.bits}, native_bits={self.native_bits}, range=[{signal.low:g}, {signal.high:g}] {signal.unit}, "
             f"leak={self.leak}, slope={self.slope}, refresh={self.refresh}"
         )
-
-
-def require(name: str, key: str, value: object, least: int, most: int) -> None:
-    """Raise ValueError unless the value is an integer from `least` to `most`."""
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise ValueError(f"{key}={value!r}: {name} needs an integer from {least} to {most}")
 
 
 def _bounds(x: Tensor) -> kernel.Bounds:

@@ -15,13 +15,15 @@ from torch import Tensor
 
 from qsense.quant.sensor.lloyd_max import lloyd
 from qsense.quant.sensor.memory import kernel
-from qsense.quant.sensor.memory.base import MemoryConverter, Settings
+from qsense.quant.sensor.memory.base import MemoryConverter
 from qsense.quant.sensor.memory.constants import HIGHEST, LOWEST, Constants, scaled
+from qsense.quant.sensor.memory.settings import Settings
 from qsense.quant.sensor.quantile import equal_shares
 from qsense.signal import Signal
 
 Ints = npt.NDArray[np.int64]
 Levels = npt.NDArray[np.int32]
+FACTORS = tuple(2 ** (k / 4) for k in range(-2, 13))  # of the mean change, that one bit may start from
 ROUNDS = 24  # of placing levels by the residuals that the levels before them left
 
 
@@ -67,12 +69,17 @@ class DPCM(MemoryConverter):
     def _levels(self, counts: kernel.Counts, bounds: kernel.Bounds, centre: int) -> Levels:
         """Levels [2^bits] for one channel."""
         sample = scaled(counts, self.native_bits)[:, 0]
-        levels = best = _spread(np.diff(sample, prepend=sample[:1]), self.bits)
-        least = np.inf
-        for _ in range(ROUNDS):
+
+        def decoded(levels: Levels) -> tuple[Constants, Ints, float]:
             constants = replace(self._constants(centre, levels), refresh=0)  # levels are not for what refreshes send
             value = kernel.convert([constants], counts, bounds)[1][:, 0].astype(np.int64)
-            error = float(((sample - value) ** 2).mean())
+            return constants, value, float(((sample - value) ** 2).mean())
+
+        starts = _starts(np.diff(sample, prepend=sample[:1]), self.bits)
+        levels = best = starts[0] if len(starts) == 1 else min(starts, key=lambda start: decoded(start)[2])
+        least = np.inf
+        for _ in range(ROUNDS):
+            constants, value, error = decoded(levels)
             if error < least:
                 least, best = error, levels
             residual = sample - _predictions(constants, value, bounds)
@@ -97,6 +104,18 @@ def _predictions(constants: Constants, value: Ints, bounds: Ints) -> Ints:
         expected = expected + ((last - before) >> constants.slope)
     within: Ints = np.clip(expected, LOWEST, HIGHEST)
     return within
+
+
+def _starts(change: Ints, bits: int) -> list[Levels]:
+    """Levels to start from, by the changes from sample to sample.
+
+    Two levels are mostly too small for the signal, so that their residuals hang on themselves more than on the signal,
+    and rounds from one start end far from the best levels: −d, d for some multiples of the mean change are tried, too.
+    """
+    if bits > 1:
+        return [_spread(change, bits)]
+    mean = np.abs(change).mean()
+    return [_spread(change, bits), *(_apart(np.round(np.array([-1, 1]) * factor * mean)) for factor in FACTORS)]
 
 
 def _spread(residual: Ints, bits: int) -> Levels:

@@ -1,6 +1,6 @@
 """Whole recordings through a converter with memory: by `recursion.h`, compiled once per machine.
 
-Open it if conversion is slow: without a C compiler it goes through `reference.py`, some hundred times slower.
+Open it if conversion is slow: without a C compiler it goes through `reference.py`, some fifty times slower.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Memory(ctypes.Structure):
 @cache
 def library() -> ctypes.CDLL | None:
     """The compiled `kernel.c`, or None where no compiler works."""
-    slower = "converters with memory convert some hundred times slower"
+    slower = "converters with memory convert some fifty times slower"
     kernel = compiled.compiled("qsense.quant.sensor.memory", "kernel", slower, headers=["recursion.h"])
     if kernel is not None:
         pointer, count = ctypes.c_void_p, ctypes.c_int64
@@ -57,10 +57,11 @@ def convert(channels: Sequence[Constants], counts: Counts, bounds: Bounds) -> tu
     Returns:
         Codes, where a refresh is due native counts, and values, both [time, channels].
     """
+    bounds = checked(bounds, counts.shape, len(channels))
     kernel = library()
     if kernel is None:
         return reference.convert(channels, counts, bounds)
-    counts, bounds = np.ascontiguousarray(counts, np.uint16), _checked(bounds, len(counts))
+    counts = np.ascontiguousarray(counts, np.uint16)
     codes, values = np.empty_like(counts), np.empty(counts.shape, np.int16)
     memory = as_structures(channels)
     kernel.convert(
@@ -80,10 +81,13 @@ def decode(channels: Sequence[Constants], codes: Counts, bounds: Bounds, lost: L
         lost: the samples [time] that do not arrive, in any channel: the receiver holds its last values, and decodes
             on with what comes next.
     """
+    bounds = checked(bounds, codes.shape, len(channels))
+    if lost is not None and lost.shape != codes.shape[:1]:
+        raise ValueError(f"lost has shape {list(lost.shape)}: it is one flag for each of {len(codes)} samples")
     kernel = library()
     if kernel is None:
         return reference.decode(channels, codes, bounds, lost)
-    codes, bounds = np.ascontiguousarray(codes, np.uint16), _checked(bounds, len(codes))
+    codes = np.ascontiguousarray(codes, np.uint16)
     values = np.empty(codes.shape, np.int16)
     missing = None if lost is None else np.ascontiguousarray(lost, np.uint8)
     memory = as_structures(channels)
@@ -112,9 +116,15 @@ def as_structures(channels: Sequence[Constants]) -> ctypes.Array[Memory]:
     )  # fmt: skip
 
 
-def _checked(bounds: Bounds, samples: int) -> Bounds:
-    """C reads what they say."""
+def checked(bounds: Bounds, shape: tuple[int, ...], channels: int) -> Bounds:
+    """Bounds as C takes them: it reads and writes what they say.
+
+    Raises:
+        ValueError: they do not fit samples of this shape, or these have another number of channels.
+    """
     bounds = np.ascontiguousarray(bounds, np.int64)
-    if bounds[0] < 0 or bounds[-1] > samples or (np.diff(bounds) < 0).any():
-        raise ValueError(f"bounds from {bounds[0]} to {bounds[-1]}: {samples} samples need bounds that ascend in them")
+    if len(shape) != 2 or shape[1] != channels:
+        raise ValueError(f"samples of shape {list(shape)}: this converter takes [time, channels = {channels}]")
+    if bounds.ndim != 1 or not len(bounds) or bounds[0] != 0 or bounds[-1] != shape[0] or (np.diff(bounds) < 0).any():
+        raise ValueError(f"bounds={bounds.tolist()[:8]}…: recordings need bounds that ascend from 0 to {shape[0]}")
     return bounds
