@@ -184,7 +184,6 @@ def main() -> None:
     parser.add_argument("--step", type=float, default=0.1, help="of the finite differences, in mean levels")
     parser.add_argument("--every", type=int, default=4, help="windows: one of so many counts in them")
     arguments, overrides = parser.parse_known_args()
-    logging.getLogger("qsense").setLevel(logging.ERROR)
     config = compose([*overrides, "callback=none", "logger=none"])
     OmegaConf.set_struct(config, False)
     if arguments.check:
@@ -200,4 +199,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    logging.getLogger("qsense").setLevel(logging.ERROR)
     main()

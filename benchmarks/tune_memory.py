@@ -327,7 +327,6 @@ def main(line: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--journal", type=Path, default=Path("tuned"), help="folder of what was tried")
     arguments, overrides = parser.parse_known_args(line)
-    logging.getLogger("qsense").setLevel(logging.ERROR)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     arguments.journal.mkdir(parents=True, exist_ok=True)
@@ -353,4 +352,5 @@ def main(line: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
+    logging.getLogger("qsense").setLevel(logging.ERROR)  # of this process alone: a test that calls main keeps its own
     main()
