@@ -47,17 +47,20 @@ def parser() -> argparse.ArgumentParser:
 
 def percents(text: str) -> tuple[float, ...]:
     """Percentages above 0, in ascending order, each once: "10,1,5" → (1, 5, 10)."""
-    values = {float(value) for value in text.split(",")}
+    try:
+        values = {float(value) for value in text.split(",")}
+    except ValueError:
+        values = {0.0}
     if not all(0 < value <= 100 for value in values):
-        raise argparse.ArgumentTypeError(f"{text}: percentages lie above 0, up to 100")
+        raise argparse.ArgumentTypeError(f"{text}: give numbers above 0, up to 100, such as 1,5,10")
     return tuple(sorted(values))
 
 
 def positive(text: str) -> int:
     """A whole number from 1 on."""
-    value = int(text)
+    value = int(text) if text.isdecimal() else 0
     if value < 1:
-        raise argparse.ArgumentTypeError(f"{text}: at least 1")
+        raise argparse.ArgumentTypeError(f"{text}: give a whole number, at least 1")
     return value
 
 
@@ -82,7 +85,8 @@ def main(arguments: Sequence[str]) -> int:
     for metric, value in then["metrics"].items():
         scores = (value, now["metrics"].get(metric))
         print(f"{one_line(metric):<20}" + "".join(f"{_text(score):>14}" for score in scores))
-    same = _recorded(now, then) == _recorded(then, now)
+    # What was recorded must be there again; a score that came later is none of it.
+    same = _recorded(now, then) == {part: then[part] for part in now if part in then}
     if same:
         print("reproduced exactly")
     else:

@@ -153,7 +153,7 @@ class ExperimentData(LightningDataModule):
         raise NotImplementedError
 
     def fit(self, converter: Any) -> None:
-        """Let the training part's whole recordings place the tables of a converter with memory.
+        """Let the training part's whole recordings place the tables of a converter with memory; series alone do.
 
         Args:
             converter: has `fit_recordings(x, bounds)`, and `settings`, which tell it from others.
@@ -162,6 +162,7 @@ class ExperimentData(LightningDataModule):
 
     def convert(self, converter: Any) -> None:
         """Let all recordings go through a converter with memory: from here on batches hold what its receiver decodes.
+        Series alone do.
 
         Args:
             converter: has `convert(x, bounds)` → (codes, values), and `receive(codes, bounds, lost)` → values.

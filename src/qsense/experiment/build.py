@@ -103,10 +103,11 @@ def start_from(task: Task, source: Path) -> None:
     log.info("init_from=%s: %s", source, transfer)
     if (was := "standardise.mean" in state) != (task.standardise is not None):
         log.warning(
-            "init_from=%s: its network was trained with task.standardise=%s, and this run says the opposite: its "
-            "weights get inputs of another scale",
+            "init_from=%s: its network was trained %s, and this run says task.standardise=%s: its weights get inputs "
+            "of another scale",
             source,
-            str(was).lower(),
+            "on its own scale" if source.is_file() else f"with task.standardise={str(was).lower()}",
+            str(not was).lower(),
         )
 
 

@@ -79,7 +79,7 @@ def check_resume_from(config: DictConfig) -> None:
     """
     if not config.resume_from:
         return
-    run, asked = Path(config.resume_from), f"{KEY}={config.resume_from}"
+    run, asked = Path(config.resume_from).expanduser(), f"{KEY}={config.resume_from}"
     if config.init_from:
         raise ConfigError(
             f"{asked}, init_from={config.init_from}: a run starts from one of them, set the other to null"

@@ -101,7 +101,7 @@ def fit_and_test(
     latest = sound_checkpoint(folder, task.state_dict())
     if latest:
         log.info("resuming from %s", latest)
-    elif config.resume_from and (latest := checkpoint(Path(config.resume_from))):
+    elif config.resume_from and (latest := checkpoint(Path(config.resume_from).expanduser())):
         check_resumable(latest, task.state_dict())
         log.info(
             "going on from %s; a schedule that spreads over all epochs (a cosine, say) goes on as that of "

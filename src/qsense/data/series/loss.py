@@ -47,7 +47,7 @@ def held(x: npt.NDArray[Any], bounds: Ints, lost: Bools, start: npt.NDArray[Any]
 
     Args:
         x: samples.
-        bounds: as above.
+        bounds: as in `lost_samples`.
         lost: samples that do not arrive, [time].
         start: what it holds at the start of each recording, [channels].
 
