@@ -85,10 +85,11 @@ def walks(codec: Codec, samples: int) -> tuple[kernel.Counts, kernel.Bounds]:
 
 
 def some(recordings: tuple[kernel.Counts, kernel.Bounds], samples: int) -> tuple[kernel.Counts, kernel.Bounds]:
-    """Recordings with at most so many samples in all: each one's first, alike in all of them."""
+    """Recordings with at most so many samples in all, but for one of each: each one's first, alike in all."""
     counts, bounds = recordings
     lengths = np.diff(bounds)
     most = int(np.searchsorted(np.cumsum(_lengths(lengths)), samples // counts.shape[1], side="right"))
+    most = max(1, most)  # a comparison of nothing would pass
     kept = np.minimum(lengths, most)
     place = np.concatenate([np.arange(start, start + n) for start, n in zip(bounds[:-1], kept, strict=True)])
     return counts[place], np.concatenate([[0], np.cumsum(kept)])
