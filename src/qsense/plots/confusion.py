@@ -64,6 +64,7 @@ def plot_confusion(counts: npt.ArrayLike, names: Sequence[str], title: str = "")
                     va="center",
                     fontsize=size,
                     color=colour,
+                    in_layout=False,  # it lies within the panel, and a hundred of them would take a second
                 )
     ticks = range(classes)
     ax.set_xticks(ticks, names, rotation=45, ha="right", rotation_mode="anchor", fontsize=SMALL, color=INK)

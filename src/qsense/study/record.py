@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from qsense.runs.folder import duration_of
 from qsense.runs.settings import GROUPS, bits_of, decisive
 from qsense.study.bounds import MOST_CLASSES, DamageError, as_bits, as_figure, as_group, as_text, checked_settings
 
@@ -115,14 +116,9 @@ def of_record(content: Any) -> dict[str, Any]:
         DamageError: it says something else.
     """
     record = as_group(content, "the file")
-    started, ended = record.get("started"), record.get("ended")
-    seconds = None
-    if ended and isinstance(started, list) and len(started) == 1:  # not resumed
-        first, last = (as_figure(value, key) for value, key in ((started[0], "started"), (ended, "ended")))
-        seconds = None if first is None or last is None else last - first
     fingerprint = record.get("data_fingerprint")
     fingerprint = None if fingerprint is None else as_text(fingerprint, "data_fingerprint")
-    return {"seconds": seconds, "fingerprint": fingerprint}
+    return {"seconds": as_figure(duration_of(record), "duration_s"), "fingerprint": fingerprint}
 
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # 1000 configurations in a second rather than ten
