@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from PIL import Image
 
 from qsense.runs.escapes import figure_text
 from qsense.runs.folder import write_bytes_atomically
@@ -119,6 +121,17 @@ def mark(order: int) -> tuple[str, str]:
     return COLOURS[order % len(COLOURS)], MARKERS[(order + order // len(COLOURS)) % len(MARKERS)]
 
 
+def on(colour: str) -> str:
+    """What text on a ground of this colour is written in: white, or black where the ground is light.
+
+    >>> on(BLUE), on(SKY)
+    ('white', 'black')
+    """
+    linear = [share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in to_rgb(colour)]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return "black" if luminance > 0.2 else "white"  # near where both have the same contrast
+
+
 def dodge(order: int, count: int) -> float:
     """How far the points of a line stand beside their place on an axis of steps, so that error bars do not hide each
     other: all `count` lines together take at most `WIDEST` of a step.
@@ -151,14 +164,28 @@ def spread(positions: Sequence[float], gap: float) -> list[float]:
 
 
 def save(figure: Figure, path: Path, dpi: int = DPI) -> None:
-    """Write a figure as PNG (or what the suffix says), atomically; parent folders are made.
+    """Write a figure as PNG of at most 256 colours (or what the suffix says), atomically; parent folders are made.
 
-    Its layout is computed once, and kept from then on.
+    Its layout is computed once, and kept from then on. So few colours make a file a third as large.
     """
     if (engine := figure.get_layout_engine()) is not None:
         engine.execute(figure)
         figure.set_layout_engine("none")
     content = io.BytesIO()
     form = path.suffix.removeprefix(".")
-    figure.savefig(content, format=form, dpi=dpi, facecolor="white", bbox_inches="tight", pad_inches=0.1)
+    fast = {"pil_kwargs": {"compress_level": 0}} if form == "png" else {}
+    figure.savefig(content, format=form, dpi=dpi, facecolor="white", bbox_inches="tight", pad_inches=0.1, **fast)
+    if form == "png":
+        with Image.open(content) as picture:
+            content = io.BytesIO()
+            in_few_colours(picture.convert("RGB")).save(content, "png", dpi=(dpi, dpi))
     write_bytes_atomically(path, content.getbuffer())
+
+
+def in_few_colours(picture: Image.Image) -> Image.Image:
+    """A picture of mode RGB in 256 colours: those that suit it best, and the palette's own, which keep their shades."""
+    own = [round(255 * share) for colour in (*COLOURS, INK, FAINT, "white") for share in to_rgb(colour)]
+    best = picture.quantize(256 - len(own) // 3, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([*(best.getpalette() or []), *own])
+    return picture.quantize(palette=palette, dither=Image.Dither.NONE)
