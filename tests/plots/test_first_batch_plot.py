@@ -23,7 +23,7 @@ def test_windows_have_their_labels_and_one_scale(windows: int, axes: int, tmp_pa
     assert [ax.get_title(loc="left") for ax in figure.axes] == labels[:MOST_WINDOWS]
     assert len({ax.get_ylim() for ax in figure.axes}) == 1
     for ax, window in zip(figure.axes, x, strict=False):
-        np.testing.assert_allclose([line.get_ydata() for line in ax.lines], window.T)
+        np.testing.assert_allclose(np.array([line.get_ydata() for line in ax.lines]), window.T)
         assert ax.get_xlim() == pytest.approx((0, 49 / 50))
     save(figure, tmp_path / "first_batch.png")
     assert (tmp_path / "first_batch.png").stat().st_size < 200_000
@@ -46,7 +46,7 @@ def test_images_are_shown_with_their_labels(images: int, channels: int, tmp_path
 def test_frames_are_shown_with_their_boxes(frames: int, tmp_path: Path) -> None:
     boxes = [np.tile([2.0, 3.0, 12.0, 9.0], (count % 3, 1)) for count in range(frames)]
     labels = [np.arange(count % 3) for count in range(frames)]
-    figure = plot_frames(NOISE.normal(size=(frames, 3, 20, 30)), boxes, labels, ("car", "person"), "a batch")
+    figure = plot_frames(list(NOISE.normal(size=(frames, 3, 20, 30))), boxes, labels, ("car", "person"), "a batch")
     shown = [ax for ax in figure.axes if ax.images]
     assert len(shown) == min(frames, MOST_FRAMES)
     for ax, here in zip(shown, boxes, strict=False):
@@ -67,4 +67,4 @@ def test_what_does_not_fit_is_refused() -> None:
     with refused(ValueError, "1 labels", "2 examples"):
         plot_mosaic(np.zeros((2, 1, 4, 4)), ["a"])
     with refused(ValueError, 2, 1):
-        plot_frames(np.zeros((2, 1, 4, 4)), [[], []], [[]], ("car",))
+        plot_frames(list(np.zeros((2, 1, 4, 4))), [[], []], [[]], ("car",))

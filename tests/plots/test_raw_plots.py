@@ -113,7 +113,7 @@ def test_a_strip_shows_where_thresholds_lie_over_the_scenes_light() -> None:
     assert lines == [[], [0.25, 0.5], []], "beyond the full scale there is no light"
     for ax in strips:
         assert ax.get_xscale() == "log"
-        assert sum(patch.get_data().values.sum() for patch in ax.patches if isinstance(patch, StepPatch)) == LIGHT.size
+        assert sum(patch.get_data()[0].sum() for patch in ax.patches if isinstance(patch, StepPatch)) == LIGHT.size
     with refused(ValueError, "2 quantizers", "thresholds", "[1]"):
         plot_scene(LIGHT, [[LIGHT, LIGHT]], (1,), ("linear", "odd"), thresholds=[[None]])
 

@@ -50,15 +50,19 @@ def test_loss_score_learned_values_and_confusion_stand_in_one_picture(tmp_path: 
 
 def test_where_nothing_is_learned_scores_by_class_take_its_place() -> None:
     figure = drawn(learned=[{"epoch": 0}])
-    assert titles(figure)[2:] == ["macro-F1 by class", "test: % of the true class"]
+    assert titles(figure)[2:] == ["macro-F1 by class (%)", "test: % of the true class"]
     assert [bar.get_height() for bar in figure.axes[2].patches] == [50, 0]  # type: ignore[attr-defined]
 
 
 def test_a_detector_shows_precision_by_class() -> None:
     figure = drawn(confusion=None, score="COCO mAP")
-    assert titles(figure)[-1] == "COCO mAP by class"
+    assert titles(figure)[-1] == "COCO mAP by class (%)"
     assert [text.get_text() for text in figure.axes[-1].texts] == ["50.0", "–"]
-    assert titles(drawn(confusion=None, learned=(), score="COCO mAP")) == ["loss", "COCO mAP (%)", "COCO mAP by class"]
+    assert titles(drawn(confusion=None, learned=(), score="COCO mAP")) == [
+        "loss",
+        "COCO mAP (%)",
+        "COCO mAP by class (%)",
+    ]
 
 
 @pytest.mark.parametrize(

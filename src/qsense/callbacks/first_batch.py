@@ -47,8 +47,9 @@ def first_batch(task: Task, data: ExperimentData, batch: Any) -> Figure:
     if isinstance(batch, FrameBatch):
         some = slice(MOST_FRAMES)
         targets = batch.targets()[some]
+        seen = as_seen(task, batch.x[some], batch.condition[some]).numpy()
         return plot_frames(
-            as_seen(task, batch.x[some], batch.condition[some]),
+            [image[:, :height, :width] for image, (height, width) in zip(seen, batch.sizes, strict=False)],
             [target["boxes"].cpu().numpy() for target in targets],
             [target["labels"].cpu().numpy() for target in targets],
             data.class_names,

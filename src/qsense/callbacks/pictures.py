@@ -21,7 +21,7 @@ from qsense.plots.style import PARAMETERS, save
 from qsense.plots.transfer import plot_transfer
 from qsense.quant.sensor.base import SensorQuantizer
 from qsense.quant.sensor.sensor import Sensor
-from qsense.runs.loggers import log_figure
+from qsense.runs.loggers import log_picture
 from qsense.runs.mishaps import tolerated
 from qsense.runs.settings import FORMATS
 from qsense.runs.words import in_bits
@@ -77,7 +77,7 @@ class Pictures(AfterTest):
             if figure is not None:
                 for form in self.formats:
                     save(figure, self.folder / f"{name}.{form}")
-                log_figure(trainer.loggers, name, figure)
+                log_picture(trainer.loggers, name, self.folder / f"{name}.png")
 
 
 def heading(task: Task, data: ExperimentData) -> str:

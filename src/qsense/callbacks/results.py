@@ -72,7 +72,8 @@ class Results(Pictures):
     def results(self, task: Task, data: ExperimentData, learned: list[Row]) -> Figure:
         """The picture of a tested task, with what it has learned, epoch by epoch."""
         tested = task.results()
-        names, scores = data.class_names, next(iter((tested.get("per_class") or {}).values()), {})
+        names = data.class_names
+        scores: dict[str, float | None] = next(iter((tested.get("per_class") or {}).values()), {})
         return plot_results(
             self.rows,
             learned,

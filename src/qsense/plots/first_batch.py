@@ -29,7 +29,7 @@ from qsense.plots.style import (
 from qsense.runs.escapes import figure_text
 
 COLUMNS = 4
-MOST_WINDOWS, MOST_IMAGES, MOST_FRAMES = 12, 32, 4
+MOST_WINDOWS, MOST_IMAGES, MOST_FRAMES = 8, 32, 4
 MOST_LINES = 24  # channels that a legend has room for
 TILE = 0.8  # inches of an image of the mosaic
 LONGEST = 22  # characters of a class's name
@@ -41,7 +41,7 @@ def plot_windows(
     """Draw windows, one panel each with its label, all on the same scale.
 
     Args:
-        x: what the network is given, [B, time, channels]; the first 12 windows are drawn.
+        x: what the network is given, [B, time, channels]; the first 8 windows are drawn.
         labels: name of each window's class, [B].
         names: of the channels.
         rate_hz: samples per second.
@@ -54,7 +54,7 @@ def plot_windows(
     windows = _some(x, 3, labels, MOST_WINDOWS)
     if len(names) != windows.shape[2]:
         raise ValueError(f"{len(names)} names for {windows.shape[2]} channels")
-    figure, axes = panels(len(windows), 2.25, 1.45, columns=COLUMNS)
+    figure, axes = panels(len(windows), 2.25, 1.6, columns=COLUMNS)
     time = np.arange(windows.shape[1]) / rate_hz
     low, high = float(windows.min()), float(windows.max())
     margin = 0.06 * (high - low) or 0.1
@@ -72,7 +72,7 @@ def plot_windows(
     figure.supylabel(figure_text(note), fontsize=NORMAL, color=INK)
     if len(names) <= MOST_LINES:
         lines = [
-            Line2D([], [], color=colour, linestyle=dash, label=name)
+            Line2D([], [], color=colour, linestyle=dash, label=name)  # type: ignore[arg-type]
             for name, (colour, dash) in zip(names, looks, strict=True)
         ]
         legend_below(figure, lines, 6)
@@ -109,7 +109,7 @@ def plot_mosaic(x: npt.ArrayLike, labels: Sequence[str], title: str = "") -> Fig
 
 
 def plot_frames(
-    x: npt.ArrayLike,
+    x: Sequence[npt.ArrayLike],
     boxes: Sequence[npt.ArrayLike],
     labels: Sequence[npt.ArrayLike],
     class_names: Sequence[str],
@@ -118,7 +118,8 @@ def plot_frames(
     """Draw frames with the boxes that a detector is to find.
 
     Args:
-        x: what the network is given, [B, channels, h, w]; the first 4 frames are drawn, as in `plot_mosaic`.
+        x: what the network is given, [channels, h, w] each, without padding; the first 4 frames are drawn, as in
+            `plot_mosaic`.
         boxes: of each frame, [n, 4]: left, top, right, bottom in pixels of x.
         labels: of each frame, the classes [n].
         class_names: in index order.
@@ -127,18 +128,18 @@ def plot_frames(
     Raises:
         ValueError: no frame, or not boxes and labels for each.
     """
-    frames = _some(x, 4, boxes, MOST_FRAMES)
-    if len(labels) != len(boxes):
-        raise ValueError(f"{len(boxes)} frames with boxes, {len(labels)} with labels")
+    if not len(x) or not len(x) == len(boxes) == len(labels):
+        raise ValueError(f"{len(x)} frames, {len(boxes)} with boxes, {len(labels)} with labels: give some of each")
+    frames = [np.asarray(frame, dtype=np.float64) for frame in x[:MOST_FRAMES]]
     columns = min(len(frames), 2)
     rows = -(-len(frames) // columns)
-    height, width = frames.shape[2:]
+    height, width = max(frame.shape[1] for frame in frames), max(frame.shape[2] for frame in frames)
     figure = Figure(figsize=(3.6 * columns, (3.6 * height / width + 0.25) * rows + 0.7), layout="constrained")
     close_up(figure)
     shown: set[int] = set()
     axes = list(figure.subplots(rows, columns, squeeze=False).flat)
-    for ax, image, here, classes in zip(axes, _stretched(frames), boxes, labels, strict=False):
-        ax.imshow(image, interpolation="nearest")
+    for ax, frame, here, classes in zip(axes, frames, boxes, labels, strict=False):
+        ax.imshow(_stretched(frame[None])[0], interpolation="nearest")
         kinds = np.asarray(classes, dtype=np.int64).tolist()
         for box, kind in zip(np.asarray(here, dtype=np.float64).reshape(-1, 4), kinds, strict=True):
             _box(ax, box, COLOURS[kind % len(COLOURS)])

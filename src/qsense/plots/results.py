@@ -23,6 +23,7 @@ WIDTH, HEIGHT = 9.0, 6.2  # inches of the figure
 MOST_PARAMETERS = 2  # learned ones that are drawn, one below the other
 MOST_NUMBERED = 12  # classes, in whose matrix there is room for numbers
 MOST_NAMED = 30  # classes whose names can be read beside a matrix or a bar
+FEWEST_ROWS = 8  # of bars that lie: fewer are as thin
 LONGEST = 14  # characters of a class's name
 
 Row = Mapping[str, float]
@@ -61,10 +62,14 @@ def plot_results(
         raise ValueError(f"{len(per_class)} scores for {len(class_names)} classes: give one for each, or none")
     factor = 100 if percent else 1
     figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
-    left, right = figure.add_gridspec(1, 2, width_ratios=[1, 1.12], wspace=0.06)
+    grid = figure.add_gridspec(1, 2, width_ratios=[1, 1.12], wspace=0.06)
+    left, right = grid[0, 0], grid[0, 1]
     upper, middle, lower = left.subgridspec(3, 1, height_ratios=[1, 1, 1.2])
-    _losses(_panel(figure, upper, "loss"), history)
+    above = _panel(figure, upper, "loss")
+    _losses(above, history)
     _scores(_panel(figure, middle, f"{score}{' (%)' * percent}"), history, factor, factor * tested)
+    if above.lines:
+        figure.axes[-1].set_xlim(above.get_xlim())  # there may be no validation
     names = [figure_text(name, LONGEST) for name in class_names]
     values = [None if value is None else factor * value for value in per_class]
     parameters = parameters_of(list(learned[0])) if learned else {}
@@ -74,7 +79,7 @@ def plot_results(
             ax = _panel(figure, place, f"learned {PARAMETERS.get(parameter, parameter)}")
             _learned(ax, learned, parameters[parameter])
     elif values and confusion is not None:
-        _upright(_panel(figure, lower, f"{score} by class"), names, values)
+        _upright(_panel(figure, lower, f"{score} by class{' (%)' * percent}"), names, values)
     else:
         figure.add_subplot(lower).set_axis_off()
     below = figure.axes[-1]
@@ -83,7 +88,7 @@ def plot_results(
     if confusion is not None:
         _confusion(figure.add_subplot(right), np.asarray(confusion, dtype=np.int64), names)
     elif values:
-        _lying(_panel(figure, right, f"{score} by class"), names, values)
+        _lying(_panel(figure, right, f"{score} by class{' (%)' * percent}"), names, values)
     headline(figure, title)
     return figure
 
@@ -169,5 +174,5 @@ def _lying(ax: Axes, names: Sequence[str], values: Sequence[float | None]) -> No
         ax.bar_label(
             bars, ["–" if value is None else f"{value:.1f}" for value in values], padding=3, fontsize=SMALL, color=INK
         )
-    ax.set_ylim(len(names) - 0.5, -0.5)
+    ax.set_ylim(max(len(names), FEWEST_ROWS) - 0.5, -0.5)
     ax.margins(x=0.12)

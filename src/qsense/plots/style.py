@@ -6,6 +6,7 @@ import io
 import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -173,7 +174,7 @@ def save(figure: Figure, path: Path, dpi: int = DPI) -> None:
         figure.set_layout_engine("none")
     content = io.BytesIO()
     form = path.suffix.removeprefix(".")
-    fast = {"pil_kwargs": {"compress_level": 0}} if form == "png" else {}
+    fast: dict[str, Any] = {"pil_kwargs": {"compress_level": 0}} if form == "png" else {}
     figure.savefig(content, format=form, dpi=dpi, facecolor="white", bbox_inches="tight", pad_inches=0.1, **fast)
     if form == "png":
         with Image.open(content) as picture:
@@ -184,8 +185,14 @@ def save(figure: Figure, path: Path, dpi: int = DPI) -> None:
 
 def in_few_colours(picture: Image.Image) -> Image.Image:
     """A picture of mode RGB in 256 colours: those that suit it best, and the palette's own, which keep their shades."""
-    own = [round(255 * share) for colour in (*COLOURS, INK, FAINT, "white") for share in to_rgb(colour)]
-    best = picture.quantize(256 - len(own) // 3, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    palette = Image.new("P", (1, 1))
-    palette.putpalette([*(best.getpalette() or []), *own])
-    return picture.quantize(palette=palette, dither=Image.Dither.NONE)
+    own = [tuple(round(255 * share) for share in to_rgb(colour)) for colour in (*COLOURS, INK, FAINT, "white")]
+    free = 256 - len(own)
+    best = picture.quantize(free, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    red, green, blue = np.moveaxis(np.asarray(picture, dtype=np.uint32), -1, 0)
+    shades, places = red << 16 | green << 8 | blue, np.array(best)
+    for place, (r, g, b) in enumerate(own, free):
+        places[shades == (r << 16 | g << 8 | b)] = place
+    few = Image.fromarray(places, "P")
+    found = best.getpalette() or []
+    few.putpalette([*found, *[0] * (3 * free - len(found)), *(share for shade in own for share in shade)])
+    return few

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import traceback
+from collections.abc import Mapping
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -197,7 +198,7 @@ def seconds(run: Path) -> float | None:
     return duration_of(record(run))
 
 
-def duration_of(known: dict[str, Any]) -> float | None:
+def duration_of(known: Mapping[str, Any]) -> float | None:
     """How long a run took, over all times that it was started, by its `run.json`; None where nobody knows.
 
     That is so while it runs, and where it was killed and went on; records of older versions say it of runs alone that
@@ -210,7 +211,7 @@ def duration_of(known: dict[str, Any]) -> float | None:
     return None if first is None or not ended else ended - first
 
 
-def _duration(known: dict[str, Any]) -> float | None:
+def _duration(known: Mapping[str, Any]) -> float | None:
     worked = moment(known.get("duration_s"))
     return None if moment(known.get("ended")) is None else worked
 
