@@ -24,7 +24,7 @@ from qsense.plots.style import (
     headline,
     legend_below,
     line_styles,
-    panels,
+    tidy,
 )
 from qsense.runs.escapes import figure_text
 
@@ -54,7 +54,18 @@ def plot_windows(
     windows = _some(x, 3, labels, MOST_WINDOWS)
     if len(names) != windows.shape[2]:
         raise ValueError(f"{len(names)} names for {windows.shape[2]} channels")
-    figure, axes = panels(len(windows), 2.25, 1.6, columns=COLUMNS)
+    columns = min(len(windows), COLUMNS)
+    rows = -(-len(windows) // columns)
+    across, down = 2.25 * columns + 0.6, 1.4 * rows + 1.5
+    figure = Figure(figsize=(across, down))  # every run draws it: a constrained layout would double its time
+    figure.subplots_adjust(
+        left=0.7 / across, right=1 - 0.1 / across, top=1 - 0.7 / down, bottom=0.8 / down, wspace=0.08, hspace=0.35
+    )
+    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for ax in axes[len(windows) :]:
+        ax.remove()
+    for ax in axes[: len(windows)]:
+        tidy(ax)
     time = np.arange(windows.shape[1]) / rate_hz
     low, high = float(windows.min()), float(windows.max())
     margin = 0.06 * (high - low) or 0.1

@@ -61,10 +61,10 @@ def plot_results(
     if per_class and len(per_class) != len(class_names):
         raise ValueError(f"{len(per_class)} scores for {len(class_names)} classes: give one for each, or none")
     factor = 100 if percent else 1
-    figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
-    grid = figure.add_gridspec(1, 2, width_ratios=[1, 1.12], wspace=0.06)
+    figure = Figure(figsize=(WIDTH, HEIGHT))  # every run draws it: a constrained layout would double its time
+    grid = figure.add_gridspec(1, 2, width_ratios=[1, 1.12], left=0.06, right=0.99, top=0.9, bottom=0.08, wspace=0.3)
     left, right = grid[0, 0], grid[0, 1]
-    upper, middle, lower = left.subgridspec(3, 1, height_ratios=[1, 1, 1.2])
+    upper, middle, lower = left.subgridspec(3, 1, height_ratios=[1, 1, 1.2], hspace=0.4)
     above = _panel(figure, upper, "loss")
     _losses(above, history)
     _scores(_panel(figure, middle, f"{score}{' (%)' * percent}"), history, factor, factor * tested)
@@ -75,7 +75,7 @@ def plot_results(
     parameters = parameters_of(list(learned[0])) if learned else {}
     if parameters:
         some = list(parameters)[:MOST_PARAMETERS]
-        for place, parameter in zip(lower.subgridspec(len(some), 1), some, strict=True):
+        for place, parameter in zip(lower.subgridspec(len(some), 1, hspace=0.8), some, strict=True):
             ax = _panel(figure, place, f"learned {PARAMETERS.get(parameter, parameter)}")
             _learned(ax, learned, parameters[parameter])
     elif values and confusion is not None:
