@@ -12,7 +12,7 @@ from tests.refusal import assert_names, refused
 from qsense.__main__ import main as door
 from qsense.commands.data import main, stated
 from qsense.experiment import compose
-from qsense.experiment.checks import check
+from qsense.experiment.checks import folds
 from qsense.experiment.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def test_an_import_is_found_checked_and_never_overwritten(phone: Path, capsys: p
     file = Path("qsense_conf/data/mine.yaml")
     text = file.read_text()
     config = compose.compose(["data=mine", "quant=lloyd_max", "bits=2"])
-    check(config)
+    assert folds(config) == 2
     assert config.data.dataset.range == [-20, 20]
     assert config.data.dataset.root == str(phone)
     with refused(ConfigError, file.name.removesuffix(".yaml") + ".yaml", "--name"):
