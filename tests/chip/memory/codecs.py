@@ -43,7 +43,7 @@ def placed(kind: str, **changes: Any) -> MemoryConverter:
     sensor = made(signal(**changes), **settings)
     random = np.random.default_rng(1)
     counts = np.stack([random_walk(3000, sensor.native_bits, random) // (c + 1) for c in range(sensor.rows)], axis=1)
-    sensor.fit_recordings(counts, np.array([0, 1000, 3000]))
+    sensor.fit_recordings(counts.astype(np.uint16), np.array([0, 1000, 3000]))
     return sensor
 
 

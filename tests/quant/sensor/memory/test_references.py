@@ -222,3 +222,9 @@ def test_no_code_has_moved(name: str) -> None:
 
 def test_every_golden_entry_is_compared() -> None:
     assert set(GOLDEN) == set(golden_cases())
+
+
+@pytest.mark.parametrize("moves", [3, 1.5, "12", {1, 2}, [1, 2, 3]])
+def test_moves_are_a_list_of_as_many_as_there_are_magnitudes(moves: object) -> None:
+    with refused(ValueError, "ADPCM", 2):
+        ADPCM(SOUND, 2, moves=moves)  # type: ignore[arg-type]

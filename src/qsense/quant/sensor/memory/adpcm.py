@@ -66,7 +66,7 @@ class ADPCM(MemoryConverter):
             require(name, "first", first, 0, len(STEPS) - 1)
         wanted = len(MOVES[bits])
         if moves is not None:
-            if isinstance(moves, str) or len(moves) != wanted:
+            if isinstance(moves, str) or not isinstance(moves, Sequence) or len(moves) != wanted:
                 raise ValueError(f"moves={moves!r}: {name} of {bits} bits needs {wanted} numbers, or null")
             for move in moves:
                 require(name, "moves", move, 1 - len(STEPS), len(STEPS) - 1)
