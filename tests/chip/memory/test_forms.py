@@ -190,9 +190,7 @@ def test_a_random_walk_stays_in_its_range() -> None:
 
 def test_native_codes_have_their_own_black_and_white() -> None:
     sensor = DPCM(signal(native_bits=10, black=100, white=900), 2)
-    sensor.fit_recordings(
-        np.full((20, 3), 500, np.uint16) + np.arange(20, dtype=np.uint16)[:, None] % 7, np.array([0, 20])
-    )
+    sensor.fit_recordings(np.full((20, 3), 500) + np.arange(20)[:, None] % 7, np.array([0, 20]))
     found: Codec = codec(sensor, "x", {})
     values = np.array([-32768, 32767, (500 - 512) << 6])
     np.testing.assert_allclose(found.in_unit(0, values), [-1, 1, 0], atol=1e-12)

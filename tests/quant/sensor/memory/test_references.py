@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from tests.quant.sensor.memory.recordings import bounds_of
+from tests.refusal import refused
 
 from qsense.quant.sensor.memory import kernel
 from qsense.quant.sensor.memory.adpcm import ADPCM

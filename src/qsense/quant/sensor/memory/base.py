@@ -209,8 +209,8 @@ class MemoryConverter(Sensor):
         if not np.issubdtype(x.dtype, np.floating):
             if self.signal.native_bits is None and not np.issubdtype(x.dtype, np.unsignedinteger):
                 raise ValueError(
-                    f"samples of dtype {x.dtype}: the signal states no native_bits, so give values in {self.signal.unit} "
-                    f"as floats, or native counts 0 to {(1 << self.native_bits) - 1} as uint16"
+                    f"samples of dtype {x.dtype}: the signal states no native_bits, so give values in "
+                    f"{self.signal.unit} as floats, or native counts 0 to {(1 << self.native_bits) - 1} as uint16"
                 )
             native: kernel.Counts = np.clip(x, 0, (1 << self.native_bits) - 1).astype(np.uint16)
             return native
