@@ -127,9 +127,8 @@ def demanding(native_bits: int, refresh: int, samples: int) -> Recordings:
     parts: list[Any] = []
     while sum(map(len, parts)) < samples:
         parts += [counts for counts, _ in sequences(native_bits, refresh, len(parts))]
-    return np.concatenate(parts).astype(np.uint16)[:, None], np.concatenate(
-        [[0], np.cumsum([len(part) for part in parts])]
-    )
+    bounds = np.concatenate([[0], np.cumsum([len(part) for part in parts])])
+    return np.concatenate(parts).astype(np.uint16)[:, None], bounds
 
 
 @TOOLS
