@@ -22,6 +22,7 @@ from qsense.quant.sensor.memory.adpcm import ADPCM
 from qsense.quant.sensor.memory.constants import Constants
 from qsense.quant.sensor.memory.dpcm import DPCM
 from qsense.quant.sensor.memory.steps import MOVES, STEPS
+from qsense.runs.settings import decisive
 from qsense.signal import Signal
 
 SOUND = Signal(channels=1, low=-1.0, high=1.0, unit="1", rate_hz=8000.0, native_bits=16)
@@ -268,3 +269,9 @@ def test_a_wrong_step_heals_where_it_leaks(bits: int) -> None:
 def test_a_leak_of_the_step_has_a_range(step_leak: object) -> None:
     with refused(ValueError, f"step_leak={step_leak!r}", "ADPCM", 0, 10):
         ADPCM(SOUND, 2, step_leak=step_leak)  # type: ignore[arg-type]
+
+
+def test_runs_that_were_recorded_before_the_step_leaked_keep_their_names() -> None:
+    old: dict[str, Any] = {"quant": {"sensor": {"_target_": "qsense.quant.sensor.memory.adpcm.ADPCM", "bits": 2}}}
+    assert decisive({"quant": {"sensor": old["quant"]["sensor"] | {"step_leak": 0}}}) == decisive(old)
+    assert decisive({"quant": {"sensor": old["quant"]["sensor"] | {"step_leak": 4}}}) != decisive(old)
