@@ -38,6 +38,17 @@ def conversion_energy(bits: float, walden_fj: float, floor_pj: float) -> float:
     return max(floor_pj, walden_fj * 2**bits / 1e3)
 
 
+def floor_bits(walden_fj: float, floor_pj: float) -> int:
+    """The most bits at which `conversion_energy` is its floor, where fewer bits save nothing in the converter; 0: none.
+
+    >>> floor_bits(walden_fj=57, floor_pj=1.3)
+    4
+    >>> conversion_energy(4, 57, 1.3), conversion_energy(5, 57, 1.3)
+    (1.3, 1.824)
+    """
+    return max(0, math.floor(math.log2(1e3 * floor_pj / walden_fj)))
+
+
 def flash_energy(bits: int, comparator_fj: float) -> float:
     """One conversion of a flash converter, in pJ: (2^N − 1) · E_cmp, all comparators at once, each at its own level.
 

@@ -21,6 +21,7 @@ from qsense.runs.words import duration, lower_is_better, metric_name, percent
 from qsense.study import published
 from qsense.study.bounds import MOST_BITS
 from qsense.study.costs import LOSSLESS, axes, columns, explained
+from qsense.study.layout import FIXED
 from qsense.study.progress import dataset_names, progress
 from qsense.study.rows import Row
 from qsense.study.run import Run
@@ -67,7 +68,8 @@ def contents(every: Sequence[Summary]) -> dict[str, Any]:
     classes = _classes(counted)
     place_of_row = {row: place for place, row in enumerate(rows)}
     place_of_dataset = {name: place for place, name in enumerate(datasets)}
-    lists = sections(summary)
+    answers = {name: [line.replace(FIXED, " ") for line in lines] for name, lines in summary.answers.items()}
+    lists = {**answers, **sections(summary)}
     costs = [cell.cost for cell in summary.shown.values()]
     shown, drawn = columns(costs), axes(costs)
     needed = dict.fromkeys([*(column.key for column in shown), *(axis.key for axis in drawn)])
