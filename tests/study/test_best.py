@@ -11,7 +11,7 @@ from rich.console import Console
 from tests.study_folders import FOLDS, by_seed, make_cell, make_run, sensing
 
 from qsense.study.best import best, marked
-from qsense.study.screen import answers, print_report
+from qsense.study.screen import headlines, print_report
 from qsense.study.summary import Summary, summarise
 from qsense.study.tables import latex_table, markdown_report
 
@@ -46,7 +46,7 @@ def test_it_is_marked_alike_in_every_form(study: Summary) -> None:
 
 
 def test_the_answer_comes_first(study: Summary) -> None:
-    (text,) = answers(study)
+    (text,) = headlines(study)
     assert text.replace("\N{NO-BREAK SPACE}", " ") == (
         "SBHAR: unquantized 60.00 ± 1.00; best with fewer bits: gamma 4 bit 55.00 ± 1.00 (-5.00), "
         "gamma 2 bit 50.00 ± 1.00 (-10.00)."
@@ -56,7 +56,7 @@ def test_the_answer_comes_first(study: Summary) -> None:
 
 def test_a_single_row_needs_no_answer(tmp_path: Path) -> None:
     make_run(tmp_path)
-    assert answers(summarise([tmp_path])) == []
+    assert headlines(summarise([tmp_path])) == []
 
 
 def test_what_all_rows_have_in_common_is_said_once(tmp_path: Path) -> None:

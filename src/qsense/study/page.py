@@ -68,8 +68,8 @@ def contents(every: Sequence[Summary]) -> dict[str, Any]:
     classes = _classes(counted)
     place_of_row = {row: place for place, row in enumerate(rows)}
     place_of_dataset = {name: place for place, name in enumerate(datasets)}
-    answers = {name: [line.replace(FIXED, " ") for line in lines] for name, lines in summary.answers.items()}
-    lists = {**answers, **sections(summary)}
+    compared = {name: [line.replace(FIXED, " ") for line in lines] for name, lines in summary.comparisons.items()}
+    lists = {**compared, **sections(summary)}
     costs = [cell.cost for cell in summary.shown.values()]
     shown, drawn = columns(costs), axes(costs)
     needed = dict.fromkeys([*(column.key for column in shown), *(axis.key for axis in drawn)])

@@ -13,6 +13,7 @@ from qsense.runs.escapes import one_line
 from qsense.runs.words import many, metric_name, rounded, some
 from qsense.study import published
 from qsense.study.best import fewer_bits
+from qsense.study.budget import Budget, question, sentences
 from qsense.study.cell import Cell
 from qsense.study.costs import RADIO, columns, explained, links
 from qsense.study.layout import FIXED, Column, fixed, sentence, table
@@ -49,7 +50,7 @@ def marks(cell: Cell) -> str:
     return INCOMPLETE * (not cell.complete) + INCOMPARABLE * (not cell.comparable)
 
 
-def answers(summary: Summary) -> list[str]:
+def headlines(summary: Summary) -> list[str]:
     """A sentence for each data set: what the best quantizers lose, from many bits to few; none over a single row."""
     sentences = []
     for dataset in summary.datasets if len(summary.rows) > 1 else ():
@@ -230,23 +231,27 @@ def texts(summary: Summary, row: Row, dataset: str) -> list[str]:
     return lines + ([published.words(beside)] if beside else [])
 
 
-def print_report(summary: Summary, console: Console | None = None, others: Sequence[Summary] = ()) -> None:
-    """Print the answer, the tables, what they mean, what is missing or failed, and where the runs' pictures are.
+def print_report(
+    summary: Summary, console: Console | None = None, others: Sequence[Summary] = (), budget: Budget | None = None
+) -> None:
+    """Print the answer, the tables, what they mean, what is missing or failed, where the runs' pictures are, and which
+    row a budget asks for.
 
     Args:
         summary: of the first metric.
         console: where to print.
         others: of further metrics over the same runs, each a table more.
+        budget: what may be lost and spent; None for the usual one.
     """
     console = console or Console()
-    for name, lines in summary.answers.items():
+    for name, lines in summary.comparisons.items():
         console.print(Text(f"\n{name}", "bold"))
         for line in lines:
             console.print(Text(sentence(line, console.width, "  ", "    ")), soft_wrap=True)
     if summary.rows:
         for each in (summary, *others):
             console.print(Text(f"\n{sentence(title(each), console.width)}", "bold"), soft_wrap=True)
-            for text in answers(each):
+            for text in headlines(each):
                 console.print(Text(sentence(text, console.width, hanging="  ")), soft_wrap=True)
             table = _table(each, console.width)
             console.print(Text("\n").append_text(table).append("\n"), soft_wrap=True)
@@ -259,6 +264,10 @@ def print_report(summary: Summary, console: Console | None = None, others: Seque
         console.print(Text("No run has finished yet.", "bold"))
     for name, lines in sections(summary).items():
         _print_list(console, name, [missing(summary)] if name == "Missing" else lines)
+    if found := sentences(summary, budget):
+        console.print(Text(f"\n{sentence(question(summary, budget), console.width)}", "bold"), soft_wrap=True)
+        for text in found:
+            console.print(Text(sentence(text, console.width, "  ", "    ")), soft_wrap=True)
 
 
 def _table(summary: Summary, width: int) -> Text:

@@ -37,7 +37,7 @@ class Summary:
         notes: what a reader must know about the numbers.
         published: what a paper found, beside the cells that it has a figure for.
         findings: further lists of lines, by title: published costs, …
-        answers: the same, of what was asked for: they stand above the table.
+        comparisons: the same of pairs of quantizers, which somebody asked for: they stand above the table.
     """
 
     metric: str
@@ -48,7 +48,7 @@ class Summary:
     published: Mapping[Place, Beside] = field(default_factory=dict)
     findings: Mapping[str, Sequence[str]] = field(default_factory=dict)
     blank: Mapping[Place, Cell] = field(default_factory=dict)
-    answers: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    comparisons: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @cached_property
     def rows(self) -> list[Row]:
@@ -210,7 +210,7 @@ def table(runs: Sequence[Run], metric: str | None = None, by: Sequence[str] = ()
         {place: cell for place, cell in every.items() if bool(cell.scores) is any_} for any_ in (True, False)
     )
     summary = Summary(metric, cells, runs, {run.folder: rows[run.folder] for run in counted}, blank=blank)
-    if metric == pooled.METRIC and (lines := pooled.lines(behind(summary), summary.label)):
+    if metric == pooled.METRIC and (lines := pooled.lines(runs_of_cells(summary), summary.label)):
         summary = replace(summary, findings={pooled.TITLE: lines})
     if not by:
         notes += inconsistencies(counted, summary.rows_of_runs, summary.datasets)
@@ -220,13 +220,13 @@ def table(runs: Sequence[Run], metric: str | None = None, by: Sequence[str] = ()
 
 def with_paper(summary: Summary) -> Summary:
     """The same with the papers' figures beside its cells, and what else they state of such runs."""
-    runs = behind(summary)
+    runs = runs_of_cells(summary)
     also = costs_and_gammas(runs)
     findings = {**summary.findings, "The papers also state": also} if also else summary.findings
     return replace(summary, published=against_paper(summary.metric, summary.cells, runs), findings=findings)
 
 
-def behind(summary: Summary) -> dict[Place, list[Run]]:
+def runs_of_cells(summary: Summary) -> dict[Place, list[Run]]:
     """The runs of each cell."""
     runs: dict[Place, list[Run]] = defaultdict(list)
     for run in summary.runs:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from qsense.runs.escapes import csv_cell, latex, markdown, one_line
+from qsense.study.budget import Budget, question, sentences
 from qsense.study.costs import axes
 from qsense.study.layout import FIXED
 from qsense.study.rows import Row
@@ -13,8 +14,8 @@ from qsense.study.run import varying
 from qsense.study.screen import (
     INCOMPARABLE,
     INCOMPLETE,
-    answers,
     costs,
+    headlines,
     legend,
     marks,
     score,
@@ -27,15 +28,15 @@ from qsense.study.summary import Summary
 COMMENTS = ("Runs of", "In every row", "Bold", INCOMPLETE, INCOMPARABLE)  # what a LaTeX table says of itself
 
 
-def markdown_report(every: Sequence[Summary]) -> str:
-    """The tables, what they mean, and the lists below them."""
+def markdown_report(every: Sequence[Summary], budget: Budget | None = None) -> str:
+    """The tables, what they mean, the lists below them, and which row a budget asks for."""
     summary = every[0]
     lines = []
-    for name, items in summary.answers.items():
+    for name, items in summary.comparisons.items():
         lines += [f"# {markdown(name)}", "", *(f"- {_item(item)}" for item in items), ""]
     for each in every if summary.rows else every[:1]:
-        lines += [f"# {markdown(title(each))}", "", *(f"- {_item(text)}" for text in answers(each))]
-        lines += [""] * bool(answers(each))
+        lines += [f"# {markdown(title(each))}", "", *(f"- {_item(text)}" for text in headlines(each))]
+        lines += [""] * bool(headlines(each))
         if each.rows:
             lines += [*_markdown_table(each), ""]
     if summary.rows:
@@ -47,6 +48,8 @@ def markdown_report(every: Sequence[Summary]) -> str:
         lines += ["No run has finished yet.", ""]
     for name, items in sections(summary).items():
         lines += [f"## {markdown(name)}", "", *(f"- {_item(item)}" for item in items), ""]
+    if found := sentences(summary, budget):
+        lines += [f"## {markdown(question(summary, budget))}", "", *(f"- {_item(item)}" for item in found), ""]
     return "\n".join(lines)
 
 
