@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from qsense.metrics.code_rate import mixed
+
 
 def data_rate(values_per_s: float, bits: float) -> float:
     """What the sensor delivers, in kbit/s: values per second × bits, without any coding of the codes.
@@ -227,7 +229,7 @@ class SensingModel:
             + share * energy(native_bits)
             for energy in (self._conversion, self._flash)
         ]
-        return self._price(values_per_s, bits, bits + share * (native_bits - bits), *pj)
+        return self._price(values_per_s, bits, mixed(bits, native_bits, refresh), *pj)
 
     def _conversion(self, bits: int) -> float:
         return conversion_energy(bits, self.walden_fj, self.floor_pj)
