@@ -5,7 +5,6 @@ Open it to change how a table is cut; what stands in it is in `screen.py`.
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -51,11 +50,18 @@ def sentence(text: str, width: int, indent: str = "", hanging: str = "") -> str:
     the best:
     gamma 2 bit
     """
-    lines = textwrap.wrap(
-        text, width, initial_indent=indent, subsequent_indent=hanging or indent,
-        break_long_words=False, break_on_hyphens=False,
-    )  # fmt: skip
-    return "\n".join(lines).replace(FIXED, " ")
+    return "\n".join(_filled(text, width, indent, hanging or indent)).replace(FIXED, " ")
+
+
+def _filled(text: str, width: int, indent: str = "", hanging: str = "") -> list[str]:
+    """Words in lines; `textwrap` counts letters, and some take two columns."""
+    lines: list[str] = []
+    for word in filter(None, text.split(" ")):
+        if lines and cell_len(f"{lines[-1]} {word}") <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append((hanging if lines else indent) + word)
+    return lines
 
 
 def table(
@@ -161,7 +167,7 @@ def _block(
 
 
 def _heading(text: str, width: int) -> list[str]:
-    return textwrap.wrap(" ".join(_short(word, width) for word in text.split()), width, break_long_words=False)
+    return _filled(" ".join(_short(word, width) for word in text.split()), width)
 
 
 def _lines(name: Sequence[str], room: int, cells: Sequence[tuple[Sequence[str], int, str]]) -> Iterator[Text]:
