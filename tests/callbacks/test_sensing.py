@@ -71,7 +71,7 @@ def test_below_the_table_on_the_screen(
     trainer: Any = SimpleNamespace(is_global_zero=True, datamodule=activities)
     task = har(activities, Linear(activities.signal, bits=1))
     CostTable(str(tmp_path), model()).on_test_end(trainer, task)
-    said = capsys.readouterr().out
+    said = " ".join(capsys.readouterr().out.split())
     assert "sensor, by model: 0.15 kbit/s · radio 2.71 µW · ADC 195 pW (1 bit, floor reached)" in said
     assert "at native bits: 1.8 kbit/s" in said
     CostTable(str(tmp_path)).on_test_end(trainer, task)

@@ -48,8 +48,8 @@ def test_it_is_marked_alike_in_every_form(study: Summary) -> None:
 def test_the_answer_comes_first(study: Summary) -> None:
     (text,) = headlines(study)
     assert text.replace("\N{NO-BREAK SPACE}", " ") == (
-        "SBHAR: unquantized 60.00 ± 1.00; best with fewer bits: gamma 4 bit 55.00 ± 1.00 (-5.00), "
-        "gamma 2 bit 50.00 ± 1.00 (-10.00)."
+        "SBHAR: unquantized 60.00 ± 1.00; best with fewer bits: gamma 4 bit 55.00 ± 1.00 (−5.00), "
+        "gamma 2 bit 50.00 ± 1.00 (−10.00)."
     )
     assert markdown_report([study]).splitlines()[2].startswith("- SBHAR: unquantized 60.00 ± 1.00; best")
 

@@ -10,7 +10,7 @@ from tests.refusal import refused
 from tests.study_folders import make_cell, make_run
 
 from qsense.__main__ import main
-from qsense.study.layout import FIXED
+from qsense.runs.layout import FIXED
 from qsense.study.run import ReportError
 from qsense.study.significance import Comparison, answer, bootstrap, compare, fewest, holm, smallest_p, wilcoxon
 from qsense.study.summary import summarise

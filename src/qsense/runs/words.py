@@ -113,6 +113,15 @@ def rounded(value: float) -> str:
     return f"{value:.{2 - math.floor(math.log10(value))}f}"
 
 
+def signed(value: float, digits: int) -> str:
+    """A difference, with a true minus sign.
+
+    >>> signed(-0.314, 2), signed(1, 1)
+    ('−0.31', '+1.0')
+    """
+    return f"{value:+.{digits}f}".replace("-", "−")
+
+
 def short(value: float) -> str:
     """Three digits at most; from 1000 on whole, thousands apart.
 

@@ -16,12 +16,12 @@ from typing import Any
 
 from qsense.runs.escapes import in_script
 from qsense.runs.folder import write_atomically
+from qsense.runs.layout import FIXED
 from qsense.runs.status import FINISHED, STATES
 from qsense.runs.words import duration, lower_is_better, metric_name, percent
 from qsense.study import published
 from qsense.study.bounds import MOST_BITS
 from qsense.study.costs import LOSSLESS, axes, columns, explained
-from qsense.study.layout import FIXED
 from qsense.study.progress import dataset_names, progress
 from qsense.study.rows import Row
 from qsense.study.run import Run

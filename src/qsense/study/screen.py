@@ -10,13 +10,13 @@ from rich.console import Console
 from rich.text import Text
 
 from qsense.runs.escapes import one_line
-from qsense.runs.words import many, metric_name, rounded, some
+from qsense.runs.layout import FIXED, Column, fixed, sentence, table
+from qsense.runs.words import many, metric_name, rounded, signed, some
 from qsense.study import published
 from qsense.study.best import fewer_bits
 from qsense.study.budget import Budget, question, sentences
 from qsense.study.cell import Cell
 from qsense.study.costs import RADIO, columns, explained, links
-from qsense.study.layout import FIXED, Column, fixed, sentence, table
 from qsense.study.rows import Place, Row
 from qsense.study.run import Run
 from qsense.study.summary import Summary
@@ -25,7 +25,7 @@ MOST_LISTED = 20  # lines of a list on the screen; the files have all
 INCOMPLETE, INCOMPARABLE, OTHER_PROTOCOL, NOTHING, BEST = "*", "†", "‡", "–", "•"
 MARKS = INCOMPLETE + INCOMPARABLE + BEST
 LINKS = " links"  # in place of the radio's power where one link is not enough
-OF_SENTENCES = ("Missing", "Not finished", "Mind")  # lists that are broken at blanks
+OF_FILES = ("Could not be read", "No finite number", "Pictures")  # lists whose lines stay whole, to be copied
 
 
 def title(summary: Summary) -> str:
@@ -65,7 +65,7 @@ def headlines(summary: Summary) -> list[str]:
                 return text
             scale, digits = (100, 2) if summary.percent else (1, 4)
             loss = scale * (cell.mean - summary.cells[whole, dataset].mean)
-            return f"{text}{FIXED}({loss:+.{digits}f})"
+            return f"{text}{FIXED}({signed(loss, digits)})"
 
         parts = [told(whole)] if whole else []
         if quantized:
@@ -283,10 +283,9 @@ def _table(summary: Summary, width: int) -> Text:
     priced = [Column(heading, [[column[row]] for row in rows]) for heading, column in costs(summary).items()]
     bits = [row.shown_bits for row in rows]
     starts = frozenset(place for place in range(1, len(rows)) if bits[place] != bits[place - 1])
-    several = len(rows) > len(starts) + 1  # a line above each row would part nothing
-    return table(
-        [summary.short_label(row) for row in rows], [scores, priced], width, starts if several else frozenset()
-    )
+    if len(starts) + 1 == len(rows):  # a line above each row parts nothing
+        starts = frozenset()
+    return table("quantizer", [summary.short_label(row) for row in rows], [scores, priced], width, starts)
 
 
 def _marked(summary: Summary, row: Row, dataset: str) -> list[str]:
@@ -304,11 +303,11 @@ def _aligned(cells: Sequence[Sequence[str]]) -> list[list[str]]:
 
 
 def _print_list(console: Console, name: str, lines: Sequence[str]) -> None:
-    """Sentences are broken at blanks; lines that name files stay whole, to be copied."""
+    """Sentences are broken at blanks; files below them stay whole, and lines of files."""
     console.print(Text(f"\n{name}", "bold"))
     for line in lines[:MOST_LISTED]:
         first, *files = line.split("\n")
-        if name in OF_SENTENCES:
+        if name not in OF_FILES:
             first = sentence(first, console.width, "  ", "    ").lstrip()
         console.print(Text("\n  ".join([f"  {first}", *files])), soft_wrap=True)
     if len(lines) > MOST_LISTED:

@@ -9,9 +9,9 @@ from itertools import count
 import numpy as np
 import numpy.typing as npt
 
-from qsense.runs.words import lower_is_better, percent
+from qsense.runs.layout import fixed
+from qsense.runs.words import lower_is_better, percent, signed
 from qsense.study.cell import Cell
-from qsense.study.layout import fixed
 from qsense.study.rows import Row, pairs
 from qsense.study.run import ReportError
 from qsense.study.summary import Summary
@@ -190,8 +190,8 @@ def _told(c: Comparison, together: int, metric: str) -> tuple[str, str]:
             f"{fixed(c.dataset)}: {one} is {verdict} than {other} by {scale * turn * c.mean:.{digits}f}{unit} "
             f"(95 % interval {scale * low:.{digits}f} to {scale * high:.{digits}f}), {better}; {p}."
         )
-    interval = f" (95 % interval {scale * c.low:+.{digits}f} to {scale * c.high:+.{digits}f})" * (pairs > 1)
-    difference = f"{one} − {other} = {scale * c.mean:+.{digits}f}{unit}{interval}"
+    interval = f" (95 % interval {signed(scale * c.low, digits)} to {signed(scale * c.high, digits)})" * (pairs > 1)
+    difference = f"{one} − {other} = {signed(scale * c.mean, digits)}{unit}{interval}"
     text = f"{fixed(c.dataset)}: no difference shown; {difference}, {better}; {p}."
     if together * smallest_p(differing) >= LEVEL:
         least = min(1.0, together * smallest_p(differing))

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from qsense.runs.escapes import csv_cell, latex, markdown, one_line
+from qsense.runs.layout import FIXED
 from qsense.study.budget import Budget, question, sentences
 from qsense.study.costs import axes
-from qsense.study.layout import FIXED
 from qsense.study.rows import Row
 from qsense.study.run import varying
 from qsense.study.screen import (

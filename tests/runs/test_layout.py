@@ -14,7 +14,7 @@ from rich.console import Console
 from tests.study_folders import by_seed, make_cell, make_run, sensing
 
 from qsense.__main__ import main
-from qsense.study.layout import FIXED, NARROWEST, Column, fixed, sentence, table
+from qsense.runs.layout import FIXED, NARROWEST, Column, fixed, sentence, table
 from qsense.study.screen import print_report
 from qsense.study.summary import Summary, summarise
 
@@ -69,13 +69,13 @@ def test_a_pipe_has_80_columns_and_no_colour(
 
 def test_columns_are_cut_between_groups_first() -> None:
     columns = [[Column(name, [["1.00"]]) for name in names] for names in (("one", "two"), ("three", "four"))]
-    assert "three" in table(["row"], columns, 80).plain.splitlines()[0]
-    narrow = table(["a row of a name so long"], [*columns, columns[0]], 42).plain
+    assert "three" in table("quantizer", ["row"], columns, 80).plain.splitlines()[0]
+    narrow = table("quantizer", ["a row of a name so long"], [*columns, columns[0]], 42).plain
     assert [block.split()[1:3] for block in narrow.split("\n\n")] == [["one", "two"], ["three", "four"], ["one", "two"]]
 
 
 def test_a_long_name_is_broken_between_its_parts() -> None:
-    text = table(["gamma 2 bit · first=0.25 · second=0.125"], [[Column("A", [["1.00"]])]], 50).plain
+    text = table("quantizer", ["gamma 2 bit · first=0.25 · second=0.125"], [[Column("A", [["1.00"]])]], 50).plain
     assert text.splitlines()[-2:] == ["gamma 2 bit · first=0.25  1.00", "  second=0.125"]
 
 
@@ -89,7 +89,7 @@ NAMES = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min
 )
 def test_tables_fit_whatever_names_there_are(names: list[str], headings: list[str], width: int) -> None:
     columns = [Column(heading, [["54.58 ± 0.22*†"]] * len(names)) for heading in headings]
-    text = table(names, [columns[:2], columns[2:]], width).plain
+    text = table("name", names, [columns[:2], columns[2:]], width).plain
     assert max(map(cell_len, text.splitlines())) <= width
     assert text.count("54.58 ± 0.22*†") == len(names) * len(headings)
 

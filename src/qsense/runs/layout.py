@@ -1,6 +1,6 @@
 """Tables and sentences that fit a screen: columns that find no room go below, and no name or number is broken.
 
-Open it to change how a table is cut; what stands in it is in `screen.py`.
+Open it to change how a table is cut; what stands in it is said by whoever prints it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ GAP = 2  # blanks between columns
 NARROWEST = 40  # columns of the narrowest screen that tables are fitted to
 LONGEST = 24  # letters of a heading's word, where no cell is wider
 FIXED = "\N{NO-BREAK SPACE}"  # stands for a blank where a sentence may not be broken, until it has been
-FIRST = "quantizer"  # heads the rows' names
+INDENT = "  "  # of the further lines of a row's name
 SEPARATOR = " · "  # of the parts of a row's name
 
 
@@ -65,29 +65,37 @@ def _filled(text: str, width: int, indent: str = "", hanging: str = "") -> list[
 
 
 def table(
-    names: Sequence[str], groups: Sequence[Sequence[Column]], width: int, rules: frozenset[int] = frozenset()
+    first: str,
+    names: Sequence[str],
+    groups: Sequence[Sequence[Column]],
+    width: int,
+    rules: frozenset[int] = frozenset(),
 ) -> Text:
     """A table, cut into several below one another where it is wider than the screen, each with the rows' names.
 
     It is cut between groups of columns, and within a group that is too wide by itself. A row's name that takes more
-    than half of the width is broken between its parts; a part or a word of a heading that takes more than there is
-    loses its middle.
+    than half of the width is broken between its parts; a part that leaves no room for any column, or such a word of a
+    heading, loses its middle.
 
     Args:
+        first: what heads the rows' names.
         names: of the rows.
         groups: the other columns.
         width: of the screen.
         rules: rows above which a line is drawn.
     """
     width = max(width, NARROWEST)
-    first = [_name(name, width // 2) for name in names]
-    room = max(map(cell_len, [FIRST, *(line for lines in first for line in lines)]))
+    cells = max((_cells(column) for group in groups for column in group), default=0)
+    parts = max((cell_len(part) for name in names for part in name.split(SEPARATOR)), default=0)
+    most = max(width // 2, min(parts + len(INDENT), width - GAP - cells))
+    named = [[first], *(_name(name, most) for name in names)]
+    room = max(cell_len(line) for lines in named for line in lines)
     sized = [[(column, _width(column, width - room - GAP)) for column in group] for group in groups]
     whole = [column for group in sized for column in group]
     blocks = (
         [whole] if _sum(whole) <= width - room else [block for group in sized for block in _cut(group, width - room)]
     )
-    return Text("\n\n").join(_block(first, room, block, rules) for block in blocks)
+    return Text("\n\n").join(_block(named, room, block, rules) for block in blocks)
 
 
 def _sum(columns: Sequence[tuple[Column, int]]) -> int:
@@ -108,11 +116,11 @@ def _name(name: str, most: int) -> list[str]:
     if cell_len(name) <= most:
         return [name]
     lines: list[str] = []
-    for part in (_short(part, most - 2) for part in name.split(SEPARATOR)):
+    for part in (_short(part, most - len(INDENT)) for part in name.split(SEPARATOR)):
         if lines and cell_len(lines[-1] + SEPARATOR + part) <= most:
             lines[-1] += SEPARATOR + part
         else:
-            lines.append(f"  {part}" if lines else part)
+            lines.append(INDENT * bool(lines) + part)
     return lines
 
 
@@ -137,9 +145,13 @@ def _short(word: str, most: int) -> str:
     return f"{head}…{tail}"
 
 
+def _cells(column: Column) -> int:
+    return max((cell_len(line) for cell in column.cells for line in cell), default=0)
+
+
 def _width(column: Column, most: int) -> int:
     """The widest cell, or word of the heading."""
-    cells = max((cell_len(line) for cell in column.cells for line in cell), default=0)
+    cells = _cells(column)
     words = [_short(word, max(cells, min(most, LONGEST))) for word in column.heading.split()]
     return max([cells, *map(cell_len, words)])
 
@@ -149,16 +161,16 @@ def _block(
 ) -> Text:
     """One table that is known to fit."""
     rule = Text("─" * (room + _sum(columns)), "dim")
+    first, *others = names
     headings = [_heading(column.heading, own) for column, own in columns]
-    high = max(map(len, headings), default=1)
-    low = [[""] * (high - len(heading)) + heading for heading in headings]
-    lines = [
-        *_lines(
-            [""] * (high - 1) + [FIRST], room, [(cell, own, "") for cell, (_, own) in zip(low, columns, strict=True)]
-        )
-    ]
+    high = max(map(len, [first, *headings]))
+    lines: list[Text] = []
+    for number in range(-high, 0):  # they stand on the rule
+        words = [heading[number] if -number <= len(heading) else "" for heading in [first, *headings]]
+        titles = [([word], own, "bold") for word, (_, own) in zip(words[1:], columns, strict=True)]
+        lines += _lines(words[:1], room, titles)
     lines.append(rule)
-    for place, name in enumerate(names):
+    for place, name in enumerate(others):
         if place in rules:
             lines.append(rule)
         cells = [(column.cells[place], own, "bold" * (place in column.bold)) for column, own in columns]
