@@ -64,7 +64,8 @@ def plot_results(
     figure = Figure(figsize=(WIDTH, HEIGHT))  # every run draws it: a constrained layout would double its time
     grid = figure.add_gridspec(1, 2, width_ratios=[1, 1.12], left=0.06, right=0.99, top=0.9, bottom=0.08, wspace=0.3)
     left, right = grid[0, 0], grid[0, 1]
-    upper, middle, lower = left.subgridspec(3, 1, height_ratios=[1, 1, 1.2], hspace=0.4)
+    stack = left.subgridspec(3, 1, height_ratios=[1, 1, 1.2], hspace=0.4)
+    upper, middle, lower = (stack[row, 0] for row in range(3))
     above = _panel(figure, upper, "loss")
     _losses(above, history)
     _scores(_panel(figure, middle, f"{score}{' (%)' * percent}"), history, factor, factor * tested)
@@ -75,8 +76,9 @@ def plot_results(
     parameters = parameters_of(list(learned[0])) if learned else {}
     if parameters:
         some = list(parameters)[:MOST_PARAMETERS]
-        for place, parameter in zip(lower.subgridspec(len(some), 1, hspace=0.8), some, strict=True):
-            ax = _panel(figure, place, f"learned {PARAMETERS.get(parameter, parameter)}")
+        places = lower.subgridspec(len(some), 1, hspace=0.8)
+        for row, parameter in enumerate(some):
+            ax = _panel(figure, places[row, 0], f"learned {PARAMETERS.get(parameter, parameter)}")
             _learned(ax, learned, parameters[parameter])
     elif values and confusion is not None:
         _upright(_panel(figure, lower, f"{score} by class{' (%)' * percent}"), names, values)
