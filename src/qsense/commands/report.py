@@ -82,7 +82,7 @@ def main(arguments: Sequence[str]) -> int:
     print_report(summary, console, others)
     problem = ""
     try:
-        written = [page(every, out)] if as_page else write_report(summary, out, others)
+        written = page(every, out) if as_page else write_report(summary, out, others)
     except NotWrittenError as error:
         written, problem = list(error.written), str(error)
     if written:
@@ -149,15 +149,22 @@ def tables(
     return every
 
 
-def page(every: Sequence[Summary], out: Path) -> Path:
-    """Write the study page.
+def page(every: Sequence[Summary], out: Path) -> list[Path]:
+    """Write the study page, and beside it a page for each run.
 
     Raises:
-        NotWrittenError: it cannot be.
+        NotWrittenError: one of both cannot be.
     """
     from qsense.study.page import PAGE, write_page
+    from qsense.study.run_pages import FOLDER, addresses, write_run_pages
 
-    return write_each({out / PAGE: lambda _: write_page(every, out)})[0]
+    runs = every[0].runs
+    return write_each(
+        {
+            out / PAGE: lambda _: write_page(every, out, addresses(runs)),
+            out / FOLDER: lambda _: write_run_pages(runs, out),
+        }
+    )
 
 
 def list_figures(paths: Sequence[Path], console: Console) -> int:
