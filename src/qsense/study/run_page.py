@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from importlib.resources import files
@@ -21,6 +20,7 @@ import yaml
 from qsense.experiment.defaults import ABSENT, OPTIONS, Difference, differences
 from qsense.runs import folder as run_folder
 from qsense.runs import mishaps
+from qsense.runs.dates import minute
 from qsense.runs.escapes import html, one_line
 from qsense.runs.reading import read_json, read_text
 from qsense.runs.status import FINISHED
@@ -90,28 +90,13 @@ def _headline(run: Run, record: Mapping[str, Any]) -> str:
     what = [run.dataset, run.quantizer, run.model, *place]
     score = run.metrics.get(run.monitor)
     told = f"<b>{_score(run.monitor, score)}</b> {html(metric_name(run.monitor))}" if score is not None else ""
-    when = [when_ended(record), "" if run.seconds is None else f"took {duration(run.seconds)}"]
+    when = [minute(record.get("ended")), "" if run.seconds is None else f"took {duration(run.seconds)}"]
     revision = str(record.get("git_revision") or "")
     when += [f"git {revision[:10]}{'-dirty' * revision.endswith('-dirty')}"] * bool(revision)
     return f"""<p>{html(" · ".join(what))}</p>
 <p><span class="state {html(run.status.replace(" ", "-"))}">{html(run.status)}</span> {told}</p>
 <p class="note">{html(" · ".join(text for text in when if text))}</p>
 {_tracked(run, record)}"""
-
-
-def when_ended(record: Mapping[str, Any]) -> str:
-    """The minute, in UTC, at which a run ended by its own record; empty where that does not say.
-
-    >>> when_ended({"ended": 0.0}), when_ended({"ended": "2026-11-28T09:11:14+00:00"}), when_ended({"ended": "<b>"})
-    ('1970-01-01 00:00 UTC', '2026-11-28 09:11 UTC', '')
-    """
-    ended = record.get("ended")
-    if isinstance(ended, str) and (known := re.match(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)", ended)):
-        return f"{known[1]} {known[2]} UTC"
-    if isinstance(ended, int | float) and not isinstance(ended, bool):
-        with suppress(OverflowError, ValueError, OSError):  # no moment of any calendar
-            return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(ended))
-    return ""
 
 
 def _tracked(run: Run, record: Mapping[str, Any]) -> str:
