@@ -8,6 +8,7 @@ qsense report runs --serve                        while a study runs
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 from collections.abc import Sequence
@@ -19,8 +20,10 @@ from rich.console import Console
 from rich.text import Text
 
 from qsense.commands._allow import add_allow
+from qsense.runs.announcements import not_begun
 from qsense.runs.escapes import one_line
 from qsense.runs.next_steps import say_next
+from qsense.study.budget import Budget
 from qsense.study.files import write_report
 from qsense.study.index import gather
 from qsense.study.rows import pairs
@@ -54,6 +57,12 @@ def parser() -> argparse.ArgumentParser:
         "--compare", nargs=2, metavar=("QUANT", "QUANT"),
         help="do two quantizers differ? Wilcoxon's signed-rank test and the bootstrap, paired over folds",
     )  # fmt: skip
+    parser.add_argument(
+        "--max-loss", type=limit, metavar="POINTS",
+        help="which row to take: the cheapest that loses at most this much against unquantized data (default: 1 point)",
+    )  # fmt: skip
+    parser.add_argument("--max-uw", type=limit, metavar="µW", help="and whose radio and ADC take at most this power")
+    parser.add_argument("--max-bits-s", type=limit, metavar="BITS", help="and that sends at most so many bits/s")
     parser.add_argument("--strict", action="store_true", help="exit with 1 if a cell or a run is incomplete")
     parser.add_argument("--out", type=Path, default=Path("report"), help="folder for the files (default: ./report)")
     parser.add_argument("--html", type=Path, metavar="OUT", help="write OUT/index.html instead, a page of its own")
@@ -72,6 +81,27 @@ def port(text: str) -> int:
     if not text.isdecimal() or not int(text) < 1 << 16:
         raise argparse.ArgumentTypeError(f"'{text}' must be a port, 0 to {(1 << 16) - 1}")
     return int(text)
+
+
+def limit(text: str) -> float:
+    """A limit of a budget, from 0 on.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value >= 0):
+        raise argparse.ArgumentTypeError(f"{text}: a number from 0 on expected")
+    return value
+
+
+def budget_of(options: argparse.Namespace) -> Budget | None:
+    """The budget that was asked for; with a limit on power or rate alone the best row within it, whatever it loses."""
+    limits = options.max_loss, options.max_uw, options.max_bits_s
+    return None if limits == (None, None, None) else Budget(*limits)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -98,10 +128,11 @@ def main(arguments: Sequence[str]) -> int:
         return draw_figure(options.figure, paths, out, console, options.allow)
     every = asked_for(options, paths)
     summary, *others = every
-    print_report(summary, console, others)
+    budget = budget_of(options)
+    print_report(summary, console, others, budget)
     problem = ""
     try:
-        written = page(every, out) if as_page else write_report(summary, out, others)
+        written = page(every, out) if as_page else write_report(summary, out, others, budget)
     except NotWrittenError as error:
         written, problem = list(error.written), str(error)
     if written:
@@ -127,11 +158,10 @@ def asked_for(options: argparse.Namespace, paths: Sequence[Path]) -> list[Summar
 
 def serve(options: argparse.Namespace, paths: Sequence[Path], out: Path, every: Sequence[Summary]) -> int:
     """Show the page on this machine, written anew whenever a run of it has changed, until Ctrl-C."""
-    from qsense.study.progress import coming
     from qsense.study.serving import keep_serving, open_server
 
     def state(runs: Sequence[Run]) -> object:
-        return runs, coming(runs)
+        return runs, [not_begun(folder) for folder in sorted({run.folder.parent for run in runs})]
 
     shown = state(every[0].runs)
 

@@ -42,27 +42,23 @@ def progress(summary: Summary) -> list[Progress]:
     parallel = max(1, sum(run.status == RUNNING for run in summary.runs))
     everywhere = _mean([run.seconds for run in summary.runs])
     shown = {run.data: name for run, name in zip(summary.runs, names, strict=True)}
-    waiting: Counter[str] = Counter()
-    for data, number in coming(summary.runs).items():
-        waiting[shown.get(data, data)] += number
+    coming = Counter(
+        shown.get(data, data)
+        for folder in {run.folder.parent for run in summary.runs}
+        for data in (name.partition("-")[0] for name in not_begun(folder))
+    )
     parts = []
-    for dataset in sorted({*names, *waiting}):
+    for dataset in sorted({*names, *coming}):
         here = [run for run, name in zip(summary.runs, names, strict=True) if name == dataset]
         count = {state: sum(run.status == state for run in here) for state in STATES}
         cells = [cell for (_, name), cell in summary.cells.items() if name == dataset]
         # A run that is not finished leaves a gap in its cell, and is counted once.
         gaps = sum(cell.expected - len(cell.scores) for cell in cells)
-        count[TO_DO] = max(waiting[dataset], gaps - (len(here) - count[FINISHED]))
+        count[TO_DO] = max(coming[dataset], gaps - (len(here) - count[FINISHED]))
         mean = _mean([run.seconds for run in here]) or everywhere
         left = sum(count.values()) - count[FINISHED] - count[RUNNING] / 2
         parts.append(Progress(dataset, count, None if mean is None else mean * left / parallel))
     return parts
-
-
-def coming(runs: Sequence[Run]) -> Counter[str]:
-    """Of each option of `data`, how many runs a sweep at work beside these has yet to begin."""
-    folders = {run.folder.parent for run in runs}
-    return Counter(name.partition("-")[0] for folder in folders for name in not_begun(folder))
 
 
 def dataset_names(runs: Sequence[Run]) -> list[str]:

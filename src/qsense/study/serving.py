@@ -88,7 +88,8 @@ class _Handler(BaseHTTPRequestHandler):
             version = self.server.version  # of before it is read: a page that changes meanwhile is fetched again
             content = file.read_bytes()
             if file == self.server.folder / PAGE:
-                content = content.replace(b"</body>", refreshing(version) + b"</body>", 1)
+                body, end, after = content.rpartition(b"</body>")
+                content = body + refreshing(version) + end + after
             self._send(HTTPStatus.OK, content, KINDS[file.suffix])
 
     def _send(self, status: HTTPStatus, content: bytes, kind: str = "text/plain; charset=utf-8") -> None:
