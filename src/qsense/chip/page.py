@@ -51,7 +51,8 @@ th:first-child, td:first-child { text-align: left; padding-left: 0; }
 td:last-child, th:last-child { padding-right: 0; }
 td small { color: var(--soft); font-size: 9.5px; }
 .ports td, .ports th { text-align: left; vertical-align: top; }
-.ports td:last-child { white-space: normal; }
+.ports td:last-child { white-space: normal; width: 70%; }
+.ports { overflow-wrap: anywhere; }
 section, .scroll, .ports, li { break-inside: avoid; }
 h2 { break-after: avoid; }
 .columns { display: grid; grid-template-columns: 1fr 1fr; gap: 0 8mm; }
@@ -155,8 +156,8 @@ def ports(modules: Iterable[Module]) -> str:
             [escape(text) for text in (port.name, port.direction, str(port.bits or 1), port.meaning)]
             for port in module.ports
         ]
-        head = [f"{escape(module.name)} <small>#({escape(module.parameter)})</small>", "", "bits", "meaning"]
-        parts.append(f'<div class="ports">{table(head, rows)}</div>\n')
+        title = f"<b>{escape(module.name)}</b>, parameter {escape(module.parameter)}"
+        parts.append(f'<div class="ports">{title}{table(["port", "", "bits", "meaning"], rows)}</div>\n')
     return f'<h2>Ports (Verilog)</h2>\n<div class="columns">{"".join(parts)}</div>\n'
 
 

@@ -23,6 +23,7 @@ from qsense.commands._allow import add_allow
 from qsense.runs.announcements import not_begun
 from qsense.runs.escapes import one_line
 from qsense.runs.next_steps import say_next
+from qsense.runs.status import RUNNING
 from qsense.study.budget import Budget
 from qsense.study.files import write_report
 from qsense.study.index import gather
@@ -183,6 +184,8 @@ def say_what_next(options: argparse.Namespace, paths: Sequence[Path], summary: S
     """What the same runs can still tell."""
     same = ["report", *paths, *(["--metric", *options.metric] if options.metric else [])]
     steps: list[tuple[Sequence[object], str]] = []
+    if any(run.status == RUNNING for run in summary.runs):
+        steps.append(([*same, "--serve"], "the page, written anew as runs finish"))
     if not options.html:
         steps.append(([*same, "--html", "page"], "one page to look through"))
     if not options.compare and (comparable := first_comparable(summary)):
