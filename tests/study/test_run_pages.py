@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import shutil
+import time
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -262,13 +263,27 @@ def test_a_hostile_folder_stays_text(hostile: Path) -> None:
     assert all(file.is_relative_to(hostile) for file in hostile.rglob("*"))
 
 
+def sees_a_picture(window: chromium.Browser) -> bool:
+    """Pictures are loaded as they come into view."""
+    for _ in range(100):
+        if window.run("return document.images[0].naturalWidth") > 0:
+            return True
+        time.sleep(0.05)
+    return False
+
+
 @CLICKING
 def test_hostile_pages_do_nothing_in_a_browser(hostile: Path) -> None:
+    size = {"width": 400, "height": 900, "deviceScaleFactor": 1, "mobile": False}
     with chromium.browser() as window:
+        chromium.call(
+            f"{window.address}/goog/cdp/execute", {"cmd": "Emulation.setDeviceMetricsOverride", "params": size}
+        )
         for file in (hostile / FOLDER).glob("*.html"):
             window.open(file)
-            assert window.run("return document.images[0].naturalWidth") > 0
+            assert sees_a_picture(window)
             assert window.run("return document.scripts.length") == 0
+            assert window.run("return document.documentElement.scrollWidth <= innerWidth")
             assert window.errors() == []
 
 
@@ -283,7 +298,7 @@ def test_from_the_study_to_a_run_and_back(tmp_path: Path, capsys: pytest.Capture
         window.open(tmp_path / "page" / "index.html")
         window.click("#list tbody a")
         assert window.texts("h1") == [folder.name]
-        assert window.run("return document.images[0].naturalWidth") > 0
+        assert sees_a_picture(window)
         window.click("header a")
         window.click("#unfinished tbody a")
         assert window.texts("h1") == [failed.name]
