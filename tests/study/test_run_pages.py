@@ -18,6 +18,7 @@ from tests.hostile_names import HOSTILE
 from tests.study_folders import make_run, read_config, write_config
 
 from qsense.__main__ import main
+from qsense.experiment.compose import compose
 from qsense.experiment.defaults import differences
 from qsense.plots.style import save
 from qsense.study.repeating import Repeat, repeat
@@ -157,6 +158,9 @@ def test_a_command_of_another_program_is_none_of_ours(tmp_path: Path) -> None:
         line, notes = repeat({"command": command}, config, differences(config))
         assert {"task=har", "quant=linear", "bits=3", "seed=4", "fold=0", "data.batch_size=7"} <= {*line.split()}
         assert "recorded no command" in notes[0]
+    again = compose(shlex.split(line)[2:])
+    assert (again.bits, again.data.batch_size, again.trainer.max_epochs, again.task.lr) == (3, 7, 30, 0.004)
+    assert again.quant.sensor.bits == 3
     assert repeat({}, config, None).line == ""
     assert command_of(folder, "runs=a\nb").line == ""
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from qsense.experiment.command_line.overrides import key_of, root_of
-from qsense.experiment.defaults import OPTIONS, Difference
+from qsense.experiment.defaults import ABSENT, OPTIONS, Difference
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.trusted import check_override
 from qsense.runs.folder import RECORD
@@ -83,10 +83,10 @@ def configured(config: Mapping[str, Any], differing: Iterable[Difference]) -> tu
     overrides = [f"{group}={choices[group]}" for group in OPTIONS if choices.get(group)]
     overrides += [f"{key}={config[key]}" for key in ROOT_KEYS if config.get(key) is not None]
     by_hand = []
-    for key, value, _ in differing:
+    for key, value, default in differing:
         text = "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
         if PLAIN.fullmatch(text):
-            overrides.append(f"{key}={text}")
+            overrides.append(f"{'+' * (default is ABSENT)}{key}={text}")
         else:
             by_hand.append(key)
     return overrides, by_hand
