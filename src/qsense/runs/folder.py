@@ -168,6 +168,12 @@ def finish(run: Path, content: dict[str, Any]) -> None:
     write_json(run / RESULT, content)
 
 
+def note_tracker(run: Path, name: str, address: str) -> None:
+    """Record where a tracker shows a run, beside what the run says of itself."""
+    with suppress(OSError):
+        _update(run, **{name: address})
+
+
 def interrupt(run: Path) -> None:
     """Record that a run was stopped from outside; the same command resumes it."""
     with suppress(OSError):

@@ -18,6 +18,7 @@ from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 from PIL import Image
 
+from qsense.runs import folder as run_folder
 from qsense.runs.mishaps import tolerated
 
 
@@ -66,6 +67,9 @@ class RunWandbLogger(WandbLogger):
     def log_hyperparams(self, params: dict[str, Any]) -> None:  # type: ignore[override]
         """Log the configuration under `qsense`: a sweep's agent locks the names of its parameters (data, quant, …)."""
         self.experiment.config.update({"qsense": params}, allow_val_change=True)
+        address, folder = getattr(self.experiment, "url", None), Path(self.save_dir or ".")
+        if isinstance(address, str) and (folder / run_folder.RECORD).is_file():  # offline there is none
+            run_folder.note_tracker(folder, "wandb", address)
 
     def log_adc(self, adc: dict[str, Any]) -> None:
         """Keep a learned converter as an artifact, one version per run: `adc.json` in `adc-<group>`."""

@@ -81,11 +81,7 @@ def of_config(text: str) -> tuple[dict[str, Any], dict[str, str]]:
         DamageError: it is no configuration of a run.
     """
     try:
-        config = yaml.load(text, _Loader)
-        if "&" in text:  # parts that are named again may hold themselves, or unfold to more than memory holds
-            _count(config, [0])
-        for key in (*GROUPS, "choices", "callback"):
-            as_group(as_group(config, "the file").get(key) or {}, key)
+        config = read_config(text)
         choices = config.get("choices") or {}
         bits, network_bits = bits_of(config)
         names = {group: choices.get(group) or NOBODY for group in ("task", "data", "quant", "model")}
@@ -107,6 +103,21 @@ def of_config(text: str) -> tuple[dict[str, Any], dict[str, str]]:
         raise DamageError("nested too deeply") from error
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:  # a value of another kind
         raise DamageError(f"no configuration of a run: {error}") from error
+
+
+def read_config(text: str) -> Mapping[str, Any]:
+    """What `config.yaml` says, as plain values whose groups are mappings.
+
+    Raises:
+        DamageError: it is no configuration of a run, or has no end.
+        YAMLError, RecursionError, ValueError: it cannot be read.
+    """
+    config = yaml.load(text, _Loader)
+    if "&" in text:  # parts that are named again may hold themselves, or unfold to more than memory holds
+        _count(config, [0])
+    for key in (*GROUPS, "choices", "callback"):
+        as_group(as_group(config, "the file").get(key) or {}, key)
+    return as_group(config, "the file")
 
 
 def of_record(content: Any) -> dict[str, Any]:

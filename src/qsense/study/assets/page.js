@@ -68,6 +68,12 @@ function filters() {
 
 // ----------------------------------------------------------------------------------------------------------- sections
 
+// A text that leads to a run's own page, where there is one.
+function linked(cell, text, page) {
+  if (page) node(cell, "a", { href: page }, text);
+  else cell.textContent = text;
+}
+
 function progressSection(box) {
   const named = (state) => state.replace(" ", "-");
   const grid = node(box, "div", { class: "progress" });
@@ -94,7 +100,7 @@ function progressSection(box) {
   for (const run of study.unfinished) {
     const line = node(body, "tr");
     node(line, "td", { class: `text status-${run.status}` }, run.status);
-    node(line, "td", { class: "text" }, run.quant);
+    linked(node(line, "td", { class: "text" }), run.quant, run.page);
     node(line, "td", { class: "text" }, run.dataset);
     node(line, "td", {}, run.seed);
     node(line, "td", {}, run.fold);
@@ -380,7 +386,9 @@ function runsSection(box, runs) {
   const body = node(table, "tbody");
   for (const run of sorted.slice(state.page * PAGE, (state.page + 1) * PAGE)) {
     const line = node(body, "tr");
-    for (const [, get, kind, write] of columns) node(line, "td", { class: kind }, write ? write(get(run)) : get(run));
+    for (const [name, get, kind, write] of columns) {
+      linked(node(line, "td", { class: kind }), write ? write(get(run)) : get(run), name === "Folder" ? run.page : null);
+    }
   }
 }
 
