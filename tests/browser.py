@@ -59,6 +59,19 @@ class Browser:
         """The value that a script returns."""
         return call(f"{self.address}/execute/sync", {"script": script, "args": []})
 
+    def wait(self, condition: str) -> None:
+        """Go on as soon as an expression of JavaScript is true."""
+        for _ in range(600):
+            if self.run(f"return {condition}"):
+                return
+            time.sleep(0.05)
+        raise AssertionError(f"never true: {condition}")
+
+    def resize(self, width: int, height: int = 900) -> None:
+        """Show the page in a window of other inner measures, in CSS pixels."""
+        measures = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+        call(f"{self.address}/goog/cdp/execute", {"cmd": "Emulation.setDeviceMetricsOverride", "params": measures})
+
     def errors(self) -> list[str]:
         """What the page has complained about in the browser's console."""
         return [entry["message"] for entry in call(f"{self.address}/se/log", {"type": "browser"})]

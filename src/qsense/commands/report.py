@@ -112,7 +112,7 @@ def main(arguments: Sequence[str]) -> int:
     print_report(summary, console, others, budget)
     problem = ""
     try:
-        written = [page(every, out)] if as_page else write_report(summary, out, others, budget)
+        written = [page(every, out, budget)] if as_page else write_report(summary, out, others, budget)
     except NotWrittenError as error:
         written, problem = list(error.written), str(error)
     if written:
@@ -179,7 +179,7 @@ def tables(
     return every
 
 
-def page(every: Sequence[Summary], out: Path) -> Path:
+def page(every: Sequence[Summary], out: Path, budget: Budget | None = None) -> Path:
     """Write the study page.
 
     Raises:
@@ -187,7 +187,7 @@ def page(every: Sequence[Summary], out: Path) -> Path:
     """
     from qsense.study.page import PAGE, write_page
 
-    return write_each({out / PAGE: lambda _: write_page(every, out)})[0]
+    return write_each({out / PAGE: lambda _: write_page(every, out, budget)})[0]
 
 
 def list_figures(paths: Sequence[Path], console: Console) -> int:
