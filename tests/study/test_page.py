@@ -366,14 +366,51 @@ def test_charts_are_used_by_keyboard(page: Browser) -> None:
     assert len(set(right)) == 6, "from point to point"
     assert right[0].startswith("gamma 2 bit, RWHAR") or right[0].startswith("linear 2 bit, RWHAR"), "the cheapest first"
     assert press(page, "cost", "End", "Home", "Escape") == [right[-1], right[0], ""]
-    part = "return echarts.getInstanceByDom(document.querySelector('#cost .canvas')).getOption().dataZoom[0]"
-    assert [page.run(part)[key] for key in ("start", "end")] == [0, 100]
+    whole = shown_part(page, "cost")
     press(page, "cost", "+")
-    assert 0 < page.run(part)["start"] < page.run(part)["end"] < 100
+    low, high = shown_part(page, "cost")
+    assert low / whole[0] == pytest.approx(whole[1] / high, rel=0.01), "the middle of a logarithmic axis"
+    assert low > whole[0]
+    page.click("#theme")
+    assert shown_part(page, "cost") == pytest.approx([low, high]), "a new theme shows the same part"
+    page.click("#theme")
     page.click("#cost .zoom button", 2)
-    assert [page.run(part)[key] for key in ("start", "end")] == [0, 100]
+    assert shown_part(page, "cost") == pytest.approx(whole)
     names = page.run("return [...document.querySelectorAll('.zoom button')].map((each) => each.ariaLabel)")
     assert names[:3] == ["Zoom in: RWHAR", "Zoom out: RWHAR", "Show all: RWHAR"]
+
+
+def shown_part(page: Browser, section: str) -> list[float]:
+    """Between which values a chart's horizontal axis runs."""
+    script = f"""
+        const chart = echarts.getInstanceByDom(document.querySelector('#{section} .canvas'));
+        return [GRID.left, chart.getWidth() - GRID.right].map((x) => chart.convertFromPixel({{xAxisIndex: 0}}, x));
+    """
+    low, high = page.run(script)
+    return [low, high]
+
+
+@CLICKING
+def test_a_chart_is_zoomed_by_dragging_and_names_what_is_pointed_at(page: Browser) -> None:
+    whole = shown_part(page, "cost")
+    page.run("document.querySelector('#cost .canvas').scrollIntoView({block: 'center'})")
+    left, top = page.run(
+        "const box = document.querySelector('#cost .canvas').getBoundingClientRect(); return [box.x, box.y]"
+    )
+    text, x, y = page.run("""
+        const chart = echarts.getInstanceByDom(document.querySelector('#cost .canvas'));
+        const point = chart.getOption().series.find((each) => each.type === 'line').data[0];
+        return [point.text, ...chart.convertToPixel({gridIndex: 0}, point.value)];
+    """)
+    page.drag((left + x - 20, top + y), (left + x, top + y), press=False)
+    page.wait(f"document.querySelector('#cost .reading').textContent === {json.dumps(text)}")
+    page.drag((left + 150, top + 60), (left + 450, top + 210))
+    page.wait(
+        "echarts.getInstanceByDom(document.querySelector('#cost .canvas')).getOption()"
+        ".dataZoom.find((each) => each.id === 'x').start > 0"
+    )
+    low, high = shown_part(page, "cost")
+    assert whole[0] < low < high < whole[1]
 
 
 @CLICKING

@@ -73,6 +73,7 @@ const logAxis = (name, low, high) => {
 };
 const valueAxis = (name, { min, max, ticks }) => axisOf(name, 46, { own: { type: "value", min, max }, axisLabel: { customValues: ticks }, axisTick: { customValues: ticks } });
 
+const GRID = { left: 62, right: 24, top: 18, bottom: 50 }; // pixels around what is drawn
 const drawnCharts = new Map(); // figure → how it is painted again, and what ends it
 
 // A chart at full width with its buttons. `option` is a function (of one that gives the chart), as colours follow the
@@ -88,28 +89,37 @@ function chart(parent, title, description, option, points, height = 430) {
   const box = node(figure, "div", { class: "canvas", tabindex: 0, role: "group", "aria-label": `${description}. Arrow keys go from point to point, + and − zoom, 0 shows all.`, style: `height:${height}px` });
   const reading = node(figure, "p", { class: "reading", "aria-live": "polite" });
   const drawn = echarts.init(box, null, { renderer: "svg" });
-  const zoom = { x: [0, 100], y: [0, 100] };
+  const part = { x: {}, y: {} }; // what is zoomed to, which a new theme leaves
   const full = () => ({
     animation: false, textStyle: { fontFamily: getComputedStyle(document.body).fontFamily }, aria: { enabled: false },
-    grid: { left: 62, right: 24, top: 18, bottom: 50 },
+    grid: GRID,
     toolbox: { itemSize: 0, feature: { dataZoom: { title: { zoom: "", back: "" }, icon: { zoom: "path://M0,0", back: "path://M0,0" } } } },
-    dataZoom: ["x", "y"].map((name) => ({ type: "inside", id: name, [`${name}AxisIndex`]: 0, filterMode: "none", zoomOnMouseWheel: "ctrl", moveOnMouseMove: false, moveOnMouseWheel: false, start: zoom[name][0], end: zoom[name][1] })),
+    dataZoom: ["x", "y"].map((name) => ({ type: "inside", id: name, [`${name}AxisIndex`]: 0, filterMode: "none", disabled: true, ...part[name] })),
     tooltip: { trigger: "item", confine: true, backgroundColor: ink("paper"), borderColor: ink("line"), textStyle: { color: ink("ink"), fontSize: 13 },
       formatter: ({ data }) => { const text = document.createElement("span"); text.textContent = data?.text ?? ""; return text; } },
     ...option(() => drawn),
   });
   const paint = () => {
     drawn.setOption(full(), true);
-    if (matchMedia("(pointer: fine)").matches) drawn.dispatchAction({ type: "takeGlobalCursor", key: "dataZoomSelect", dataZoomSelectActive: true });
+    if (!matchMedia("(pointer: coarse)").matches) drawn.dispatchAction({ type: "takeGlobalCursor", key: "dataZoomSelect", dataZoomSelectActive: true });
   };
-  const zoomTo = (factor) => {
-    for (const name of ["x", "y"]) {
-      const { start, end } = drawn.getOption().dataZoom.find((each) => each.id === name);
-      const middle = (start + end) / 2, half = Math.min(50, ((end - start) / 2) * factor);
-      zoom[name] = factor ? [Math.max(0, middle - half), Math.min(100, middle + half)] : [0, 100];
-      drawn.dispatchAction({ type: "dataZoom", dataZoomId: name, start: zoom[name][0], end: zoom[name][1] });
+  const zoomTo = (factor) => { // of the part that is shown; 0: all
+    const spans = { x: [GRID.left, drawn.getWidth() - GRID.right], y: [drawn.getHeight() - GRID.bottom, GRID.top] };
+    for (const [name, [from, to]] of Object.entries(spans)) {
+      const axis = drawn.getOption()[`${name}Axis`][0];
+      const value = (share) => drawn.convertFromPixel({ [`${name}AxisIndex`]: 0 }, from + (to - from) * share); // in a logarithm's own terms
+      const [startValue, endValue] = factor ? [Math.max(axis.min, value((1 - factor) / 2)), Math.min(axis.max, value((1 + factor) / 2))] : [axis.min, axis.max];
+      drawn.dispatchAction({ type: "dataZoom", dataZoomId: name, startValue, endValue });
     }
   };
+  drawn.on("datazoom", () => {
+    for (const { id, startValue, endValue } of drawn.getOption().dataZoom) if (part[id]) part[id] = { startValue, endValue };
+  });
+  box.addEventListener("wheel", (event) => {
+    if (!event.ctrlKey) return; // the page scrolls
+    event.preventDefault();
+    zoomTo(event.deltaY < 0 ? 0.8 : 1.25);
+  }, { passive: false });
   let at = -1;
   const show = (place) => {
     if (!points.length) return;
