@@ -90,6 +90,11 @@ def window() -> Iterator[Browser]:
 def show(window: Browser, file: Path) -> None:
     """Open a page, and wait until its charts are there."""
     window.open(file)
+    settle(window)
+
+
+def settle(window: Browser) -> None:
+    """Wait for the charts, which follow a moment after the tables."""
     window.wait("document.documentElement.dataset.drawn === 'all'")
 
 
@@ -345,6 +350,7 @@ def test_scores_against_another_cost(page: Browser, summary: Summary) -> None:
     assert page.run("return document.activeElement.id") == "axis", "one may go on with the arrow keys"
     assert "macro-F1, sample-wise (%) over bit operations on SBHAR" in labels(page, "cost")
     page.click("#metric option", 2)
+    settle(page)
     assert page.run("return document.querySelector('#axis').value") == "0", "the choice stays"
 
 
@@ -582,6 +588,7 @@ def test_bits_of_sensors_and_networks_are_filtered_by_their_own_names(window: Br
     show(window, write_page([summarise([tmp_path / "runs"])], tmp_path))
     assert window.texts("#filter-bits .chip") == ["2 bit", "4 bit", "network 4 bit", "not quantized"]
     window.click("#filter-bits .chip", 1)
+    settle(window)
     rows = [row for row, name in cells(window) if name == "SBHAR"]
     assert rows == ["none", "fat network 4 bit", "gamma_fat 2 bit + network 4 bit"]
     assert window.texts("#bits .key li") == ["none", "fat (network bits)", "gamma_fat network 4 bit"]

@@ -2,7 +2,7 @@
 // The page: filters, and one function per section that draws it from the runs that pass them.
 
 const study = JSON.parse(document.getElementById("study").textContent);
-const MOST_CURVES = 300; // drawn; more of them are an area
+const MOST_CURVES = 150; // of a data set; more of them are an area
 const PAGE = 50; // runs to a page of the list
 const LINES = [...new Set(study.rows.map((row) => row.line))];
 const orderOf = (line) => LINES.indexOf(line);
@@ -118,7 +118,7 @@ function answerSection(box) {
     input.addEventListener("input", () => {
       state.budget[name] = input.value === "" || !(Number(input.value) >= 0) ? null : Number(input.value);
       answers();
-      redraw("cost");
+      drawCharts(["cost"]);
     });
   };
   field("loss", "lose at most", metric().percent ? "points" : `of ${metric().name}`, "any");
@@ -353,9 +353,10 @@ function curvesSection(box, runs) {
   for (const dataset of present(every, "dataset")) {
     let here = distinct(every.filter((run) => run.dataset === dataset && (bits == null || study.rows[run.row].bits === bits)));
     if (!here.length) continue;
-    if (here.length > MOST_CURVES) {
-      left += here.length - MOST_CURVES;
-      here = Array.from({ length: MOST_CURVES }, (_, i) => here[Math.floor((i * here.length) / MOST_CURVES)]);
+    const room = Math.max(1, Math.floor(MOST_CURVES / Math.max(...here.map((run) => channelsOf(run.curve)))));
+    if (here.length > room) {
+      left += here.length - room;
+      here = Array.from({ length: room }, (_, i) => here[Math.floor((i * here.length) / room)]);
     }
     const { name, bipolar, unit } = study.datasets[dataset];
     const bottom = bipolar ? -1 : 0;
@@ -391,7 +392,7 @@ function curvesSection(box, runs) {
   }
   if (!used.size) node(box, "p", { class: "note" }, "None of these runs quantizes its sensor by a curve that this page knows.");
   for (const line of notDrawn(runs)) node(box, "p", { class: "note" }, line);
-  if (left) node(box, "p", { class: "note" }, `${left} more curves are not drawn: every few runs one is. Filter to see others.`);
+  if (left) node(box, "p", { class: "note" }, `The curves of ${left} more runs are not drawn: every few runs one is. Filter to see others.`);
   key(box, LINES.filter((line) => used.has(line)), orderOf);
 }
 
@@ -599,9 +600,25 @@ function redraw(name) {
   else drawSection(box, runs, filtered ? cellsOf(runs, value, study, study.seeds.length - state.off.seed.size) : null);
 }
 
+const CHARTED = ["cost", "bits", "curves"];
+
 function draw() {
-  redraw("answer");
-  for (const name of Object.keys(SECTIONS)) if (SECTIONS[name][3]) redraw(name);
+  for (const name of ["answer", ...Object.keys(SECTIONS).filter((each) => SECTIONS[each][3])]) if (!CHARTED.includes(name)) redraw(name);
+  drawCharts(CHARTED);
+}
+
+// Charts follow when nothing has been typed for a moment: of a thousand runs they take longer than a key.
+const waiting = new Set();
+let timer = null;
+function drawCharts(names) {
+  for (const name of names) waiting.add(name);
+  document.documentElement.dataset.drawn = "tables";
+  clearTimeout(timer);
+  timer = setTimeout(() => {
+    for (const name of waiting) redraw(name);
+    waiting.clear();
+    document.documentElement.dataset.drawn = "all";
+  }, 80);
 }
 
 function theme() {
@@ -628,11 +645,9 @@ async function start() {
   if (study.runs.length) filters();
   else document.getElementById("filters").hidden = true;
   const unpacked = unpackLibrary(); // tables need not wait for it
-  const charted = ["cost", "bits", "curves"];
-  for (const name of Object.keys(SECTIONS)) if (!charted.includes(name)) redraw(name);
+  for (const name of Object.keys(SECTIONS)) if (!CHARTED.includes(name)) redraw(name);
   await unpacked;
-  for (const name of charted) redraw(name);
-  document.documentElement.dataset.drawn = "all";
+  drawCharts(CHARTED);
 }
 
 start();
