@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from qsense.runs.words import lower_is_better
 from qsense.study.costs import LOSSLESS
@@ -30,6 +30,7 @@ class Unit:
 
 POWER = (Unit("uj_s", "radio + ADC", "µW"), Unit("radio_uj_s", "radio", "µW"))  # µJ each second
 RATE = Unit("kbit_s", "rate", "kbit/s")
+WATTS = ((1e6, "W"), (1e3, "mW"), (1.0, "µW"), (1e-3, "nW"))  # from how many µW on
 PRICES = (*POWER, RATE, Unit("bops", "network", "GBOPs", 1e9), Unit("size_mb", "network", "MB"))
 BITS = Unit("", "", "bits")  # where nobody counted costs, or costs tell no rows apart
 
@@ -104,5 +105,15 @@ def _unit(costs: Sequence[Mapping[str, float]]) -> Unit:
     for unit in PRICES:
         prices = [cost[unit.key] for cost in costs if unit.key in cost]
         if len(prices) == len(costs) and min(prices) < max(prices) * (1 - SAME_PRICE):
-            return unit
+            return _in_watts(unit, max(prices)) if unit in POWER else unit
     return BITS
+
+
+def _in_watts(unit: Unit, most: float) -> Unit:
+    """A power in the unit that fits the largest.
+
+    >>> _in_watts(POWER[1], 4500.0)
+    Unit(key='radio_uj_s', name='radio', unit='mW', size=1000.0)
+    """
+    size, name = next(((size, name) for size, name in WATTS if most >= size), WATTS[-1])
+    return replace(unit, unit=name, size=size)

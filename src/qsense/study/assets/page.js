@@ -337,7 +337,7 @@ function costSection(box, runs, cells) {
 function limitsOf(dataset, axis, answered, cells) {
   const { loss, microwatts, bitsPerSecond } = state.budget;
   const references = answered.filter(({ contest }) => contest.dataset === dataset).map(({ contest }) => cells.get(`${contest.reference}/${dataset}`)).filter(Boolean);
-  const x = axis.key === "kbit_s" ? bitsPerSecond && bitsPerSecond / 1000 : axis.key === "uj_s" ? microwatts : null;
+  const x = (axis.key === "kbit_s" ? bitsPerSecond && bitsPerSecond / 1000 : axis.key === "uj_s" ? microwatts : null) / axis.unit;
   return {
     y: loss == null || references.length !== 1 ? [] : [scaled(references[0]).mean + (metric().less ? loss : -loss)],
     x: x ? [x] : [],
@@ -354,9 +354,10 @@ function curvesSection(box, runs) {
     let here = distinct(every.filter((run) => run.dataset === dataset && (bits == null || study.rows[run.row].bits === bits)));
     if (!here.length) continue;
     const room = Math.max(1, Math.floor(MOST_CURVES / Math.max(...here.map((run) => channelsOf(run.curve)))));
-    if (here.length > room) {
-      left += here.length - room;
-      here = Array.from({ length: room }, (_, i) => here[Math.floor((i * here.length) / room)]);
+    const [own, fixed] = [here.filter(isOwn), here.filter((run) => !isOwn(run))]; // one of each fixed curve stays
+    if (own.length > room) {
+      left += own.length - room;
+      here = [...fixed, ...Array.from({ length: room }, (_, i) => own[Math.floor((i * own.length) / room)])];
     }
     const { name, bipolar, unit } = study.datasets[dataset];
     const bottom = bipolar ? -1 : 0;
@@ -374,7 +375,7 @@ function curvesSection(box, runs) {
       for (let channel = 0; channel < channelsOf(run.curve); channel++) {
         const at = place(run, channel), cuts = run.curve.cuts?.[channel];
         const values = cuts ? staircase(cuts, bottom).map(([u, z]) => [at(u), z]) : samples(bottom).map((u) => [at(u), transfer(run.curve, channel)(u)]);
-        drawn.push({ values, order: orderOf(line), text: curveTitle(run, channel), opacity: run.curve.kind === "power" || cuts ? opacity : 1 });
+        drawn.push({ values, order: orderOf(line), text: curveTitle(run, channel), opacity: isOwn(run) ? opacity : 1 });
       }
     }
     const ends = drawn.flatMap(({ values }) => [values[0][0], values[values.length - 1][0]]);
@@ -445,12 +446,14 @@ function staircase(cuts, bottom) {
   return [...corners, [1, 1]];
 }
 
+const isOwn = (run) => run.curve.gamma != null || run.curve.cuts != null; // learned or fitted
+
 // Curves that are not learned are the same in every run of a line: one stands for all.
 function distinct(runs) {
   const seen = new Set();
   return runs.filter((run) => {
     const { line } = study.rows[run.row];
-    if (!run.curve.gamma && !run.curve.cuts && seen.has(line)) return false;
+    if (!isOwn(run) && seen.has(line)) return false;
     seen.add(line);
     return true;
   });
