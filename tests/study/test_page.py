@@ -236,9 +236,9 @@ def test_scores_are_those_of_the_tables(page: Browser, summary: Summary) -> None
         assert shown[summary.label(row), dataset] == f"{100 * cell.mean:.2f} ± {100 * cell.std:.2f}{marks}"
     assert shown["none", "MB"] == "0.5"
     assert shown["gamma 2 bit", "GBOPs"] == "0.2"
-    heads = ("kbit/s", "radio µJ/s", "ADC µJ/s", "saved %")
-    assert [shown["gamma 2 bit", head] for head in heads] == ["1.2", "21.7", "0.00078", "83.4"]
-    assert [shown["none", head] for head in heads] == ["7.2", "130", "0.14", "0"]
+    heads = ("kbit/s", "radio µW", "ADC nW", "saved %")
+    assert [shown["gamma 2 bit", head] for head in heads] == ["1.2", "21.7", "0.78", "83.4"]
+    assert [shown["none", head] for head in heads] == ["7.2", "130", "140", "0"]
     assert "by a model and not measured" in page.texts("#scores .note")[1]
     assert "11 of 12 runs" in page.texts("#table")[0]
     best = [text for (name, head), text in shown.items() if "gamma" in name and head in summary.datasets]
@@ -261,7 +261,7 @@ def test_the_lossless_rival_is_a_row_without_runs(rated: Path) -> None:
     assert [row.get("like") for row in known["rows"]] == [None, 0, None]
     assert {run["row"] for run in known["runs"]} == {0, 2}
     assert known["costs"][1]["entropy_bits"] == 6.6
-    assert {"bits", "entropy", "by entropy µJ/s", "behind µJ/s"} <= {column["heading"] for column in known["columns"]}
+    assert {"bits", "entropy", "by entropy µW", "digital nW"} <= {column["heading"] for column in known["columns"]}
 
 
 @CLICKING
@@ -332,8 +332,8 @@ def test_plots_have_a_point_per_cell_and_error_bars(page: Browser) -> None:
 
 @CLICKING
 def test_scores_against_another_cost(page: Browser, summary: Summary) -> None:
-    assert page.texts("#axis option") == ["bit operations", "data rate", "energy of sensing"]
-    assert "macro-F1, sample-wise (%) over energy of sensing on SBHAR" in labels(page, "cost")
+    assert page.texts("#axis option") == ["bit operations", "data rate", "power of sensing"]
+    assert "macro-F1, sample-wise (%) over power of sensing on SBHAR" in labels(page, "cost")
     for place, name in enumerate(("RWHAR", "SBHAR")):
         points = drawn(page, "cost", place)
         assert len(points) == 6
@@ -361,8 +361,8 @@ def test_the_page_opens_on_an_axis_that_tells_rows_apart(window: Browser, tmp_pa
         make_cell(tmp_path / "runs", by_seed(0.4, 0.5, 0.5), quant="gamma" if bits else "none", bits=bits, cost=cost,
                   sensing=sensing(bits))  # fmt: skip
     show(window, write_page([summarise([tmp_path / "runs"])], tmp_path))
-    assert window.texts("#axis option") == ["data rate", "energy of sensing"], "both networks are the same"
-    assert window.run("return document.querySelector('#axis').selectedOptions[0].text") == "energy of sensing"
+    assert window.texts("#axis option") == ["data rate", "power of sensing"], "both networks are the same"
+    assert window.run("return document.querySelector('#axis').selectedOptions[0].text") == "power of sensing"
     assert "The same for all rows" in window.texts("#cost")[0]
 
 

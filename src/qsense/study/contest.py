@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from qsense.runs.words import lower_is_better
+from qsense.runs.words import lower_is_better, watts
 from qsense.study.costs import LOSSLESS
 from qsense.study.rows import Row
 from qsense.study.summary import Summary
@@ -30,7 +30,6 @@ class Unit:
 
 POWER = (Unit("uj_s", "radio + ADC", "µW"), Unit("radio_uj_s", "radio", "µW"))  # µJ each second
 RATE = Unit("kbit_s", "rate", "kbit/s")
-WATTS = ((1e6, "W"), (1e3, "mW"), (1.0, "µW"), (1e-3, "nW"))  # from how many µW on
 PRICES = (*POWER, RATE, Unit("bops", "network", "GBOPs", 1e9), Unit("size_mb", "network", "MB"))
 BITS = Unit("", "", "bits")  # where nobody counted costs, or costs tell no rows apart
 
@@ -115,5 +114,5 @@ def _in_watts(unit: Unit, most: float) -> Unit:
     >>> _in_watts(POWER[1], 4500.0)
     Unit(key='radio_uj_s', name='radio', unit='mW', size=1000.0)
     """
-    size, name = next(((size, name) for size, name in WATTS if most >= size), WATTS[-1])
+    name, size = watts(most)
     return replace(unit, unit=name, size=size)
