@@ -133,7 +133,7 @@ def main(arguments: Sequence[str]) -> int:
     print_report(summary, console, others, budget)
     problem = ""
     try:
-        written = page(every, out) if as_page else write_report(summary, out, others, budget)
+        written = page(every, out, budget) if as_page else write_report(summary, out, others, budget)
     except NotWrittenError as error:
         written, problem = list(error.written), str(error)
     if written:
@@ -170,7 +170,7 @@ def serve(options: argparse.Namespace, paths: Sequence[Path], out: Path, every: 
         nonlocal shown
         if (now := state(gather(paths))) == shown:
             return False
-        page(asked_for(options, paths), out)
+        page(asked_for(options, paths), out, budget_of(options))
         shown = now
         return True
 
@@ -234,7 +234,7 @@ def tables(
     return every
 
 
-def page(every: Sequence[Summary], out: Path) -> list[Path]:
+def page(every: Sequence[Summary], out: Path, budget: Budget | None = None) -> list[Path]:
     """Write the study page, and beside it a page for each run.
 
     Raises:
@@ -246,7 +246,7 @@ def page(every: Sequence[Summary], out: Path) -> list[Path]:
     runs = every[0].runs
     return write_each(
         {
-            out / PAGE: lambda _: write_page(every, out, addresses(runs)),
+            out / PAGE: lambda _: write_page(every, out, addresses(runs), budget),
             out / FOLDER: lambda _: write_run_pages(runs, out),
         }
     )
