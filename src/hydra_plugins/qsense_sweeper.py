@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 
@@ -72,6 +73,8 @@ class ResumableSweeper(BasicSweeper):
                 print_report(summarise(begun))
         conclude(folders, returns, stopped)
         parents = dict.fromkeys(os.path.relpath(folder.parent) for folder in folders.values())
+        if offline := sum(any(folder.glob("wandb/offline-run-*/")) for folder in folders.values()):
+            print(f"W&B: {offline} runs are logged offline; upload them by: qsense sync {shlex.join(parents)}")
         say_next(
             (("report", *parents, "--html", "page"), "one page of all runs: tables, curves, scores against bits"),
             (("report", *parents, "--figure", "list"), "the papers' figures that they can draw"),

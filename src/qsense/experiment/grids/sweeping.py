@@ -24,6 +24,7 @@ from hydra.plugins.launcher import Launcher
 from qsense.experiment import errors
 from qsense.experiment.command_line.overrides import Job, experiment_of
 from qsense.experiment.errors import ConfigError
+from qsense.experiment.grids.following import Following, following
 from qsense.runs import folder as run_folder
 from qsense.runs.announcements import announced
 from qsense.runs.lock import ClaimedError, claim
@@ -85,7 +86,7 @@ def launch_all(launcher: Launcher, folders: Mapping[Job, Path]) -> tuple[list[Jo
         stopped, waiting = "", unfinished(folders)
         while waiting:
             try:
-                return [*returns, *_launch(launcher, waiting)], stopped
+                return [*returns, *_launch(launcher, waiting, folders)], stopped
             except ConfigError:
                 raise
             except SystemExit as stop:  # of a worker that was told to stop; joblib hands it on
@@ -105,17 +106,26 @@ def launch_all(launcher: Launcher, folders: Mapping[Job, Path]) -> tuple[list[Jo
         return returns, stopped
 
 
-def _launch(launcher: Launcher, jobs: Mapping[Job, Path]) -> list[JobReturn]:
-    """Launch runs: one by one in this process, telling what is left, or all at once through other launchers."""
+def _launch(launcher: Launcher, jobs: Mapping[Job, Path], folders: Mapping[Job, Path]) -> list[JobReturn]:
+    """Launch runs, one by one in this process, or all at once through other launchers; each is told of as it ends.
+
+    Args:
+        launcher: whose they are.
+        jobs: those to launch.
+        folders: of all runs of the sweep.
+    """
     if not isinstance(launcher, BasicLauncher):
-        return list(launcher.launch(list(jobs), initial_job_idx=0))
+        log.info(
+            "what each run says is in its folder: %s/*/train.log", os.path.relpath(next(iter(jobs.values())).parent)
+        )
+        with following(folders):
+            return list(launcher.launch(list(jobs), initial_job_idx=0))
     returns: list[JobReturn] = []
-    began = time.monotonic()
+    follow = Following(folders)
     for number, (job, folder) in enumerate(jobs.items()):
-        mean = (time.monotonic() - began) / max(number, 1)
-        left = f" · about {duration(mean * (len(jobs) - number))} left" if number else ""
-        log.info("run %d of %d%s · %s", number + 1, len(jobs), left, folder.name)
+        log.info("run %d of %d: %s", number + 1, len(jobs), follow.name(folder))
         returns += launcher.launch([job], initial_job_idx=number)
+        follow.tell()
     return returns
 
 
