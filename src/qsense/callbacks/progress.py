@@ -5,7 +5,6 @@ Open it to change what the line and the bar say.
 
 from __future__ import annotations
 
-import logging
 import math
 import time
 from collections import deque
@@ -16,7 +15,7 @@ from lightning.pytorch.callbacks import ProgressBar
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from qsense.runs.progress import Due
+from qsense.runs.progress import Due, log
 from qsense.runs.screen import PROGRESS, takes_bars
 from qsense.runs.words import duration, percent
 from qsense.tasks.base import Task
@@ -27,14 +26,12 @@ RECENT = 3  # epochs whose mean duration tells what the next ones take
 NARROWEST = 5  # columns of a bar
 REDRAWN_S = 0.1
 
-log = logging.getLogger(__name__)
-
 
 class EpochLines(Callback):
     """Log one line as each epoch ends, and now and then one within epochs and tests that take minutes.
 
-    `epoch 3/30 · loss 0.512 · val f1 51.2 % · γ 0.42 · 2.3 s/epoch · 1 min left`: the mean loss of its training batches,
-    the score after it, what the sensor has learned (means over channels), and the time until the run is tested.
+    `epoch 3/30 · loss 0.512 · val f1 51.2 % · γ 0.42 · 2.3 s/epoch · 1 min left`: the mean loss of training batches,
+    the score after them, what the sensor has learned (means over channels), and the time until the run is tested.
     """
 
     def __init__(self) -> None:

@@ -15,7 +15,9 @@ from qsense.runs.words import duration
 
 FIRST_S, LONGEST_S = 30.0, 600.0  # until the first line, and between two lines at most
 
-log = logging.getLogger(__name__)
+# Progress is to be heard wherever anything is: of commands that say warnings alone, too.
+log = logging.getLogger("qsense.progress")
+log.setLevel(logging.INFO)
 
 
 class Due:

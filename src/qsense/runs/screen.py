@@ -40,20 +40,25 @@ class Screen(logging.StreamHandler[TextIO]):
 
     Progress is not said twice, and of workers that share the screen only warnings are shown; a run's `train.log` has
     all of it.
+
+    Args:
+        output: "stdout", or "stderr" where a program may read the other.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, output: str = "stdout") -> None:
         logging.Handler.__init__(self)
+        self.output = output
         self.setFormatter(Line())
 
     @property
     def stream(self) -> TextIO:  # type: ignore[override]
-        return sys.stdout
+        stream: TextIO = getattr(sys, self.output)
+        return stream
 
     def filter(self, record: logging.LogRecord) -> bool:
         if getattr(record, "in_log", False) or (record.levelno < logging.WARNING and is_shared()):
             return False
-        if getattr(record, "progress", False) and isinstance(sys.stdout, FileProxy):
+        if getattr(record, "progress", False) and isinstance(self.stream, FileProxy):
             return False
         return bool(super().filter(record))
 

@@ -57,15 +57,11 @@ def unfinished(folders: Mapping[Job, Path]) -> dict[Job, Path]:
     return {job: folder for job, folder in folders.items() if not run_folder.finished(folder)}
 
 
-def tell(folders: Mapping[Job, Path], one_by_one: bool = False) -> None:
-    """Say where runs stand and how long the rest will take; where asked, print each by itself."""
-    every = [status_of(folder) for folder in folders.values()]
+def tell(folders: Mapping[Job, Path]) -> None:
+    """Say where runs stand and how long the rest will take."""
     left = seconds_left({folder: experiment_of(job) for job, folder in folders.items()})
     estimate = f" · about {duration(left)} of one worker's time" if left else ""
-    log.info("%s%s", overview(every), estimate)
-    if one_by_one:
-        for status in every:
-            print(f"{status.state:<11}  {status.folder.name}" + f"  {status.reason}" * bool(status.reason))
+    log.info("%s%s", overview([status_of(folder) for folder in folders.values()]), estimate)
 
 
 def launch_all(launcher: Launcher, folders: Mapping[Job, Path]) -> tuple[list[JobReturn], str]:
