@@ -68,9 +68,8 @@ class RunWandbLogger(WandbLogger):
         )
         self._wandb_init.pop("anonymous", None)  # of Lightning's, and W&B warns of it
 
-    def where(self) -> str:
-        """Where the run is seen, or how it gets there; empty where W&B is switched off."""
-        run = self.experiment
+    def where(self, run: Any) -> str:
+        """Where W&B's run is seen, or how it gets there; empty where W&B is switched off."""
         if run.settings.mode in ("offline", "dryrun"):  # there, asking for the URL is warned of
             why = f"{self.reason}, so " if self.reason else ""
             folder = shlex.quote(os.path.relpath(run.settings.sync_dir))
@@ -271,9 +270,9 @@ def close(loggers: Iterable[Logger], failed: bool, said: Mapping[str, Any] | Non
             logger.finalize("failed" if failed else "success")
         with tolerated(_name(logger)):
             if isinstance(logger, WandbLogger) and logger._experiment is not None:  # never opened: nothing to close
-                where = logger.where() if isinstance(logger, RunWandbLogger) else ""
-                logger.experiment.finish(exit_code=int(failed))
-                if where:
+                run = logger.experiment
+                run.finish(exit_code=int(failed))
+                if isinstance(logger, RunWandbLogger) and (where := logger.where(run)):
                     log.info("%s", where, extra=said)
             elif isinstance(logger, RunTrackioLogger):
                 logger.end()
