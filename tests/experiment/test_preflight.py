@@ -63,7 +63,7 @@ def test_a_dry_run_tells_and_trains_nothing(command: Command, light_command: Com
     assert command("qsense.train", *options, "bits=2").code == 0
     done = light_command("qsense.train", "-m", *options, "bits=2,3", "run.dry_run=all")
     assert "2 runs: 1 finished, 1 to do" in done.out
-    assert_names(done.out, "about", "of one worker's time, by the 1 finished runs")
+    assert_names(done.out, "about", "of one worker's time, by the finished run")
     assert [line.split() for line in done.out.splitlines()[1:3]] == [
         ["gamma", "2", "bit", "1", "·"],
         ["gamma", "3", "bit", "·", "1"],

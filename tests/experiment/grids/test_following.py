@@ -132,5 +132,5 @@ def test_the_time_is_that_of_finished_runs_or_of_timed_batches(
     begin(first)
     finish(first)
     monkeypatch.setattr(run_folder, "seconds", lambda run: 1200.0)
-    assert estimate(folders, timed) == "about 60 min of one worker's time, by the 1 finished runs"
+    assert estimate(folders, timed) == "about 60 min of one worker's time, by the finished run"
     assert len(asked) == 1

@@ -97,7 +97,8 @@ def estimate(folders: Mapping[Job, Path], timed: Callable[[Job], float] | None) 
     if not total:
         return ""
     total *= sum(waiting.values()) / (sum(waiting.values()) - unknown)
-    by = [f"the {finished} finished runs"] * bool(finished) + ["a few batches, timed here"] * bool(tried)
+    runs = "the finished run" if finished == 1 else f"{finished} finished runs"
+    by = [runs] * bool(finished) + ["a few batches, timed here"] * bool(tried)
     return f"about {duration(total)} of one worker's time, by {' and '.join(by)}"
 
 
