@@ -18,14 +18,14 @@ NOT_DECISIVE = {
                 "log_every_n_steps", "enable_progress_bar", "enable_model_summary", "enable_checkpointing"},
     "data": {"cache", "num_workers", "root", "download", "url", "sha256"},
     "callback": {"checkpoint", "trajectory", "figures", "adc", "progress", "cost", "network_figures",
-                 "detection_figures"},
+                 "detection_figures", "results", "first_batch"},
 }  # fmt: skip
 # Keys that came after runs of this schema had been recorded, each with the value at which it computes what such a run
 # computed without it: there it does not count, so that those runs keep their names. By group, or by the group's part.
 NEUTRAL: dict[str, dict[str, Any]] = {
     "quant": {"first_last_input_bits": "auto", "first_last_range": "abs_max", "transform_layers": None,
               "untransformed": "standardised", "activation_alpha_grad": None, "transform_lr": "same",
-              "start": None, "parametrization": "exp"},
+              "start": None, "parametrization": "exp", "step_leak": 0},
     "trainer": {  # Lightning's own defaults
         "min_epochs": None, "min_steps": None, "max_time": None, "gradient_clip_algorithm": None,
         "limit_predict_batches": None, "overfit_batches": 0.0, "fast_dev_run": False, "val_check_interval": None,
@@ -37,13 +37,15 @@ NEUTRAL: dict[str, dict[str, Any]] = {
               "low_quality_iou": 0.0, "aligned": False, "loss_average": "frame", "extra_from": "P5"},
     "data": {"files": None, "subject": None, "time": None, "label": None, "session": None, "delimiter": None,
              "decimal": None, "encoding": None, "header": None, "time_format": None, "resample": False,
-             "missing": None, "orientation": "exif", "full_scale": None, "strict": False,
+             "missing": None, "blocks": None, "orientation": "exif", "full_scale": None, "strict": False,
              "bbox": "xywh", "mean_std": "imagenet"},
     "task": {"standardise": False},
     # Of one task alone: runs of detection have always recorded theirs.
     "HARTask": {"sensor_delay": 0},
     "ClassificationTask": {"sensor_delay": 0},
 }  # fmt: skip
+# What pictures may be written as: PNG always, the others beside it on request (figures=pdf).
+FORMATS = ("png", "pdf", "svg")
 # Where 1 is one batch, and 1.0 all of them.
 PARTIAL = ("limit_train_batches", "limit_val_batches", "limit_test_batches", "overfit_batches", "val_check_interval")
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from qsense.runs.escapes import in_script
 from qsense.runs.folder import write_atomically
+from qsense.runs.layout import FIXED
 from qsense.runs.status import FINISHED, STATES
 from qsense.runs.words import duration, lower_is_better, metric_name, percent
 from qsense.study import published
@@ -33,21 +34,22 @@ SCRIPTS = ("numbers.js", "charts.js", "page.js")
 POWER_LAW, LOGARITHM, IDENTITY = "power", "log", "identity"  # transfer curves that the page can draw
 
 
-def write_page(every: Sequence[Summary], out: Path) -> Path:
+def write_page(every: Sequence[Summary], out: Path, pages: Mapping[Path, str] | None = None) -> Path:
     """Write `<out>/index.html`, atomically; see `study_page`."""
     file = out / PAGE
-    write_atomically(file, study_page(every))
+    write_atomically(file, study_page(every, pages))
     return file
 
 
-def study_page(every: Sequence[Summary]) -> str:
+def study_page(every: Sequence[Summary], pages: Mapping[Path, str] | None = None) -> str:
     """The page over a study's runs.
 
     Args:
         every: one summary per metric; the first says which rows there are, and is shown first. Metrics that only the
             page shows need none.
+        pages: address of each run's own page, by the run's folder; None: there are none.
     """
-    data = json.dumps(contents(every), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    data = json.dumps(contents(every, pages), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     page = (ASSETS / "page.html").read_text(encoding="utf-8")
     parts = {
         "/*STYLE*/": (ASSETS / "page.css").read_text(encoding="utf-8"),
@@ -57,8 +59,9 @@ def study_page(every: Sequence[Summary]) -> str:
     return re.sub("|".join(map(re.escape, parts)), lambda mark: parts[mark[0]], page)  # no mark within what is put in
 
 
-def contents(every: Sequence[Summary]) -> dict[str, Any]:
+def contents(every: Sequence[Summary], pages: Mapping[Path, str] | None = None) -> dict[str, Any]:
     """What the page knows, as plain JSON."""
+    pages = pages or {}
     summary = every[0]
     rows, datasets = summary.shown_rows, summary.datasets
     counted = [run for run in summary.runs if run.folder in summary.rows_of_runs]
@@ -67,7 +70,8 @@ def contents(every: Sequence[Summary]) -> dict[str, Any]:
     classes = _classes(counted)
     place_of_row = {row: place for place, row in enumerate(rows)}
     place_of_dataset = {name: place for place, name in enumerate(datasets)}
-    lists = sections(summary)
+    compared = {name: [line.replace(FIXED, " ") for line in lines] for name, lines in summary.comparisons.items()}
+    lists = {**compared, **sections(summary)}
     costs = [cell.cost for cell in summary.shown.values()]
     shown, drawn = columns(costs), axes(costs)
     needed = dict.fromkeys([*(column.key for column in shown), *(axis.key for axis in drawn)])
@@ -113,6 +117,7 @@ def contents(every: Sequence[Summary]) -> dict[str, Any]:
                 "curve": _curve(run),
                 "seconds": None if run.seconds is None else round(run.seconds, 1),
                 "folder": run.path,
+                "page": pages.get(run.folder),
             }
             for run in counted
         ],
@@ -142,6 +147,7 @@ def contents(every: Sequence[Summary]) -> dict[str, Any]:
                 "fold": run.fold,
                 "reason": run.reason or "; ".join(run.unreadable),
                 "log": run.log,
+                "page": pages.get(run.folder),
             }
             for run, name in zip(summary.runs, dataset_names(summary.runs), strict=True)
             if run.status != FINISHED

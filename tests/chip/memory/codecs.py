@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from tests.chip.converters import a_run
 
-from qsense.chip.memory import c_header, vectors, verilog
+from qsense.chip.memory import c_header, vectors, verilog, verilog_bench
 from qsense.chip.memory.codec import Codec, codec
 from qsense.chip.memory.vectors import random_walk
 from qsense.quant.sensor.memory.adpcm import ADPCM
@@ -23,6 +23,8 @@ EVERY: dict[str, tuple[type[MemoryConverter], dict[str, Any]]] = {
     **{f"dpcm {bits}": (DPCM, {"bits": bits}) for bits in (1, 2, 3, 4, 5)},
     "dpcm 8, refresh 1": (DPCM, {"bits": 8, "native_bits": 8, "refresh": 1}),
     "adpcm 1, all": (ADPCM, {"bits": 1, "slope": 1, "refresh": 100, "native_bits": 16, "alike": 3}),
+    "adpcm 1, step leak": (ADPCM, {"bits": 1, "step_leak": 5}),
+    "adpcm 3, step leak": (ADPCM, {"bits": 3, "step_leak": 10, "slope": 2, "refresh": 40}),
     "adpcm 2, refresh": (ADPCM, {"bits": 2, "refresh": 7, "native_bits": 10}),
     "adpcm 4, IMA": (ADPCM, {"bits": 4, "leak": 0, "native_bits": 16, "moves": [-1, -1, -1, -1, 2, 4, 6, 8]}),
     "adpcm 5, slope": (ADPCM, {"bits": 5, "slope": 2, "leak": 0, "native_bits": 8}),
@@ -43,13 +45,13 @@ def placed(kind: str, **changes: Any) -> MemoryConverter:
     sensor = made(signal(**changes), **settings)
     random = np.random.default_rng(1)
     counts = np.stack([random_walk(3000, sensor.native_bits, random) // (c + 1) for c in range(sensor.rows)], axis=1)
-    sensor.fit_recordings(counts, np.array([0, 1000, 3000]))
+    sensor.fit_recordings(counts.astype(np.uint16), np.array([0, 1000, 3000]))
     return sensor
 
 
-def a_codec(kind: str, name: str = "adc_under_test") -> tuple[MemoryConverter, Codec]:
+def a_codec(kind: str, name: str = "adc_under_test", twos_complement: bool = False) -> tuple[MemoryConverter, Codec]:
     sensor = placed(kind)
-    return sensor, codec(sensor, name, STATISTICS)
+    return sensor, codec(sensor, name, STATISTICS, twos_complement)
 
 
 def write(found: Codec, folder: Path) -> None:
@@ -59,7 +61,7 @@ def write(found: Codec, folder: Path) -> None:
         f"{name}.h": c_header.header(found, run),
         f"{name}_test.c": c_header.program(found),
         f"{name}.v": verilog.module(found, run),
-        f"{name}_tb.v": verilog.bench(found),
+        f"{name}_tb.v": verilog_bench.bench(found),
         f"{name}_vectors.hex": vectors.as_text(found, run),
     }.items():
         (folder / file).write_text(text, encoding="utf-8")

@@ -17,7 +17,7 @@ def summary(codec: Codec) -> list[str]:
     bits, native = f"{codec.bits} bit{'s' * (codec.bits > 1)}", codec.native_bits
     return [
         f"Channels: {', '.join(f'{c} = {name}' for c, name in enumerate(codec.channels))}.",
-        f"Samples: native counts of {native} bits, offset binary, {codec.rate_hz:g} a second in each channel.",
+        f"Samples: native counts of {native} bits, {codec.coding.name}, {codec.rate_hz:g} a second in each channel.",
         f"Rate: {bits} a sample" + refreshing(codec) + f"; all channels together {rounded(codec.kbit_s)} kbit/s.",
         start(codec),
         f"A lost code: the receiver holds its last value; later values are off by what it missed. {mended(codec)}",
@@ -40,19 +40,23 @@ def start(codec: Codec) -> str:
 
 def mended(codec: Codec) -> str:
     """What takes an error of transmission back: a sentence."""
-    leak, what = codec.constants[0].leak, "value and step" if codec.adaptive else "the value"
+    first, what = codec.constants[0], "value and step" if codec.adaptive else "the value"
+    leak = first.leak
     if codec.refresh:
         return f"The next refresh that arrives sets {what} right, at most {codec.refresh} samples later."
     value = "The value's error stays: there is neither leak nor refresh"
     if leak:
         value = f"The value's error fades by a factor of e in about {1 << leak} samples (leak)"
     step = "; the step's stays until both sides are at one end of its table, or start again" * codec.adaptive
+    if codec.adaptive and first.step_leak:
+        step = f"; the step's by the same factor in about {1 << first.step_leak} (step_leak)"
     return f"{value}{step}."
 
 
 def meaning(codec: Codec) -> list[str]:
     """What counts and decoded values mean in the sensor's unit, a line for each channel."""
-    unit = codec.unit
+    unit, coding = codec.unit, codec.coding
+    black, white = coding.number(codec.black), coding.number(codec.white)
     lines = [
         f"Full scale of the counts: {codec.full_scale}.",
         "A decoded value v, -32768 to 32767, is cut off at the ends of the full scale:",
@@ -60,7 +64,7 @@ def meaning(codec: Codec) -> list[str]:
     for c, (name, (low, high)) in enumerate(zip(codec.channels, codec.limits, strict=True)):
         offset, step = codec.scale(c)
         lines.append(
-            f"  {c} = {name}: count {codec.black} to {codec.white} is {low:g} to {high:g} {unit}; "
+            f"  {c} = {name}: count {black} to {white} is {low:g} to {high:g} {unit}; "
             f"v is {offset:.9g} + {step:.9g} v {unit}"
         )
     return lines

@@ -68,6 +68,12 @@ function filters() {
 
 // ----------------------------------------------------------------------------------------------------------- sections
 
+// A text that leads to a run's own page, where there is one.
+function linked(cell, text, page) {
+  if (page) node(cell, "a", { href: page }, text);
+  else cell.textContent = text;
+}
+
 function progressSection(box) {
   const named = (state) => state.replace(" ", "-");
   const grid = node(box, "div", { class: "progress" });
@@ -94,7 +100,7 @@ function progressSection(box) {
   for (const run of study.unfinished) {
     const line = node(body, "tr");
     node(line, "td", { class: `text status-${run.status}` }, run.status);
-    node(line, "td", { class: "text" }, run.quant);
+    linked(node(line, "td", { class: "text" }), run.quant, run.page);
     node(line, "td", { class: "text" }, run.dataset);
     node(line, "td", {}, run.seed);
     node(line, "td", {}, run.fold);
@@ -115,7 +121,7 @@ function scoresSection(box, runs, cells) {
     const place = `${study.rows[cell.row].bitsName}/${cell.dataset}`, other = best.get(place);
     if (!other || (metric().less ? cell.mean < other.mean : cell.mean > other.mean)) best.set(place, cell);
   }
-  const several = grouped(cells.values(), (cell) => `${study.rows[cell.row].bitsName}/${cell.dataset}`);
+  const several = grouped([...cells.values()].filter((each) => each.comparable), (cell) => `${study.rows[cell.row].bitsName}/${cell.dataset}`);
   const all = withRivals(cells);
   for (const row of present([...runs, ...all.values()], "row")) {
     const line = node(body, "tr");
@@ -380,7 +386,9 @@ function runsSection(box, runs) {
   const body = node(table, "tbody");
   for (const run of sorted.slice(state.page * PAGE, (state.page + 1) * PAGE)) {
     const line = node(body, "tr");
-    for (const [, get, kind, write] of columns) node(line, "td", { class: kind }, write ? write(get(run)) : get(run));
+    for (const [name, get, kind, write] of columns) {
+      linked(node(line, "td", { class: kind }), write ? write(get(run)) : get(run), name === "Folder" ? run.page : null);
+    }
   }
 }
 
