@@ -245,7 +245,7 @@ def print_report(
     """
     console = console or Console()
     for name, lines in summary.comparisons.items():
-        console.print(Text(f"\n{name}", "bold"))
+        console.print(Text(f"\n{sentence(name, console.width)}", "bold"), soft_wrap=True)
         for line in lines:
             console.print(Text(sentence(line, console.width, "  ", "    ")), soft_wrap=True)
     if summary.rows:
@@ -304,7 +304,7 @@ def _aligned(cells: Sequence[Sequence[str]]) -> list[list[str]]:
 
 def _print_list(console: Console, name: str, lines: Sequence[str]) -> None:
     """Sentences are broken at blanks; files below them stay whole, and lines of files."""
-    console.print(Text(f"\n{name}", "bold"))
+    console.print(Text(f"\n{sentence(name, console.width)}", "bold"), soft_wrap=True)
     for line in lines[:MOST_LISTED]:
         first, *files = line.split("\n")
         if name not in OF_FILES:

@@ -214,3 +214,16 @@ def test_what_is_no_table_is_refused_in_one_line(tmp_path: Path, files: dict[str
 def test_a_name_that_nothing_has_is_refused() -> None:
     with refused(FileNotFoundError, "/nowhere/*.csv"):
         find(["/nowhere/*.csv"], {})
+
+
+def test_the_same_under_other_heads_is_said(tmp_path: Path) -> None:
+    phyphox(tmp_path)
+    for activity in ACTIVITIES:
+        exports.physics_toolbox(tmp_path / f"ben_{activity}.csv", exports.motion(activity))
+    found = find([str(tmp_path)], {})
+    assert [line.mark for line in found.lines if line.topic == "left out"] == [GUESS]
+    assert "3 of them" in report(found)
+    (other := tmp_path / "other").mkdir()
+    sensor_logger(other)
+    beside = find([str(other)], {})
+    assert GUESS not in [line.mark for line in beside.lines if line.topic == "left out"], "other sensors"
