@@ -227,3 +227,20 @@ def test_the_same_under_other_heads_is_said(tmp_path: Path) -> None:
     sensor_logger(other)
     beside = find([str(other)], {})
     assert GUESS not in [line.mark for line in beside.lines if line.topic == "left out"], "other sensors"
+
+
+def test_a_file_that_is_no_such_table_is_a_problem_once(tmp_path: Path) -> None:
+    androsensor(tmp_path)
+    (tmp_path / "ben_walking.csv").write_text("")
+    broken = tmp_path / "anna_walking.csv"
+    broken.write_text(f"{broken.read_text().rstrip()}\n1;2\n")
+    found = find([str(tmp_path)], {})
+    assert len([problem for problem in found.problems if "anna_walking.csv" in problem]) == 1
+    assert len([problem for problem in found.problems if "ben_walking.csv" in problem]) == 1
+
+
+def test_copies_that_a_phone_numbers_are_of_the_same_class(tmp_path: Path) -> None:
+    for activity in ACTIVITIES:
+        for copy in ("", " (1)"):
+            exports.physics_toolbox(tmp_path / f"anna_{activity}{copy}.csv", exports.motion(activity))
+    assert find([str(tmp_path)], {}).arguments["labels"] == sorted(ACTIVITIES)

@@ -52,12 +52,13 @@ def find(words: Sequence[str], given: Mapping[str, Any]) -> Finding:
     contents = _contents(tables, form, seen, given, found)
     if not contents:
         return found
+    read = {content.path for content in contents}
     seen = replace(seen, times=seen.times[:1] if contents[0].clock else ())
     _format(found, tables)
     say_time(found, first, seen, contents, given)
     say_axes(found, first, seen, given)
     say_values(found, first, seen, contents, given)
-    say_owners(found, gathered, first, seen, contents, given)
+    say_owners(found, gathered, first, seen, contents, given, broken={table.path for table in tables} - read)
     if others.words:
         found.say("left out", f"{others.words}; {found.arguments['files']} is read", GUESS if others.alike else SURE)
     if others.alike:
