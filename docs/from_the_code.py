@@ -95,10 +95,18 @@ def escape_bars(app: Sphinx, what: str, name: str, about: Any, options: Any, lin
     lines[:] = [re.sub(r"(`[^`]*`)|[|]", lambda found: found[1] or r"\|", line) for line in lines]
 
 
+def keep_sentences(app: Sphinx, what: str, name: str, about: Any, options: Any, lines: list[str]) -> None:
+    """Where a docstring says "the result: more of it", napoleon takes what comes before the colon for a type."""
+    firsts = [number + 1 for number, line in enumerate(lines[:-1]) if line.strip() in ("Returns:", "Yields:")]
+    for number in [*firsts, *([0] if what in ("attribute", "property") else [])]:
+        lines[number] = lines[number].replace(": ", " – ")
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """What Sphinx calls."""
     app.add_directive("options", Options)
     app.add_directive("root", Root)
     app.add_directive("helps", Helps)
+    app.connect("autodoc-process-docstring", keep_sentences, priority=400)  # before napoleon
     app.connect("autodoc-process-docstring", escape_bars)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
