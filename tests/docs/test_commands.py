@@ -49,20 +49,24 @@ def test_pages_show_commands() -> None:
     }  # fmt: skip
 
 
+@pytest.fixture
+def own_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a checkout, with the data set that the tutorial imports."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("QSENSE_CONF", str(ROOT / "docs" / "samples" / "qsense_conf"))
+
+
 @pytest.mark.parametrize("line", TRAINING)
 def test_a_command_that_trains_is_composed_and_checked(
-    line: str, composed: Callable[..., DictConfig], monkeypatch: pytest.MonkeyPatch
+    line: str, own_files: None, composed: Callable[..., DictConfig]
 ) -> None:
-    monkeypatch.chdir(ROOT)
     words = trains(shlex.split(line))
     assert words is not None
     if "--help" in words:
         return
-    options = [word for word in words if word.startswith(("-", "docs/samples/mine"))]
+    options = [word for word in words if word.startswith("-")]
     settings = understood([word for word in words if word not in options], multirun="-m" in options)
-    assert set(options) <= {"-m", "--config-dir", "docs/samples/mine"}
-    if "--config-dir" in options:
-        settings.append(f"hydra.searchpath=[file://{ROOT}/docs/samples/mine]")
+    assert set(options) <= {"-m"}
     parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
     points = list(BasicSweeper.split_arguments(parser.parse_overrides(settings), None)[0])
     assert len(points) == 1 or "-m" in options
