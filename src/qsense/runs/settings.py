@@ -37,7 +37,7 @@ NEUTRAL: dict[str, dict[str, Any]] = {
               "low_quality_iou": 0.0, "aligned": False, "loss_average": "frame", "extra_from": "P5"},
     "data": {"files": None, "subject": None, "time": None, "label": None, "session": None, "delimiter": None,
              "decimal": None, "encoding": None, "header": None, "time_format": None, "resample": False,
-             "missing": None, "orientation": "exif", "full_scale": None, "strict": False,
+             "missing": None, "blocks": None, "orientation": "exif", "full_scale": None, "strict": False,
              "bbox": "xywh", "mean_std": "imagenet"},
     "task": {"standardise": False},
     # Of one task alone: runs of detection have always recorded theirs.
