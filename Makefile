@@ -59,7 +59,7 @@ bench: $(STAMP)  ## measure speed: ratios from alternating runs
 	$(BIN)/python benchmarks/training.py
 
 docs: $(STAMP)  ## build the documentation into build/docs: offline, every warning an error
-	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/docs
+	$(BIN)/python -m sphinx -E -W --keep-going -q -b html docs build/docs
 
 gallery: $(STAMP)  ## make the documentation's pictures anew, by the commands beside them (half an hour)
 	$(BIN)/python docs/make_gallery.py

@@ -17,6 +17,7 @@ from sphinx.util.docutils import SphinxDirective
 from qsense.__main__ import command, commands
 from qsense.experiment.schema import beside_package, config_folder
 
+WIDTH = 86  # columns of a page's blocks of code
 SWEEPS = beside_package("sweeps")
 
 
@@ -77,12 +78,12 @@ def helped(name: str, line: str) -> str:
     parser = command(name).parser()
     assert isinstance(parser, argparse.ArgumentParser)
     parser.formatter_class = narrow(parser.formatter_class)
-    return f"## qsense {name}\n\n{line}.\n\n" + fenced("text", parser.format_help())
+    return f"## qsense {name}\n\n{line}{'' if line.endswith('?') else '.'}\n\n" + fenced("text", parser.format_help())
 
 
 def narrow(formatter: Any) -> Any:
-    """The same formatter of help at 96 columns, whatever the terminal has."""
-    return lambda prog: formatter(prog, width=96)
+    """The same formatter of help at a page's width, whatever the terminal has."""
+    return lambda prog: formatter(prog, width=WIDTH)
 
 
 def fenced(language: str, text: str) -> str:
