@@ -1,0 +1,95 @@
+"""Screening: the network of each unquantized run, tested behind every candidate without any more training.
+
+Open it to change what is measured of a candidate before it is trained, or which candidates are worth training.
+A network that has not learned behind a converter loses more than one that has, most at few bits: this ranks
+converters of the same number of bits, and says nothing of what they cost.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from qsense.design.plan import Candidate, Design
+from qsense.runs import folder as run_folder
+from qsense.runs.reading import read_json
+
+log = logging.getLogger(__name__)
+Scores = Mapping[str, float | None]  # by the candidate's name; None: it cannot be built
+
+
+def file_of(design: Design, fold: int) -> Path:
+    """Where the scores of a fold are kept."""
+    return design.state / f"screening-fold{fold:02}.json"
+
+
+def read_scores(design: Design, fold: int) -> Scores | None:
+    """The scores of a fold; None before it has been screened."""
+    try:
+        content = read_json(file_of(design, fold), 1 << 24)
+    except (OSError, ValueError):
+        return None
+    scores = content.get("scores") if isinstance(content, dict) else None
+    whole = isinstance(scores, dict) and {one.name for one in design.candidates} <= scores.keys()
+    return scores if whole else None
+
+
+def screen(design: Design, fold: int, still_time: Callable[[], object] = bool) -> None:
+    """Test the unquantized run of a fold behind every candidate, and keep the scores.
+
+    Args:
+        design: its runs of the first seed are finished.
+        fold: which.
+        still_time: is called before each test, and raises where there is none left.
+    """
+    from qsense.experiment.load import load
+
+    run = load(design.reference[design.search_seed, fold][1], allow=design.allowed)
+    run.data.prepare_data()
+    run.data.setup("fit")
+    if (bar := run.trainer.progress_bar_callback) is not None:  # one for each of many tests
+        run.trainer.callbacks.remove(bar)  # type: ignore[attr-defined]
+    scores: dict[str, float | None] = {}
+    for candidate in design.candidates:
+        still_time()
+        scores[candidate.name] = score_behind(run, candidate)
+    run_folder.write_json(file_of(design, fold), {"fold": fold, "scores": scores})
+
+
+def score_behind(run: Any, candidate: Candidate) -> float | None:
+    """The score of a trained network behind a converter that it has not been trained with; None where that cannot be.
+
+    Levels are placed by the training data, and so is the map behind them, as before a training.
+    """
+    from qsense.experiment.converters import build_sensor
+
+    try:
+        run.task.sensor = build_sensor(candidate.settings, run.data.signal)
+        run.data.convert(None)
+        run.task.calibrate(run.data)
+    except ValueError as error:
+        log.warning("%s: %s", candidate.name, error)
+        return None
+    score: float | None = run.evaluate()["metrics"][run.task.monitor]
+    return score if score is not None and math.isfinite(score) else None
+
+
+def losses(design: Design, every: Mapping[int, Scores], references: Mapping[int, float]) -> dict[str, float]:
+    """Mean loss of each candidate over folds, in points, without those that have no score."""
+    found = {}
+    for candidate in design.candidates:
+        own = {fold: scores[candidate.name] for fold, scores in every.items()}
+        values = [design.points(references[fold] - score) for fold, score in own.items() if score is not None]
+        if len(values) == len(own):
+            found[candidate.name] = fmean(values)
+    return found
+
+
+def promising(candidates: Sequence[Candidate], loss: Mapping[str, float], keep: int) -> list[Candidate]:
+    """The candidates worth training, the best first; of equal ones that learn nothing first."""
+    able = [one for one in candidates if one.name in loss]
+    return sorted(able, key=lambda one: (round(loss[one.name], 9), one.learns))[:keep]

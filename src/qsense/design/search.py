@@ -1,0 +1,178 @@
+"""The search among the candidates of one bracket: successive halving over folds, in a study that processes share.
+
+A bracket's study is Optuna's, kept in a journal file. A trial is a candidate; its resource is the number of folds it is
+trained on, and Optuna's asynchronous successive halving (Li et al., MLSys 2020) says which trials go on to more folds.
+A training is an ordinary run of `qsense.train`, so what a trial asks for twice is not trained twice.
+
+Open it to change when a candidate is given up.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from statistics import fmean
+
+import optuna
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from qsense.design.judging import interval
+from qsense.design.plan import Candidate, Design
+from qsense.runs.lock import ClaimedError, alive, claim
+
+JOURNAL = "journal.log"
+REDUCTION = 2  # of the trials at a rung, the better half goes on: to 2, 4, 8, … folds
+FEWEST = 3  # folds from which on an interval may end a trial
+LOOK_S = 0.5
+HALVED, HOPELESS = "others did better", "it loses too much"
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+def search(
+    design: Design,
+    name: str,
+    candidates: Sequence[Candidate],
+    loss_of: Callable[[Candidate, int], float],
+    help_with: Callable[[Candidate], bool],
+) -> None:
+    """Work on a bracket until all of its trials have ended, perhaps in other processes.
+
+    Args:
+        design: what is looked for.
+        name: of the bracket.
+        candidates: of it, the most promising first.
+        loss_of: trains a candidate on a fold, and tells its loss in points there.
+        help_with: does some of the work of a candidate that another process tries; whether there was any.
+    """
+    study = open_study(design, name, candidates)
+    known = {candidate.name: candidate for candidate in candidates}
+    while True:
+        with ExitStack() as held:
+            trial = take(design, study, sorted(known), held)
+            if trial is not None:
+                attempt(design, study, trial, known[trial.params["converter"]], loss_of)
+                continue
+        running = [trial for trial in study.get_trials(deepcopy=False) if trial.state == TrialState.RUNNING]
+        if not running:
+            return
+        ahead = sorted((t for t in running if t.last_step), key=lambda t: t.intermediate_values[t.last_step or 0])
+        if not any(help_with(known[trial.params["converter"]]) for trial in ahead):
+            time.sleep(LOOK_S)
+
+
+def open_study(design: Design, name: str, candidates: Sequence[Candidate]) -> optuna.Study:
+    """The bracket's study with a trial for each candidate; whoever comes first makes it."""
+    with alone(design.state / "study"):
+        storage = JournalStorage(JournalFileBackend(str(design.state / JOURNAL)))
+        pruner = optuna.pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=REDUCTION)
+        study = optuna.create_study(
+            storage=storage, study_name=name, pruner=pruner, direction="minimize", load_if_exists=True
+        )
+        for candidate in candidates:
+            study.enqueue_trial({"converter": candidate.name}, skip_if_exists=True)
+    return study
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Within it, no other process is in the same block."""
+    while True:
+        with ExitStack() as held:
+            try:
+                held.enter_context(claim(folder))
+            except ClaimedError:
+                time.sleep(LOOK_S / 5)
+                continue
+            yield
+            return
+
+
+def take(design: Design, study: optuna.Study, names: Sequence[str], held: ExitStack) -> Trial | None:
+    """The next trial that nobody works on, claimed for this process; None without any.
+
+    A trial whose process has died is tried again: its runs that are finished count.
+    """
+    with alone(design.state / "study"):
+        for trial in study.get_trials(deepcopy=False):
+            if trial.state == TrialState.RUNNING and not alive(folder_of(design, study, trial.number)):
+                study.tell(trial.number, state=TrialState.FAIL)
+                study.enqueue_trial(trial.params)
+        if not any(trial.state == TrialState.WAITING for trial in study.get_trials(deepcopy=False)):
+            return None
+        found = study.ask()
+        found.suggest_categorical("converter", names)
+        held.enter_context(claim(folder_of(design, study, found.number)))
+        return found
+
+
+def folder_of(design: Design, study: optuna.Study, number: int) -> Path:
+    """What says that a process is at work on a trial."""
+    return design.state / "trials" / f"{study.study_name}-{number}".replace(" ", "")
+
+
+def attempt(
+    design: Design,
+    study: optuna.Study,
+    trial: Trial,
+    candidate: Candidate,
+    loss_of: Callable[[Candidate, int], float],
+) -> None:
+    """Train a candidate on one fold after the other, as long as it is worth it."""
+    found: list[float] = []
+    for step, fold in enumerate(design.folds, 1):
+        try:
+            found.append(loss_of(candidate, fold))
+        except Exception as error:  # a training that fails costs this candidate alone
+            trial.set_user_attr("ended", f"fold {fold}: {error}".splitlines()[0])
+            study.tell(trial, state=TrialState.FAIL)
+            return
+        trial.report(fmean(found), step)
+        if step == len(design.folds):
+            break
+        if why := HOPELESS * hopeless(found, design.request.max_loss) or HALVED * trial.should_prune():
+            trial.set_user_attr("ended", why)
+            study.tell(trial, state=TrialState.PRUNED)
+            return
+    study.tell(trial, fmean(found))
+
+
+def hopeless(found: Sequence[float], limit: float | None) -> bool:
+    """Whether even the lower end of the loss's interval is above the limit.
+
+    >>> hopeless([9.0, 10.0, 11.0], 1.0), hopeless([9.0, 10.0], 1.0), hopeless([0.0, 2.0, 4.0], 1.0)
+    (True, False, False)
+    """
+    if limit is None or len(found) < FEWEST:
+        return False
+    low, _ = interval(found)
+    return low > limit
+
+
+def studies(design: Design) -> dict[str, list[FrozenTrial]]:
+    """The trials of each bracket, by its name; empty before there is one."""
+    if not (design.state / JOURNAL).is_file():
+        return {}
+    storage = JournalStorage(JournalFileBackend(str(design.state / JOURNAL)))
+    return {study.study_name: storage.get_all_trials(study._study_id) for study in storage.get_all_studies()}
+
+
+def endings(design: Design) -> dict[str, str]:
+    """Why candidates were given up, by their names."""
+    every = [trial for trials in studies(design).values() for trial in trials]
+    return {trial.params["converter"]: str(trial.user_attrs["ended"]) for trial in every if "ended" in trial.user_attrs}
+
+
+def over(design: Design, name: str) -> bool:
+    """Whether all trials of a bracket have ended."""
+    return all(trial.state.is_finished() for trial in studies(design).get(name, [])) and name in studies(design)
+
+
+def complete(design: Design, name: str) -> dict[str, float]:
+    """The losses of the candidates that a bracket's trials trained on all folds."""
+    trials = studies(design).get(name, [])
+    return {t.params["converter"]: t.value for t in trials if t.state == TrialState.COMPLETE and t.value is not None}
