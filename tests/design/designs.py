@@ -26,7 +26,8 @@ LOSSES = {
 
 def design(root: Path, seeds: tuple[int, ...] = (0, 1), losses: Mapping[str, float] = LOSSES, **asked: Any) -> Design:
     """A design of these candidates, cheaper ones first."""
-    candidates, runs = [], {}
+    candidates: list[Candidate] = []
+    runs: dict[str, Mapping[tuple[int, int], tuple[Job, Path]]] = {}
     for name in losses:
         bits, _, option = name.split(" ")
         candidates.append(

@@ -22,7 +22,7 @@ from qsense.runs import folder as run_folder
 from qsense.runs.lock import claim
 
 
-def screen(asked: Design, fold: int, still_time: object = None) -> None:
+def screen(asked: Design, fold: int) -> None:
     run_folder.write_json(screening.file_of(asked, fold), {"scores": designs.screened(asked, fold)})
 
 

@@ -1,4 +1,4 @@
-"""Find the cheapest converter for your data that loses little: which one, how many bits, what is lost.
+"""Find the cheapest converter that loses little on your data.
 
 qsense design data=sbhar max_loss=1 max_uW=20 bits=1,2,3,4 hours=1
 """

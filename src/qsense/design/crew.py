@@ -20,7 +20,8 @@ from qsense.design.worker import LOG, log_into
 from qsense.experiment.errors import RAISE, ConfigError
 from qsense.runs.escapes import one_line
 
-LOOK_S, SAY_S = 0.5, 30.0
+LOOK_S, SAY_S = 0.5, 60.0
+DATE = len("2026-11-28 ")  # of a line in the log, which a screen does without
 TAIL = 3
 
 
@@ -38,13 +39,13 @@ def train_all(design: Design, arguments: Sequence[str], deadline: float | None) 
     log = log_into(design.request.out)
     design.state.mkdir(parents=True, exist_ok=True)
     logs = [design.state / f"worker{number}.log" for number in range(design.request.workers)]
-    seen, said = (design.request.out / LOG).stat().st_size, time.monotonic()
+    seen, said, last = (design.request.out / LOG).stat().st_size, time.monotonic(), ""
     with started(logs, [f"{deadline or ''}", *arguments]) as crew:
         while any(worker.poll() is None for worker in crew):
             time.sleep(LOOK_S)
-            if time.monotonic() - said > SAY_S:
-                said = time.monotonic()
-                log.info("%s", left(design, deadline))
+            if time.monotonic() - said > SAY_S and (now := left(design, deadline)) != last:
+                said, last = time.monotonic(), now
+                log.info("%s", now)
             seen = show(design.request.out / LOG, seen)
     show(design.request.out / LOG, seen)
     codes = [worker.returncode for worker in crew]
@@ -81,5 +82,5 @@ def show(file: Path, seen: int) -> int:
         log.seek(seen)
         new, line, _ = log.read().rpartition(b"\n")
     for text in new.decode("utf-8", "replace").splitlines():
-        print(one_line(text), flush=True)
+        print(one_line(text[DATE:]), flush=True)
     return seen + len(new) + len(line)

@@ -15,7 +15,8 @@ from pathlib import Path
 from statistics import fmean
 
 from qsense.design.plan import Design
-from qsense.design.work import answered, chosen_of, screened
+from qsense.design.search import over
+from qsense.design.work import bracket_name, chosen_of, screened
 from qsense.experiment.command_line.overrides import Job
 from qsense.experiment.errors import RAISE
 from qsense.runs import folder as run_folder
@@ -29,48 +30,24 @@ TRIAL = ("logger=none", "callback=none", "++trainer.max_epochs=1", "++trainer.li
 
 
 def runs_left(design: Design) -> tuple[int, int]:
-    """How many runs are to be trained: if the next bracket has the answer, and if it takes all of them.
+    """How many runs are to be trained: if the next bracket has the answer, and if the last one has it.
 
-    A bracket usually takes a run of all folds for its winner, and one or two folds for each of the others.
+    A bracket usually takes all folds for its winner, and two for each of the others.
     """
-    folds, keep = len(design.folds), design.request.keep
-
-    def to_do(folders: list[Path]) -> int:
-        return sum(not run_folder.finished(folder) for folder in folders)
-
-    reference = [folder for (seed, _), (_, folder) in design.reference.items() if seed == design.search_seed]
-    fresh = [folder for (seed, _), (_, folder) in design.reference.items() if seed != design.search_seed]
-    each = []
-    known = bool(screened(design))
+    unquantized = sum(not run_folder.finished(folder) for _, folder in design.reference.values())
+    fresh = len(design.folds) * len(design.fresh_seeds)
+    known, searching = bool(screened(design)), []
     for number, bracket in enumerate(design.brackets):
-        count = min(keep, len(bracket))
-        usual = folds + 2 * (count - 1)
+        usual, done = len(design.folds) + 2 * (min(design.request.keep, len(bracket)) - 1), 0
         if known:
             runs = [run for one in chosen_of(design, number) for run in design.runs_of(one).items()]
-            done = sum(run_folder.finished(run[1]) for (seed, _), run in runs if seed == design.search_seed)
-            ended = design_ended(design, number)
-            each.append(0 if ended else max(usual - done, 1))
-        else:
-            each.append(usual)
-    waiting = [count for count in each if count]
-    least, most = (waiting[0], sum(waiting)) if waiting else (0, 0)
-    confirming = len(fresh)
-    if known:
-        confirmed = [
-            sum(run_folder.finished(folder) for (seed, _), (_, folder) in design.runs_of(one).items() if seed != 0)
-            for number in range(len(each))
-            for one in chosen_of(design, number)
-        ]
-        confirming = max(len(fresh) - max(confirmed, default=0), 0)
-    rest = to_do(reference) + to_do(fresh) + confirming
-    return least + rest, most + rest
-
-
-def design_ended(design: Design, number: int) -> bool:
-    """Whether a bracket has been searched to its end."""
-    from qsense.design.search import over
-
-    return over(design, f"bracket {number}")
+            finished = [seed for (seed, _), (_, folder) in runs if run_folder.finished(folder)]
+            done = finished.count(design.search_seed)
+            fresh = max(fresh - (len(finished) - done), 0)
+        if not over(design, bracket_name(number)):
+            searching.append(max(usual - done, 1))
+    rest = unquantized + fresh
+    return rest + (searching or [0])[0], rest + sum(searching)
 
 
 def describe(design: Design, measure: bool) -> list[str]:
@@ -107,8 +84,6 @@ def describe(design: Design, measure: bool) -> list[str]:
 
 def left(design: Design, deadline: float | None = None) -> str:
     """What is left to do, in a line."""
-    if any(design_ended(design, n) and answered(design, n) is not None for n in range(len(design.brackets))):
-        return "all runs are finished"
     seconds = known_seconds(design)
     until = f" · the answer at {time.strftime('%H:%M', time.localtime(deadline))} at the latest" if deadline else ""
     return f"{in_words(design, seconds)}{until}"

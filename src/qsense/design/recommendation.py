@@ -13,7 +13,7 @@ from typing import Any
 from qsense.design.judging import CONFIRMED, PARTLY, Judged, judge, score_of
 from qsense.design.plan import Candidate, Design
 from qsense.design.search import endings, over
-from qsense.design.work import answered, chosen_of, screened
+from qsense.design.work import answered, bracket_name, chosen_of, screened
 from qsense.runs.words import many, metric_name, percent, rounded
 from qsense.study.significance import FEWEST, bootstrap
 
@@ -73,7 +73,7 @@ def recommend(design: Design) -> Recommendation:
     """The answer as far as finished runs give it; trains nothing."""
     winner, finished = None, bool(screened(design))
     for number in range(len(design.brackets)):
-        if not over(design, f"bracket {number}"):
+        if not over(design, bracket_name(number)):
             finished = False
             break
         if (candidate := answered(design, number)) is not None:

@@ -75,7 +75,7 @@ def read(arguments: Sequence[str]) -> Request:
                 f"{one_line(argument)}: a design tries converters as their YAML files have them, beside a network in "
                 "full precision; quant=lloyd_max,dpcm limits it to these. For settings of one: qsense train … -m"
             )
-        if key_of(key).startswith("hydra"):
+        if key_of(key).startswith(("hydra/launcher", "hydra.launcher", "hydra/sweeper", "hydra.sweeper")):
             raise ConfigError(
                 f"{one_line(argument)}: a design starts workers=N processes here; on further machines, start the same "
                 "command with the same runs and out folders, and they share the work"

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Mapping, Sequence
+import uuid
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -38,13 +39,12 @@ def read_scores(design: Design, fold: int) -> Scores | None:
     return scores if whole else None
 
 
-def screen(design: Design, fold: int, still_time: Callable[[], object] = bool) -> None:
+def screen(design: Design, fold: int) -> None:
     """Test the unquantized run of a fold behind every candidate, and keep the scores.
 
     Args:
         design: its runs of the first seed are finished.
         fold: which.
-        still_time: is called before each test, and raises where there is none left.
     """
     from qsense.experiment.load import load
 
@@ -54,16 +54,21 @@ def screen(design: Design, fold: int, still_time: Callable[[], object] = bool) -
     if (bar := run.trainer.progress_bar_callback) is not None:  # one for each of many tests
         run.trainer.callbacks.remove(bar)  # type: ignore[attr-defined]
     scores: dict[str, float | None] = {}
+    known: dict[bytes, float | None] = {}
     for candidate in design.candidates:
-        still_time()
-        scores[candidate.name] = score_behind(run, candidate)
+        scores[candidate.name] = score_behind(run, candidate, known)
     run_folder.write_json(file_of(design, fold), {"fold": fold, "scores": scores})
 
 
-def score_behind(run: Any, candidate: Candidate) -> float | None:
+def score_behind(run: Any, candidate: Candidate, known: dict[bytes, float | None]) -> float | None:
     """The score of a trained network behind a converter that it has not been trained with; None where that cannot be.
 
     Levels are placed by the training data, and so is the map behind them, as before a training.
+
+    Args:
+        run: unquantized; its data are set up.
+        candidate: the converter.
+        known: scores by levels: most learned converters start with those of another one.
     """
     from qsense.experiment.converters import build_sensor
 
@@ -74,8 +79,23 @@ def score_behind(run: Any, candidate: Candidate) -> float | None:
     except ValueError as error:
         log.warning("%s: %s", candidate.name, error)
         return None
+    levels = levels_of(run.task.sensor) + str(candidate.settings.get("output")).encode()
+    if levels in known:
+        return known[levels]
     score: float | None = run.evaluate()["metrics"][run.task.monitor]
-    return score if score is not None and math.isfinite(score) else None
+    found = score if score is not None and math.isfinite(score) else None
+    known[levels] = found
+    return found
+
+
+def levels_of(sensor: Any) -> bytes:
+    """What tells converters without memory apart: their decision levels, of each channel; others by themselves."""
+    from qsense.quant.sensor.base import SensorQuantizer
+
+    thresholds = sensor.thresholds() if isinstance(sensor, SensorQuantizer) else None
+    if thresholds is None or len(thresholds) not in (1, sensor.signal.channels):
+        return uuid.uuid4().bytes
+    return thresholds.expand(sensor.signal.channels, -1).double().numpy(force=True).tobytes()
 
 
 def losses(design: Design, every: Mapping[int, Scores], references: Mapping[int, float]) -> dict[str, float]:

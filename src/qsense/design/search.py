@@ -9,6 +9,7 @@ Open it to change when a candidate is given up.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -24,6 +25,7 @@ from qsense.design.judging import interval
 from qsense.design.plan import Candidate, Design
 from qsense.runs.lock import ClaimedError, alive, claim
 
+log = logging.getLogger(__name__)
 JOURNAL = "journal.log"
 REDUCTION = 2  # of the trials at a rung, the better half goes on: to 2, 4, 8, … folds
 FEWEST = 3  # folds from which on an interval may end a trial
@@ -128,17 +130,23 @@ def attempt(
         try:
             found.append(loss_of(candidate, fold))
         except Exception as error:  # a training that fails costs this candidate alone
-            trial.set_user_attr("ended", f"fold {fold}: {error}".splitlines()[0])
-            study.tell(trial, state=TrialState.FAIL)
+            end(study, trial, candidate, f"fold {fold}: {error}".splitlines()[0], TrialState.FAIL)
             return
         trial.report(fmean(found), step)
         if step == len(design.folds):
             break
         if why := HOPELESS * hopeless(found, design.request.max_loss) or HALVED * trial.should_prune():
-            trial.set_user_attr("ended", why)
-            study.tell(trial, state=TrialState.PRUNED)
+            end(study, trial, candidate, why, TrialState.PRUNED)
             return
+    log.info("%s: %.1f points lost on all folds", candidate.name, fmean(found))
     study.tell(trial, fmean(found))
+
+
+def end(study: optuna.Study, trial: Trial, candidate: Candidate, why: str, state: TrialState) -> None:
+    """Give a candidate up."""
+    log.info("%s: given up, %s", candidate.name, why)
+    trial.set_user_attr("ended", why)
+    study.tell(trial, state=state)
 
 
 def hopeless(found: Sequence[float], limit: float | None) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import signal
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -18,13 +18,15 @@ from qsense.design import screening
 from qsense.design.judging import judge, paired, score_of
 from qsense.design.plan import Candidate, Design
 from qsense.design.search import complete, search
-from qsense.experiment.command_line.overrides import Job
+from qsense.experiment.command_line.overrides import REPEATS, Job, key_of
 from qsense.runs import folder as run_folder
 from qsense.runs.lock import ClaimedError, alive, claim
 from qsense.runs.words import duration
 
 log = logging.getLogger(__name__)
 LOOK_S = 0.5
+UNQUANTIZED = "unquantized"
+Named = tuple[str, Job, Path]  # a run: what it is of, its overrides and its folder
 
 
 class NoTimeError(Exception):
@@ -38,9 +40,9 @@ def work(design: Design, deadline: float | None = None) -> None:
         design: what is looked for.
         deadline: of the clock, in seconds since 1970; a training at work then is interrupted, and can be resumed.
     """
-    first = [run for (seed, _), run in design.reference.items() if seed == design.search_seed]
+    first = [(UNQUANTIZED, *run) for (seed, _), run in design.reference.items() if seed == design.search_seed]
     with suppress(NoTimeError), until(deadline):
-        finish(first, "unquantized")
+        finish(first)
         screen_all(design)
         for number in range(len(design.brackets)):
             if answered(design, number, may_train=True) is not None:
@@ -55,7 +57,7 @@ def answered(design: Design, number: int, may_train: bool = False) -> Candidate 
         number: of the bracket.
         may_train: do what is missing; else only look.
     """
-    name, chosen = f"bracket {number}", chosen_of(design, number)
+    name, chosen = bracket_name(number), chosen_of(design, number)
     if may_train:
         search(design, name, chosen, partial(loss_of, design), partial(help_with, design))
     known = {candidate.name: candidate for candidate in chosen}
@@ -69,6 +71,11 @@ def answered(design: Design, number: int, may_train: bool = False) -> Candidate 
         if judged is not None and judged.within(design.request.max_loss):
             return candidate
     return None
+
+
+def bracket_name(number: int) -> str:
+    """What the study of a bracket is called."""
+    return f"bracket {number}"
 
 
 def chosen_of(design: Design, number: int) -> list[Candidate]:
@@ -97,7 +104,7 @@ def screen_all(design: Design) -> None:
                     began = time.monotonic()
                     screening.screen(design, fold)
                     took = duration(time.monotonic() - began)
-                    log.info("screened %d converters behind fold %d · %s", len(design.candidates), fold, took)
+                    log.info("screened %d converters, fold %d · %s", len(design.candidates), fold, took)
                 break
         else:
             time.sleep(LOOK_S)
@@ -107,18 +114,21 @@ def confirm(design: Design, candidate: Candidate) -> None:
     """Train a winner and the unquantized network with the fresh seeds, fold by fold."""
     own = design.runs_of(candidate)
     fresh = [repeat for repeat in own if repeat[0] in design.fresh_seeds]
-    finish([run for repeat in fresh for run in (design.reference[repeat], own[repeat])], "to confirm")
+    both = (
+        [(UNQUANTIZED, *design.reference[repeat]) for repeat in fresh],
+        [(candidate.name, *own[repeat]) for repeat in fresh],
+    )
+    finish([run for pair in zip(*both, strict=True) for run in pair])  # in pairs, so that a part can be compared, too
 
 
-def finish(runs: Iterable[tuple[Job, Path]], what: str) -> None:
+def finish(runs: Sequence[Named]) -> None:
     """Train what is not finished of some runs; wait for those that other processes train."""
-    runs = list(runs)
-    while waiting := [run for run in runs if not run_folder.finished(run[1])]:
-        if not any(trained(*run, what) for run in waiting if not alive(run[1])):
+    while waiting := [run for run in runs if not run_folder.finished(run[2])]:
+        if not any(trained(*run) for run in waiting if not alive(run[2])):
             time.sleep(LOOK_S)
 
 
-def trained(job: Job, folder: Path, what: str) -> bool:
+def trained(what: str, job: Job, folder: Path) -> bool:
     """Train a run; whether this process did."""
     if run_folder.finished(folder):
         return False
@@ -127,8 +137,9 @@ def trained(job: Job, folder: Path, what: str) -> bool:
         train_run(job)
     if not run_folder.finished(folder):
         return False
-    took = duration(time.monotonic() - began)
-    log.info("trained %s: %s · %s", what, folder.name, took)
+    repeat = " ".join(entry.replace("=", " ") for entry in job if key_of(entry) in REPEATS)
+    score, took = score_of(folder), duration(time.monotonic() - began)
+    log.info("%s, %s: %s · %s", what, repeat, "no score" if score is None else f"{score:.4f}", took)
     return True
 
 
@@ -147,7 +158,7 @@ def loss_of(design: Design, candidate: Candidate, fold: int) -> float:
     """
     repeat = (design.search_seed, fold)
     run = design.runs_of(candidate)[repeat]
-    finish([run], candidate.name)
+    finish([(candidate.name, *run)])
     scores = paired(design, candidate, [design.search_seed]).get(repeat)
     if scores is None:
         raise ValueError(f"{run[1].name} has no score")
@@ -161,7 +172,7 @@ def help_with(design: Design, candidate: Candidate) -> bool:
         job, folder = runs[design.search_seed, fold]
         if not run_folder.finished(folder) and not alive(folder):
             with suppress(Exception):  # the process at the trial will meet it, and say so
-                return trained(job, folder, candidate.name)
+                return trained(candidate.name, job, folder)
     return False
 
 
