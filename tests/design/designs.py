@@ -39,7 +39,7 @@ def design(root: Path, seeds: tuple[int, ...] = (0, 1), losses: Mapping[str, flo
     request = Request(**{"max_loss": 1.0, "keep": 3, "out": root / "design", **asked})
     reference = repeats(root, "none", seeds, ("quant=none",))
     signal = Signal(3, -1.0, 1.0, "g", rate_hz=50.0)
-    return Design(request, reference, candidates, {}, "SBHAR", "f1_sample", signal, 12, 32.6, 32.7, (), runs)
+    return Design(request, reference, candidates, {}, "SBHAR", "f1_sample", signal, 12, 32.6, 32.7, 1, (), runs)
 
 
 def repeats(root: Path, name: str, seeds: tuple[int, ...], overrides: Job) -> dict[tuple[int, int], tuple[Job, Path]]:
@@ -80,4 +80,4 @@ def trained(root: Path) -> list[str]:
 
 def screened(design: Design, fold: int, losses: Mapping[str, float] = LOSSES) -> dict[str, float | None]:
     """What a network that has not learned with the converters scores behind them."""
-    return {one.name: UNQUANTIZED + fold / 50 - 1.5 * losses[one.name] / 100 for one in design.candidates}
+    return {one.key: UNQUANTIZED + fold / 50 - 1.5 * losses[one.name] / 100 for one in design.candidates}

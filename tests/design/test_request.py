@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.refusal import assert_names, refused
 
-from qsense.design.request import BITS, KEEP, cores, read
+from qsense.design.request import BITS, KEEP, read
 from qsense.experiment.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def test_defaults() -> None:
     asked = read([])
     assert (asked.max_loss, asked.max_microwatts, asked.hours) == (1.0, None, None)
-    assert (asked.bits, asked.keep, asked.workers) == (BITS, KEEP, cores())
+    assert (asked.bits, asked.keep, asked.workers) == (BITS, KEEP, None)
     assert (asked.only, asked.overrides, asked.dry_run) == ((), (), False)
     assert asked.out == Path("design")
 

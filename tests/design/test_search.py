@@ -23,7 +23,7 @@ from qsense.runs.lock import claim
 
 
 def screen(asked: Design, fold: int) -> None:
-    run_folder.write_json(screening.file_of(asked, fold), {"scores": designs.screened(asked, fold)})
+    run_folder.write_json(screening.file_of(asked, fold), designs.screened(asked, fold))
 
 
 def every_run(asked: Design) -> list[tuple[Job, Path]]:

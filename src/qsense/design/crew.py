@@ -38,7 +38,7 @@ def train_all(design: Design, arguments: Sequence[str], deadline: float | None) 
     """
     log = log_into(design.request.out)
     design.state.mkdir(parents=True, exist_ok=True)
-    logs = [design.state / f"worker{number}.log" for number in range(design.request.workers)]
+    logs = [design.state / f"worker{number}.log" for number in range(design.workers)]
     seen, said, last = (design.request.out / LOG).stat().st_size, time.monotonic(), ""
     with started(logs, [f"{deadline or ''}", *arguments]) as crew:
         while any(worker.poll() is None for worker in crew):

@@ -96,9 +96,9 @@ def in_words(design: Design, seconds: float | None) -> str:
     if seconds is None:
         return f"{count}; how long they take is known once one is finished"
     tests = 0 if screened(design) else TESTING * len(design.candidates) * len(design.folds)
-    low, high = (seconds * (runs + tests) / design.request.workers for runs in (least, most))
+    low, high = (seconds * (runs + tests) / design.workers for runs in (least, most))
     span = duration(high) if duration(low) == duration(high) else f"{duration(low)} to {duration(high)}"
-    return f"{count}, about {span} by {design.request.workers} processes"
+    return f"{count}, about {span} by {design.workers} process{'es' * (design.workers > 1)}"
 
 
 def known_seconds(design: Design) -> float | None:

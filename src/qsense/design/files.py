@@ -59,19 +59,15 @@ def draw(found: Recommendation, file: Path) -> None:
     from qsense.plots.style import save
     from qsense.plots.tradeoff import Point, plot_tradeoff
 
-    design = found.design
-    lines = [
-        Point(
-            design.dataset, named(one.candidate), f"{one.candidate.bits} bit", one.candidate.power, one.score, one.half,
-            one.stage != PARTLY, one.stage != PARTLY,
-        )
-        for one in found.judged
-    ]  # fmt: skip
-    native = found.reference
-    lines.append(Point(design.dataset, "unquantized", f"{design.native_bits} bit", design.power, native))
+    design, native, sign = found.design, found.reference, 1 if found.design.less else -1
+    points = [Point(design.dataset, "unquantized", f"{design.native_bits} bit", design.power, native)]
+    for one in found.judged:  # where unquantized samples are on all folds, less what is lost on those that both have
+        name, bits, whole = named(one.candidate), f"{one.candidate.bits} bit", one.stage != PARTLY
+        at, score = one.candidate.power, native + sign * one.loss
+        points.append(Point(design.dataset, name, bits, at, score, one.half, whole, whole))
     label = metric_name(design.monitor) + (" (%)" if percent(design.monitor) else "")
-    title = "± 95 % of the difference to unquantized samples"
-    save(plot_tradeoff(lines, label, "radio + converter, by model (µW)", title, design.less), file)
+    title = "bars: 95 % interval of the loss"
+    save(plot_tradeoff(points, label, "radio + converter, by model (µW)", title, design.less), file)
 
 
 def write_page(found: Recommendation, out: Path) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -29,6 +30,7 @@ from qsense.study.audit_plan import restored
 Repeat = tuple[int, int]  # (seed, fold)
 GAMMAS = (0.3, 0.4, 0.5, 0.7)  # exponents at which a power law is held fixed
 POWER_LAW = "Gamma"
+SEARCH = "search"  # the folder of the search's own files, in that of the answer
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,11 @@ class Candidate:
     detail: str = ""
 
     @property
+    def key(self) -> str:
+        """What tells it from all others, whatever they are called."""
+        return digest([self.overrides, dict(self.settings)])
+
+    @property
     def name(self) -> str:
         """As tables have it: "2 bits lloyd_max per axis"."""
         return " ".join(filter(None, [f"{self.bits} bit{'s' * (self.bits > 1)}", self.option, self.detail]))
@@ -76,6 +83,7 @@ class Design:
         native_bits: what it delivers unquantized.
         radio: the radio's power then, in µW.
         power: radio and converter then, in µW.
+        workers: processes that train side by side on this machine.
         allowed: parts of the user's own that its runs may be built from.
     """
 
@@ -89,6 +97,7 @@ class Design:
     native_bits: int
     radio: float
     power: float
+    workers: int = 1
     allowed: tuple[str, ...] = ()
     _runs: dict[str, Mapping[Repeat, tuple[Job, Path]]] = field(default_factory=dict, compare=False, repr=False)
 
@@ -116,12 +125,12 @@ class Design:
         """What tells the search's files from those of another one in the same folder."""
         runs = [folder.name for _, folder in self.reference.values()]
         asked = [self.request.max_loss, self.request.max_microwatts, self.request.keep]
-        return digest([runs, [[c.overrides, dict(c.settings)] for c in self.candidates], asked])
+        return digest([runs, [one.key for one in self.candidates], asked])
 
     @property
     def state(self) -> Path:
         """The folder of the search's own files, shared by all processes and machines."""
-        return self.request.out / "search" / self.key
+        return self.request.out / SEARCH / self.key
 
     def runs_of(self, candidate: Candidate) -> Mapping[Repeat, tuple[Job, Path]]:
         """A candidate's runs, by seed and fold."""
@@ -220,8 +229,14 @@ def plan_design(request: Request) -> Design:
         native_bits,
         price["radio_uj_s"],
         price["uj_s"],
+        request.workers or (cores() if config.trainer.get("accelerator") == "cpu" else 1),
         tuple(named(config)),
     )
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def experiment(request: Request) -> str | None:

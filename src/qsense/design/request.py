@@ -6,7 +6,6 @@ Open it to add a key of the command's own.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -33,7 +32,7 @@ class Request:
         bits: numbers of bits to try.
         hours: after how long the best answer so far is given; None: when the search has ended.
         keep: how many converters are trained of those that are compared, the best of the screening.
-        workers: processes that train side by side.
+        workers: processes that train side by side; None: as many as there are cores, on a GPU one.
         out: folder for the answer and the search's own files.
         dry_run: train nothing.
         only: options of `quant` to choose from; empty: all that fit.
@@ -45,7 +44,7 @@ class Request:
     bits: tuple[int, ...] = BITS
     hours: float | None = None
     keep: int = KEEP
-    workers: int = 1
+    workers: int | None = None
     out: Path = Path("design")
     dry_run: bool = False
     only: tuple[str, ...] = ()
@@ -87,7 +86,7 @@ def read(arguments: Sequence[str]) -> Request:
         bits=_bits(given),
         hours=_positive(given, "hours", "how long it may take, a number of hours above 0"),
         keep=_count(given, "keep", KEEP, "how many converters are trained, the best of the screening"),
-        workers=_count(given, "workers", cores(), "how many runs are trained side by side"),
+        workers=_count(given, "workers", 1, "how many runs are trained side by side") if "workers" in given else None,
         out=Path(given.get("out") or "design"),
         dry_run=_truth(given, "dry_run"),
         only=tuple(dict.fromkeys(entries(given.get("quant", "")))),
@@ -96,11 +95,6 @@ def read(arguments: Sequence[str]) -> Request:
     if reason := unusable(request.out):
         raise ConfigError(f"out={one_line(str(request.out))}: no file can be written there ({reason}); give a folder")
     return request
-
-
-def cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _max_loss(given: Mapping[str, str]) -> float | None:

@@ -15,28 +15,34 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from qsense.design.plan import Candidate, Design
+from qsense.design.plan import SEARCH, Candidate, Design
 from qsense.runs import folder as run_folder
 from qsense.runs.reading import read_json
 
 log = logging.getLogger(__name__)
+MOST_BYTES = 1 << 24
 Scores = Mapping[str, float | None]  # by the candidate's name; None: it cannot be built
 
 
 def file_of(design: Design, fold: int) -> Path:
-    """Where the scores of a fold are kept."""
-    return design.state / f"screening-fold{fold:02}.json"
+    """Where the scores of a fold are kept, for designs of other limits, too."""
+    return design.request.out / SEARCH / f"screening-{design.reference[design.search_seed, fold][1].name}.json"
 
 
 def read_scores(design: Design, fold: int) -> Scores | None:
-    """The scores of a fold; None before it has been screened."""
+    """The scores of a fold; None before all candidates have been screened there."""
+    known = _read(file_of(design, fold))
+    whole = all(one.key in known for one in design.candidates)
+    return {one.name: known[one.key] for one in design.candidates} if whole else None
+
+
+def _read(file: Path) -> dict[str, float | None]:
+    """Scores by the candidates' keys; empty where nothing was screened, or the file is damaged."""
     try:
-        content = read_json(file_of(design, fold), 1 << 24)
+        content = read_json(file, MOST_BYTES)
     except (OSError, ValueError):
-        return None
-    scores = content.get("scores") if isinstance(content, dict) else None
-    whole = isinstance(scores, dict) and {one.name for one in design.candidates} <= scores.keys()
-    return scores if whole else None
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def screen(design: Design, fold: int) -> None:
@@ -53,11 +59,11 @@ def screen(design: Design, fold: int) -> None:
     run.data.setup("fit")
     if (bar := run.trainer.progress_bar_callback) is not None:  # one for each of many tests
         run.trainer.callbacks.remove(bar)  # type: ignore[attr-defined]
-    scores: dict[str, float | None] = {}
-    known: dict[bytes, float | None] = {}
+    scores, by_levels = _read(file_of(design, fold)), dict[bytes, float | None]()
     for candidate in design.candidates:
-        scores[candidate.name] = score_behind(run, candidate, known)
-    run_folder.write_json(file_of(design, fold), {"fold": fold, "scores": scores})
+        if candidate.key not in scores:
+            scores[candidate.key] = score_behind(run, candidate, by_levels)
+    run_folder.write_json(file_of(design, fold), scores)
 
 
 def score_behind(run: Any, candidate: Candidate, known: dict[bytes, float | None]) -> float | None:

@@ -23,6 +23,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from qsense.design.judging import interval
 from qsense.design.plan import Candidate, Design
+from qsense.experiment.errors import ConfigError
 from qsense.runs.lock import ClaimedError, alive, claim
 
 log = logging.getLogger(__name__)
@@ -129,6 +130,8 @@ def attempt(
     for step, fold in enumerate(design.folds, 1):
         try:
             found.append(loss_of(candidate, fold))
+        except (OSError, ConfigError):  # a full disk, say: not the candidate's
+            raise
         except Exception as error:  # a training that fails costs this candidate alone
             end(study, trial, candidate, f"fold {fold}: {error}".splitlines()[0], TrialState.FAIL)
             return

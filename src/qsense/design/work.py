@@ -99,7 +99,7 @@ def screen_all(design: Design) -> None:
     """Screen every fold."""
     while waiting := [fold for fold in design.folds if screening.read_scores(design, fold) is None]:
         for fold in waiting:
-            with suppress(ClaimedError), claim(design.state / f"screening-fold{fold:02}"):
+            with suppress(ClaimedError), claim(screening.file_of(design, fold).with_suffix("")):
                 if screening.read_scores(design, fold) is None:
                     began = time.monotonic()
                     screening.screen(design, fold)
