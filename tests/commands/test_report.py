@@ -566,7 +566,7 @@ def test_honest_rates_and_the_lossless_rival_stand_in_tables(rated: Path, tmp_pa
     assert "50.00*" in lines["lossless"], "the score is that of the unquantized runs"
     assert "no coder is built" in " ".join(text.split())
     assert text.count("lossless: first differences") == 1
-    assert "lossless" not in text[text.index("Missing") :], "no run of it is expected"
+    assert "lossless" not in text[text.index("Missing") : text.index("Which to take")], "no run of it is expected"
 
     written = {file.name for file in write_report(summary, tmp_path / "report")}
     assert {"report.md", "report.tex", "report.csv", "tradeoff_rate.png", "tradeoff_entropy.png"} <= written
@@ -753,3 +753,26 @@ def test_what_comes_next_keeps_the_metric_and_compares_what_can_be(
     (compare,) = [words for words in proposed(capsys) if "--compare" in words]
     assert sorted(compare[-2:]) == ["linear", "quantile"]
     assert main([*compare[2:], *out]) == 0
+
+
+def test_the_row_that_a_budget_asks_for_ends_the_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for quant, bits, score in (("none", None, 0.5), ("gamma", 4, 0.495), ("gamma", 2, 0.45)):
+        make_cell(tmp_path / "runs", lambda *at, s=score: s + at[1] / 10, quant=quant, bits=bits)
+    arguments = [str(tmp_path / "runs"), "--out", str(tmp_path / "out")]
+    assert main(arguments) == 0
+    screen = capsys.readouterr().out
+    assert "Which to take within 1 point of unquantized" in screen
+    assert "SBHAR: gamma 4 bit, 0.5 points below unquantized" in screen
+    text = (tmp_path / "out" / "report.md").read_text()
+    assert text.split("\n## ")[-1].startswith("Which to take within 1 point of unquantized\n\n- SBHAR: gamma 4 bit,")
+    assert main([*arguments, "--max-loss", "6"]) == 0
+    assert "SBHAR: gamma 2 bit, 5.0 points below unquantized" in capsys.readouterr().out
+    assert main([*arguments, "--max-uw", "6"]) == 0
+    assert "no row is within 6 µW" in capsys.readouterr().out, "nobody priced these sensors"
+
+
+@pytest.mark.parametrize("value", ["-1", "nan", "inf", "much"])
+def test_a_limit_that_is_none(value: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([str(tmp_path), "--max-loss", value])
+    assert_names(capsys.readouterr().err, "--max-loss", value)

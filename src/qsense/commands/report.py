@@ -7,6 +7,7 @@ qsense report runs --against paper --compare gamma linear --html page
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from rich.text import Text
 from qsense.commands._allow import add_allow
 from qsense.runs.escapes import one_line
 from qsense.runs.next_steps import say_next
+from qsense.study.budget import Budget
 from qsense.study.files import write_report
 from qsense.study.index import gather
 from qsense.study.rows import pairs
@@ -53,12 +55,39 @@ def parser() -> argparse.ArgumentParser:
         "--compare", nargs=2, metavar=("QUANT", "QUANT"),
         help="do two quantizers differ? Wilcoxon's signed-rank test and the bootstrap, paired over folds",
     )  # fmt: skip
+    parser.add_argument(
+        "--max-loss", type=limit, metavar="POINTS",
+        help="which row to take: the cheapest that loses at most this much against unquantized data (default: 1 point)",
+    )  # fmt: skip
+    parser.add_argument("--max-uw", type=limit, metavar="µW", help="and whose radio and ADC take at most this power")
+    parser.add_argument("--max-bits-s", type=limit, metavar="BITS", help="and that sends at most so many bits/s")
     parser.add_argument("--strict", action="store_true", help="exit with 1 if a cell or a run is incomplete")
     parser.add_argument("--out", type=Path, default=Path("report"), help="folder for the files (default: ./report)")
     parser.add_argument("--html", type=Path, metavar="OUT", help="write OUT/index.html instead, a page of its own")
     parser.add_argument("--figure", metavar="NAME", help="draw a paper's figure instead: gamma_quant/4; list: which")
     add_allow(parser)
     return parser
+
+
+def limit(text: str) -> float:
+    """A limit of a budget, from 0 on.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value >= 0):
+        raise argparse.ArgumentTypeError(f"{text}: a number from 0 on expected")
+    return value
+
+
+def budget_of(options: argparse.Namespace) -> Budget | None:
+    """The budget that was asked for; with a limit on power or rate alone the best row within it, whatever it loses."""
+    limits = options.max_loss, options.max_uw, options.max_bits_s
+    return None if limits == (None, None, None) else Budget(*limits)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -79,10 +108,11 @@ def main(arguments: Sequence[str]) -> int:
         return draw_figure(options.figure, paths, out, console, options.allow)
     every = tables(paths, options.metric or [None], options.by, options.against is not None, options.compare)
     summary, *others = every
-    print_report(summary, console, others)
+    budget = budget_of(options)
+    print_report(summary, console, others, budget)
     problem = ""
     try:
-        written = [page(every, out)] if as_page else write_report(summary, out, others)
+        written = [page(every, out)] if as_page else write_report(summary, out, others, budget)
     except NotWrittenError as error:
         written, problem = list(error.written), str(error)
     if written:

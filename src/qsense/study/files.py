@@ -9,6 +9,7 @@ from pathlib import Path
 
 from qsense.runs.folder import write_atomically
 from qsense.runs.words import lower_is_better
+from qsense.study.budget import Budget
 from qsense.study.costs import Axis, axes
 from qsense.study.screen import axis
 from qsense.study.summary import Summary
@@ -16,7 +17,9 @@ from qsense.study.tables import cells_csv, latex_table, markdown_report, name_wi
 from qsense.study.writing import write_each
 
 
-def write_report(summary: Summary, out: Path, others: Sequence[Summary] = ()) -> list[Path]:
+def write_report(
+    summary: Summary, out: Path, others: Sequence[Summary] = (), budget: Budget | None = None
+) -> list[Path]:
     """Write report.md, report.csv (one line per cell), runs.csv (one per run), report.tex and scores.png into `out`;
     and tradeoff*.png, score against each cost that runs know of.
 
@@ -27,13 +30,14 @@ def write_report(summary: Summary, out: Path, others: Sequence[Summary] = ()) ->
         summary: of the first metric, which the pictures show.
         out: a folder, made if it is not there.
         others: of further metrics over the same runs: tables more in report.md, report.tex and report.csv.
+        budget: what may be lost and spent, in report.md; None for the usual one.
 
     Raises:
         NotWrittenError: some could not be written; one that fails costs no other.
     """
     every = (summary, *others)
     texts: dict[str, Callable[[], str]] = {
-        "report.md": lambda: markdown_report(every),
+        "report.md": lambda: markdown_report(every, budget),
         "runs.csv": lambda: runs_csv(summary),
     }
     if summary.rows:

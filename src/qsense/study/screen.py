@@ -8,12 +8,14 @@ from pathlib import Path
 
 from rich import box
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from qsense.runs.escapes import one_line
 from qsense.runs.words import metric_name, rounded, some
 from qsense.study import published
+from qsense.study.budget import Budget, question, sentences
 from qsense.study.cell import Cell
 from qsense.study.costs import columns, explained
 from qsense.study.rows import Row
@@ -142,13 +144,17 @@ def texts(summary: Summary, row: Row, dataset: str) -> list[str]:
     return [f"{score(summary, cell)}{marks(cell)}", cell.count, *([published.words(beside)] if beside else [])]
 
 
-def print_report(summary: Summary, console: Console | None = None, others: Sequence[Summary] = ()) -> None:
-    """Print the tables, what stands behind them, what is missing or failed, and where the runs' pictures are.
+def print_report(
+    summary: Summary, console: Console | None = None, others: Sequence[Summary] = (), budget: Budget | None = None
+) -> None:
+    """Print the tables, what stands behind them, what is missing or failed, where the runs' pictures are, and which row
+    a budget asks for.
 
     Args:
         summary: of the first metric.
         console: where to print.
         others: of further metrics over the same runs, each a table more.
+        budget: what may be lost and spent; None for the usual one.
     """
     console = console or Console()
     if summary.rows:
@@ -160,6 +166,9 @@ def print_report(summary: Summary, console: Console | None = None, others: Seque
         console.print("No run has finished yet.", style="bold")
     for name, lines in sections(summary).items():
         _print_list(console, name, lines)
+    if found := sentences(summary, budget):
+        console.print(Text(f"\n{question(summary, budget)}", style="bold"))
+        console.print(*(Padding(Text(sentence), (0, 0, 0, 2)) for sentence in found), sep="")
 
 
 def _table(summary: Summary) -> Table:

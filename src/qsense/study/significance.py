@@ -75,18 +75,21 @@ def compare(summary: Summary, one: str, other: str) -> list[Comparison]:
 
 
 def _paired(dataset: str, one: str, other: str, first: Cell, second: Cell) -> Comparison | None:
-    shared = sorted(set(first.scores) & set(second.scores))
-    if not shared:
+    unit, values = differences(first, second)
+    if not values:
         return None
+    array = np.array(values)
+    return Comparison(dataset, one, other, unit, values, *bootstrap(array), wilcoxon(array))
+
+
+def differences(first: Cell, second: Cell) -> tuple[str, tuple[float, ...]]:
+    """What two cells are paired over, and score of the first − score of the second in each unit of it: "folds" (mean
+    over the seeds that both have there), or "seeds" where there is a single fold."""
     place = 0 if max(first.num_folds, second.num_folds) == 1 else 1
     units: dict[int, list[float]] = {}
-    for at in shared:
+    for at in sorted(set(first.scores) & set(second.scores)):
         units.setdefault(at[place], []).append(first.scores[at] - second.scores[at])
-    differences = np.array([np.mean(several) for several in units.values()])
-    low, high = bootstrap(differences)
-    return Comparison(
-        dataset, one, other, ("seeds", "folds")[place], tuple(differences.tolist()), low, high, wilcoxon(differences)
-    )
+    return ("seeds", "folds")[place], tuple(float(np.mean(several)) for several in units.values())
 
 
 def wilcoxon(differences: npt.NDArray[np.floating]) -> float:

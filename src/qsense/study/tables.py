@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from qsense.runs.escapes import csv_cell, latex, markdown
+from qsense.study.budget import Budget, question, sentences
 from qsense.study.costs import axes
 from qsense.study.rows import Row
 from qsense.study.run import varying
@@ -13,8 +14,8 @@ from qsense.study.screen import INCOMPARABLE, INCOMPLETE, costs, legend, marks, 
 from qsense.study.summary import Summary
 
 
-def markdown_report(every: Sequence[Summary]) -> str:
-    """The tables, what they mean, and the lists below them."""
+def markdown_report(every: Sequence[Summary], budget: Budget | None = None) -> str:
+    """The tables, what they mean, the lists below them, and which row a budget asks for."""
     summary = every[0]
     lines = []
     for each in every if summary.rows else every[:1]:
@@ -30,6 +31,8 @@ def markdown_report(every: Sequence[Summary]) -> str:
         lines += ["No run has finished yet.", ""]
     for name, items in sections(summary).items():
         lines += [f"## {markdown(name)}", "", *(f"- {_item(item)}" for item in items), ""]
+    if found := sentences(summary, budget):
+        lines += [f"## {markdown(question(summary, budget))}", "", *(f"- {_item(item)}" for item in found), ""]
     return "\n".join(lines)
 
 
