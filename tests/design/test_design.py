@@ -114,7 +114,7 @@ def test_what_is_planned_fits_a_few_lines_and_tells_the_time() -> None:
 
 
 @pytest.mark.slow
-def test_the_command_answers_and_does_nothing_twice(command: Command, tmp_path: Path) -> None:
+def test_the_command_answers_and_does_nothing_twice(command: Command, light_command: Command, tmp_path: Path) -> None:
     first = command("qsense", "design", *TINY, "workers=2")
     assert first.code == 0, first.err + first.out
     found = json.loads((tmp_path / "design" / "design.json").read_text())
@@ -131,7 +131,7 @@ def test_the_command_answers_and_does_nothing_twice(command: Command, tmp_path: 
     assert all(run_folder.finished(file.parent) for file in runs)
     assert len(runs) < 2 * 3 * (1 + 6)  # of the whole grid
 
-    again = command("qsense", "design", *TINY, "workers=2")
+    again = light_command("qsense", "design", *TINY, "workers=2")
     assert again.code == 0
     assert found["headline"][0] in again.out
     assert {file: file.stat().st_mtime_ns for file in (tmp_path / "runs").glob("*/metrics.json")} == runs

@@ -5,8 +5,10 @@ Open it to add a file to what `qsense design` writes into its folder.
 
 from __future__ import annotations
 
+import base64
+import html
+import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -15,11 +17,12 @@ from qsense.design.plan import Design
 from qsense.design.recommendation import Recommendation, as_record, headline, left_out, named, trust
 from qsense.design.work import chosen_of, folders
 from qsense.runs import folder as run_folder
-from qsense.runs.escapes import markdown
+from qsense.runs.escapes import markdown, one_line
 from qsense.runs.words import metric_name, percent
 from qsense.study.writing import write_each
 
 WORDS, NUMBERS, PICTURE, EXPORT = "design.md", "design.json", "pareto.png", "export"
+BEFORE = "<main>"  # of the study page: what comes first in it
 
 
 def write_answer(found: Recommendation) -> list[Path]:
@@ -71,13 +74,41 @@ def draw(found: Recommendation, file: Path) -> None:
 
 
 def write_page(found: Recommendation, out: Path) -> None:
-    """The study page of all runs of a design, which opens on its answer."""
-    from qsense.study.page import write_page as write
+    """The study page of a design's runs, which opens on its answer; what was tried on few folds is in words alone."""
+    from qsense.study.page import PAGE, study_page
     from qsense.study.summary import summarise
 
-    summary = summarise(runs(found.design), found.design.monitor)
-    lines = [*headline(found), *trust(found), *left_out(found)]
-    write([replace(summary, findings={"Design": lines, **summary.findings})], out)
+    whole = [one.candidate for one in found.judged if one.stage != PARTLY]
+    page = study_page([summarise(folders(found.design, whole), found.design.monitor)])
+    with tempfile.TemporaryDirectory() as folder:
+        draw(found, picture := Path(folder) / PICTURE)
+        answer = answer_section(found, base64.b64encode(picture.read_bytes()).decode())
+    run_folder.write_atomically(out / PAGE, page.replace(BEFORE, f"{BEFORE}\n{answer}", 1))
+
+
+def answer_section(found: Recommendation, picture: str) -> str:
+    """The answer as a section of the page, with its picture, a PNG in base64."""
+    first, *rest = map(_html, headline(found))
+    lines = [f"<p>{line}</p>" for line in rest]
+    small = [f'<p class="note">{_html(line)}</p>' for line in trust(found)]
+    others = [f"<li>{_html(line)}</li>" for line in left_out(found)]
+    return "\n".join(
+        [
+            f'<section id="answer" style="margin-bottom: 1rem"><h2>{first}</h2>',
+            *lines,
+            f'<img src="data:image/png;base64,{picture}" alt="score against power" style="max-width: 100%">',
+            *small,
+            "<details><summary>The others, and why not</summary><ul>",
+            *others,
+            "</ul></details>",
+            '<p class="note">Below: the runs that trained on all folds. Those that the search did not need are counted '
+            "as missing there.</p></section>",
+        ]
+    )
+
+
+def _html(text: str) -> str:
+    return html.escape(one_line(text))
 
 
 def runs(design: Design) -> Sequence[Path]:

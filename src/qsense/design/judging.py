@@ -11,10 +11,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import fmean, stdev
 
 from qsense.design.plan import Candidate, Design, Repeat
 from qsense.runs import folder as run_folder
+from qsense.study.budget import student
 
 CONFIRMED, SEARCHED, PARTLY = "confirmed", "searched", "partly trained"
 
@@ -66,20 +68,15 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
     >>> round(low, 3), round(high, 3)
     (-1.484, 3.484)
     """
-    from scipy.special import stdtrit  # type: ignore[import-untyped]  # here: it takes a third of a second
-
-    half = float(stdtrit(len(values) - 1, 0.975)) * stdev(values) / math.sqrt(len(values))
+    half = student(len(values)) * stdev(values) / math.sqrt(len(values))
     return fmean(values) - half, fmean(values) + half
 
 
-def score_of(folder: object) -> float | None:
+def score_of(folder: Path) -> float | None:
     """A finished run's headline, or None."""
-    from pathlib import Path
-
-    path = Path(str(folder))
-    if not run_folder.finished(path):
+    if not run_folder.finished(folder):
         return None
-    result = run_folder.result(path)
+    result = run_folder.result(folder)
     value = result["metrics"][result["monitor"]]
     return float(value) if value is not None else None
 
