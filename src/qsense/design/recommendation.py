@@ -183,6 +183,17 @@ def trust(found: Recommendation) -> list[str]:
             "The same trainings chose it and measure it, so it is a lucky one: expect to lose more. Fresh seeds would "
             "tell (seed=0,1,2)."
         )
+    limit = design.request.max_loss
+    kept = [] if limit is None else [
+        one for one in design.candidates
+        if one.bits < best.candidate.bits and found.screened.get(one.name, limit + 1) <= limit
+    ]  # fmt: skip
+    if kept:
+        first = kept[0]
+        texts.append(
+            f"The unquantized network itself, put behind {first.name} without training, loses "
+            f"{number(found.screened[first.name])}: to deploy that, train with quant=none."
+        )
     if folds < FEWEST:
         texts.append(f"{folds} folds are few: one subject can turn the answer.")
     return texts

@@ -29,7 +29,7 @@ from qsense.runs.lock import ClaimedError, alive, claim
 log = logging.getLogger(__name__)
 JOURNAL = "journal.log"
 REDUCTION = 2  # of the trials at a rung, the better half goes on: to 2, 4, 8, … folds
-FEWEST = 3  # folds from which on an interval may end a trial
+FEWEST, LEVEL = 3, 0.99  # folds from which on an interval may end a trial, and its level: it is looked at in each fold
 LOOK_S = 0.5
 HALVED, HOPELESS = "others did better", "it loses too much"
 
@@ -155,12 +155,12 @@ def end(study: optuna.Study, trial: Trial, candidate: Candidate, why: str, state
 def hopeless(found: Sequence[float], limit: float | None) -> bool:
     """Whether even the lower end of the loss's interval is above the limit.
 
-    >>> hopeless([9.0, 10.0, 11.0], 1.0), hopeless([9.0, 10.0], 1.0), hopeless([0.0, 2.0, 4.0], 1.0)
+    >>> hopeless([9.0, 10.0, 11.0], 1.0), hopeless([9.0, 10.0], 1.0), hopeless([3.0, 4.0, 5.0], 1.0)
     (True, False, False)
     """
     if limit is None or len(found) < FEWEST:
         return False
-    low, _ = interval(found)
+    low, _ = interval(found, LEVEL)
     return low > limit
 
 
