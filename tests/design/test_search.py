@@ -93,7 +93,7 @@ def test_where_none_holds_the_nearest_is_named(tmp_path: Path) -> None:
     found = recommend(asked)
     assert found.finished
     assert found.winner is None
-    assert headline(found)[0].startswith("No converter loses at most 1 points; nearest: 1 bit, adpcm: 2.5 ± ")
+    assert headline(found)[0].startswith("No converter loses at most 1 point; nearest: 1 bit, adpcm: 2.5 ± ")
 
 
 def test_one_that_held_by_luck_alone_is_not_recommended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

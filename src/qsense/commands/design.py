@@ -6,7 +6,9 @@ qsense design data=sbhar max_loss=1 max_uW=20 bits=1,2,3,4 hours=1
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Sequence
 
@@ -60,19 +62,27 @@ def main(given: Sequence[str]) -> int:
     from qsense.design.recommendation import headline, left_out, recommend, trust
 
     if request.dry_run:
-        print("\n".join(describe(design, measure=True)))
+        say(describe(design, measure=True))
         say_next((("design", *(entry for entry in arguments if key_of(entry) != "dry_run")), "find the converter"))
         return 0
     found = recommend(design)
     if not found.finished:
         from qsense.design.crew import train_all
 
-        print("\n".join(describe(design, measure=False)))
+        say(describe(design, measure=False))
         deadline = None if request.hours is None else began + max(3600 * request.hours - RESERVE_S, 1.0)
         train_all(design, arguments, deadline)
         found = recommend(design)
-    print("\n".join(["", *headline(found), "", *trust(found), "", "The others:", *(f"  {o}" for o in left_out(found))]))
+    say(["", *headline(found), "", *trust(found), "", "The others:", *(f"- {line}" for line in left_out(found))])
     return write(found)
+
+
+def say(lines: Sequence[str]) -> None:
+    """Print lines, the long ones broken between words to the width of the screen."""
+    width = shutil.get_terminal_size().columns
+    for line in lines:
+        print(textwrap.fill(one_line(line), width, subsequent_indent="  ", break_long_words=False))
+    sys.stdout.flush()
 
 
 def write(found: object) -> int:
@@ -93,7 +103,8 @@ def write(found: object) -> int:
     names = [file.name for file in written] + ["export/"] * (exported is not None)
     print(f"\nWritten to {one_line(str(out))}: {', '.join(names)}")
     if not found.finished:
-        print("The time was over before the search's end; the same command goes on.", file=sys.stderr)
+        why = "a process ended before its work was done" if found.design.request.hours is None else "the time is over"
+        print(f"Not finished: {why}; the same command goes on.", file=sys.stderr)
     if problem:
         print(f"warning: {problem}", file=sys.stderr)
         return UNWRITTEN

@@ -60,7 +60,7 @@ def describe(design: Design, measure: bool) -> list[str]:
     request, folds, fresh = design.request, len(design.folds), many("seed", design.fresh_seeds or [0])
     options = list(dict.fromkeys(one.option for one in design.candidates))
     price = {one.bits: one.power for one in design.candidates}
-    limits = [] if request.max_loss is None else [f"at most {request.max_loss:g} points lost"]
+    limits = [] if request.max_loss is None else [f"at most {design.limit} lost"]
     limits += [] if request.max_microwatts is None else [f"at most {request.max_microwatts:g} µW"]
     goal = "the least loss" if request.max_loss is None else "the fewest bits"
     power = " · ".join(f"{bits} bit {rounded(microwatts)}" for bits, microwatts in price.items())

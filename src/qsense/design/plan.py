@@ -151,6 +151,17 @@ class Design:
         return sign * scale * difference
 
     @property
+    def limit(self) -> str:
+        """What may be lost, in words: "1 point"."""
+        loss = self.request.max_loss
+        return f"{loss:g} {self.unit.removesuffix('s') if loss == 1 and self.unit == 'points' else self.unit}"
+
+    @property
+    def unit(self) -> str:
+        """Of what is lost."""
+        return "points" if percent(self.monitor) else self.monitor
+
+    @property
     def less(self) -> bool:
         """Whether a lower score is better."""
         return lower_is_better(self.monitor)
@@ -215,9 +226,7 @@ def plan_design(request: Request) -> Design:
     dear = sorted({each.bits for each in every} - {each.bits for each in able})
     if dear:
         above = min(each.power for each in every if each.bits == dear[0])
-        excluded[many("bit", dear).replace("bits", "") if len(dear) > 1 else f"{dear[0]} bits"] = (
-            f"from {rounded(above)} µW on, above max_uW={limit:g}"
-        )
+        excluded[f"{', '.join(map(str, dear))} bits"] = f"from {rounded(above)} µW on, above max_uW={limit:g}"
     return Design(
         request,
         reference,

@@ -14,7 +14,7 @@ from qsense.design.judging import CONFIRMED, PARTLY, Judged, judge, score_of
 from qsense.design.plan import Candidate, Design
 from qsense.design.search import endings, over
 from qsense.design.work import answered, bracket_name, chosen_of, screened
-from qsense.runs.words import many, metric_name, percent, rounded
+from qsense.runs.words import many, metric_name, rounded
 from qsense.study.significance import FEWEST, bootstrap
 
 MOST_SHOWN = 8
@@ -66,7 +66,8 @@ class Recommendation:
 
     @property
     def unit(self) -> str:
-        return "points" if percent(self.design.monitor) else self.design.monitor
+        """Of what is lost."""
+        return self.design.unit
 
 
 def recommend(design: Design) -> Recommendation:
@@ -118,7 +119,7 @@ def missed(found: Recommendation) -> str:
     limit = found.design.request.max_loss
     if not found.finished:
         return "Not finished; best so far:"
-    return f"No converter loses at most {limit:g} {found.unit}; nearest:" if limit is not None else "Nearest:"
+    return f"No converter loses at most {found.design.limit}; nearest:" if limit is not None else "Nearest:"
 
 
 def sureness(found: Recommendation, best: Judged) -> str:

@@ -28,6 +28,7 @@ from qsense.runs.lock import ClaimedError, alive, claim
 
 log = logging.getLogger(__name__)
 JOURNAL = "journal.log"
+CONVERTER, ENDED = "converter", "ended"  # what a trial says of itself: whose it is, and why it was given up
 REDUCTION = 2  # of the trials at a rung, the better half goes on: to 2, 4, 8, … folds
 FEWEST, LEVEL = 3, 0.99  # folds from which on an interval may end a trial, and its level: it is looked at in each fold
 LOOK_S = 0.5
@@ -58,13 +59,13 @@ def search(
         with ExitStack() as held:
             trial = take(design, study, sorted(known), held)
             if trial is not None:
-                attempt(design, study, trial, known[trial.params["converter"]], loss_of)
+                attempt(design, study, trial, known[name_of(trial)], loss_of)
                 continue
         running = [trial for trial in study.get_trials(deepcopy=False) if trial.state == TrialState.RUNNING]
         if not running:
             return
         ahead = sorted((t for t in running if t.last_step), key=lambda t: t.intermediate_values[t.last_step or 0])
-        if not any(help_with(known[trial.params["converter"]]) for trial in ahead):
+        if not any(help_with(known[name_of(trial)]) for trial in ahead):
             time.sleep(LOOK_S)
 
 
@@ -77,8 +78,18 @@ def open_study(design: Design, name: str, candidates: Sequence[Candidate]) -> op
             storage=storage, study_name=name, pruner=pruner, direction="minimize", load_if_exists=True
         )
         for candidate in candidates:
-            study.enqueue_trial({"converter": candidate.name}, skip_if_exists=True)
+            offer(study, candidate.name)
     return study
+
+
+def offer(study: optuna.Study, name: str, again: bool = False) -> None:
+    """Add a trial of a candidate, unless there is one or it is to be tried again; `name_of` reads its name."""
+    study.enqueue_trial({CONVERTER: name}, user_attrs={CONVERTER: name}, skip_if_exists=not again)
+
+
+def name_of(trial: Trial | FrozenTrial) -> str:
+    """Which candidate a trial is of."""
+    return str(trial.user_attrs[CONVERTER])
 
 
 @contextmanager
@@ -104,11 +115,11 @@ def take(design: Design, study: optuna.Study, names: Sequence[str], held: ExitSt
         for trial in study.get_trials(deepcopy=False):
             if trial.state == TrialState.RUNNING and not alive(folder_of(design, study, trial.number)):
                 study.tell(trial.number, state=TrialState.FAIL)
-                study.enqueue_trial(trial.params)
+                offer(study, name_of(trial), again=True)
         if not any(trial.state == TrialState.WAITING for trial in study.get_trials(deepcopy=False)):
             return None
         found = study.ask()
-        found.suggest_categorical("converter", names)
+        found.suggest_categorical(CONVERTER, names)
         held.enter_context(claim(folder_of(design, study, found.number)))
         return found
 
@@ -148,7 +159,7 @@ def attempt(
 def end(study: optuna.Study, trial: Trial, candidate: Candidate, why: str, state: TrialState) -> None:
     """Give a candidate up."""
     log.info("%s: given up, %s", candidate.name, why)
-    trial.set_user_attr("ended", why)
+    trial.set_user_attr(ENDED, why)
     study.tell(trial, state=state)
 
 
@@ -175,7 +186,7 @@ def studies(design: Design) -> dict[str, list[FrozenTrial]]:
 def endings(design: Design) -> dict[str, str]:
     """Why candidates were given up, by their names."""
     every = [trial for trials in studies(design).values() for trial in trials]
-    return {trial.params["converter"]: str(trial.user_attrs["ended"]) for trial in every if "ended" in trial.user_attrs}
+    return {name_of(trial): str(trial.user_attrs[ENDED]) for trial in every if ENDED in trial.user_attrs}
 
 
 def over(design: Design, name: str) -> bool:
@@ -186,4 +197,4 @@ def over(design: Design, name: str) -> bool:
 def complete(design: Design, name: str) -> dict[str, float]:
     """The losses of the candidates that a bracket's trials trained on all folds."""
     trials = studies(design).get(name, [])
-    return {t.params["converter"]: t.value for t in trials if t.state == TrialState.COMPLETE and t.value is not None}
+    return {name_of(t): t.value for t in trials if t.state == TrialState.COMPLETE and t.value is not None}
