@@ -188,8 +188,9 @@ class HARDataModule(ExperimentData):
         """See the base class. What is converted is not kept: that takes as long as reading it."""
         arrays = prepared(self.dataset, self.cache)
         train: WindowDataset = self.part("train")
-        self.converter = converter
-        self.stream = converter.convert(train.normalised(np.array(arrays["x"])), np.asarray(arrays["bounds"]))
+        self.converter, self.stream = converter, None
+        if converter is not None:
+            self.stream = converter.convert(train.normalised(np.array(arrays["x"])), np.asarray(arrays["bounds"]))
         self._deliver()
 
     def lose(self, share: float, packet: int = 1, repeat: int = 0) -> tuple[int, int]:
