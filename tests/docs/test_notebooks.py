@@ -12,7 +12,7 @@ import qsense
 
 NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
 # In place of the cell that is tagged "parameters".
-LITTLE = 'settings = ["trainer=smoke", "data.dataset.subjects=2", "data.dataset.minutes=4", "callback=none"]\n'
+LITTLE = 'settings = ["trainer=smoke", "data.dataset.subjects=2", "data.dataset.minutes=4"]\n'
 LITTLE += 'quantizers = ["none", "gamma"]'
 
 
@@ -30,7 +30,6 @@ def test_a_notebook_runs_on_little_data(file: Path, tmp_path: Path, monkeypatch:
     for cell in notebook.cells:
         if "parameters" in cell.metadata.get("tags", ()):
             cell.source = LITTLE
-        cell.source = cell.source.replace('"callback.progress=null", "callback.cost=null"', '"callback=none"')
     nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
 
 
