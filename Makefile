@@ -61,7 +61,7 @@ bench: $(STAMP)  ## measure speed: ratios from alternating runs
 docs: $(STAMP)  ## build the documentation into build/docs: offline, every warning an error
 	$(BIN)/python -m sphinx -E -W --keep-going -q -b html docs build/docs
 
-gallery: $(STAMP)  ## make the documentation's pictures anew, by the commands beside them (half an hour)
+gallery: $(STAMP)  ## make the documentation's pictures anew, by the commands beside them (a quarter of an hour)
 	$(BIN)/python docs/make_gallery.py
 
 wheel: $(STAMP)  ## build dist/*.whl, which works without a checkout

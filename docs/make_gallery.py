@@ -17,7 +17,7 @@ from typing import NamedTuple
 from PIL import Image
 
 DOCS = Path(__file__).parent
-WIDTH = 960  # pixels at most
+MOST = 960, 1000  # pixels of width and height
 ENTRY = re.compile(r"```bash\n(?P<commands>[^`]*)```\s*!\[[^]]*\]\((?P<picture>[^)]*)\)\n<!-- from (?P<source>\S+) -->")
 
 
@@ -42,11 +42,11 @@ def entries() -> list[Entry]:
 
 
 def shrink(source: Path, picture: Path) -> None:
-    """Write a picture for the page: not wide, and of 256 colours."""
+    """Write a picture for the page: not large, and of 256 colours."""
     picture.parent.mkdir(exist_ok=True)
     with Image.open(source) as image:
         small = image.convert("RGB")
-    small.thumbnail((WIDTH, 10 * WIDTH), Image.Resampling.LANCZOS)
+    small.thumbnail(MOST, Image.Resampling.LANCZOS)
     small.quantize(256).save(picture, optimize=True)
 
 
