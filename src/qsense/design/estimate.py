@@ -24,6 +24,7 @@ from qsense.runs.next_steps import PART
 from qsense.runs.words import duration, many, rounded
 
 TESTING = 0.02  # of a training's time takes a test of the screening
+FEWEST_FOLDS = 2  # that an answer takes
 FORWARD = 1 / 3  # of a training step takes the same batch in a test
 STEPS = 40  # of the longer trial
 TRIAL = ("logger=none", "callback=none", "++trainer.max_epochs=1", "++trainer.limit_val_batches=0")
@@ -79,7 +80,27 @@ def describe(design: Design, measure: bool) -> list[str]:
     seconds = known_seconds(design)
     if seconds is None and measure:
         seconds = measured_seconds(design)
-    return [*lines, in_words(design, seconds)]
+    return [*lines, in_words(design, seconds), *too_short(design, seconds)]
+
+
+def too_short(design: Design, seconds: float | None) -> list[str]:
+    """Which folds would fit into the hours that were given, where not all do.
+
+    A design of F folds takes F runs unquantized, F and two for each other candidate behind converters, and 2 F for each
+    fresh seed.
+    """
+    if seconds is None or design.request.hours is None or screened(design):
+        return []
+    runs = 3600 * design.request.hours * design.workers / seconds
+    folds = int((runs - 2 * (design.request.keep - 1)) / (2 + 2 * len(design.fresh_seeds)))
+    if folds >= len(design.folds):
+        return []
+    less = "fewer fresh seeds (seed=0,1) or a shorter training (trainer.max_epochs=…)"
+    hours = f"hours={design.request.hours:g} is"
+    if folds < FEWEST_FOLDS:
+        return [f"{hours} too short for an answer: more of them, {less}"]
+    some = ",".join(str(design.folds[int(i * len(design.folds) / folds)]) for i in range(folds))
+    return [f"{hours} enough for about {folds} of {len(design.folds)} folds: fold={some}, {less} would end in time"]
 
 
 def left(design: Design, deadline: float | None = None) -> str:
