@@ -14,8 +14,9 @@ import time
 from pathlib import Path
 from statistics import fmean
 
+from qsense.design.judging import CONFIRMED, judge
 from qsense.design.plan import Design
-from qsense.design.search import over
+from qsense.design.search import complete, over
 from qsense.design.work import bracket_name, chosen_of, screened
 from qsense.experiment.command_line.overrides import Job
 from qsense.experiment.errors import RAISE
@@ -47,8 +48,18 @@ def runs_left(design: Design) -> tuple[int, int]:
             fresh = max(fresh - (len(finished) - done), 0)
         if not over(design, bracket_name(number)):
             searching.append(max(usual - done, 1))
+        elif may_hold(design, number):
+            searching.append(0)  # all that is left of it is to confirm
     rest = unquantized + fresh
     return rest + (searching or [0])[0], rest + sum(searching)
+
+
+def may_hold(design: Design, number: int) -> bool:
+    """Whether a bracket that has been searched has a converter within the limit, whose fresh seeds do not deny it."""
+    losses, limit = complete(design, bracket_name(number)), design.request.max_loss
+    holding = [one for one in chosen_of(design, number) if limit is None or losses.get(one.name, limit + 1) <= limit]
+    judged = [judge(design, one) for one in holding]
+    return any(one is not None and (one.stage != CONFIRMED or one.within(limit)) for one in judged)
 
 
 def describe(design: Design, measure: bool) -> list[str]:
