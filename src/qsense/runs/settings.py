@@ -25,7 +25,7 @@ NOT_DECISIVE = {
 NEUTRAL: dict[str, dict[str, Any]] = {
     "quant": {"first_last_input_bits": "auto", "first_last_range": "abs_max", "transform_layers": None,
               "untransformed": "standardised", "activation_alpha_grad": None, "transform_lr": "same",
-              "start": None, "parametrization": "exp"},
+              "start": None, "parametrization": "exp", "step_leak": 0},
     "trainer": {  # Lightning's own defaults
         "min_epochs": None, "min_steps": None, "max_time": None, "gradient_clip_algorithm": None,
         "limit_predict_batches": None, "overfit_batches": 0.0, "fast_dev_run": False, "val_check_interval": None,
@@ -37,7 +37,7 @@ NEUTRAL: dict[str, dict[str, Any]] = {
               "low_quality_iou": 0.0, "aligned": False, "loss_average": "frame", "extra_from": "P5"},
     "data": {"files": None, "subject": None, "time": None, "label": None, "session": None, "delimiter": None,
              "decimal": None, "encoding": None, "header": None, "time_format": None, "resample": False,
-             "missing": None, "orientation": "exif", "full_scale": None, "strict": False,
+             "missing": None, "blocks": None, "orientation": "exif", "full_scale": None, "strict": False,
              "bbox": "xywh", "mean_std": "imagenet"},
     "task": {"standardise": False},
     # Of one task alone: runs of detection have always recorded theirs.

@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
 from typing import Any
+
+import numpy as np
 
 from qsense.data.errors import DataError
 from qsense.data.series.csv_recordings import CSVRecordings
+from qsense.data.series.dataset import Recording
 from qsense.data.series.tables.columns import Wanted
-from qsense.data.series.tables.files import SUBJECT, natural
+from qsense.data.series.tables.files import LABEL, SUBJECT, natural
 from qsense.data.series.tables.format import TableFormat
 from qsense.data.series.tables.labels import NULL
 
@@ -38,8 +43,8 @@ class CSVActivityDataset(CSVRecordings):
         url: address of a zip archive of the layout, or None.
         download: see `CSVRecordings`.
         sha256: see `CSVRecordings`.
-        files: pattern of the files' names below `root`, as in "data/P{subject}*.txt" or "all.csv"; None: the common
-            layout.
+        files: pattern of the files' names below `root`, as in "data/P{subject}*.txt", "{label}_{subject}.csv" or
+            "all.csv"; {subject} is whose a file is, {label} the class of all its samples. None: the common layout.
         subject: column of the subject, a number or a name; None: by a common name, or the first column of the common
             layout; False: there is none.
         time: column of the timestamps; None: by a common name; False: they are not looked at.
@@ -52,6 +57,9 @@ class CSVActivityDataset(CSVRecordings):
         time_format: unit of the timestamps (s, ms, us, ns), or a format as in "%d/%m/%Y %H:%M:%S.%f".
         resample: interpolate samples at irregular timestamps linearly at `rate_hz`.
         missing: numbers that stand for missing samples, as in [-999].
+        blocks: folds hold out time and not subjects: each recording is cut into so many equal pieces, and fold f holds
+            out the piece f of all. For one person's recordings; neighbouring pieces are alike, and scores higher than
+            for a person whom the network has never seen. None: folds hold out subjects.
 
     Raises:
         ValueError: an argument out of its range; the message says what is allowed.
@@ -84,6 +92,7 @@ class CSVActivityDataset(CSVRecordings):
         time_format: str | None = None,
         resample: bool = False,
         missing: Sequence[float] | None = None,
+        blocks: int | None = None,
     ) -> None:
         lists = [axes, labels] if not isinstance(axes, int) else [labels]
         if any(isinstance(given, str) or not isinstance(given, Sequence | Mapping) for given in lists):
@@ -102,10 +111,17 @@ class CSVActivityDataset(CSVRecordings):
             )
         if files is not None and (not files or files.startswith(("/", "~")) or ".." in files.split("/")):
             raise ValueError(f"files={files!r} must be a pattern below data.dataset.root, as in P{SUBJECT}*.txt")
-        if others := sorted(set(re.findall(r"\{\w*\}", files or "")) - {SUBJECT}):
+        if others := sorted(set(re.findall(r"\{\w*\}", files or "")) - {SUBJECT, LABEL}):
             raise ValueError(
-                f"files={files!r}: {', '.join(others)} stands for nothing, only {SUBJECT} does; * is any text. Labels "
-                "and times are columns"
+                f"files={files!r}: {', '.join(others)} stands for nothing, only {SUBJECT} and {LABEL} do; * is any "
+                "text. Times are a column"
+            )
+        if LABEL in (files or "") and label is not None:
+            raise ValueError(f"label={label!r}: files={files!r} has {LABEL} in it; labels come from one of the two")
+        if blocks is not None and (blocks < 2 or subjects is not None or files is None or SUBJECT in files):
+            raise ValueError(
+                f"blocks={blocks} must be at least 2, and stands for subjects: it needs subjects=null, and "
+                f"files=PATTERN without {SUBJECT} in it"
             )
         for key, column in (("subject", subject), ("time", time), ("label", label), ("session", session)):
             if column is True:
@@ -128,6 +144,7 @@ class CSVActivityDataset(CSVRecordings):
         self.time_format = time_format
         self.resample = resample
         self.missing = tuple(float(number) for number in missing or ())
+        self.blocks = blocks
         super().__init__(root, range, download, sha256)
 
     def check(self) -> None:
@@ -140,11 +157,14 @@ class CSVActivityDataset(CSVRecordings):
     def settings(self) -> dict[str, Any]:
         """See the base class; and which subjects are meant, and in which order, where they are named."""
         chosen = self.chosen_subjects
-        return super().settings | ({"subjects": [str(name) for name in chosen]} if isinstance(chosen, Sequence) else {})
+        named = {"subjects": [str(name) for name in chosen]} if isinstance(chosen, Sequence) else {}
+        return super().settings | named | ({"blocks": self.blocks} if self.blocks else {})
 
     @property
     def num_subjects(self) -> int:  # type: ignore[override]
         """As many as were asked for, or as the files show."""
+        if self.blocks:
+            return self.blocks
         chosen = self.chosen_subjects
         if isinstance(chosen, int):
             return chosen
@@ -158,17 +178,44 @@ class CSVActivityDataset(CSVRecordings):
             if absent := [name for name in wanted if name not in found]:
                 raise DataError(f"{self.root}: no subject is {', '.join(absent)}; there are {', '.join(found[:30])}")
             return wanted
+        if self.blocks:
+            return found
         names = super().subject_names()
         if len(names) < 2:
             raise DataError(
                 f"{self.root}: {self.name} has one subject alone ({', '.join(names)}), but one is held out and others "
-                f"train: set data.dataset.subject=COLUMN, or data.dataset.files=… with {SUBJECT} in it"
+                f"train: set data.dataset.subject=COLUMN, or data.dataset.files=… with {SUBJECT} in it; of one person "
+                "alone, data.dataset.blocks=5 cuts recordings into pieces"
             )
         return names
 
+    def recordings(self) -> list[Recording]:
+        """See the base class; in blocks, if that was asked for."""
+        found = super().recordings()
+        return [piece for recording in found for piece in _pieces(recording, self.blocks)] if self.blocks else found
+
     def _wanted(self) -> Wanted:
         subject, time, label, session = self.columns
+        if LABEL in (self.files or ""):
+            label = False
         return Wanted(self.axis_columns, subject, time, label, session, by_place=self.files is None, settable=True)
+
+
+def _pieces(recording: Recording, count: int) -> list[Recording]:
+    """A recording cut in time into equal pieces, the first of subject 0, the second of subject 1, …"""
+    edges = np.linspace(0, len(recording.x), count + 1).astype(int)
+    return [
+        replace(
+            recording,
+            subject=number,
+            x=recording.x[start:stop],
+            y=recording.y[start:stop],
+            filled=recording.filled if number == 0 else 0,
+            lost=recording.lost if number == 0 else 0,
+        )
+        for number, (start, stop) in enumerate(pairwise(edges))
+        if stop > start
+    ]
 
 
 def classes_and_codes(

@@ -22,7 +22,16 @@ from qsense.data.series.dataset import ActivityDataset, Recording
 from qsense.data.series.stamps import has_losses, seconds
 from qsense.data.series.tables.annotations import annotated_durations
 from qsense.data.series.tables.columns import Columns, Wanted, choose
-from qsense.data.series.tables.files import INERTIAL, SUBJECT, common_files, matching_files, natural, nearby
+from qsense.data.series.tables.files import (
+    INERTIAL,
+    LABEL,
+    SUBJECT,
+    common_files,
+    label_in,
+    matching_files,
+    natural,
+    nearby,
+)
 from qsense.data.series.tables.format import TableFormat
 from qsense.data.series.tables.recordings import TableReader, subject_id
 from qsense.data.series.tables.table import Table, open_table
@@ -72,7 +81,8 @@ class CSVRecordings(ActivityDataset):
         homepage: page from which a person can fetch the data, or None.
         elsewhere: what else a user can do where files are not found.
         files: files' names as a pattern relative to `root`, as in "Protocol/subject{subject}.dat" or "*.csv"; None: the
-            common layout. Whose a file is says its {subject}, else its column of subjects, else its name.
+            common layout. Whose a file is says its {subject}, else its column of subjects, else its name; where
+            it holds {label}, that is the class of all of a file's samples.
         form: how the tables are written.
         wanted: which column is what, by name or number; None: columns of the common names, and of the axes' own.
         codes: class names by what stands for them in the files.
@@ -160,6 +170,8 @@ class CSVRecordings(ActivityDataset):
             facts.append(self.settings)
         if SUBJECT in str(self.files) and SUBJECT not in Path(str(self.files)).name:  # it is a folder's name
             facts.append({"owners": [owner for owner, _ in self._tables()]})
+        if LABEL in str(self.files):
+            facts.append({"labels": [label_in(path, str(self.files)) for _, path in self._tables()]})
         # Earlier versions did not fill in what the timestamps lack: the arrays that they prepared must not be found.
         filled = [] if self.settings else [path.name for _, path in self._tables() if self._has_losses(path)]
         return digest(*facts, *([{"filled by timestamps": filled}] if filled else []))
@@ -181,7 +193,8 @@ class CSVRecordings(ActivityDataset):
                     f"{', '.join(header or ())}"
                 )
             header = names
-            found = reader.read(table, columns, owner, subjects, alone=self.files is None)
+            label = label_in(path, self.files) if self.files is not None and LABEL in self.files else None
+            found = reader.read(table, columns, owner, subjects, alone=self.files is None, label=label)
             if owner in durations:
                 self._check_duration(path, found, durations[owner])
             recordings += found

@@ -25,7 +25,7 @@ FAR = 4.0  # times the spread of all others, from where on values lie apart
 FAR_KNOWN = 1.5  # for those that often mean "missing"
 MOST_WILD = 0.3  # share of all values
 STANDARD_GRAVITY = 9.80665
-_MISSING = frozenset(
+MISSING_MARKS = frozenset(
     sign * value for value in (99.0, 999.0, 9999.0, 99999.0, 999999.0, 32767.0, 32768.0, 65535.0, 2147483647.0)
     for sign in (1, -1)
 )  # fmt: skip
@@ -33,6 +33,9 @@ _MISSING = frozenset(
 _PAIRS = (("g", "mg", 1000.0), ("g", "m/s²", STANDARD_GRAVITY), ("m/s²", "mg", 1000 / STANDARD_GRAVITY),
           ("rad/s", "°/s", 180 / np.pi), ("°/s", "m°/s", 1000.0), ("V", "mV", 1000.0), ("mT", "µT", 1000.0),
           ("G", "µT", 100.0), ("kPa", "hPa", 10.0), ("hPa", "Pa", 100.0))  # fmt: skip
+
+
+_GRAVITY = {"g": 1.0, "m/s²": STANDARD_GRAVITY, "mg": 1000.0}
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ def spread(values: Floats) -> Spread:
         others = np.setdiff1d(np.arange(len(distinct)), bulk)
         low, high = float(distinct[bulk[0]]), float(distinct[bulk[-1]])
         wild, share = distinct[others], float(counts[others].sum() / counts.sum())
-        far = FAR_KNOWN if all(float(value) in _MISSING for value in wild) else FAR
+        far = FAR_KNOWN if all(float(value) in MISSING_MARKS for value in wild) else FAR
         if len(bulk) >= 8 and share <= MOST_WILD and gaps[edges].min() > far * (high - low):
             best = Spread(low, high, tuple(wild.tolist()), share)
     return best
@@ -119,24 +122,37 @@ def _wild(dataset: ActivityDataset, spreads: list[Spread]) -> list[str]:
     ]
 
 
-def _gravity(sample: Floats, unit: str) -> str | None:
-    """The unit of accelerations that gravity tells, as a question, where it is another one than the stated.
+def at_rest(sample: Floats) -> float | None:
+    """Length of the acceleration in most of the samples [n, axes]; None where none is usual, or axes do not belong
+    together by threes.
 
     At rest the three axes of an accelerometer show gravity and nothing else, however it is turned.
     """
-    known = {"g": 1.0, "m/s²": STANDARD_GRAVITY, "mg": 1000.0}
-    stated = known.get(usual_spelling(unit))
-    if stated is None or sample.shape[1] % 3 or len(sample) < 100:
+    if sample.shape[1] % 3 or len(sample) < 100:
         return None
     norms = np.sqrt((sample.reshape(len(sample), -1, 3) ** 2).sum(axis=2))
     first, middle, third = np.percentile(norms, [25, 50, 75])
-    if not 0 < third < 1.3 * first:
+    return float(middle) if 0 < third < 1.3 * first else None
+
+
+def unit_of_gravity(length: float) -> str | None:
+    """The unit in which gravity has this length, within 10 %.
+
+    >>> unit_of_gravity(1.02), unit_of_gravity(9.7), unit_of_gravity(4100), unit_of_gravity(3)
+    ('g', 'm/s²', 'counts, 4096 per g', None)
+    """
+    known = _GRAVITY | {f"counts, {2**power} per g": 2.0**power for power in (8, 11, 12, 13, 14)}
+    name = min(known, key=lambda name: float(abs(np.log(length / known[name]))))
+    return name if abs(length / known[name] - 1) <= 0.1 else None
+
+
+def _gravity(sample: Floats, unit: str) -> str | None:
+    """The unit of accelerations that gravity tells, as a question, where it is another one than the stated."""
+    length = at_rest(sample) if usual_spelling(unit) in _GRAVITY else None
+    name = unit_of_gravity(length) if length else None
+    if name is None or name == usual_spelling(unit):
         return None
-    known |= {f"counts, {2**power} per g": 2.0**power for power in (8, 11, 12, 13, 14)}
-    name = min(known, key=lambda name: float(abs(np.log(middle / known[name]))))
-    if known[name] == stated or abs(middle / known[name] - 1) > 0.1:
-        return None
-    return f"is it in {name}? At rest it shows {middle:.4g} for gravity, and {unit} is stated"
+    return f"is it in {name}? At rest it shows {length:.4g} for gravity, and {unit} is stated"
 
 
 def _against_range(dataset: ActivityDataset, regular: Floats, gravity: str | None) -> list[str]:

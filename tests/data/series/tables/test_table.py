@@ -506,7 +506,7 @@ def test_decimals_of_three_digits_stay_decimals(tmp_path: Path, words: list[str]
     np.testing.assert_array_equal(x[: len(words)], np.array(words, dtype=np.float32))
 
 
-@pytest.mark.parametrize("files", ["{label}/s{subject}.csv", "{activity}*.csv", "{}.csv"])
+@pytest.mark.parametrize("files", ["{who}/s{subject}.csv", "{activity}*.csv", "{}.csv"])
 def test_only_the_subject_stands_in_file_names(tmp_path: Path, files: str) -> None:
     with refused(ValueError, "files", files[: files.index("}") + 1], "{subject}"):
         read(tmp_path, text(cells(subjects=2)).encode(), files=files)

@@ -30,7 +30,7 @@ class Wanted:
         axes: columns of the axes in order, or how many there are.
         subject: None: by a common name, or the first column; False: there is none.
         time: None: by a common name, if there is one; False: not looked at.
-        label: None: by a common name.
+        label: None: by a common name; False: there is none.
         session: column whose changes begin a new recording; None: there is none.
         by_place: the first column is the subject's where no column has a common name of it.
         settable: these are arguments that a user can set.
@@ -51,7 +51,7 @@ class Columns:
 
     subject: int | None
     time: int | None
-    label: int
+    label: int | None
     session: int | None
     axes: tuple[int, ...]
 
@@ -77,7 +77,7 @@ def choose(table: Table, wanted: Wanted) -> Columns:
         DataError: a column is missing, or it is not clear which one is meant.
     """
     pick = _Picker(table, wanted.settable)
-    label = pick.one("label", wanted.label, LABELS)
+    label = None if wanted.label is False else pick.one("label", wanted.label, LABELS)
     session = None if wanted.session is None else pick.one("session", wanted.session, ())
     if isinstance(wanted.axes, int):
         return _by_number(pick, wanted, label, session)
@@ -91,7 +91,7 @@ def choose(table: Table, wanted: Wanted) -> Columns:
     time = None if wanted.time is False else pick.one("time", wanted.time, TIMES)
     if wanted.time is None and time in found:  # as a temperature named t
         time = None
-    if label is None:
+    if label is None and wanted.label is not False:
         label = pick.last_as_label(taken={*found, time})
     subject = None if wanted.subject is False else pick.one("subject", wanted.subject, SUBJECTS)
     counts_rows = bool(table.names) and pick.name(0).lower() in ("", "index", "unnamed: 0")
@@ -104,7 +104,7 @@ def _by_number(pick: _Picker, wanted: Wanted, label: int | None, session: int | 
     """Axes whose names nobody knows: what is left beside subject, time and label."""
     table = pick.table
     assert isinstance(wanted.axes, int)
-    if label is None:
+    if label is None and wanted.label is not False:
         label = pick.last_as_label()
     rest = list(range(table.width))
     # The first column is the subject whatever its name, and `timestamp` the time; other names count only where the
@@ -154,8 +154,8 @@ class _Picker:
         last = self.table.width - 1
         if self.table.names or last in self.table.numeric or last in taken:
             self.refuse(
-                "no column is the label. Labels are read from a column, not from files' names: where each file holds "
-                "one activity, write its name into a column of its own",
+                "no column is the label. Where each file holds one activity and its name says which, write {label} for "
+                "it in data.dataset.files, as in '{label}_{subject}.csv'",
                 "label",
             )
         return last

@@ -13,6 +13,8 @@ from qsense.data.errors import DataError
 
 INERTIAL = Path("raw", "inertial")
 SUBJECT = "{subject}"
+LABEL = "{label}"
+ALL = "all"  # whose files are, where their names tell labels and no subjects
 _COMMON = re.compile(r"sbj_(\d+)\.csv", re.IGNORECASE)
 
 
@@ -42,8 +44,8 @@ def common_files(root: Path, rate_hz: float) -> dict[int, Path]:
 def matching_files(root: Path, pattern: str) -> list[tuple[str, Path]]:
     """Files by a pattern relative to `root`, each with what stands for {subject} in it, in natural order.
 
-    `*` is any text within a name, `**` any folders. A folder that was unpacked into a folder of its own is found, too,
-    and one whose inner folders `root` names.
+    `*` is any text within a name, `**` any folders; {label} is a class (`label_in`). A folder that was unpacked into a
+    folder of its own is found, too, and one whose inner folders `root` names.
 
     >>> matching_files(Path("/nowhere"), "subject{subject}.dat")
     []
@@ -52,21 +54,44 @@ def matching_files(root: Path, pattern: str) -> list[tuple[str, Path]]:
     above = root.absolute()
     bases = [above.parents[d - 1] for d in range(1, len(folders) + 1) if above.parts[-d:] == folders[:d]]
     for base, below in ((root, ""), (root, "*/"), *((base, "") for base in bases)):
-        glob = re.sub(r"(?<=[^/])\*\*+|\*\*+(?=[^/])", "*", below + pattern.replace(SUBJECT, "*").replace("[", "[[]"))
+        glob = re.sub(r"(?<=[^/])\*\*+|\*\*+(?=[^/])", "*", below + _any_text(pattern).replace("[", "[[]"))
         files = [path for path in base.glob(glob) if path.is_file() and not hidden(path.relative_to(base))]
         if files:
             break
-    tail = re.escape(pattern).replace(r"\*\*/", "(?:.*/)?").replace(r"\*", "[^/]*")
-    tail = tail.replace(re.escape(SUBJECT), r"(?P<subject>\d+|[^/._\- ]+|[^/]+?)", 1).replace(
-        re.escape(SUBJECT), "(?P=subject)"
-    )
-    expression = re.compile(f"(?:.*/)?{tail}")
+    expression = _expression(pattern)
     found = []
     for path in files:
         match = expression.fullmatch(path.relative_to(base).as_posix())
         if match is not None:
-            found.append((match["subject"] if SUBJECT in pattern else path.stem, path))
+            owner = match["subject"] if SUBJECT in pattern else ALL if LABEL in pattern else path.stem
+            found.append((owner, path))
     return sorted(found, key=lambda item: (natural(item[0]), natural(str(item[1]))))
+
+
+def label_in(path: Path, pattern: str) -> str:
+    """What stands for {label} in a file's name: words rather than digits, and as many as there are.
+
+    >>> label_in(Path("a/walking_upstairs_1.csv"), "{label}_{subject}.csv")
+    'walking_upstairs'
+    """
+    match = _expression(pattern).fullmatch(path.as_posix())
+    return match["label"] if match else ""
+
+
+def _any_text(pattern: str) -> str:
+    return pattern.replace(SUBJECT, "*").replace(LABEL, "*")
+
+
+def _expression(pattern: str) -> re.Pattern[str]:
+    """A pattern of names as a regular expression, below any folder."""
+    tail = re.escape(pattern).replace(r"\*\*/", "(?:.*/)?").replace(r"\*", "[^/]*")
+    for sign, name, texts in (
+        (SUBJECT, "subject", r"\d+|[^/._\- ]+|[^/]+?"),
+        (LABEL, "label", r"[^/\d]*[^/\d._\- ]|[^/]+"),
+    ):
+        sign = re.escape(sign)
+        tail = tail.replace(sign, f"(?P<{name}>{texts})", 1).replace(sign, f"(?P={name})")
+    return re.compile(f"(?:.*/)?{tail}")
 
 
 def natural(text: str) -> list[tuple[int, int, str]]:

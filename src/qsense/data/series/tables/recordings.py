@@ -59,7 +59,13 @@ class TableReader:
     units_seen: set[str] = field(default_factory=set)
 
     def read(
-        self, table: Table, columns: Columns, owner: str, subjects: Mapping[str, int], alone: bool
+        self,
+        table: Table,
+        columns: Columns,
+        owner: str,
+        subjects: Mapping[str, int],
+        alone: bool,
+        label: str | None = None,
     ) -> list[Recording]:
         """The recordings of a table's subjects, as far as they are wanted.
 
@@ -69,6 +75,7 @@ class TableReader:
             owner: the subject that the file's name tells.
             subjects: index of every subject that is wanted.
             alone: all rows must be the owner's.
+            label: of all rows, where there is no column of it.
 
         Raises:
             DataError: something in it cannot be used; the row is named.
@@ -90,7 +97,10 @@ class TableReader:
         refuse_infinite(x, names, str(table.path), table.first_row)
         if np.isnan(x).all(axis=0).any():
             fill_gaps(x, names, self.dataset.rate_hz, f"subject {owner}, {table.path}", table.first_row)  # refuses it
-        y = self._labels(table, columns, frame[columns.label])
+        if columns.label is None:
+            y = np.full(len(x), self._label_of_file(table, label or ""), dtype=np.int64)
+        else:
+            y = self._labels(table, columns, frame[columns.label])
         runs = _runs(len(x), owners, session)
         if len(runs) > 100 and len(x) < len(runs) * self.dataset.rate_hz:
             raise DataError(
@@ -150,6 +160,17 @@ class TableReader:
             parts.append(Part(samples, labels, first_row + stretch.start, stretch.lost))
         return parts
 
+    def _label_of_file(self, table: Table, word: str) -> int:
+        """The class that a file's name tells."""
+        index = class_indices([word], self.dataset.classes, self.codes)[word]
+        if index is None:
+            raise DataError(f"{table.path}: its name tells the unknown label {word[:60]!r}; {self._known_labels()}")
+        return index
+
+    def _known_labels(self) -> str:
+        known = ", ".join([*self.dataset.classes, *(f"{code} ({name})" for code, name in self.codes.items())])
+        return f"{self.dataset.name} has {known}"
+
     def _labels(self, table: Table, columns: Columns, column: pd.Series) -> Ints:
         """Class index of every row."""
         labels = _categories(column)
@@ -169,10 +190,7 @@ class TableReader:
         if (unknown := np.flatnonzero(index < 0)).size:
             word = words[labels.codes[unknown[0]]].strip()
             what = f"unknown label {word[:60]!r}" if word else "no label"
-            known = ", ".join([*self.dataset.classes, *(f"{code} ({name})" for code, name in self.codes.items())])
-            raise DataError(
-                f"{table.path}, row {unknown[0] + table.first_row}: {what}; {self.dataset.name} has {known}"
-            )
+            raise DataError(f"{table.path}, row {unknown[0] + table.first_row}: {what}; {self._known_labels()}")
         return np.asarray(index, dtype=np.int64)
 
 

@@ -10,7 +10,7 @@ import io
 import re
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -200,14 +200,19 @@ class Table:
                 )
 
 
-def open_table(path: Path, form: TableFormat | None = None) -> Table:
+def open_table(path: Path, form: TableFormat | None = None, most: int | None = None) -> Table:
     """See how a table is written, without reading all of it as numbers.
+
+    Args:
+        path: the file.
+        form: what is known of its format.
+        most: bytes that are read; the whole rows among them are the table. None: all.
 
     Raises:
         DataError: it is no text, or no table can be seen in it.
     """
     form = form or TableFormat()
-    body, encoding = _text(path, form.encoding)
+    body, encoding = _text(path, form.encoding, most)
     body = _without_empty_end(body)
     head = body[:HEAD]
     lines = head.decode(errors="replace").split("\n")
@@ -240,6 +245,23 @@ def open_table(path: Path, form: TableFormat | None = None) -> Table:
     )
 
 
+def end_of(table: Table, most: int) -> Table:
+    """The last rows of a table's file, as many as `most` bytes hold; rows count from there.
+
+    Raises:
+        DataError: its encoding does not let text be read from the middle.
+    """
+    encoding = table.format.encoding or "utf-8"
+    if encoding.startswith(("utf-16", "utf-32")):
+        raise DataError(f"{table.path} is written in {encoding}, whose end cannot be read by itself")
+    with table.path.open("rb") as file:
+        file.seek(-most, 2)
+        raw = file.read()
+    text = raw[raw.find(b"\n") + 1 :].decode(encoding, errors="replace").encode()
+    body = _without_empty_end(text.replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
+    return replace(table, body=body, first_row=1)
+
+
 def excerpt(lines: Sequence[str], width: int = 100) -> str:
     """A file's first lines, for a message: printable, and shortened.
 
@@ -251,9 +273,11 @@ def excerpt(lines: Sequence[str], width: int = 100) -> str:
     return "\n".join(f"  {text}" if len(text) <= width + 2 else f"  {text[: width + 1]}…'" for text in shown) or "  ''"
 
 
-def _text(path: Path, encoding: str | None) -> tuple[bytes, str]:
+def _text(path: Path, encoding: str | None, most: int | None = None) -> tuple[bytes, str]:
     """A file's text as UTF-8 with plain line ends, and the encoding it was in."""
-    raw = path.read_bytes()
+    with path.open("rb") as file:
+        raw = file.read(-1 if most is None else most)
+        whole = not file.read(1)
     for magic, what in _NO_TEXT:
         if raw.startswith(magic):
             raise DataError(f"{path} is {what}, no text: write it as CSV")
@@ -263,11 +287,11 @@ def _text(path: Path, encoding: str | None) -> tuple[bytes, str]:
         found = "utf-16-be" if even > zeros / 2 else "utf-16-le"
     try:
         if found is not None and codecs.lookup(found).name != "utf-8":
-            raw = raw.decode(found).removeprefix("\ufeff").encode()
+            raw = _decoded(raw, found, whole).removeprefix("\ufeff").encode()
         else:
             raw = raw.removeprefix(codecs.BOM_UTF8)
             if not raw.isascii():
-                raw.decode("utf-8")
+                _decoded(raw, "utf-8", whole)
     except UnicodeError as error:
         if found is not None:
             raise DataError(
@@ -280,7 +304,12 @@ def _text(path: Path, encoding: str | None) -> tuple[bytes, str]:
         raise DataError(f"{path} is no text: it holds bytes of zero")
     if b"\r" in raw:
         raw = raw.replace(b"\r\r\n", b"\n").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    return raw, found or "utf-8"
+    return raw if whole else raw[: raw.rfind(b"\n") + 1], found or "utf-8"
+
+
+def _decoded(raw: bytes, encoding: str, whole: bool) -> str:
+    """Text of bytes; where they are not the whole file, the last character may be cut."""
+    return codecs.getincrementaldecoder(encoding)().decode(raw, final=whole)
 
 
 def _without_empty_end(body: bytes) -> bytes:
