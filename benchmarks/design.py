@@ -38,7 +38,7 @@ from qsense.runs import folder as run_folder
 from qsense.runs.lock import alive
 
 CPU = "processor_seconds.json"  # in a run's folder
-FEW = ["callback.figures=null", "callback.progress=null", "logger=none"]
+FEW = ["callback.figures=null", "callback.progress=null", "callback.cost=null", "logger=none"]
 
 
 def asked(

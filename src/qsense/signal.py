@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+USUAL_BITS = 12  # of a sensor that states none: usual in accelerometers and raw frames
 BAYER = ("RGGB", "BGGR", "GRBG", "GBRG")
 
 

@@ -103,7 +103,7 @@ def test_few_layers_are_shown_one_by_one() -> None:
         console = Console(width=120, color_system=None)
         rows = tuple(LayerCost(f"[b]layer{i}", "Linear", "inner", 10, 5, 4, 4) for i in range(count))
         with console.capture() as capture:
-            console.print(as_table(Cost(rows)))
+            console.print(as_table(Cost(rows), 120))
         return capture.get()
 
     assert shown(MOST_ROWS).count("[b]layer") == MOST_ROWS

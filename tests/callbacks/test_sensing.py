@@ -62,7 +62,7 @@ def test_frames_count_what_the_network_is_given(tmp_path: Path) -> None:
     assert found["native"]["bits"] == data.signal.native_bits
     whole = sensing_of(task, data, model(values_per_frame=24e6, frames_per_second=1))
     assert whole["native"]["adc_uj_s"] == pytest.approx(24e6 * 57e-9 * 2 ** whole["native"]["bits"])
-    assert "96,000 kbit/s · radio of 121 links 1,736" in as_lines(whole)[0], "Bluetooth LE carries no such frames"
+    assert "96,000 kbit/s · needs 121 BLE links · ADC" in as_lines(whole)[0], "Bluetooth LE carries no such frames"
 
 
 def test_below_the_table_on_the_screen(
@@ -71,8 +71,8 @@ def test_below_the_table_on_the_screen(
     trainer: Any = SimpleNamespace(is_global_zero=True, datamodule=activities)
     task = har(activities, Linear(activities.signal, bits=1))
     CostTable(str(tmp_path), model()).on_test_end(trainer, task)
-    said = capsys.readouterr().out
-    assert "sensor, by model: 0.15 kbit/s · radio 2.71 µJ/s · ADC 0.000195 µJ/s (1 bit)" in said
+    said = " ".join(capsys.readouterr().out.split())
+    assert "sensor, by model: 0.15 kbit/s · radio 2.71 µW · ADC 195 pW (1 bit, floor reached)" in said
     assert "at native bits: 1.8 kbit/s" in said
     CostTable(str(tmp_path)).on_test_end(trainer, task)
     assert "by model" not in capsys.readouterr().out

@@ -230,7 +230,7 @@ def test_cost_of_sensing_where_a_run_has_it() -> None:
     native = {"bits": 12, "kbit_s": 7.2, "radio_uj_s": 130.0, "adc_uj_s": 0.0047, "flash_uj_s": 0.2}
     page = sheet("log, raw", sensing={**priced, "native": native})
     assert "1.20 kbit/s; at 12 bits 7.20" in page
-    assert "0.00078 µJ/s; at 12 bits 0.00470" in page
+    assert "780 pW; at 12 bits 4.7 nW" in page
     assert "kbit/s" not in sheet("log, raw")
     assert "not recorded by this run" in sheet("log, raw", cost=None)
 
@@ -250,8 +250,8 @@ def test_honest_rates_and_both_places_of_the_quantizer() -> None:
     assert "2.04, refreshes counted" in page
     assert "1.23 bits per sample (bound, no coder)" in page
     assert "6.63 bits per sample (differences, bound)" in page
-    assert "0.0352 µJ/s, the radio alone gains" in page
-    assert "3.35 µJ/s; lossless 18.0" in page
+    assert "35.2 nW, the radio alone gains" in page
+    assert "3.35 µW; lossless 18 µW" in page
     unquantized = dict(costs({"rates": {"lossless": {"bits": 6.63}}, "cost": None}))
     assert unquantized == {"": "not recorded by this run"}
 

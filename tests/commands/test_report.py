@@ -110,7 +110,7 @@ def test_missing_runs_are_counted_and_listed(tmp_path: Path) -> None:
     text = screen(summary)
     assert "50.00 ± 0.00*†" in text
     assert "* Runs are missing." in text
-    assert "linear 2 bit, SBHAR: seeds 0, 1: folds 0, 2, 3; seed 2: all 4 folds" in text
+    assert "Missing\n  10 of 24 runs: linear 2 bit seeds 0, 1: folds 0, 2, 3; seed 2: all 4 folds\n" in text
 
 
 def test_missing_folds_are_listed_compactly() -> None:
@@ -436,8 +436,9 @@ def test_all_files_are_written_and_named(report: Path, capsys: pytest.CaptureFix
 def test_markdown(report: Path) -> None:
     text = (report / "report.md").read_text()
     assert "| quantizer | SBHAR |\n|---|---:|\n" in text
-    assert "| none | 50.00\\*†<br>1×1 of 4×3 |\n| gamma 2 bit | 50.00 ± 8.16<br>4×3 |\n" in text
-    assert "## Missing\n\n- none, SBHAR: seed 0: folds 1–3; seeds 1, 2: all 4 folds\n" in text
+    assert "| none | 50.00\\*†<br>1×1 of 4×3 |\n| gamma 2 bit | 50.00 ± 8.16 |\n" in text
+    assert "Runs of each score, folds × seeds: 4×3; fewer below the score." in text
+    assert "## Missing\n\n- 11 of 24 runs: none seed 0: folds 1–3; seeds 1, 2: all 4 folds\n" in text
     assert "## Not finished\n\n- failed: gamma_per_axis 2 bit, sbhar, seed 0, fold 0: ValueError: no\n" in text
     assert "![scores](scores.png)" in text
 
@@ -464,6 +465,13 @@ def test_latex(report: Path) -> None:
     text = (report / "report.tex").read_text()
     assert "% * Runs are missing." in text
     assert "none & -- & $50.00^{*\\dagger}$ \\\\\n\\midrule\ngamma & 2 & $50.00 \\pm 8.16$ \\\\\n\\bottomrule" in text
+
+
+def heading(text: str) -> str:
+    """The words of a table's heading, line by line."""
+    lines = text.splitlines()
+    (last,) = (place for place, line in enumerate(lines) if line.startswith("quantizer"))
+    return " ".join(" ".join(lines[last - 1 : last + 1]).split())
 
 
 def cost(bops: float, size_mb: float) -> dict[str, Any]:
@@ -513,23 +521,23 @@ def test_what_sensing_costs_is_columns_and_pictures(tmp_path: Path) -> None:
     make_run(tmp_path / "runs", 0.3, quant="log", bits=2, cost=network)  # of a time when nobody priced sensors
     summary = summarise([tmp_path / "runs"])
     text = screen(summary)
-    heading = next(line for line in text.splitlines() if "quantizer" in line)
-    assert " ".join(heading.split()) == "quantizer RWHAR SBHAR MB GBOPs kbit/s radio µJ/s saved %"
+    assert heading(text) == "saved quantizer RWHAR SBHAR kbit/s radio µW %"
+    assert "In every row: MB 0.500, GBOPs 2.00." in text
     table = text[: text.index("Missing")]
     lines = {line.split()[0]: line.split() for line in table.splitlines() if line.strip()}
-    assert lines["none"][-4:] == ["2.00", "7.20", "130", "0"]
+    assert lines["none"][-3:] == ["7.20", "130", "0"]
     assert lines["gamma"][-3:] == ["1.20–2.10", "21.7–38.0", "83.4"]
-    assert lines["log"][-5:] == ["0.500", "2.00", "–", "–", "–"]
+    assert lines["log"][-3:] == ["–", "–", "–"]
     assert "by a model and not measured" in text
     assert "of radio + ADC, against its native 12 bits" in " ".join(text.split())
     assert "more than one radio link" not in text
 
     written = {file.name for file in write_report(summary, tmp_path / "report")}
-    assert {"tradeoff.png", "tradeoff_rate.png", "tradeoff_energy.png"} <= written
+    assert {"tradeoff.png", "tradeoff_rate.png", "tradeoff_power.png"} <= written
     markdown = (tmp_path / "report" / "report.md").read_text()
     assert "![score against data rate](tradeoff_rate.png)" in markdown
-    assert "![score against energy of sensing](tradeoff_energy.png)" in markdown
-    assert "radio $\\mu$J/s & saved \\% " in (tmp_path / "report" / "report.tex").read_text()
+    assert "![score against power of sensing](tradeoff_power.png)" in markdown
+    assert "radio $\\mu$W & saved \\% " in (tmp_path / "report" / "report.tex").read_text()
     cells = {(row["quant"], row["dataset"]): row for row in csv.DictReader((tmp_path / "report" / "report.csv").open())}
     gamma = cells["gamma", "SBHAR"]
     assert (gamma["kbit_s"], gamma["native_kbit_s"], gamma["native_bits"]) == ("1.2", "7.2", "12.0")
@@ -555,25 +563,25 @@ def rated(tmp_path: Path) -> Path:
 def test_honest_rates_and_the_lossless_rival_stand_in_tables(rated: Path, tmp_path: Path) -> None:
     summary = summarise([rated])
     text = screen(summary)
-    heading = next(line for line in text.splitlines() if "quantizer" in line)
-    assert " ".join(heading.split()) == "quantizer SBHAR MB GBOPs kbit/s entropy radio µJ/s saved %"
+    assert heading(text) == "radio saved quantizer SBHAR kbit/s entropy µW %"
     table = text[: text.index("Missing")]
     lines = {line.split()[0]: line.split() for line in table.splitlines() if line.strip()}
     assert lines["gamma"][-4:] == ["1.20", "0.600", "21.7", "83.4"], "the mean over folds"
     assert lines["none"][-4:] == ["7.20", "–", "130", "0"]
     assert lines["log"][-4:] == ["1.20", "–", "21.7", "83.4"]
     assert lines["lossless"][-4:] == ["3.96", "6.60", "71.6", "45.0"]
-    assert "50.00*" in lines["lossless"], "the score is that of the unquantized runs"
+    assert lines["lossless"][1:3] == ["as", "none"], "it has no score of its own"
     assert "no coder is built" in " ".join(text.split())
     assert text.count("lossless: first differences") == 1
     assert "lossless" not in text[text.index("Missing") : text.index("Which to take")], "no run of it is expected"
 
     written = {file.name for file in write_report(summary, tmp_path / "report")}
     assert {"report.md", "report.tex", "report.csv", "tradeoff_rate.png", "tradeoff_entropy.png"} <= written
-    assert "| lossless |" in (tmp_path / "report" / "report.md").read_text()
-    assert "lossless & -- & $50.00" in (tmp_path / "report" / "report.tex").read_text()
+    assert "| lossless | as none |" in (tmp_path / "report" / "report.md").read_text()
+    assert "lossless & -- & as none &" in (tmp_path / "report" / "report.tex").read_text()
     cells = {row["quant"]: row for row in csv.DictReader((tmp_path / "report" / "report.csv").open())}
-    assert cells["lossless"]["mean"] == cells["none"]["mean"]
+    assert set(cells) == {"none", "gamma", "log"}, "no run is lossless"
+    assert float(cells["none"]["lossless_bits"]) == pytest.approx(6.6)
     gamma = cells["gamma"]
     assert float(gamma["entropy_bits"]) == pytest.approx(0.6)
     assert (gamma["nominal_bits"], gamma["adc_uj_s"]) == ("2.0", "0.00078")
@@ -604,7 +612,7 @@ def test_reports_of_runs_that_priced_no_sensor_say_nothing_of_it(tmp_path: Path)
     summary = summarise([tmp_path / "runs"])
     written = {file.name for file in write_report(summary, tmp_path / "report")}
     assert "tradeoff.png" in written
-    assert not {"tradeoff_rate.png", "tradeoff_energy.png"} & written
+    assert not {"tradeoff_rate.png", "tradeoff_power.png"} & written
     assert "kbit/s" not in screen(summary)
     make_run(tmp_path / "other", sensing=sensing(2))  # and of those that counted no network
     summary = summarise([tmp_path / "other"])
@@ -614,10 +622,12 @@ def test_reports_of_runs_that_priced_no_sensor_say_nothing_of_it(tmp_path: Path)
 
 def test_other_constants_and_too_much_for_a_link_are_said(tmp_path: Path) -> None:
     make_run(tmp_path, quant="linear", sensing=sensing(2, 1e6))
+    make_run(tmp_path, quant="linear", bits=1, sensing=sensing(1, 1e4))
     make_run(tmp_path, quant="gamma", sensing=sensing(2, 1e6, walden_fj=5))
     text = " ".join(screen(summarise([tmp_path])).split())
     assert "What sensing costs was counted with different constants: walden_fj (5, 57)." in text
-    assert "Some deliver more than one radio link carries: their radio's energy is that of several." in text
+    assert "gamma 2 bit 50.00* 2000 2.53 links" in text
+    assert "needs n BLE links, as one carries 791 kbit/s" in text
 
 
 def test_a_row_over_several_costs_shows_none_of_them(tmp_path: Path) -> None:
@@ -722,7 +732,7 @@ def test_a_cell_without_any_run_is_missing_where_its_kind_was_tried(tmp_path: Pa
     summary = summarise([tmp_path])
     assert [(row.quant, dataset) for row, dataset in summary.empty] == [("linear", "SBHAR"), ("gamma", "RWHAR")]
     assert not summary.complete
-    assert "Missing\n  linear 2 bit, SBHAR: no run\n  gamma 2 bit, RWHAR: no run" in screen(summary)
+    assert "Missing\n  8 of 16 runs: linear 2 bit, SBHAR no run; gamma 2 bit, RWHAR no run\n" in screen(summary)
 
 
 def test_runs_is_the_folder_looked_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

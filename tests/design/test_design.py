@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import pytest
 from hydra.core.global_hydra import GlobalHydra
 from tests.conftest import environment
+from tests.refusal import assert_names
 
-from qsense.design.estimate import describe
+from qsense.design.estimate import describe, too_short
 from qsense.design.plan import Design, plan_design
 from qsense.design.request import read
 from qsense.experiment.compose import options, stated_by_options
@@ -108,6 +109,15 @@ def test_what_is_planned_fits_a_few_lines_and_tells_the_time() -> None:
     lines = describe(design, measure=False)
     assert len(lines) < 12
     assert "known once one is finished" in lines[-1]
+
+
+def test_hours_that_are_too_few_are_said_with_the_folds_that_fit() -> None:
+    design = planned("hours=1", "workers=2", "seed=0,1", "keep=4")
+    assert too_short(design, None) == too_short(design, 60.0) == []
+    (text,) = too_short(design, 400.0)  # 18 runs in an hour: 6 for others than the best, 4 for each fold
+    assert_names(text, "hours=1", "fold=0,2,4", "seed=0,1", "trainer.max_epochs=…")
+    (text,) = too_short(design, 1000.0)
+    assert_names(text, "hours=1", "too short")
 
 
 # ---------------------------------------------------------------------------------------------------------- the command

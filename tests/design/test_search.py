@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import signal
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,8 @@ from tests.design import designs
 from tests.design.designs import FOLDS, LOSSES, design, trained, trainer
 
 from qsense.design import screening, work
+from qsense.design.estimate import runs_left
+from qsense.design.files import write_answer
 from qsense.design.judging import CONFIRMED
 from qsense.design.plan import Design
 from qsense.design.recommendation import as_record, headline, left_out, recommend, trust
@@ -214,3 +218,36 @@ def test_before_anything_is_trained_there_is_no_answer(tmp_path: Path) -> None:
     assert "No answer yet" in headline(recommend(asked))[0]
     work.work(asked, time.time() - 1)
     assert not trained(tmp_path) or len(trained(tmp_path)) < 2
+
+
+def test_what_is_left_to_train_is_counted(tmp_path: Path) -> None:
+    asked = design(tmp_path)
+    confirming = (2 + 1) * FOLDS  # unquantized with both seeds, and the winner with the fresh one
+    assert runs_left(asked) == (confirming + 8, confirming + 8 + 8 + 6)
+    work.work(asked)
+    assert runs_left(asked)[0] == 0
+
+
+def test_the_answer_is_written_with_its_picture_on_top_of_the_page(tmp_path: Path) -> None:
+    asked = design(tmp_path)
+    work.work(asked)
+    found = recommend(asked)
+    assert {file.name for file in write_answer(found)} == {"design.md", "design.json", "pareto.png", "index.html"}
+    page = (tmp_path / "design" / "index.html").read_text()
+    top = page[page.index("<main>") : page.index('id="sections"')]
+    assert headline(found)[0] in top
+    assert "data:image/png;base64," in top
+    record = json.loads((tmp_path / "design" / "design.json").read_text())
+    assert record["winner"]["name"] == "2 bits adpcm"
+    assert record["winner"]["losses"].keys() == {"0", "1", "2", "3"}
+
+
+def test_names_of_others_stay_text_on_the_page(tmp_path: Path) -> None:
+    asked = design(tmp_path)
+    work.work(asked)
+    hostile = replace(asked, excluded={"<script>alert(1)</script>": "</section>"})
+    write_answer(recommend(hostile))
+    page = (tmp_path / "design" / "index.html").read_text()
+    top = page[page.index("<main>") : page.index('id="sections"')]
+    assert "<script>" not in top
+    assert top.count("</section>") == 1

@@ -392,7 +392,7 @@ def test_where_all_scores_are_none_the_cell_is_a_dash(tmp_path: Path) -> None:
     summary = summarise([tmp_path])
     assert [row.name for row in summary.rows] == ["linear 2 bit", "gamma 2 bit"]
     forms = say(summary)
-    assert re.search(r"gamma 2 bit +– ", forms["screen"])
+    assert re.search(r"gamma 2 bit +–", forms["screen"])
     assert "| gamma 2 bit | – |" in forms["markdown"]
     assert "gamma & 2 & -- \\\\" in forms["latex"]
     assert "SBHAR,f1_sample,,,%,0,0,4,False" in forms["cells"]
@@ -404,7 +404,7 @@ def test_where_all_scores_are_none_the_cell_is_a_dash(tmp_path: Path) -> None:
 def test_a_study_without_any_number_is_a_table_of_dashes(tmp_path: Path) -> None:
     change(make_run(tmp_path, 0.5), metrics__f1_sample=float("nan"))
     forms = say(summarise([tmp_path]))
-    assert re.search(r"gamma 2 bit +– ", forms["screen"])
+    assert re.search(r"gamma 2 bit +–", forms["screen"])
     data_of(forms["page"])
 
 

@@ -186,9 +186,9 @@ def test_scores_are_those_of_the_tables(page: Browser, summary: Summary) -> None
         assert shown[summary.label(row), dataset] == f"{100 * cell.mean:.2f} ± {100 * cell.std:.2f}{marks}"
     assert shown["none", "MB"] == "0.5"
     assert shown["gamma 2 bit", "GBOPs"] == "0.2"
-    heads = ("kbit/s", "radio µJ/s", "ADC µJ/s", "saved %")
-    assert [shown["gamma 2 bit", head] for head in heads] == ["1.2", "21.7", "0.00078", "83.4"]
-    assert [shown["none", head] for head in heads] == ["7.2", "130", "0.14", "0"]
+    heads = ("kbit/s", "radio µW", "ADC nW", "saved %")
+    assert [shown["gamma 2 bit", head] for head in heads] == ["1.2", "21.7", "0.78", "83.4"]
+    assert [shown["none", head] for head in heads] == ["7.2", "130", "140", "0"]
     assert "by a model and not measured" in page.texts("#scores .note")[1]
     assert "11 of 12 runs" in page.texts("#table")[0]
     best = [text for (name, head), text in shown.items() if "gamma" in name and head in summary.datasets]
@@ -211,7 +211,7 @@ def test_the_lossless_rival_is_a_row_without_runs(rated: Path) -> None:
     assert [row.get("like") for row in known["rows"]] == [None, 0, None]
     assert {run["row"] for run in known["runs"]} == {0, 2}
     assert known["costs"][1]["entropy_bits"] == 6.6
-    assert {"bits", "entropy", "by entropy µJ/s", "behind µJ/s"} <= {column["heading"] for column in known["columns"]}
+    assert {"bits", "entropy", "by entropy µW", "digital nW"} <= {column["heading"] for column in known["columns"]}
 
 
 @CLICKING
@@ -287,12 +287,12 @@ def test_plots_have_a_point_per_cell_and_error_bars(page: Browser) -> None:
 @CLICKING
 def test_scores_against_another_cost(page: Browser, summary: Summary) -> None:
     script = "return [...document.querySelectorAll('#cost .panels svg')].map((svg) => svg.getAttribute('aria-label'))"
-    assert page.texts("#axis option") == ["bit operations", "data rate", "energy of sensing"]
+    assert page.texts("#axis option") == ["bit operations", "data rate", "power of sensing"]
     assert "macro-F1, sample-wise (%) over bit operations on SBHAR" in page.run(script)
     page.click("#axis option", 2)
     assert page.run("return document.activeElement.id") == "axis", "one may go on with the arrow keys"
-    assert "macro-F1, sample-wise (%) over energy of sensing on SBHAR" in page.run(script)
-    assert page.texts("#cost .panels svg text")[-2] == "radio + ADC, by model (µJ/s)"
+    assert "macro-F1, sample-wise (%) over power of sensing on SBHAR" in page.run(script)
+    assert page.texts("#cost .panels svg text")[-2] == "radio + ADC, by model (µW)"
     marks = page.run(
         "return [...document.querySelectorAll('#cost .panels path.mark')]"
         ".map((mark) => [mark.textContent, mark.getAttribute('opacity')])"

@@ -13,10 +13,8 @@ from typing import Any
 
 import torch
 from lightning.pytorch import Trainer
-from rich import box
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
 
 from qsense.callbacks.base import AfterTest
 from qsense.callbacks.sensing import as_lines, sensing_of
@@ -24,7 +22,9 @@ from qsense.data.module import ExperimentData
 from qsense.metrics.cost import FULL, Cost, LayerBits, LayerCost, count, price
 from qsense.metrics.sensing import SensingModel
 from qsense.quant.network.layers import layers
+from qsense.runs.escapes import one_line
 from qsense.runs.folder import write_atomically
+from qsense.runs.layout import Column, sentence, table
 from qsense.runs.words import short
 from qsense.tasks.base import Task
 
@@ -47,10 +47,10 @@ class CostTable(AfterTest):
         cost = cost_of(task, data)
         write_atomically(self.file, as_csv(cost))
         console = Console()
-        console.print(as_table(cost))
+        console.print(Text("cost of one prediction\n", "bold"), as_table(cost, console.width), sep="\n", soft_wrap=True)
         if self.sensing is not None:
             for line in as_lines(sensing_of(task, data, self.sensing)):
-                console.print(line, highlight=False, soft_wrap=True)
+                console.print(Text(sentence(line, console.width, hanging="  ")), soft_wrap=True)
 
 
 @torch.no_grad()
@@ -87,23 +87,19 @@ def as_csv(cost: Cost) -> str:
     return text.getvalue()
 
 
-def as_table(cost: Cost) -> Table:
-    """For the screen: layers, or groups of layers of the same kind and bits where there are many; totals."""
-    table = Table(box=box.SIMPLE_HEAD, title="cost of one prediction", title_justify="left", title_style="bold")
-    table.add_column("layer")
-    for heading in ("M MACs", "bits w/a", "M BOPs", "weights", "MB"):
-        table.add_column(heading, justify="right")
-    for name, rows in groups(cost.layers):
-        part = Cost(tuple(rows))
-        bits = f"{rows[0].weight_bits}/{rows[0].activation_bits}"
-        weights = sum(row.weights for row in rows)
-        table.add_row(escape(name), *_numbers(part, bits, weights))
-    table.add_section()
+def as_table(cost: Cost, width: int) -> Text:
+    """For a screen: layers, or groups of layers of the same kind and bits where there are many; totals."""
+    names, rows = [], []
+    for name, layers_ in groups(cost.layers):
+        names.append(one_line(name))
+        bits = f"{layers_[0].weight_bits}/{layers_[0].activation_bits}"
+        rows.append(_numbers(Cost(tuple(layers_)), bits, sum(row.weights for row in layers_)))
     weights = sum(row.weights for row in cost.layers)
-    table.add_row("total", *_numbers(cost, "", weights), style="bold")
-    full = cost.full_precision()
-    table.add_row("at full precision", *_numbers(full, f"{FULL}/{FULL}", weights), style="dim")
-    return table
+    rows += [_numbers(cost, "", weights), _numbers(cost.full_precision(), f"{FULL}/{FULL}", weights)]
+    headings = ("M MACs", "bits w/a", "M BOPs", "weights", "MB")
+    total = frozenset([len(names)])
+    columns = [Column(heading, [[row[place]] for row in rows], total) for place, heading in enumerate(headings)]
+    return table("layer", [*names, "total", "at full precision"], [columns], width, total)
 
 
 def groups(rows: Sequence[LayerCost]) -> list[tuple[str, list[LayerCost]]]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from qsense.data.module import ExperimentData
-from qsense.metrics.sensing import SensingModel
+from qsense.metrics.sensing import SensingModel, floor_bits
 from qsense.quant.sensor.memory.base import MemoryConverter
-from qsense.runs.words import short
+from qsense.runs.words import power, short
 from qsense.tasks.base import Task
 
 
@@ -40,26 +40,30 @@ def sensing_of(
 
 
 def as_lines(sensing: dict[str, Any]) -> list[str]:
-    """For the screen: what the sensor delivers and costs, and what it would at its native bits.
+    """For the screen: what the sensor delivers and uses, and what it would at its native bits.
 
     >>> native = {"bits": 12, "kbit_s": 7.2, "radio_uj_s": 130.2, "adc_uj_s": 0.14008, "link_share": 0.0091}
     >>> price = {"bits": 2, "kbit_s": 1.2, "radio_uj_s": 21.7, "adc_uj_s": 0.00078, "link_share": 0.0015}
-    >>> print(*as_lines({**price, "native": native}), sep="\\n")
-    sensor, by model: 1.2 kbit/s · radio 21.7 µJ/s · ADC 0.00078 µJ/s (2 bits)
-    at native bits: 7.2 kbit/s · radio 130 µJ/s · ADC 0.14 µJ/s (12 bits)
-    >>> print(as_lines({**price, "behind": {"adc_uj_s": 0.14014}, "native": native})[1])
-    behind a native ADC: the same radio · ADC and codec 0.14 µJ/s
+    >>> constants = {"walden_fj": 57, "floor_pj": 1.3}
+    >>> print(*as_lines({**price, "native": native, "constants": constants}), sep="\\n")
+    sensor, by model: 1.2 kbit/s · radio 21.7 µW · ADC 780 pW (2 bits, floor reached)
+    at native bits: 7.2 kbit/s · radio 130 µW · ADC 140 nW (12 bits)
+    >>> print(as_lines({**price, "behind": {"adc_uj_s": 0.14014}, "native": native, "constants": constants})[1])
+    after a native ADC: the same radio · ADC and codec 140 nW
+    >>> print(as_lines({**price, "native": {**native, "link_share": 43.5}, "constants": constants})[-1])
+    at native bits: 7.2 kbit/s · needs 43.5 BLE links · ADC 140 nW (12 bits)
     """
+    constants = sensing["constants"]
+    floor = floor_bits(constants["walden_fj"], constants["floor_pj"])
 
     def words(price: dict[str, Any]) -> str:
-        links = f" of {short(price['link_share'])} links" if price["link_share"] > 1 else ""
-        return (
-            f"{short(price['kbit_s'])} kbit/s · radio{links} {short(price['radio_uj_s'])} µJ/s · "
-            f"ADC {short(price['adc_uj_s'])} µJ/s ({price['bits']} bit{'s' * (price['bits'] != 1)})"
-        )
+        share = price["link_share"]
+        radio = f"needs {short(share)} BLE links" if share > 1 else f"radio {power(price['radio_uj_s'])}"
+        bits = f"{price['bits']} bit{'s' * (price['bits'] != 1)}{', floor reached' * (price['bits'] <= floor)}"
+        return f"{short(price['kbit_s'])} kbit/s · {radio} · ADC {power(price['adc_uj_s'])} ({bits})"
 
     lines = [f"sensor, by model: {words(sensing)}", f"at native bits: {words(sensing['native'])}"]
     if "behind" in sensing and sensing["kbit_s"] < sensing["native"]["kbit_s"]:
-        adc = short(sensing["behind"]["adc_uj_s"])
-        lines.insert(1, f"behind a native ADC: the same radio · ADC and codec {adc} µJ/s")
+        adc = power(sensing["behind"]["adc_uj_s"])
+        lines.insert(1, f"after a native ADC: the same radio · ADC and codec {adc}")
     return lines

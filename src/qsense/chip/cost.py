@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qsense.runs.words import rounded
+from qsense.runs.words import power, rounded
 
 
 def costs(result: dict[str, Any]) -> list[tuple[str, str]]:
@@ -44,23 +44,21 @@ def _sensing(sensing: dict[str, Any]) -> list[tuple[str, str]]:
         return []
     native = sensing["native"]
     found = [
-        (what, f"{_number(sensing[key])} {unit}; at {native['bits']} bits {_number(native[key])}")
-        for what, key, unit in (
-            ("data rate", "kbit_s", "kbit/s"),
-            ("radio (model)", "radio_uj_s", "µJ/s"),
-            ("ADC (model)", "adc_uj_s", "µJ/s"),
-            ("flash ADC (model)", "flash_uj_s", "µJ/s"),
-        )
+        ("data rate", f"{_number(sensing['kbit_s'])} kbit/s; at {native['bits']} bits {_number(native['kbit_s'])}")
+    ]
+    found += [
+        (f"{what} (model)", f"{power(sensing[key])}; at {native['bits']} bits {power(native[key])}")
+        for what, key in (("radio", "radio_uj_s"), ("ADC", "adc_uj_s"), ("flash ADC", "flash_uj_s"))
     ]
     if "behind" in sensing:
-        found.append(("behind a native ADC", f"{_number(sensing['behind']['adc_uj_s'])} µJ/s, the radio alone gains"))
+        found.append(("behind a native ADC", f"{power(sensing['behind']['adc_uj_s'])}, the radio alone gains"))
     if "entropy" in sensing:
-        found.append(("radio by entropy", f"{_number(sensing['entropy']['radio_uj_s'])} µJ/s{_rival(sensing)}"))
+        found.append(("radio by entropy", f"{power(sensing['entropy']['radio_uj_s'])}{_rival(sensing)}"))
     return found
 
 
 def _rival(sensing: dict[str, Any]) -> str:
-    return f"; lossless {_number(sensing['lossless']['radio_uj_s'])}" if "lossless" in sensing else ""
+    return f"; lossless {power(sensing['lossless']['radio_uj_s'])}" if "lossless" in sensing else ""
 
 
 def _large(value: float) -> str:

@@ -69,7 +69,7 @@ def main(given: Sequence[str]) -> int:
     if not found.finished:
         from qsense.design.crew import train_all
 
-        say(describe(design, measure=False))
+        say(describe(design, measure=request.hours is not None))
         deadline = None if request.hours is None else began + max(3600 * request.hours - RESERVE_S, 1.0)
         train_all(design, arguments, deadline)
         found = recommend(design)

@@ -145,6 +145,8 @@ def first_comparable(summary: Summary) -> tuple[str, str] | None:
     """Two quantizers that were tried alike on some data set, with a fold in common; None without any."""
     for one, other in combinations(dict.fromkeys(row.quant for row in summary.rows), 2):
         for first, second in pairs(summary.rows, one, other):
+            if first.shown_bits != second.shown_bits:
+                continue
             for dataset in summary.datasets:
                 cells = [summary.cells.get((row, dataset)) for row in (first, second)]
                 if all(cells) and set.intersection(*({*cell.scores} for cell in cells if cell)):
@@ -169,13 +171,13 @@ def tables(
     if paper:
         every = [with_paper(each) for each in every]
     if pair:
-        from qsense.study.significance import compare, lines
+        from qsense.study.significance import answer, compare
 
         one, other = pair
-        found = {
-            f"{one} against {other}, {each.metric}": lines(compare(each, one, other), each.percent) for each in every
+        comparisons = {
+            f"{one} against {other}, {each.metric}": answer(compare(each, one, other), each.metric) for each in every
         }
-        every[0] = replace(every[0], findings={**every[0].findings, **found})
+        every[0] = replace(every[0], comparisons=comparisons)
     return every
 
 

@@ -14,8 +14,9 @@ import time
 from pathlib import Path
 from statistics import fmean
 
+from qsense.design.judging import CONFIRMED, judge
 from qsense.design.plan import Design
-from qsense.design.search import over
+from qsense.design.search import complete, over
 from qsense.design.work import bracket_name, chosen_of, screened
 from qsense.experiment.command_line.overrides import Job
 from qsense.experiment.errors import RAISE
@@ -24,6 +25,7 @@ from qsense.runs.next_steps import PART
 from qsense.runs.words import duration, many, rounded
 
 TESTING = 0.02  # of a training's time takes a test of the screening
+FEWEST_FOLDS = 2  # that an answer takes
 FORWARD = 1 / 3  # of a training step takes the same batch in a test
 STEPS = 40  # of the longer trial
 TRIAL = ("logger=none", "callback=none", "++trainer.max_epochs=1", "++trainer.limit_val_batches=0")
@@ -46,8 +48,18 @@ def runs_left(design: Design) -> tuple[int, int]:
             fresh = max(fresh - (len(finished) - done), 0)
         if not over(design, bracket_name(number)):
             searching.append(max(usual - done, 1))
+        elif may_hold(design, number):
+            searching.append(0)  # all that is left of it is to confirm
     rest = unquantized + fresh
     return rest + (searching or [0])[0], rest + sum(searching)
+
+
+def may_hold(design: Design, number: int) -> bool:
+    """Whether a bracket that has been searched has a converter within the limit, whose fresh seeds do not deny it."""
+    losses, limit = complete(design, bracket_name(number)), design.request.max_loss
+    holding = [one for one in chosen_of(design, number) if limit is None or losses.get(one.name, limit + 1) <= limit]
+    judged = [judge(design, one) for one in holding]
+    return any(one is not None and (one.stage != CONFIRMED or one.within(limit)) for one in judged)
 
 
 def describe(design: Design, measure: bool) -> list[str]:
@@ -79,7 +91,27 @@ def describe(design: Design, measure: bool) -> list[str]:
     seconds = known_seconds(design)
     if seconds is None and measure:
         seconds = measured_seconds(design)
-    return [*lines, in_words(design, seconds)]
+    return [*lines, in_words(design, seconds), *too_short(design, seconds)]
+
+
+def too_short(design: Design, seconds: float | None) -> list[str]:
+    """Which folds would fit into the hours that were given, where not all do.
+
+    A design of F folds takes F runs unquantized, F and two for each other candidate behind converters, and 2 F for each
+    fresh seed.
+    """
+    if seconds is None or design.request.hours is None or screened(design):
+        return []
+    runs = 3600 * design.request.hours * design.workers / seconds
+    folds = int((runs - 2 * (design.request.keep - 1)) / (2 + 2 * len(design.fresh_seeds)))
+    if folds >= len(design.folds):
+        return []
+    less = "fewer fresh seeds (seed=0,1) or a shorter training (trainer.max_epochs=…)"
+    hours = f"hours={design.request.hours:g} is"
+    if folds < FEWEST_FOLDS:
+        return [f"{hours} too short for an answer: more of them, {less}"]
+    some = ",".join(str(design.folds[int(i * len(design.folds) / folds)]) for i in range(folds))
+    return [f"{hours} enough for about {folds} of {len(design.folds)} folds: fold={some}, {less} would end in time"]
 
 
 def left(design: Design, deadline: float | None = None) -> str:

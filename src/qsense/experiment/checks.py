@@ -304,7 +304,7 @@ def _check_memory(config: DictConfig, signal: Signal) -> None:
     sensor, most_bits = config.quant.sensor, signatures.constant(config.quant.sensor._target_, "most_bits")
     if not _wants_recordings(sensor._target_) or most_bits is None:
         return
-    settings = {key: sensor[key] for key in ("native_bits", "leak", "slope", "refresh") if key in sensor}
+    settings = {key: sensor[key] for key in memory.Settings.__annotations__ if key in sensor}
     try:
         memory.check(sensor._target_.rpartition(".")[2], signal, sensor.bits, most_bits, **settings)
     except ValueError as error:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from qsense.metrics.code_rate import mixed
+
 
 def data_rate(values_per_s: float, bits: float) -> float:
     """What the sensor delivers, in kbit/s: values per second × bits, without any coding of the codes.
@@ -36,6 +38,17 @@ def conversion_energy(bits: float, walden_fj: float, floor_pj: float) -> float:
     (233.472, 1.3)
     """
     return max(floor_pj, walden_fj * 2**bits / 1e3)
+
+
+def floor_bits(walden_fj: float, floor_pj: float) -> int:
+    """The most bits at which `conversion_energy` is its floor, where fewer bits save nothing in the converter; 0: none.
+
+    >>> floor_bits(walden_fj=57, floor_pj=1.3)
+    4
+    >>> conversion_energy(4, 57, 1.3), conversion_energy(5, 57, 1.3)
+    (1.3, 1.824)
+    """
+    return max(0, math.floor(math.log2(1e3 * floor_pj / walden_fj)))
 
 
 def flash_energy(bits: int, comparator_fj: float) -> float:
@@ -216,7 +229,7 @@ class SensingModel:
             + share * energy(native_bits)
             for energy in (self._conversion, self._flash)
         ]
-        return self._price(values_per_s, bits, bits + share * (native_bits - bits), *pj)
+        return self._price(values_per_s, bits, mixed(bits, native_bits, refresh), *pj)
 
     def _conversion(self, bits: int) -> float:
         return conversion_energy(bits, self.walden_fj, self.floor_pj)

@@ -22,6 +22,7 @@ METRICS = {
     "ap_large": "COCO mAP of large objects",
 }
 MOST_NAMED = 3  # of a list within a sentence
+WATTS = (("W", 1e6), ("mW", 1e3), ("µW", 1.0), ("nW", 1e-3), ("pW", 1e-6))  # each in µW, which is µJ/s
 
 
 def metric_name(metric: str) -> str:
@@ -112,6 +113,15 @@ def rounded(value: float) -> str:
     return f"{value:.{2 - math.floor(math.log10(value))}f}"
 
 
+def signed(value: float, digits: int) -> str:
+    """A difference, with a true minus sign.
+
+    >>> signed(-0.314, 2), signed(1, 1)
+    ('−0.31', '+1.0')
+    """
+    return f"{value:+.{digits}f}".replace("-", "−")
+
+
 def short(value: float) -> str:
     """Three digits at most; from 1000 on whole, thousands apart.
 
@@ -119,6 +129,26 @@ def short(value: float) -> str:
     ('1,736,616', '0.00078', '130')
     """
     return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
+
+
+def watts(microwatts: float) -> tuple[str, float]:
+    """The unit that fits a power, and how many µW it has.
+
+    >>> watts(21.7), watts(0.035), watts(5603.1), watts(0.0)
+    (('µW', 1.0), ('nW', 0.001), ('mW', 1000.0), ('µW', 1.0))
+    """
+    fitting = (unit for unit in WATTS if microwatts >= 0.9995 * unit[1])  # three digits: 0.9996 is 1.00
+    return next(fitting, WATTS[-1] if microwatts > 0 else WATTS[2])
+
+
+def power(microwatts: float) -> str:
+    """A power in the unit that fits it; a model's µJ/s are µW.
+
+    >>> power(130.2), power(0.00078), power(5603.1)
+    ('130 µW', '780 pW', '5.6 mW')
+    """
+    name, unit = watts(microwatts)
+    return f"{short(microwatts / unit)} {name}"
 
 
 def duration(seconds: float) -> str:

@@ -77,11 +77,15 @@ class Cell:
         )
 
     @property
+    def whole(self) -> str:
+        """How many runs there should be, folds × seeds: "30×3"."""
+        return f"{self.num_folds}×{len(self.seeds)}"
+
+    @property
     def count(self) -> str:
-        """How many runs stand behind it, folds × seeds: "30×3", "4×1 of 30×3", or "5 of 30×3" where seeds differ."""
-        whole = f"{self.num_folds}×{len(self.seeds)}"
+        """How many there are: "30×3", "4×1 of 30×3", or "5 of 30×3" where seeds differ."""
         if self.complete:
-            return whole
+            return self.whole
         per_seed = {tuple(folds) for folds in self.folds.values()}
         there = f"{len(next(iter(per_seed)))}×{len(self.folds)}" if len(per_seed) == 1 else str(len(self.scores))
-        return f"{there} of {whole}"
+        return f"{there} of {self.whole}"

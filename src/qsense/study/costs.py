@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
+
+from qsense.metrics.sensing import floor_bits
+from qsense.runs.words import short, watts
 
 
 @dataclass(frozen=True)
@@ -12,16 +16,18 @@ class Column:
     """One column of costs.
 
     Args:
-        heading: with its unit.
+        heading: with its unit; a power's unit follows where its figures are known.
         key: of `Run.cost`.
         unit: what the figure is divided by.
         narrow: whether tables have it that must fit a screen or a sheet; the page and the CSV files have all.
+        power: whether it is one, in µW: `columns` chooses W to pW by its largest figure.
     """
 
     heading: str
     key: str
     unit: float = 1.0
     narrow: bool = True
+    power: bool = False
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,7 @@ class Axis:
         short: the unit alone.
         picture: the file that a report draws it in.
         unit: what the figure is divided by.
+        power: whether it is one, in µW: `axes` chooses W to pW by its largest figure.
     """
 
     key: str
@@ -43,18 +50,22 @@ class Axis:
     short: str
     picture: str
     unit: float = 1.0
+    power: bool = False
 
 
+FLOOR = "floor_bits"  # the most bits at which the converter's energy is its floor; no run's own figure
+RADIO = "radio_uj_s"
+SENSING = "kbit_s"  # the figure that every run has whose sensor was priced
 COLUMNS = (
     Column("MB", "size_mb"),
     Column("GBOPs", "bops", 1e9),
     Column("bits", "nominal_bits", narrow=False),
     Column("kbit/s", "kbit_s"),
     Column("entropy", "entropy_bits"),
-    Column("radio µJ/s", "radio_uj_s"),
-    Column("by entropy µJ/s", "entropy_radio_uj_s", narrow=False),
-    Column("ADC µJ/s", "adc_uj_s", narrow=False),
-    Column("behind µJ/s", "behind_adc_uj_s", narrow=False),
+    Column("radio", RADIO, power=True),
+    Column("by entropy", "entropy_radio_uj_s", narrow=False, power=True),
+    Column("ADC", "adc_uj_s", narrow=False, power=True),
+    Column("digital", "behind_adc_uj_s", narrow=False, power=True),
     Column("saved %", "saved", 0.01),
 )
 AXES = (
@@ -67,22 +78,44 @@ AXES = (
         "kbit/s",
         "tradeoff_entropy.png",
     ),
-    Axis("uj_s", "energy of sensing", "radio + ADC, by model (µJ/s)", "µJ/s", "tradeoff_energy.png"),
+    Axis("uj_s", "power of sensing", "radio + ADC, by model", "", "tradeoff_power.png", power=True),
 )
-SENSING = "kbit_s"  # the figure that every run has whose sensor was priced
 MEASURED = ("entropy_", "lossless_")  # on the recordings of each fold, where others are the same in all: their mean
 LOSSLESS = "lossless"  # how tables name the rival
+ALIKE = 5e-4  # figures that differ by less, relative to the larger, are one: tables show three digits
 
 
 def columns(costs: Iterable[Mapping[str, float]], narrow: bool = False) -> list[Column]:
-    """The columns that have a figure anywhere.
+    """The columns that have a figure anywhere, powers in the unit that fits the largest of each.
 
     Args:
         costs: of each cell.
         narrow: without those for which a sheet has no room.
+
+    >>> [(column.heading, column.unit) for column in columns([{"radio_uj_s": 5603.0}, {"radio_uj_s": 31.2}])]
+    [('radio mW', 1000.0)]
     """
-    known = {key for cost in costs for key in cost}
-    return [column for column in COLUMNS if column.key in known and (column.narrow or not narrow)]
+    costs = list(costs)
+    most = _most(costs)
+    chosen = [column for column in COLUMNS if column.key in most and (column.narrow or not narrow)]
+    if narrow:  # where links are counted instead of the power of several radios
+        most[RADIO] = max((cost[RADIO] for cost in costs if RADIO in cost and not links(cost)), default=math.nan)
+    return [_in_watts(column, most[column.key]) if column.power else column for column in chosen]
+
+
+def _most(costs: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    most: dict[str, float] = {}
+    for cost in costs:
+        for key, value in cost.items():
+            most[key] = max(value, most.get(key, value))
+    return most
+
+
+def _in_watts(column: Column, most: float) -> Column:
+    if math.isnan(most):
+        return column
+    name, unit = watts(most)
+    return replace(column, heading=f"{column.heading} {name}", unit=unit)
 
 
 def lossless(cost: Mapping[str, float]) -> dict[str, float]:
@@ -111,13 +144,41 @@ def lossless(cost: Mapping[str, float]) -> dict[str, float]:
 
 def axes(costs: Iterable[Mapping[str, float]]) -> list[Axis]:
     """The axes that some cost can be drawn on: they are logarithmic."""
-    known = {key for cost in costs for key, value in cost.items() if value > 0}
-    return [axis for axis in AXES if axis.key in known]
+    most = _most(costs)
+    drawn = []
+    for axis in AXES:
+        if most.get(axis.key, 0) > 0:
+            name, unit = watts(most[axis.key]) if axis.power else (axis.short, axis.unit)
+            label = f"{axis.label} ({name})" if axis.power else axis.label
+            drawn.append(replace(axis, label=label, short=name, unit=unit))
+    return drawn
+
+
+def links(cost: Mapping[str, float]) -> float | None:
+    """How many radio links a sensor needs, where one is not enough; None where it is, or nobody priced the sensor."""
+    share = cost.get("link_share", 0.0)
+    return share if share > 1 else None
+
+
+def floor(constants: Mapping[str, float | None]) -> dict[str, float]:
+    """`FLOOR`, from the constants that a sensor was priced with; empty where they do not tell.
+
+    >>> floor({"walden_fj": 57, "floor_pj": 1.3}), floor({})
+    ({'floor_bits': 4.0}, {})
+    """
+    walden, least = constants.get("walden_fj") or 0, constants.get("floor_pj") or 0
+    return {FLOOR: float(floor_bits(walden, least))} if walden > 0 and least > 0 else {}
+
+
+def _sent(cost: Mapping[str, float]) -> float:
+    """Bits per sample, by the data rate; a sensor that is not priced or delivers nothing has more than any floor."""
+    native = cost.get("native_kbit_s", 0)
+    return cost["native_bits"] * cost[SENSING] / native if native > 0 and SENSING in cost else math.inf
 
 
 def common(several: Iterable[Mapping[str, float]]) -> dict[str, float]:
-    """What the runs behind one number cost: the figures that are the same in all runs which have them, and the means
-    of those that are measured on each fold's own recordings.
+    """What the runs behind one number cost: the figures that are the same, to three digits, in all runs which have
+    them, and the means of those that are measured on each fold's own recordings.
 
     >>> common([{"bops": 7.0, "kbit_s": 1.2}, {"bops": 7.0}, {"bops": 7.0, "kbit_s": 2.4}])
     {'bops': 7.0}
@@ -133,7 +194,7 @@ def common(several: Iterable[Mapping[str, float]]) -> dict[str, float]:
     return {
         key: fmean(figures) if key in measured else figures[0]
         for key, figures in values.items()
-        if key in measured or len(set(figures)) == 1
+        if key in measured or math.isclose(min(figures), max(figures), rel_tol=ALIKE)
     }
 
 
@@ -152,6 +213,15 @@ def explained(costs: Iterable[Mapping[str, float]], narrow: bool = False) -> lis
             "kbit/s, radio, ADC: what the simulated sensor would deliver and use, by a model and not measured; saved: "
             f"of radio + ADC, against its native {native} bits, which it delivers where it is not quantized."
         )
+    if any(cost.get("link_share", 0) > 1 for cost in costs):
+        most = next(cost[SENSING] / cost["link_share"] for cost in costs if cost.get("link_share", 0) > 1)
+        texts.append(
+            f"n links: needs n BLE links, as one carries {short(most)} kbit/s; saved counts the radios of all."
+        )
+    floors = sorted({cost[FLOOR] for cost in costs if cost.get(FLOOR, 0) >= _sent(cost)})
+    if floors:
+        bits = " or ".join(f"{bits:g}" for bits in floors)
+        texts.append(f"ADC: floor reached at {bits} bits: fewer bits save no power in the converter.")
     if "entropy_bits" in shown:
         texts.append(
             "entropy: bits per sample that an ideal entropy coder would spend on the test subjects' codes, given those "
@@ -161,14 +231,12 @@ def explained(costs: Iterable[Mapping[str, float]], narrow: bool = False) -> lis
         texts.append("by entropy: the radio at that bound.")
     if "behind_adc_uj_s" in shown:
         texts.append(
-            "ADC: the quantizer in the converter, one with memory as a tracking converter with a DAC; behind: a native "
-            "ADC and a digital quantizer behind it, so that the radio alone gains."
+            "ADC: the quantizer in the converter, one with memory as a tracking converter with a DAC; digital: a "
+            "native ADC and a digital quantizer after it, so that the radio alone gains."
         )
     if any(map(lossless, costs)):
         texts.append(
             f"{LOSSLESS}: first differences of native samples at the same bound, which its kbit/s and radio count; no "
-            "run stands for it, its score is that of the unquantized data."
+            "run stands for it: its score is that of the unquantized data."
         )
-    if any(cost.get("link_share", 0) > 1 for cost in costs):
-        texts.append("Some deliver more than one radio link carries: their radio's energy is that of several.")
     return texts

@@ -16,6 +16,7 @@ from typing import Any
 
 from qsense.runs.escapes import in_script
 from qsense.runs.folder import write_atomically
+from qsense.runs.layout import FIXED
 from qsense.runs.status import FINISHED, STATES
 from qsense.runs.words import duration, lower_is_better, metric_name, percent
 from qsense.study import published
@@ -67,7 +68,8 @@ def contents(every: Sequence[Summary]) -> dict[str, Any]:
     classes = _classes(counted)
     place_of_row = {row: place for place, row in enumerate(rows)}
     place_of_dataset = {name: place for place, name in enumerate(datasets)}
-    lists = sections(summary)
+    compared = {name: [line.replace(FIXED, " ") for line in lines] for name, lines in summary.comparisons.items()}
+    lists = {**compared, **sections(summary)}
     costs = [cell.cost for cell in summary.shown.values()]
     shown, drawn = columns(costs), axes(costs)
     needed = dict.fromkeys([*(column.key for column in shown), *(axis.key for axis in drawn)])

@@ -40,15 +40,15 @@ def by_seed(runs: Sequence[Run]) -> dict[int, float]:
     return scores
 
 
-def lines(behind: Mapping[Place, Sequence[Run]], label: Callable[[Row], str]) -> list[str]:
+def lines(runs_of_cells: Mapping[Place, Sequence[Run]], label: Callable[[Row], str]) -> list[str]:
     """A line for each cell of a table: "gamma 2 bit, SBHAR: 41.90 ± 0.22"; none where a fold is missing.
 
     Args:
-        behind: the runs of each cell.
+        runs_of_cells: the runs of each.
         label: what a row is called.
     """
     texts = []
-    for (row, dataset), runs in behind.items():
+    for (row, dataset), runs in runs_of_cells.items():
         scores = [100 * score for score in by_seed(runs).values()]
         if scores:
             spread = f" ± {np.std(scores):.2f}" if len(scores) > 1 else ""

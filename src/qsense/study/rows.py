@@ -156,16 +156,20 @@ def _full(key: str, known: set[str]) -> str:
 
 def pairs(rows: Iterable[Row], one: str, other: str) -> list[tuple[Row, Row]]:
     """Rows of one quantizer, each with every row of the other that differs from it in the quantizer and its settings
-    alone."""
+    alone; where one of the two is not quantized, in the bits, too."""
 
     def rest(row: Row) -> tuple[Any, ...]:
         settings = tuple(item for item in row.settings if not item[0].startswith("quant."))
-        return row.bits, row.network_bits, row.task, row.model, settings
+        return row.task, row.model, settings
+
+    def alike(first: Row, second: Row) -> bool:
+        bits = (first.bits, first.network_bits), (second.bits, second.network_bits)
+        return rest(first) == rest(second) and (bits[0] == bits[1] or (None, None) in bits)
 
     rows = list(rows)
     return [
         (first, second)
         for first in rows
         for second in rows
-        if (first.quant, second.quant) == (one, other) and rest(first) == rest(second)
+        if (first.quant, second.quant) == (one, other) and alike(first, second)
     ]

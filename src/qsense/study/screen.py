@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from rich import box
 from rich.console import Console
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from qsense.runs.escapes import one_line
-from qsense.runs.words import metric_name, rounded, some
+from qsense.runs.layout import FIXED, Column, fixed, sentence, table
+from qsense.runs.words import many, metric_name, rounded, signed, some
 from qsense.study import published
+from qsense.study.best import fewer_bits
 from qsense.study.budget import Budget, question, sentences
 from qsense.study.cell import Cell
-from qsense.study.costs import columns, explained
-from qsense.study.rows import Row
+from qsense.study.costs import RADIO, columns, explained, links
+from qsense.study.rows import Place, Row
 from qsense.study.run import Run
 from qsense.study.summary import Summary
 
 MOST_LISTED = 20  # lines of a list on the screen; the files have all
-INCOMPLETE, INCOMPARABLE, OTHER_PROTOCOL, NOTHING = "*", "†", "‡", "–"
+INCOMPLETE, INCOMPARABLE, OTHER_PROTOCOL, NOTHING, BEST = "*", "†", "‡", "–", "•"
+MARKS = INCOMPLETE + INCOMPARABLE + BEST
+LINKS = " links"  # in place of the radio's power where one link is not enough
+OF_FILES = ("Could not be read", "No finite number", "Pictures")  # lists whose lines stay whole, to be copied
 
 
 def title(summary: Summary) -> str:
@@ -48,10 +50,45 @@ def marks(cell: Cell) -> str:
     return INCOMPLETE * (not cell.complete) + INCOMPARABLE * (not cell.comparable)
 
 
-def legend(summary: Summary) -> list[str]:
-    """What the table's marks and lines mean, as far as it has them."""
+def headlines(summary: Summary) -> list[str]:
+    """A sentence for each data set: what the best quantizers lose, from many bits to few; none over a single row."""
+    sentences = []
+    for dataset in summary.datasets if len(summary.rows) > 1 else ():
+        whole, quantized = fewer_bits(summary.metric, summary.cells, dataset)
+
+        def told(row: Row, dataset: str = dataset, whole: Row | None = whole) -> str:
+            cell = summary.cells[row, dataset]
+            name = summary.short_label(row)
+            name = "unquantized" if name == "none" else name
+            text = f"{fixed(name)} {fixed(score(summary, cell))}{INCOMPLETE * (not cell.complete)}"
+            if whole is None or row is whole:
+                return text
+            scale, digits = (100, 2) if summary.percent else (1, 4)
+            loss = scale * (cell.mean - summary.cells[whole, dataset].mean)
+            return f"{text}{FIXED}({signed(loss, digits)})"
+
+        parts = [told(whole)] if whole else []
+        if quantized:
+            parts.append(f"best{' with fewer bits' * bool(whole)}: {', '.join(map(told, quantized))}")
+        sentences += [f"{fixed(dataset)}: {'; '.join(parts)}."] * bool(parts)
+    return sentences
+
+
+def legend(summary: Summary, best: str = "Bold") -> list[str]:
+    """What the table's marks and lines mean, as far as it has them, and the columns that say the same in every row.
+
+    Args:
+        summary: of the table.
+        best: how the best at a number of bits is marked.
+    """
     cells = summary.cells.values()
-    texts = ["Below each score: the runs behind it, folds × seeds."] if cells else []
+    texts = []
+    if cells:
+        texts.append(f"Runs of each score, folds × seeds: {_counts(summary)}.")
+    if alike := constants(summary):
+        texts.append(f"In every row: {', '.join(f'{heading} {text}' for heading, text in alike.items())}.")
+    if summary.marked:
+        texts.append(f"{best}: the best at this number of bits, among comparable ones.")
     if any(cell.std is None for cell in cells):
         texts.append("Without ±: a single seed.")
     if not all(cell.complete for cell in cells):
@@ -70,36 +107,59 @@ def legend(summary: Summary) -> list[str]:
     return texts
 
 
-def costs(summary: Summary) -> dict[str, dict[Row, str]]:
-    """Columns of what rows cost, {heading: {row: text}}; only those that some run has a figure for.
+def _counts(summary: Summary) -> str:
+    """What is said once of the runs behind scores; `texts` says the rest."""
+    cells = summary.cells
+    if summary.count_of_all:
+        return summary.count_of_all
+    whole = dict.fromkeys(cell.whole for cell in cells.values())
+    named = [f"{cell.whole} {dataset}" for (_, dataset), cell in cells.items()] if len(whole) > 1 else list(whole)
+    return f"{some(list(dict.fromkeys(named)))}; fewer below the score"
 
-    Data sets of other channels or classes make other networks and data rates: "0.29–0.41" over the report's columns.
-    """
+
+def costs(summary: Summary) -> dict[str, dict[Row, str]]:
+    """Columns of what rows cost, {heading: {row: text}}; only those that tell rows apart, see `constants`."""
+    return {heading: texts for heading, texts in _costs(summary).items() if not _constant(texts)}
+
+
+def constants(summary: Summary) -> dict[str, str]:
+    """What every row costs alike, {heading: text}: said once, below the table."""
+    return {heading: next(iter(texts.values())) for heading, texts in _costs(summary).items() if _constant(texts)}
+
+
+def _constant(texts: Mapping[Row, str]) -> bool:
+    return len(texts) > 1 and len(set(texts.values())) == 1
+
+
+def _costs(summary: Summary) -> dict[str, dict[Row, str]]:
+    """All columns that some run has a figure for. Data sets of other channels or classes make other networks and data
+    rates: "0.29–0.41" over the report's columns."""
     texts: dict[str, dict[Row, str]] = {}
-    for column in columns((cell.cost for cell in summary.cells.values()), narrow=True):
+    costs_of: dict[Row, list[Mapping[str, float]]] = {row: [] for row in summary.shown_rows}
+    for (row, _), cell in summary.shown.items():
+        costs_of[row].append(cell.cost)
+    for column in columns((cell.cost for cell in summary.shown.values()), narrow=True):
         texts[column.heading] = {}
-        for row in summary.shown_rows:
-            here = [cell.cost for (other, _), cell in summary.shown.items() if other == row and column.key in cell.cost]
-            figures = [rounded(value / column.unit) for value in sorted(cost[column.key] for cost in here)]
-            texts[column.heading][row] = "–".join(dict.fromkeys([figures[0], figures[-1]])) if figures else "–"
+        for row, several in costs_of.items():
+            needed = [share for cost in several if (share := links(cost))] if column.key == RADIO else []
+            figures = needed or [cost[column.key] / column.unit for cost in several if column.key in cost]
+            texts[column.heading][row] = _range(sorted(figures)) + LINKS * bool(needed)
     return texts
+
+
+def _range(figures: Sequence[float]) -> str:
+    return "–".join(dict.fromkeys(rounded(figure) for figure in (*figures[:1], *figures[-1:]))) or NOTHING
 
 
 def sections(summary: Summary) -> dict[str, list[str]]:
     """The lists below the tables, by title; those without a line are left out."""
-    missing = [
-        f"{summary.label(row)}, {dataset}: {cell.missing}"
-        for (row, dataset), cell in summary.cells.items()
-        if not cell.complete
-    ]
-    missing += [f"{summary.label(row)}, {dataset}: no run" for row, dataset in summary.empty]
     other = [
         f"{summary.label(row)}, {dataset} ({beside.published.source}): {some(beside.differs, '; ')}"
         for (row, dataset), beside in summary.published.items()
         if beside.differs
     ]
     lists = {
-        "Missing": missing,
+        "Missing": [text.replace(FIXED, " ")] if (text := missing(summary)) else [],
         "Could not be read": [line for run in summary.runs for line in run.unreadable],
         "Not finished": [_unfinished(run) for run in summary.unfinished if run.reason or not run.unreadable],
         "No finite number": _not_finite(summary.runs),
@@ -109,6 +169,28 @@ def sections(summary: Summary) -> dict[str, list[str]]:
         "Pictures": pictures(summary.runs),
     }
     return {name: texts for name, texts in lists.items() if texts}
+
+
+def missing(summary: Summary) -> str:
+    """Which runs the table lacks, in a sentence: "12 of 480 runs: lloyd_max 3 bit folds 3–14"; empty where none.
+
+    It names a few cells; `report.csv` says it of each that has a run.
+    """
+    there = {**summary.cells, **summary.blank}
+    absent = {place: cell.expected - len(cell.scores) for place, cell in there.items() if not cell.complete}
+    folds = {name: max(cell.expected for (_, other), cell in there.items() if other == name) for _, name in there}
+    absent |= {place: folds[place[1]] for place in summary.empty}
+    every = sum(cell.expected for cell in there.values()) + sum(folds[name] for _, name in summary.empty)
+
+    def told(place: Place) -> str:
+        row, dataset = place
+        where = f", {fixed(dataset)}" if len(summary.datasets) > 1 else ""
+        which = there[place].missing if place in there else "no run"
+        which = which.replace(f"{many('seed', summary.seeds)}: ", "") if len(summary.seeds) == 1 else which
+        return f"{fixed(summary.short_label(row))}{where} {fixed(which)}"
+
+    texts = [told(place) for place in absent]
+    return f"{sum(absent.values())} of {every} runs: {some(texts, '; ')}" if texts else ""
 
 
 def _unfinished(run: Run) -> str:
@@ -136,19 +218,24 @@ def pictures(runs: Sequence[Run]) -> list[str]:
 
 
 def texts(summary: Summary, row: Row, dataset: str) -> list[str]:
-    """The lines of one cell: score with its marks, the runs behind it, the paper's figure."""
+    """The lines of one cell: score with its marks, the runs behind it where some are missing, the paper's figure."""
     cell = summary.shown.get((row, dataset))
     if cell is None:
         return [NOTHING]
+    if (like := summary.rivals.get(row)) is not None:
+        return [f"as {like.quant}"]
     beside = summary.published.get((row, dataset))
-    return [f"{score(summary, cell)}{marks(cell)}", cell.count, *([published.words(beside)] if beside else [])]
+    lines = [f"{score(summary, cell)}{marks(cell)}"]
+    if not cell.complete and not summary.count_of_all:
+        lines.append(cell.count)
+    return lines + ([published.words(beside)] if beside else [])
 
 
 def print_report(
     summary: Summary, console: Console | None = None, others: Sequence[Summary] = (), budget: Budget | None = None
 ) -> None:
-    """Print the tables, what stands behind them, what is missing or failed, where the runs' pictures are, and which row
-    a budget asks for.
+    """Print the answer, the tables, what they mean, what is missing or failed, where the runs' pictures are, and which
+    row a budget asks for.
 
     Args:
         summary: of the first metric.
@@ -157,39 +244,71 @@ def print_report(
         budget: what may be lost and spent; None for the usual one.
     """
     console = console or Console()
+    for name, lines in summary.comparisons.items():
+        console.print(Text(f"\n{name}", "bold"))
+        for line in lines:
+            console.print(Text(sentence(line, console.width, "  ", "    ")), soft_wrap=True)
     if summary.rows:
         for each in (summary, *others):
-            console.print(Text(f"\n{title(each)}", style="bold"))
-            console.print(_table(each))
-        console.print(*legend(summary), highlight=False, markup=False, style="dim")
+            console.print(Text(f"\n{sentence(title(each), console.width)}", "bold"), soft_wrap=True)
+            for text in headlines(each):
+                console.print(Text(sentence(text, console.width, hanging="  ")), soft_wrap=True)
+            table = _table(each, console.width)
+            console.print(Text("\n").append_text(table).append("\n"), soft_wrap=True)
+        notes = legend(summary, f"{BEST}, bold")
+        if "…" in table.plain:
+            notes.append("…: a name without its middle; runs.csv and report.md have it whole.")
+        for text in notes:
+            console.print(Text(sentence(text, console.width, hanging="  "), "dim"), soft_wrap=True)
     else:
-        console.print("No run has finished yet.", style="bold")
+        console.print(Text("No run has finished yet.", "bold"))
     for name, lines in sections(summary).items():
-        _print_list(console, name, lines)
+        _print_list(console, name, [missing(summary)] if name == "Missing" else lines)
     if found := sentences(summary, budget):
-        console.print(Text(f"\n{question(summary, budget)}", style="bold"))
-        console.print(*(Padding(Text(sentence), (0, 0, 0, 2)) for sentence in found), sep="")
+        console.print(Text(f"\n{sentence(question(summary, budget), console.width)}", "bold"), soft_wrap=True)
+        for text in found:
+            console.print(Text(sentence(text, console.width, "  ", "    ")), soft_wrap=True)
 
 
-def _table(summary: Summary) -> Table:
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("quantizer", overflow="fold")
-    priced = costs(summary)
-    for heading in (*summary.datasets, *priced):
-        table.add_column(Text(heading), justify="right", overflow="fold")
-    for row in summary.shown_rows:
-        cells = []
-        for dataset in summary.datasets:
-            first, *rest = texts(summary, row, dataset)
-            cells.append(Text.assemble(first, *((f"\n{line}", "dim") for line in rest)))
-        table.add_row(Text(summary.short_label(row)), *cells, *(column[row] for column in priced.values()))
-    return table
+def _table(summary: Summary, width: int) -> Text:
+    rows = summary.shown_rows
+    scores = [
+        Column(
+            dataset,
+            _aligned([_marked(summary, row, dataset) for row in rows]),
+            frozenset(place for place, row in enumerate(rows) if (row, dataset) in summary.marked),
+        )
+        for dataset in summary.datasets
+    ]
+    priced = [Column(heading, [[column[row]] for row in rows]) for heading, column in costs(summary).items()]
+    bits = [row.shown_bits for row in rows]
+    starts = frozenset(place for place in range(1, len(rows)) if bits[place] != bits[place - 1])
+    if len(starts) + 1 == len(rows):  # a line above each row parts nothing
+        starts = frozenset()
+    return table("quantizer", [summary.short_label(row) for row in rows], [scores, priced], width, starts)
+
+
+def _marked(summary: Summary, row: Row, dataset: str) -> list[str]:
+    """The lines of a cell that a screen has room for, the best with its mark: a pipe shows no bold letters."""
+    first, *rest = texts(summary, row, dataset)
+    first += BEST * ((row, dataset) in summary.marked)
+    return [first, *(part for line in rest for part in line.split(", "))]
+
+
+def _aligned(cells: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Cells with blanks for the marks that others have, so that points stand below one another."""
+    ends = [len(first) - len(first.rstrip(MARKS)) for first, *_ in cells]
+    most = max(ends, default=0)
+    return [[first + " " * (most - end), *rest] for (first, *rest), end in zip(cells, ends, strict=True)]
 
 
 def _print_list(console: Console, name: str, lines: Sequence[str]) -> None:
-    console.print(Text(f"\n{name}", style="bold"))
+    """Sentences are broken at blanks; files below them stay whole, and lines of files."""
+    console.print(Text(f"\n{name}", "bold"))
     for line in lines[:MOST_LISTED]:
-        # Paths must stay whole, to be copied: no wrapping by the console.
-        console.print(Text(f"  {line}".replace("\n", "\n  ")), soft_wrap=True)
+        first, *files = line.split("\n")
+        if name not in OF_FILES:
+            first = sentence(first, console.width, "  ", "    ").lstrip()
+        console.print(Text("\n  ".join([f"  {first}", *files])), soft_wrap=True)
     if len(lines) > MOST_LISTED:
         console.print(f"  … and {len(lines) - MOST_LISTED} more", markup=False, highlight=False)

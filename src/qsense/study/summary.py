@@ -12,8 +12,9 @@ from qsense.runs import folder as run_folder
 from qsense.runs.status import FAILED, FINISHED, INTERRUPTED, KILLED, RUNNING
 from qsense.runs.words import clipped, percent, some
 from qsense.study import pooled
+from qsense.study.best import marked
 from qsense.study.cell import Cell
-from qsense.study.costs import LOSSLESS, common, lossless
+from qsense.study.costs import LOSSLESS, SENSING, common, floor, lossless
 from qsense.study.index import gather
 from qsense.study.notes import averaged, constants, inconsistencies
 from qsense.study.published import Beside, against_paper, costs_and_gammas
@@ -35,7 +36,8 @@ class Summary:
         blank: places of runs none of which has a score that is a finite number, with cells that hold none.
         notes: what a reader must know about the numbers.
         published: what a paper found, beside the cells that it has a figure for.
-        findings: further lists of lines, by title: significance, published costs, …
+        findings: further lists of lines, by title: published costs, …
+        comparisons: the same of pairs of quantizers, which somebody asked for: they stand above the table.
     """
 
     metric: str
@@ -46,8 +48,9 @@ class Summary:
     published: Mapping[Place, Beside] = field(default_factory=dict)
     findings: Mapping[str, Sequence[str]] = field(default_factory=dict)
     blank: Mapping[Place, Cell] = field(default_factory=dict)
+    comparisons: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def rows(self) -> list[Row]:
         """Rows in the order to show them."""
         return sorted({row for row, _ in (*self.cells, *self.blank)}, key=lambda row: row.order)
@@ -63,10 +66,32 @@ class Summary:
         every = {**rivals, **self.cells}
         return {place: every[place] for place in sorted(every, key=lambda place: (place[0].order, place[1]))}
 
-    @property
+    @cached_property
+    def rivals(self) -> Mapping[Row, Row]:
+        """Of each row of `shown` that no run stands for, the row whose score it has."""
+        like = {replace(row, quant=LOSSLESS): row for row in self.rows}
+        return {row: like[row] for row, _ in self.shown if row not in self.rows}
+
+    @cached_property
+    def count_of_all(self) -> str:
+        """How many runs stand behind each score, where that is the same in all cells; else empty."""
+        counts = {cell.count for cell in self.cells.values()}
+        return counts.pop() if len(counts) == 1 else ""
+
+    @cached_property
+    def marked(self) -> set[Place]:
+        """The best cells, see `best.marked`."""
+        return marked(self.metric, self.cells)
+
+    @cached_property
     def shown_rows(self) -> list[Row]:
         """Rows of a table, in the order to show them: `rows`, and those of `shown`."""
         return sorted({row for row, _ in (*self.shown, *self.blank)}, key=lambda row: row.order)
+
+    @cached_property
+    def seeds(self) -> tuple[int, ...]:
+        """Of all runs."""
+        return _seeds(self.runs)
 
     @property
     def datasets(self) -> list[str]:
@@ -185,7 +210,7 @@ def table(runs: Sequence[Run], metric: str | None = None, by: Sequence[str] = ()
         {place: cell for place, cell in every.items() if bool(cell.scores) is any_} for any_ in (True, False)
     )
     summary = Summary(metric, cells, runs, {run.folder: rows[run.folder] for run in counted}, blank=blank)
-    if metric == pooled.METRIC and (lines := pooled.lines(behind(summary), summary.label)):
+    if metric == pooled.METRIC and (lines := pooled.lines(runs_of_cells(summary), summary.label)):
         summary = replace(summary, findings={pooled.TITLE: lines})
     if not by:
         notes += inconsistencies(counted, summary.rows_of_runs, summary.datasets)
@@ -195,13 +220,13 @@ def table(runs: Sequence[Run], metric: str | None = None, by: Sequence[str] = ()
 
 def with_paper(summary: Summary) -> Summary:
     """The same with the papers' figures beside its cells, and what else they state of such runs."""
-    runs = behind(summary)
+    runs = runs_of_cells(summary)
     also = costs_and_gammas(runs)
     findings = {**summary.findings, "The papers also state": also} if also else summary.findings
     return replace(summary, published=against_paper(summary.metric, summary.cells, runs), findings=findings)
 
 
-def behind(summary: Summary) -> dict[Place, list[Run]]:
+def runs_of_cells(summary: Summary) -> dict[Place, list[Run]]:
     """The runs of each cell."""
     runs: dict[Place, list[Run]] = defaultdict(list)
     for run in summary.runs:
@@ -218,18 +243,21 @@ def _cells(counted: Sequence[Run], rows: Mapping[Path, Row], metric: str, seeds:
     scores: dict[Place, dict[tuple[int, int], list[float]]] = defaultdict(lambda: defaultdict(list))
     num_folds: dict[Place, int] = {}
     costs: dict[Place, list[Mapping[str, float]]] = defaultdict(list)
+    floors: dict[Place, Mapping[str, float]] = {}
     for run in counted:
         place = rows[run.folder], run.dataset
         if metric in run.metrics:
             scores[place][run.seed, run.fold].append(run.metrics[metric])
         num_folds[place] = max(num_folds.get(place, 0), run.num_folds)
         costs[place].append(run.cost)
+        if place not in floors and SENSING in run.cost:
+            floors[place] = floor(run.constants)
     cells = {
         place: Cell(
             {at: sum(several) / len(several) for at, several in scores[place].items()},
             num_folds[place],
             seeds,
-            cost=common(costs[place]),
+            cost={**common(costs[place]), **floors.get(place, {})},
         )
         for place in num_folds
     }

@@ -5,21 +5,38 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from qsense.runs.escapes import csv_cell, latex, markdown
+from qsense.runs.escapes import csv_cell, latex, markdown, one_line
+from qsense.runs.layout import FIXED
 from qsense.study.budget import Budget, question, sentences
 from qsense.study.costs import axes
 from qsense.study.rows import Row
 from qsense.study.run import varying
-from qsense.study.screen import INCOMPARABLE, INCOMPLETE, costs, legend, marks, score, sections, texts, title
+from qsense.study.screen import (
+    INCOMPARABLE,
+    INCOMPLETE,
+    costs,
+    headlines,
+    legend,
+    marks,
+    score,
+    sections,
+    texts,
+    title,
+)  # fmt: skip
 from qsense.study.summary import Summary
+
+COMMENTS = ("Runs of", "In every row", "Bold", INCOMPLETE, INCOMPARABLE)  # what a LaTeX table says of itself
 
 
 def markdown_report(every: Sequence[Summary], budget: Budget | None = None) -> str:
     """The tables, what they mean, the lists below them, and which row a budget asks for."""
     summary = every[0]
     lines = []
+    for name, items in summary.comparisons.items():
+        lines += [f"# {markdown(name)}", "", *(f"- {_item(item)}" for item in items), ""]
     for each in every if summary.rows else every[:1]:
-        lines += [f"# {markdown(title(each))}", ""]
+        lines += [f"# {markdown(title(each))}", "", *(f"- {_item(text)}" for text in headlines(each))]
+        lines += [""] * bool(headlines(each))
         if each.rows:
             lines += [*_markdown_table(each), ""]
     if summary.rows:
@@ -41,10 +58,15 @@ def _markdown_table(summary: Summary) -> list[str]:
     headings = [*map(markdown, summary.datasets), *columns]
     lines = ["| quantizer | " + " | ".join(headings) + " |", "|---|" + "---:|" * len(headings)]
     for row in summary.shown_rows:
-        cells = ["<br>".join(map(_escaped, texts(summary, row, dataset))) for dataset in summary.datasets]
+        cells = [_markdown_cell(summary, row, dataset) for dataset in summary.datasets]
         cells += [column[row] for column in columns.values()]
         lines.append(f"| {markdown(summary.label(row))} | " + " | ".join(cells) + " |")
     return lines
+
+
+def _markdown_cell(summary: Summary, row: Row, dataset: str) -> str:
+    first, *rest = map(_escaped, texts(summary, row, dataset))
+    return "<br>".join([f"**{first}**" if (row, dataset) in summary.marked else first, *rest])
 
 
 def _escaped(text: str) -> str:
@@ -54,11 +76,12 @@ def _escaped(text: str) -> str:
 
 def _item(text: str) -> str:
     """An entry of a list, whose second line says where."""
-    return "\n  ".join(markdown(line.strip()) for line in text.split("\n"))
+    return "\n  ".join(markdown(line.strip()) for line in text.replace(FIXED, " ").split("\n"))
 
 
 def latex_table(summary: Summary) -> str:
-    """A booktabs table; marks as superscripts, what they mean in the comment above; the paper's figure below ours."""
+    """A booktabs table, the best in bold; marks as superscripts; the paper's figure below ours. A comment above it says
+    what marks mean, and what all rows have in common."""
     columns = costs(summary)
     bits = {
         heading: [getattr(row, key) for row in summary.shown_rows]
@@ -67,7 +90,7 @@ def latex_table(summary: Summary) -> str:
     }
     lines = [
         f"% {title(summary)}",
-        *(f"% {line}" for line in legend(summary) if line[0] in INCOMPLETE + INCOMPARABLE),
+        *(f"% {one_line(line)}" for line in legend(summary) if line.startswith(COMMENTS)),
         "% \\usepackage{booktabs}",
         "\\begin{tabular}{l" + "c" * (len(bits) + len(summary.datasets) + len(columns)) + "}",
         "\\toprule",
@@ -95,8 +118,12 @@ def _latex_cell(summary: Summary, row: Row, dataset: str) -> str:
     cell = summary.shown.get((row, dataset))
     if cell is None:
         return "--"
+    if (like := summary.rivals.get(row)) is not None:
+        return latex(f"as {like.quant}")
+    number = score(summary, cell, " \\pm ")
+    number = f"\\mathbf{{{number}}}" if (row, dataset) in summary.marked else number
     power = marks(cell).replace(INCOMPARABLE, "\\dagger")
-    return "$" + score(summary, cell, " \\pm ") + (f"^{{{power}}}" if power else "") + "$"
+    return f"${number}" + (f"^{{{power}}}" if power else "") + "$"
 
 
 def name_with(summary: Summary, row: Row, quantizer: str) -> str:
@@ -105,13 +132,17 @@ def name_with(summary: Summary, row: Row, quantizer: str) -> str:
 
 
 def cells_csv(every: Sequence[Summary]) -> str:
-    """A line for each cell of each table; a score that is no finite number is left empty."""
+    """A line for each cell of each table; a score that is no finite number is left empty.
+
+    Data that is sent without loss has no line, as no run stands for it: its costs are columns of the unquantized rows,
+    `lossless_…`.
+    """
     import pandas as pd  # here, so that --help need not wait for it
 
     def lines() -> Iterator[dict[str, object]]:
         for summary in every:
             scale = 100 if summary.percent else 1
-            cells = {**summary.shown, **summary.blank}
+            cells = {**summary.cells, **summary.blank}
             for (row, dataset), cell in cells.items():
                 beside = summary.published.get((row, dataset))
                 paper = {

@@ -23,6 +23,8 @@ EVERY: dict[str, tuple[type[MemoryConverter], dict[str, Any]]] = {
     **{f"dpcm {bits}": (DPCM, {"bits": bits}) for bits in (1, 2, 3, 4, 5)},
     "dpcm 8, refresh 1": (DPCM, {"bits": 8, "native_bits": 8, "refresh": 1}),
     "adpcm 1, all": (ADPCM, {"bits": 1, "slope": 1, "refresh": 100, "native_bits": 16, "alike": 3}),
+    "adpcm 1, step leak": (ADPCM, {"bits": 1, "step_leak": 5}),
+    "adpcm 3, step leak": (ADPCM, {"bits": 3, "step_leak": 10, "slope": 2, "refresh": 40}),
     "adpcm 2, refresh": (ADPCM, {"bits": 2, "refresh": 7, "native_bits": 10}),
     "adpcm 4, IMA": (ADPCM, {"bits": 4, "leak": 0, "native_bits": 16, "moves": [-1, -1, -1, -1, 2, 4, 6, 8]}),
     "adpcm 5, slope": (ADPCM, {"bits": 5, "slope": 2, "leak": 0, "native_bits": 8}),
@@ -43,7 +45,7 @@ def placed(kind: str, **changes: Any) -> MemoryConverter:
     sensor = made(signal(**changes), **settings)
     random = np.random.default_rng(1)
     counts = np.stack([random_walk(3000, sensor.native_bits, random) // (c + 1) for c in range(sensor.rows)], axis=1)
-    sensor.fit_recordings(counts, np.array([0, 1000, 3000]))
+    sensor.fit_recordings(counts.astype(np.uint16), np.array([0, 1000, 3000]))
     return sensor
 
 

@@ -54,7 +54,7 @@ def test_what_a_yaml_makes_agrees(name: str, tmp_path: Path) -> None:
     module, _, cls = str(settings.pop("_target_")).rpartition(".")
     sensor: MemoryConverter = getattr(importlib.import_module(module), cls)(signal=signal(), **settings)
     random = np.random.default_rng(3)
-    walk = np.stack([random_walk(4000, sensor.native_bits, random) for _ in range(3)], axis=1)
+    walk = np.stack([random_walk(4000, sensor.native_bits, random) for _ in range(3)], axis=1).astype(np.uint16)
     sensor.fit_recordings(walk, np.array([0, 4000]))
     found = codec(sensor, "adc_under_test", STATISTICS)
     write(found, tmp_path)
@@ -127,7 +127,8 @@ def demanding(native_bits: int, refresh: int, samples: int) -> Recordings:
     parts: list[Any] = []
     while sum(map(len, parts)) < samples:
         parts += [counts for counts, _ in sequences(native_bits, refresh, len(parts))]
-    return np.concatenate(parts)[:, None], np.concatenate([[0], np.cumsum([len(part) for part in parts])])
+    bounds = np.concatenate([[0], np.cumsum([len(part) for part in parts])])
+    return np.concatenate(parts).astype(np.uint16)[:, None], bounds
 
 
 @TOOLS

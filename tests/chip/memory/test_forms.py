@@ -204,7 +204,7 @@ def test_native_codes_have_their_own_black_and_white() -> None:
 def test_units_are_those_of_the_data_before_it_was_normalised() -> None:
     sensor, found = a_codec("adpcm 2, refresh")
     assert found.limits == ((-1.9, 2.1), (-2.0, 1.7), (-1.5, 2.0))
-    counts = np.array([[0, 512, 1023]] * 3)
+    counts = np.array([[0, 512, 1023]] * 3, dtype=np.uint16)
     stream = sensor.convert(counts.T.copy(), np.arange(4))  # each a recording of its own: a refresh
     assert found.in_unit(0, np.array([-32768, 32704])).tolist() == [-1.9, 2.1]
     assert np.array_equal(stream.values[:, 0], found.network_sees(np.array([-32768, 0, 32704])))

@@ -113,7 +113,8 @@ def test_how_long_a_start_takes() -> None:
     assert arrival is not None
     assert arrival >= (32767 - abs(found.constants[0].centre)) / largest
     sensor = DPCM(signal(), 1)
-    sensor.fit_recordings(np.full((50, 3), 2048) + np.arange(50)[:, None] % 2, np.array([0, 50]))
+    counts = np.full((50, 3), 2048, np.uint16) + np.arange(50, dtype=np.uint16)[:, None] % 2
+    sensor.fit_recordings(counts, np.array([0, 50]))
     assert slowest_arrival(codec(sensor, "x", {}), 0) is None  # its levels are too small for the leak
 
 

@@ -11,6 +11,7 @@ from tests.refusal import refused
 
 from qsense.data.errors import DataError
 from qsense.data.series.csv_har import CSVActivityDataset
+from qsense.runs.settings import decisive
 
 LABELS = ["NULL", "walk", "run"]
 
@@ -134,3 +135,10 @@ def test_blocks_are_folds_of_time(tmp_path: Path) -> None:
 def test_blocks_and_labels_in_names_exclude_others(tmp_path: Path, changes: Any, named: tuple[object, ...]) -> None:
     with refused(ValueError, *named):
         of_activities(tmp_path, **changes)
+
+
+def test_runs_that_were_recorded_before_blocks_keep_their_names() -> None:
+    old = {"data": {"dataset": {"_target_": "qsense.data.series.csv_har.CSVActivityDataset", "name": "mine"}}}
+    new = {"data": {"dataset": old["data"]["dataset"] | {"blocks": None}}}
+    assert decisive(new) == decisive(old)
+    assert decisive({"data": {"dataset": old["data"]["dataset"] | {"blocks": 5}}}) != decisive(old)

@@ -129,6 +129,18 @@ def test_batches_hold_what_is_decoded_of_whole_recordings(kind: type[MemoryConve
     assert torch.equal(data.example()[0], batch.x[0])
 
 
+def test_recordings_are_converted_once_and_again_for_other_tables(tmp_path: Path) -> None:
+    data = module(tmp_path)
+    converter = converted(data)
+    stream = data.stream
+    data.convert(converter)
+    assert data.stream is stream
+    converter.get_buffer("residual_levels").add_(100)
+    data.convert(converter)
+    assert data.stream is not stream
+    assert not np.array_equal(data.stream.values, stream.values)
+
+
 def test_a_memory_decodes_on_after_a_loss_and_a_refresh_mends_it(tmp_path: Path) -> None:
     data = module(tmp_path)
     converter = converted(data, refresh=50, leak=0)

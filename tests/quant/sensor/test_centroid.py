@@ -66,6 +66,11 @@ def test_means_leave_less_error_than_even_levels() -> None:
     torch.testing.assert_close(empty.means(), torch.tensor([[-10 / 3, -4 / 3, 0.0, 10 / 3]]))
 
 
+def test_means_are_taken_of_finite_samples_alone() -> None:
+    with refused(ValueError, "Gamma", "means", "finite"):
+        Gamma(SERIES, 2, output="centroid").fit(torch.tensor([[0.0, float("nan"), 1.0]]))
+
+
 def test_means_stay_while_the_curve_moves() -> None:
     quantizer = Gamma(SERIES, 2, output="centroid", per_channel=True)
     x = samples(SERIES, 500).requires_grad_()

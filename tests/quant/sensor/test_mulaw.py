@@ -41,6 +41,11 @@ def test_fixed_unless_asked() -> None:
         fixed = MuLaw(BIPOLAR, 1)
     assert list(fixed.parameters()) == []
     assert fixed.trajectory() == {}
+    started = MuLaw(BIPOLAR, 2, start="lloyd_max")
+    started.fit(torch.randn(500, 2, generator=torch.Generator().manual_seed(0)) / 10)
+    (mu,) = started.trajectory()["mu_law"]
+    assert mu == pytest.approx(started.log_epsilon.neg().exp().item(), rel=1e-5)
+    assert mu != 255
     assert "log_epsilon" in fixed.state_dict()
     learned = MuLaw(BIPOLAR, 4, mu=50.0, learn=True, per_channel=True, lr=0.1)
     x = torch.linspace(-1, 1, 100)[:, None].expand(-1, 2)

@@ -152,7 +152,8 @@ def _tables(codec: Codec) -> str:
             f"    {{ /* channel {c}: {comment(label)} */\n"
             f"        {macro}_BITS, {macro}_NATIVE_BITS, {constants.centre}, {', '.join(map(str, numbers))},\n"
             f"        {', '.join(pointers)},\n"
-            f"        {constants.first}, {max(len(constants.steps) - 1, 0)}, {constants.alike}\n"
+            f"        {constants.first}, {max(len(constants.steps) - 1, 0)}, {constants.alike}, "
+            f"{constants.step_leak}\n"
             "    }"
         )
     joined = ",\n".join(entries)

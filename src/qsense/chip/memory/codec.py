@@ -111,7 +111,7 @@ class Codec:
         kept = {"value": 16, "earlier": 16 * bool(first.slope), "age": max(self.refresh - 1, 1).bit_length()}
         kept["age"] *= bool(self.refresh)
         if self.adaptive:
-            kept["place"] = (len(first.steps) - 1).bit_length()
+            kept["place"] = (len(first.steps) - 1).bit_length() + first.step_leak
             if self.bits == 1:
                 kept |= {"last": 1, "run": first.alike.bit_length()}
         return {name: bits for name, bits in kept.items() if bits}

@@ -91,6 +91,11 @@ def blocks(codec: Codec) -> list[str]:
             f"Both sides take d = ± (magnitude + ½) · step / {2 ** (bits - 2)} by shifts of the step, then move the "
             f"step in its table of {len(first.steps)} by the places below, which the magnitude picks."
         )
+    if codec.adaptive and first.step_leak:
+        meaning += (
+            f" Before that, its place falls back to the first one by 2^−{first.step_leak} of the places between them; "
+            f"it keeps {first.step_leak} bits below a whole place."
+        )
     lines = [
         f"Predictor: {prediction}, cut off at 16 bits ({where}).",
         "Subtractor: r = s − p, s the sample on the 16-bit scale.",

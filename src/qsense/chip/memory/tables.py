@@ -66,6 +66,7 @@ def as_json(
         "prediction": {"leak": first.leak, "slope": first.slope},
         "refresh": codec.refresh,
         "alike": first.alike if codec.adaptive and codec.bits == 1 else None,
+        "step_leak": first.step_leak if codec.adaptive else None,
         "bits_per_sample": codec.rate,
         "kbit_s": codec.kbit_s,
         "state_bits": codec.state,
@@ -112,6 +113,8 @@ def as_table(codec: Codec) -> str:
 def as_registers(codec: Codec, origin: Origin) -> str:
     """`<CHANNEL>_<TABLE>_<place> 0x…` of what differs between channels, and what all of them share."""
     shared = {"LEAK": codec.constants[0].leak, "SLOPE": codec.constants[0].slope, "REFRESH": codec.refresh}
+    if codec.adaptive:
+        shared["STEP_LEAK"] = codec.constants[0].step_leak
     if codec.adaptive and codec.bits == 1:
         shared["ALIKE"] = codec.constants[0].alike
     head = [

@@ -176,7 +176,7 @@ def _tables(codec: Codec) -> str:
     if not codec.adaptive:
         return _table(codec, "levels", "LEVELS", "code")
     place = codec.state["place"]
-    own = chosen("CHANNEL", [f"{place}'d{c.first}" for c in codec.constants], str(place))
+    own = chosen("CHANNEL", [f"{place}'d{c.first << c.step_leak}" for c in codec.constants], str(place))
     first = f"    localparam [{place - 1}:0] FIRST ={own}\n"
     return first + _table(codec, "steps", "STEPS", "place") + _table(codec, "moves", "MOVES", "magnitude")
 
@@ -207,7 +207,13 @@ def _residual(codec: Codec) -> str:
     if not codec.adaptive:
         return f"    wire signed [WIDTH-1:0] residual = {_looked_up('LEVELS', f'code[{codec.bits - 1}:0]')};\n"
     parts, place, first = codec.bits - 1, codec.state["place"], codec.constants[0]
-    last = len(first.steps) - 1
+    leak = first.step_leak
+    last = (len(first.steps) - 1) << leak
+    whole = f"place[{place - 1}:{leak}]" if leak else "place"  # without the fraction that lets it leak
+    at, move = "$signed({1'b0, place})", _looked_up("MOVES", "magnitude")
+    if leak:
+        at = f"{at} - (({at} - $signed({{1'b0, FIRST}})) >>> {leak})"
+        move = f"({move} <<< {leak})"
     size = f"(step >>> {parts})" if parts else "step"
     for part in range(parts):
         half = f"(step >>> {part})" if part else "step"
@@ -224,10 +230,10 @@ def _residual(codec: Codec) -> str:
 """
     zero = "    localparam signed [WIDTH-1:0] ZERO = 0;\n" if parts else ""
     return f"""\
-{zero}    assign step = {_looked_up("STEPS", "place")};
+{zero}    assign step = {_looked_up("STEPS", whole)};
     wire signed [WIDTH-1:0] size = {size};
     wire signed [WIDTH-1:0] residual = code[{parts}] ? -size : size;
-{loud}    wire signed [WIDTH-1:0] moved = $signed({{1'b0, place}}) + {_looked_up("MOVES", "magnitude")};
+{loud}    wire signed [WIDTH-1:0] moved = {at} + {move};
     wire [{place - 1}:0] moved_place = moved < 0 ? {place}'d0 : moved > {last} ? {place}'d{last} : moved[{place - 1}:0];
 """
 

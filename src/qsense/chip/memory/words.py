@@ -40,13 +40,16 @@ def start(codec: Codec) -> str:
 
 def mended(codec: Codec) -> str:
     """What takes an error of transmission back: a sentence."""
-    leak, what = codec.constants[0].leak, "value and step" if codec.adaptive else "the value"
+    first, what = codec.constants[0], "value and step" if codec.adaptive else "the value"
+    leak = first.leak
     if codec.refresh:
         return f"The next refresh that arrives sets {what} right, at most {codec.refresh} samples later."
     value = "The value's error stays: there is neither leak nor refresh"
     if leak:
         value = f"The value's error fades by a factor of e in about {1 << leak} samples (leak)"
     step = "; the step's stays until both sides are at one end of its table, or start again" * codec.adaptive
+    if codec.adaptive and first.step_leak:
+        step = f"; the step's by the same factor in about {1 << first.step_leak} (step_leak)"
     return f"{value}{step}."
 
 

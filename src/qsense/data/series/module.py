@@ -83,6 +83,7 @@ class HARDataModule(ExperimentData):
         self.signal = signal_of(dataset, normalise)
         self.converter: Any = None  # with memory
         self.stream: Any = None  # what it makes of all recordings: codes and values [time, axes]
+        self._streamed: Any = None  # settings and tables of the converter that made it
         self.lost: npt.NDArray[np.bool_] | None = None  # which samples do not arrive [time], where any are lost
 
     def prepare_data(self) -> None:
@@ -185,12 +186,15 @@ class HARDataModule(ExperimentData):
         fits.fit(converter, self.training_recordings, self.cache, self.dataset.name, source)
 
     def convert(self, converter: Any) -> None:
-        """See the base class. What is converted is not kept: that takes as long as reading it."""
-        arrays = prepared(self.dataset, self.cache)
-        train: WindowDataset = self.part("train")
-        self.converter, self.stream = converter, None
-        if converter is not None:
-            self.stream = converter.convert(train.normalised(np.array(arrays["x"])), np.asarray(arrays["bounds"]))
+        """See the base class. What is converted is kept for this run, and not on disk: that takes as long to read."""
+        self.converter = converter
+        tables = None if converter is None else (converter.settings, converter.channels())
+        if self._streamed != tables:
+            self._streamed, self.stream = tables, None
+            if converter is not None:
+                arrays = prepared(self.dataset, self.cache)
+                train: WindowDataset = self.part("train")
+                self.stream = converter.convert(train.normalised(np.array(arrays["x"])), np.asarray(arrays["bounds"]))
         self._deliver()
 
     def lose(self, share: float, packet: int = 1, repeat: int = 0) -> tuple[int, int]:
@@ -220,13 +224,16 @@ class HARDataModule(ExperimentData):
             part.delivered = None if self.stream is None else self.stream.values
         if self.lost is None:
             return
-        arrays = prepared(self.dataset, self.cache)
-        bounds = np.asarray(arrays["bounds"])
+        places, bounds = self._places(held_out=True)  # of the other recordings nothing is lost
+        lost = self.lost[places]
         if self.stream is not None:
-            test.delivered = self.converter.receive(self.stream.codes, bounds, self.lost)
+            arrives = self.converter.receive(self.stream.codes[places], bounds, lost)
+            test.delivered = self.stream.values.copy()
         else:
             mean = self.training_recordings()[0].mean(axis=0, dtype=np.float64)
-            test.delivered = held(train.normalised(np.array(arrays["x"])), bounds, self.lost, mean)
+            arrives = held(train.normalised(test.samples[places]), bounds, lost, mean)
+            test.delivered = np.zeros(test.samples.shape, dtype=arrives.dtype)  # the test looks at no others
+        test.delivered[places] = arrives
 
     def _extremes(self, arrays: Arrays) -> tuple[npt.NDArray[np.float32] | None, npt.NDArray[np.float32] | None]:
         """Per axis, the values that become −1 and 1; None without normalisation."""

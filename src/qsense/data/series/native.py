@@ -14,8 +14,9 @@ import numpy.typing as npt
 from qsense.data.cache import SCHEMA, Arrays, cached, digest, fingerprint, readable
 from qsense.data.series.dataset import ActivityDataset
 from qsense.data.series.prepared import prepared
+from qsense.signal import USUAL_BITS
 
-ASSUMED_BITS = 12  # of a sensor whose samples lie on no grid: filtered, resampled, or simulated
+ASSUMED_BITS = USUAL_BITS  # of a sensor whose samples lie on no grid: filtered, resampled, or simulated
 MOST_BITS = 16  # a finer grid is that of floating-point numbers
 SAMPLES = 200_000  # of an axis, in which its grid is looked for
 ON_GRID, TOLERANCE = 0.98, 0.1  # share of samples within so much of a step; gaps that were filled lie off it

@@ -176,7 +176,12 @@ def centroids(adc: SensorQuantizer, samples: Tensor) -> Tensor:
     Args:
         adc: its decision levels are placed.
         samples: values or native codes [n, channels].
+
+    Raises:
+        ValueError: samples that are not finite.
     """
+    if not samples.isfinite().all():
+        raise ValueError(f"{type(adc).__name__} cannot take means of samples that are not finite: fill them first")
     low, high = adc.levels()[[0, -1]].tolist()
     x = values(samples, adc.signal) if are_codes(samples, adc.signal) else samples.double()
     thresholds = adc.thresholds().to(x.device)

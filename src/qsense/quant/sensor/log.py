@@ -14,9 +14,7 @@ from torch import Tensor
 
 from qsense.quant.sensor.base import SensorQuantizer
 from qsense.quant.sensor.settings import Settings
-from qsense.signal import Signal
-
-UNSTATED = (1 << 12) - 1  # steps of a sensor that delivers values: 12 bits are usual in accelerometers and raw frames
+from qsense.signal import USUAL_BITS, Signal
 
 
 class Log(SensorQuantizer):
@@ -44,7 +42,7 @@ class Log(SensorQuantizer):
     def __init__(self, signal: Signal, bits: int, native_bits: int | None = None, **settings: Unpack[Settings]) -> None:
         super().__init__(signal, bits, **settings, per_channel=False, lr=None, start=None)
         if native_bits is None:
-            steps = signal.top - signal.black if signal.native_bits else UNSTATED
+            steps = signal.top - signal.black if signal.native_bits else (1 << USUAL_BITS) - 1
         elif isinstance(native_bits, bool) or not isinstance(native_bits, int) or not 1 <= native_bits <= 32:
             raise ValueError(f"native_bits={native_bits!r}: Log needs an integer from 1 to 32, or null")
         else:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from qsense.quant.sensor.base import SensorQuantizer
 from qsense.quant.sensor.learned import for_logs, freeze_at_one_bit
 from qsense.quant.sensor.settings import LearnedSettings
-from qsense.signal import Signal
+from qsense.signal import USUAL_BITS, Signal
 
 SMALLEST, LARGEST = 2.0**-24, 2.0**10  # ε: from one step of a 24-bit sensor to what is linear to a thousandth
 
@@ -97,7 +97,7 @@ class LogEps(Logarithmic):
         self, signal: Signal, bits: int, epsilon: float | None = None, **settings: Unpack[LearnedSettings]
     ) -> None:
         if epsilon is None:
-            epsilon = max(1.0 / ((1 << (signal.native_bits or 12)) - 1), SMALLEST)
+            epsilon = max(1.0 / ((1 << (signal.native_bits or USUAL_BITS)) - 1), SMALLEST)
         if not SMALLEST <= epsilon <= LARGEST:
             raise ValueError(f"epsilon={epsilon!r}: LogEps needs 2^-24 to {LARGEST:g}, or null for one native step")
         super().__init__(signal, bits, epsilon, "epsilon", **settings)

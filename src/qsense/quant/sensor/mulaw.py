@@ -41,7 +41,8 @@ class MuLaw(Logarithmic):
         super().__init__(signal, bits, 1 / mu, "mu" if learn else None, **settings)
 
     def trajectory(self) -> dict[str, list[float]]:
-        """The law's μ where it is learned, one value per curve; elsewhere `mu` is a centre, hence another name."""
-        if not isinstance(self.log_epsilon, nn.Parameter):
+        """The law's μ where it is learned or placed by `start`, one value per curve; elsewhere `mu` is a centre, hence
+        another name."""
+        if not isinstance(self.log_epsilon, nn.Parameter) and self.starts_at is None:
             return {}
         return {"mu_law": for_logs(self.log_epsilon.detach().double().neg().exp().float())}

@@ -69,6 +69,7 @@ def _with_memory(sensor: MemoryConverter) -> dict[str, Any]:
         "refresh": sensor.refresh,
         "steps": list(channels[0].steps),
         "alike": channels[0].alike,
+        "step_leak": channels[0].step_leak,
         "rows": _names(len(channels), signal.names),
         "channels": [_channel(constants) for constants in channels],
         "learned": sensor.trajectory(),

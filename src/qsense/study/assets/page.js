@@ -115,7 +115,7 @@ function scoresSection(box, runs, cells) {
     const place = `${study.rows[cell.row].bitsName}/${cell.dataset}`, other = best.get(place);
     if (!other || (metric().less ? cell.mean < other.mean : cell.mean > other.mean)) best.set(place, cell);
   }
-  const several = grouped(cells.values(), (cell) => `${study.rows[cell.row].bitsName}/${cell.dataset}`);
+  const several = grouped([...cells.values()].filter((each) => each.comparable), (cell) => `${study.rows[cell.row].bitsName}/${cell.dataset}`);
   const all = withRivals(cells);
   for (const row of present([...runs, ...all.values()], "row")) {
     const line = node(body, "tr");

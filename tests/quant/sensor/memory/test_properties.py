@@ -78,6 +78,7 @@ def converters(draw: st.DrawFn) -> list[Constants]:
             moves = st.lists(st.integers(-88, 88), min_size=len(MOVES[bits]), max_size=len(MOVES[bits]))
             settings |= {"steps": STEPS, "moves": tuple(draw(st.one_of(st.just(MOVES[bits]), moves)))}
             settings |= {"first": draw(st.integers(0, 88)), "alike": draw(st.integers(2, 8))}
+            settings |= {"step_leak": draw(st.sampled_from([0, 0, 1, 4, 10]))}
         channels.append(Constants(bits, native_bits, **settings))
     return channels
 
@@ -156,12 +157,12 @@ int main(void)
     qsense_memory *memory = malloc(sizeof *memory * channels);
     int64_t *bounds = malloc(sizeof *bounds * (recordings + 1));
     for (int64_t c = 0; c < channels; c++) {
-        int32_t s[9];
+        int32_t s[10];
         const int32_t *tables[4];
-        for (int i = 0; i < 9; i++) s[i] = (int32_t)number();
+        for (int i = 0; i < 10; i++) s[i] = (int32_t)number();
         for (int i = 0; i < 4; i++) tables[i] = table();
         memory[c] = (qsense_memory){s[0], s[1], s[2], s[3], s[4], s[5],
-                                    tables[0], tables[1], tables[2], tables[3], s[6], s[7], s[8]};
+                                    tables[0], tables[1], tables[2], tables[3], s[6], s[7], s[8], s[9]};
     }
     for (int64_t i = 0; i <= recordings; i++) bounds[i] = number();
     uint16_t *counts = malloc(sizeof *counts * time * channels), *codes = malloc(sizeof *codes * time * channels);
@@ -214,12 +215,14 @@ def extreme(constants: Constants) -> Case:
 @settings(max_examples=60)
 @given(case=cases())
 @example(case=extreme(Constants(5, 16, HIGHEST, 1, 1, steps=STEPS, moves=(88,) * 16, first=88)))
+@example(case=extreme(Constants(5, 16, 0, 1, 1, steps=STEPS, moves=(-88,) * 16, first=88, step_leak=10)))
 @example(case=extreme(Constants(1, 16, LOWEST, 15, 1, thresholds=(0,), levels=(2 * LOWEST, 2 * HIGHEST))))
 def test_nothing_undefined_happens_in_c(harness: Path, case: Case) -> None:
     channels, counts, bounds, lost = case
     numbers = [len(channels), len(bounds) - 1, len(counts)]
     for c in channels:
         numbers += [c.bits, c.native_bits, c.centre, c.leak, c.slope, c.refresh, c.first, len(c.steps) - 1, c.alike]
+        numbers.append(c.step_leak)
         for table in (c.thresholds, c.levels, c.steps, c.moves):
             numbers += [len(table), *table]
     numbers += [*bounds.tolist(), *counts.ravel().tolist(), *lost.astype(int).tolist()]

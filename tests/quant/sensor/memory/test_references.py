@@ -15,12 +15,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from tests.quant.sensor.memory.recordings import bounds_of
+from tests.refusal import refused
 
-from qsense.quant.sensor.memory import kernel
+from qsense.quant.sensor.memory import kernel, reference
 from qsense.quant.sensor.memory.adpcm import ADPCM
 from qsense.quant.sensor.memory.constants import Constants
 from qsense.quant.sensor.memory.dpcm import DPCM
 from qsense.quant.sensor.memory.steps import MOVES, STEPS
+from qsense.runs.settings import decisive
 from qsense.signal import Signal
 
 SOUND = Signal(channels=1, low=-1.0, high=1.0, unit="1", rate_hz=8000.0, native_bits=16)
@@ -222,3 +224,54 @@ def test_no_code_has_moved(name: str) -> None:
 
 def test_every_golden_entry_is_compared() -> None:
     assert set(GOLDEN) == set(golden_cases())
+
+
+@pytest.mark.parametrize("moves", [3, 1.5, "12", {1, 2}, [1, 2, 3]])
+def test_moves_are_a_list_of_as_many_as_there_are_magnitudes(moves: object) -> None:
+    with refused(ValueError, "ADPCM", 2):
+        ADPCM(SOUND, 2, moves=moves)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_a_step_that_leaks_moves_as_goodman_and_wilkinson_say(bits: int) -> None:
+    """log step(t + 1) = β · log step(t) + move, towards the first step; in exact fractions of a place."""
+    random, leak, first = np.random.default_rng(bits), 4, 30
+    codes = random.integers(0, 1 << bits, (400, 1)).astype(np.uint16)
+    constants = Constants(bits, 16, steps=STEPS, moves=MOVES[bits], first=first, step_leak=leak)
+    receiver = reference.Receiver([constants], 1)
+    place, last, run = float(first), -1, 0
+    for code in codes[:, 0].tolist():
+        run = run + 1 if code == last else 1
+        last, magnitude = code, int(run >= 2) if bits == 1 else code & ((1 << (bits - 1)) - 1)
+        place = min(max(first + (place - first) * (1 - 2**-leak) + MOVES[bits][magnitude], 0.0), 88.0)
+        receiver.take(np.array([[code]]), np.array([[True]]))
+        assert receiver.place[0, 0] / 2**leak == pytest.approx(place, abs=1.0)
+
+
+@pytest.mark.parametrize("bits", [1, 2])
+def test_a_wrong_step_heals_where_it_leaks(bits: int) -> None:
+    time = np.arange(6000)[:, None]
+    x = 0.3 * np.sin(time / 9) * (2 + np.sin(time / 400)) + 0.02 * np.random.default_rng(0).normal(size=time.shape)
+    bounds, lost = np.array([0, 6000]), np.zeros(6000, dtype=bool)
+    lost[1000:1050] = True
+    errors = {}
+    for step_leak in (0, 4):
+        sensor = ADPCM(SOUND, bits, leak=5, step_leak=step_leak)
+        sensor.fit_recordings(x.astype(np.float32), bounds)
+        stream = sensor.convert(x.astype(np.float32), bounds)
+        received = sensor.receive(stream.codes, bounds, lost)
+        errors[step_leak] = np.abs(received - stream.values)[4000:].max()
+    assert errors[4] == 0
+    assert errors[0] > 0.001
+
+
+@pytest.mark.parametrize("step_leak", [-1, 11, 1.0, True])
+def test_a_leak_of_the_step_has_a_range(step_leak: object) -> None:
+    with refused(ValueError, f"step_leak={step_leak!r}", "ADPCM", 0, 10):
+        ADPCM(SOUND, 2, step_leak=step_leak)  # type: ignore[arg-type]
+
+
+def test_runs_that_were_recorded_before_the_step_leaked_keep_their_names() -> None:
+    old: dict[str, Any] = {"quant": {"sensor": {"_target_": "qsense.quant.sensor.memory.adpcm.ADPCM", "bits": 2}}}
+    assert decisive({"quant": {"sensor": old["quant"]["sensor"] | {"step_leak": 0}}}) == decisive(old)
+    assert decisive({"quant": {"sensor": old["quant"]["sensor"] | {"step_leak": 4}}}) != decisive(old)

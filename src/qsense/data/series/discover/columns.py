@@ -16,8 +16,8 @@ from qsense.data.series.tables.columns import LABELS, SUBJECTS, TIMES
 from qsense.data.series.tables.format import MISSING
 from qsense.data.series.tables.table import Table
 
-TIME = re.compile(r"^(time|timestamp|zeit|uhrzeit|temps|tiempo|epoch|elapsed|seconds?|millis|date|datum|datetime|"
-                  r"loggingtime|yyyy|t)(?![a-z])|(time|timestamp)$", re.IGNORECASE)  # fmt: skip
+TIME = re.compile(r"^(time|timestamp|zeit|uhrzeit|temps|tiempo|epoch|elapsed|seconds?|millis|ms|us|µs|ns|date|datum|"
+                  r"datetime|loggingtime|yyyy|t)(?![a-z])|(time|timestamp)$", re.IGNORECASE)  # fmt: skip
 LABEL = re.compile(r"^(activit|label|class|target|aktivit|tätigkeit|gesture|annotation|etiquette)", re.IGNORECASE)
 PERSON = re.compile(r"^(subject|sbj|participant|proband|teilnehmer|person|volunteer|user|vp|pid)", re.IGNORECASE)
 SESSION = re.compile(r"^(session|trial|recording|rec_?id|sitzung|take)", re.IGNORECASE)
@@ -78,12 +78,16 @@ def see_columns(table: Table, frame: pd.DataFrame) -> Seen:
     free = [column for column in range(table.width) if column not in taken]
     times = [c for n in TIMES for c in free if names[c].lower() == n]
     times += [c for c in free if c not in times and names[c] and TIME.search(names[c]) and not _axis(names[c])[1]]
-    if not table.names:
-        times = [column for column in free if _rises(frame[column], column in table.numeric)][:1]
+    if not times:
+        bare = [column for column in free if not _axis(names[column])[1]]
+        times = [column for column in bare if _rises(frame[column], column in table.numeric)][:1]
     taken.update(times)
     if label is None:
         label = _words(table, frame, taken, bool(table.names))
         taken.update(() if label is None else (label,))
+    if subject is None and not table.names:
+        subject = _words(table, frame, taken, named=True)
+        taken.update(() if subject is None else (subject,))
     rest = [column for column in numeric if column not in taken]
     axes, certain, linear = _axes(names, rest, frame)
     used = {*axes, *times, label, subject, session}

@@ -29,6 +29,7 @@ from qsense.data.series.plausible import MISSING_MARKS, STANDARD_GRAVITY, at_res
 from qsense.data.series.tables.table import Table
 from qsense.data.series.units import INERTIAL_UNITS, usual_spelling
 
+MOST_IRREGULAR, COARSE = 0.1, 0.05  # shares of steps
 FULL_SCALES_G = (2.0, 4.0, 8.0, 16.0, 32.0)
 
 
@@ -51,22 +52,27 @@ def say_time(found: Finding, table: Table, seen: Seen, contents: Sequence[Conten
     form = given.get("time_format") or clocks[0].form
     if form:
         arguments["time_format"] = form
-    arguments["rate_hz"] = float(given.get("rate_hz") or rate.hz)
     rates = [clock.rate_hz for clock in clocks]
     low, high = min(rates), max(rates)
-    irregular = max(clock.irregular for clock in clocks)
+    differ = high / low > 1.1  # then the lowest is taken: no file has to be filled with samples that were not taken
+    if differ:
+        rate = common_rate([min(clocks, key=lambda clock: clock.rate_hz)])
+    arguments["rate_hz"] = float(given.get("rate_hz") or rate.hz)
+    irregular, repeats = max(clock.irregular for clock in clocks), max(clock.repeats for clock in clocks)
     gaps, back = sum(clock.gaps for clock in clocks), sum(clock.back for clock in clocks)
     text = f"{quoted(table, column)}: {clocks[0].said}; {arguments['rate_hz']:g} Hz"
     text += f" (files: {low:.4g} to {high:.4g})" if high / low > 1.005 else f" (measured {rates[0]:.4g})"
-    text += ", steady" if irregular < 0.01 else f", {irregular:.0%} of steps are irregular"
+    if repeats > COARSE:
+        text += f", coarse: {repeats:.0%} of stamps repeat the one before"
+    else:
+        text += ", steady" if irregular < 0.01 else f", {irregular:.0%} of steps are irregular"
     text += f"; {counted(gaps, 'gap')} of more than 1 s" if gaps else "; no gaps"
-    found.say("time", text, SURE if rate.usual or given.get("rate_hz") else GUESS)
-    if given.get("resample") or (given.get("resample") is None and irregular > 0.1):
+    found.say("time", text, SURE if (rate.usual and not differ) or given.get("rate_hz") else GUESS)
+    wanted = differ or (irregular > MOST_IRREGULAR and repeats <= COARSE)
+    if given.get("resample") or (given.get("resample") is None and wanted):
         arguments["resample"] = True
-        found.say("", f"samples will be interpolated at {arguments['rate_hz']:g} Hz (resample: true)", GUESS)
-    if high / low > 1.1 and not arguments.get("resample"):
-        arguments["resample"] = True
-        found.say("", f"rates differ among files: all will be interpolated at {arguments['rate_hz']:g} Hz", GUESS)
+        why = "rates differ among files: " if differ else ""
+        found.say("", f"{why}samples will be interpolated at {arguments['rate_hz']:g} Hz (resample: true)", GUESS)
     if back and not seen.session:
         where = next(content.path.name for content in contents if content.clock and content.clock.back)
         found.problems.append(

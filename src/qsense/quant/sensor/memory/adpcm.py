@@ -40,6 +40,9 @@ class ADPCM(MemoryConverter):
             squared error of the training recordings.
         first: place of the step at a recording's start, 0 … 88; null: of the training samples' mean change.
         alike: with one bit, how many equal codes in a row are alike, 2 … 8.
+        step_leak: the step falls back to its first place by 2^-step_leak of the places between them at each sample,
+            1 … 10, so that a receiver's wrong step heals after a loss (Goodman and Wilkinson, "A Robust Adaptive
+            Quantizer", 1975); 0: never.
 
     Raises:
         ValueError: an argument out of its range, or another number of moves.
@@ -57,21 +60,23 @@ class ADPCM(MemoryConverter):
         moves: Sequence[int] | None = None,
         first: int | None = None,
         alike: int = 2,
+        step_leak: int = 0,
         **settings: Unpack[Settings],
     ) -> None:
         super().__init__(signal, bits, **settings)
         name = type(self).__name__
         require(name, "alike", alike, 2, 8)
+        require(name, "step_leak", step_leak, 0, 10)
         if first is not None:
             require(name, "first", first, 0, len(STEPS) - 1)
         wanted = len(MOVES[bits])
         if moves is not None:
-            if isinstance(moves, str) or len(moves) != wanted:
+            if isinstance(moves, str) or not isinstance(moves, Sequence) or len(moves) != wanted:
                 raise ValueError(f"moves={moves!r}: {name} of {bits} bits needs {wanted} numbers, or null")
             for move in moves:
                 require(name, "moves", move, 1 - len(STEPS), len(STEPS) - 1)
         self.moves = None if moves is None else tuple(moves)
-        self.first, self.alike = first, alike
+        self.first, self.alike, self.step_leak = first, alike, step_leak
         self.register_buffer("step_moves", torch.zeros(self.rows, wanted, dtype=torch.int32))
         self.register_buffer("first_place", torch.zeros(self.rows, dtype=torch.int32))
 
@@ -84,7 +89,7 @@ class ADPCM(MemoryConverter):
     def _constants(self, centre: int, moves: Sequence[int], first: int) -> Constants:
         return Constants(
             self.bits, self.native_bits, centre, self.leak, self.slope, self.refresh,
-            steps=STEPS, moves=tuple(moves), first=first, alike=self.alike,
+            steps=STEPS, moves=tuple(moves), first=first, alike=self.alike, step_leak=self.step_leak,
         )  # fmt: skip
 
     def place(self, counts: kernel.Counts, bounds: kernel.Bounds) -> None:

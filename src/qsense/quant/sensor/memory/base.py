@@ -201,11 +201,17 @@ class MemoryConverter(Sensor):
 
     def counts(self, x: npt.NDArray[np.generic]) -> kernel.Counts:
         """Native counts 0 … 2^n − 1 of samples: values are rounded to the nearest, and cut off at the range's ends.
+        Integers are counts; where the signal states no native bits, only unsigned ones are.
 
         Raises:
-            ValueError: values that are not finite.
+            ValueError: values that are not finite, or signed integers that may be either.
         """
         if not np.issubdtype(x.dtype, np.floating):
+            if self.signal.native_bits is None and not np.issubdtype(x.dtype, np.unsignedinteger):
+                raise ValueError(
+                    f"samples of dtype {x.dtype}: the signal states no native_bits, so give values in "
+                    f"{self.signal.unit} as floats, or native counts 0 to {(1 << self.native_bits) - 1} as uint16"
+                )
             native: kernel.Counts = np.clip(x, 0, (1 << self.native_bits) - 1).astype(np.uint16)
             return native
         bad = ~np.isfinite(x)

@@ -33,6 +33,7 @@ class Constants:
             is unlike, and like, those before it.
         first: place of the step at a start.
         alike: with one bit, how many equal codes in a row are alike.
+        step_leak: the step falls back to its first place by 2^-step_leak of the places at each sample; 0: never.
     """
 
     bits: int
@@ -47,6 +48,7 @@ class Constants:
     moves: tuple[int, ...] = ()
     first: int = 0
     alike: int = 2
+    step_leak: int = 0
 
     @property
     def shift(self) -> int:

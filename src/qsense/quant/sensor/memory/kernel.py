@@ -29,7 +29,7 @@ class Memory(ctypes.Structure):
     _fields_ = (
         *((name, INT) for name in ("bits", "native_bits", "centre", "leak", "slope", "refresh")),
         *((name, TABLE) for name in ("thresholds", "levels", "steps", "moves")),
-        *((name, INT) for name in ("first", "last", "alike")),
+        *((name, INT) for name in ("first", "last", "alike", "step_leak")),
     )
 
 
@@ -109,7 +109,7 @@ def as_structures(channels: Sequence[Constants]) -> ctypes.Array[Memory]:
             Memory(
                 c.bits, c.native_bits, c.centre, c.leak, c.slope, c.refresh,
                 table(c.thresholds), table(c.levels), table(c.steps), table(c.moves),
-                c.first, len(c.steps) - 1, c.alike,
+                c.first, len(c.steps) - 1, c.alike, c.step_leak,
             )
             for c in channels
         )

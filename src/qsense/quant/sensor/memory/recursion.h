@@ -27,13 +27,14 @@ typedef struct {
     int32_t first;        /* place of the step to begin with */
     int32_t last;         /* last place */
     int32_t alike;        /* N = 1: how many equal codes in a row are alike */
+    int32_t step_leak;    /* the step falls back to its first place by 2^-step_leak of the places; 0: never */
 } qsense_memory;
 
 /* One channel's state: the same in sender and receiver after each code. */
 typedef struct {
     int32_t value;  /* last decoded value */
     int32_t before; /* the one before it */
-    int32_t place;  /* of the step */
+    int32_t place;  /* of the step, in units of 2^-step_leak places */
     int32_t code;   /* last code, -1: none */
     int32_t run;    /* how many equal codes there were in a row, up to `alike` */
     int32_t age;    /* samples since the last refresh */
@@ -48,7 +49,7 @@ static inline int32_t qsense_within(int32_t value)
 static inline void qsense_start(const qsense_memory *memory, qsense_state *state, int32_t value)
 {
     state->value = state->before = value;
-    state->place = memory->first;
+    state->place = memory->first * (INT32_C(1) << memory->step_leak);
     state->code = -1;
     state->run = 0;
     state->age = 0;
@@ -57,6 +58,11 @@ static inline void qsense_start(const qsense_memory *memory, qsense_state *state
 static inline int32_t qsense_scaled(const qsense_memory *memory, int32_t count)
 {
     return (count - (INT32_C(1) << (memory->native_bits - 1))) * (INT32_C(1) << (16 - memory->native_bits));
+}
+
+static inline int32_t qsense_step(const qsense_memory *memory, const qsense_state *state)
+{
+    return memory->steps[state->place >> memory->step_leak];
 }
 
 static inline int32_t qsense_prediction(const qsense_memory *memory, const qsense_state *state)
@@ -80,7 +86,8 @@ static inline int32_t qsense_take(const qsense_memory *memory, qsense_state *sta
     if (memory->thresholds) {
         residual = memory->levels[code];
     } else {
-        const int32_t parts = memory->bits - 1, step = memory->steps[state->place];
+        const int32_t parts = memory->bits - 1, step = qsense_step(memory, state);
+        const int32_t unit = INT32_C(1) << memory->step_leak;
         const int32_t magnitude = code & ((1 << parts) - 1);
         int32_t loud = magnitude;
         residual = step >> parts;
@@ -92,9 +99,10 @@ static inline int32_t qsense_take(const qsense_memory *memory, qsense_state *sta
             state->code = code;
             loud = state->run >= memory->alike;
         }
-        state->place += memory->moves[loud];
+        if (memory->step_leak) state->place -= (state->place - memory->first * unit) >> memory->step_leak;
+        state->place += memory->moves[loud] * unit;
         if (state->place < 0) state->place = 0;
-        if (state->place > memory->last) state->place = memory->last;
+        if (state->place > memory->last * unit) state->place = memory->last * unit;
     }
     state->before = state->value;
     state->value = qsense_within(prediction + residual);
@@ -121,7 +129,7 @@ static inline int32_t qsense_encode(const qsense_memory *memory, qsense_state *s
             const int32_t steps = (1 << memory->bits) - 1;
             for (int32_t k = 0; k < steps; k++) code += residual >= memory->thresholds[k];
         } else { /* IMA's successive approximation: sign, then one bit for each halved step */
-            int32_t step = memory->steps[state->place];
+            int32_t step = qsense_step(memory, state);
             const int32_t sign = residual < 0;
             if (sign) residual = -residual;
             for (int32_t part = 1; part < memory->bits; part++, step >>= 1) {

@@ -36,7 +36,8 @@ class Receiver:
             self.levels = np.array([c.levels for c in channels])
         else:
             self.steps, self.moves = np.array([c.steps for c in channels]), np.array([c.moves for c in channels])
-            self.first, self.alike = lanes([c.first for c in channels]), lanes([c.alike for c in channels])
+            self.alike, self.step_leak = lanes([c.alike for c in channels]), lanes([c.step_leak for c in channels])
+            self.first = lanes([c.first for c in channels]) << self.step_leak
         self.channel = lanes(range(len(channels)))
         self.age = 0
         self.start(self.centre)
@@ -47,6 +48,11 @@ class Receiver:
         if not self.fixed:
             self.place = self.first
         self.code, self.run = np.full_like(value, -1), np.zeros_like(value)
+
+    def step(self) -> Ints:
+        """The step, whose place counts in units of 2^-step_leak places."""
+        found: Ints = self.steps[self.channel, self.place >> self.step_leak]
+        return found
 
     def prediction(self) -> Ints:
         """The next value, as far as the receiver knows."""
@@ -60,7 +66,7 @@ class Receiver:
         if self.fixed:
             found: Ints = (residual[..., None] >= self.thresholds[self.channel]).sum(-1)
             return found
-        step, rest, code = self.steps[self.channel, self.place], np.abs(residual), np.zeros_like(residual)
+        step, rest, code = self.step(), np.abs(residual), np.zeros_like(residual)
         for part in range(self.bits - 1):
             reached = rest >= step >> part
             code = 2 * code + reached
@@ -74,7 +80,7 @@ class Receiver:
             residual = self.levels[self.channel, code]
         else:
             parts = self.bits - 1
-            step, magnitude = self.steps[self.channel, self.place], code & ((1 << parts) - 1)
+            step, magnitude = self.step(), code & ((1 << parts) - 1)
             residual = step >> parts
             for part in range(parts):
                 residual = residual + np.where(magnitude >> (parts - 1 - part) & 1, step >> part, 0)
@@ -83,7 +89,9 @@ class Receiver:
                 run = np.where(code != self.code, 1, np.minimum(self.run + 1, np.maximum(self.run, self.alike)))
                 magnitude = (run >= self.alike).astype(np.int64)
                 self.run, self.code = np.where(live, run, self.run), np.where(live, code, self.code)
-            place = np.clip(self.place + self.moves[self.channel, magnitude], 0, self.steps.shape[1] - 1)
+            place = self.place - np.where(self.step_leak > 0, (self.place - self.first) >> self.step_leak, 0)
+            place = place + (self.moves[self.channel, magnitude] << self.step_leak)
+            place = np.clip(place, 0, (self.steps.shape[1] - 1) << self.step_leak)
             self.place = np.where(live, place, self.place)
         value = np.clip(prediction + residual, LOWEST, HIGHEST)
         self.before, self.value = np.where(live, self.value, self.before), np.where(live, value, self.value)
