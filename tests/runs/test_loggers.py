@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lightning.pytorch.loggers import CSVLogger
-from matplotlib.figure import Figure
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from PIL import Image
 from tests.refusal import assert_names, refused
 
-from qsense.runs.loggers import RunTrackioLogger, RunWandbLogger, close, log_adc, log_figure, log_result, why_offline
+from qsense.runs.loggers import RunTrackioLogger, RunWandbLogger, close, log_adc, log_picture, log_result, why_offline
 
 
 @pytest.fixture(autouse=True)
@@ -81,8 +81,13 @@ def test_a_logger_that_never_opened_is_not_opened_to_be_closed(tmp_path: Path) -
 
 
 def test_a_picture_goes_only_where_there_is_a_place_for_it(tmp_path: Path) -> None:
-    figure = Figure()
-    log_figure([CSVLogger(str(tmp_path))], "transfer", figure)  # has none, and must not mind
+    file = tmp_path / "transfer.png"
+    Image.new("P", (30, 20)).save(file)
+    shown = TensorBoardLogger(str(tmp_path), name="tensorboard")
+    log_picture([CSVLogger(str(tmp_path)), shown], "transfer", file)  # the first has none, and must not mind
+    shown.experiment.flush()
+    written = b"".join(events.read_bytes() for events in Path(shown.log_dir).glob("events*"))
+    assert b"figures/transfer" in written
 
 
 def test_an_offline_run_leaves_the_next_one_free(tmp_path: Path) -> None:
@@ -115,14 +120,16 @@ ON_A_PAGE = """
 import sys
 reached = []
 sys.addaudithook(lambda event, details: reached.append(details) if event == "socket.connect" else None)
-from matplotlib.figure import Figure
-from qsense.runs.loggers import RunTrackioLogger, close, log_figure, log_result
+from pathlib import Path
+from PIL import Image
+from qsense.runs.loggers import RunTrackioLogger, close, log_picture, log_result
+Image.new("RGB", (30, 20)).save("transfer.png")
 for name in ("run-a", "run-b"):
     logger = RunTrackioLogger("qsense", name, group="cell")
     logger.log_hyperparams({"bits": 2})
     logger.log_metrics({"train/loss": 0.5}, step=1)
     logger.log_metrics({"train/loss": 0.25}, step=2)
-    log_figure([logger], "transfer", Figure())
+    log_picture([logger], "transfer", Path("transfer.png"))
     log_result([logger], {"metrics": {"f1": 0.75}})
     close([logger], failed=False)
 assert not reached, reached
@@ -133,7 +140,7 @@ def test_a_page_on_this_machine_has_the_curves_groups_and_pictures(tmp_path: Pat
     pytest.importorskip("trackio", reason="logger=trackio is an extra: pip install 'qsense[page]'")
     # A server elsewhere, which it must not even look for.
     environment = {**os.environ, "TRACKIO_DIR": str(tmp_path), "TRACKIO_SERVER_URL": "http://127.0.0.1:9"}
-    subprocess.run([sys.executable, "-c", ON_A_PAGE], env=environment, check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", ON_A_PAGE], env=environment, cwd=tmp_path.parent, check=True, timeout=120)
     with sqlite3.connect(tmp_path / "qsense.db") as database:
         rows = [(run, json.loads(text)) for run, text in database.execute("SELECT run_name, metrics FROM metrics")]
         configs = [json.loads(text) for (text,) in database.execute("SELECT config FROM configs")]

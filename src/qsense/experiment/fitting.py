@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import torch
 from hydra.utils import instantiate
 from lightning import Trainer
 from lightning.pytorch import LightningModule
@@ -95,6 +96,8 @@ def fit_and_test(
         enable_progress_bar=any(isinstance(callback, ProgressBar) for callback in callbacks),
         plugins=with_atomic_checkpoints(make_trainer.keywords.get("plugins")),
     )
+    if trainer.is_global_zero:
+        run_folder.use(folder, torch.get_num_threads(), gpu_name(trainer.strategy.root_device))
     parameters = {**plain(resolved(config, hydra_config)), "git_revision": run_folder.git_revision()}
     for logger in loggers:
         logger.log_hyperparams(parameters)
@@ -128,6 +131,17 @@ def fit_and_test(
         )
     log_result(loggers, recorder.result)
     return recorder.result
+
+
+def gpu_name(device: torch.device) -> str | None:
+    """The model of the GPU that a process trains on; None on a processor.
+
+    >>> gpu_name(torch.device("cpu")) is None
+    True
+    """
+    if device.type == "cpu":
+        return None
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
 def with_atomic_checkpoints(plugins: Any) -> list[Any]:

@@ -34,6 +34,7 @@ class Config:
     init_from: str | None = None
     resume_from: str | None = None
     threads: int | None = None
+    figures: Any = "png"
     run: Caution = field(default_factory=Caution)
     quant: Any = None
     data: Any = None

@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 import numpy as np
 from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
+from PIL import Image
 
+from qsense.runs import folder as run_folder
 from qsense.runs.mishaps import tolerated
 
 
@@ -67,6 +67,9 @@ class RunWandbLogger(WandbLogger):
     def log_hyperparams(self, params: dict[str, Any]) -> None:  # type: ignore[override]
         """Log the configuration under `qsense`: a sweep's agent locks the names of its parameters (data, quant, …)."""
         self.experiment.config.update({"qsense": params}, allow_val_change=True)
+        address, folder = getattr(self.experiment, "url", None), Path(self.save_dir or ".")
+        if isinstance(address, str) and (folder / run_folder.RECORD).is_file():  # offline there is none
+            run_folder.note_tracker(folder, "wandb", address)
 
     def log_adc(self, adc: dict[str, Any]) -> None:
         """Keep a learned converter as an artifact, one version per run: `adc.json` in `adc-<group>`."""
@@ -126,7 +129,7 @@ class RunTrackioLogger(Logger):
             self.run.log(dict(metrics), step=step)
 
     def log_picture(self, name: str, picture: Any) -> None:
-        """Show a picture, [height, width, 4] in bytes."""
+        """Show a picture, [height, width, 3] in bytes."""
         import trackio
 
         if self.run is not None:
@@ -227,22 +230,21 @@ def _netrc_knows(host: str) -> bool:
         return False
 
 
-def log_figure(loggers: Iterable[Logger], name: str, figure: Figure) -> None:
-    """Show a picture in every logger that has a place for one."""
-    for logger in loggers:
+def log_picture(loggers: Iterable[Logger], name: str, file: Path) -> None:
+    """Show a picture, a PNG that is written already, in every logger that has a place for one."""
+    showing = [logger for logger in loggers if isinstance(logger, WandbLogger | RunTrackioLogger | TensorBoardLogger)]
+    if not showing:
+        return
+    with Image.open(file) as picture:
+        pixels = np.asarray(picture.convert("RGB"))
+    for logger in showing:
         with tolerated(_name(logger)):
             if isinstance(logger, WandbLogger):
-                logger.log_image(f"figures/{name}", [_image(figure)])
+                logger.log_image(f"figures/{name}", [pixels])
             elif isinstance(logger, RunTrackioLogger):
-                logger.log_picture(f"figures/{name}", _image(figure))
-            elif isinstance(logger, TensorBoardLogger):
-                logger.experiment.add_figure(f"figures/{name}", figure, close=False)
-
-
-def _image(figure: Figure) -> object:
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()  # type: ignore[no-untyped-call]
-    return np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+                logger.log_picture(f"figures/{name}", pixels)
+            else:
+                logger.experiment.add_image(f"figures/{name}", pixels, dataformats="HWC")
 
 
 def close(loggers: Iterable[Logger], failed: bool) -> None:
