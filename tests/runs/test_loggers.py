@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -55,6 +56,9 @@ def test_a_mode_set_by_hand_is_respected(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 class FakeExperiment:
+    url = "https://wandb.ai/lab/qsense/runs/1"
+    settings = SimpleNamespace(mode="online")
+
     def __init__(self) -> None:
         self.codes: list[int] = []
 
@@ -63,14 +67,18 @@ class FakeExperiment:
 
 
 @pytest.mark.parametrize("failed", [False, True])
-def test_closing_tells_wandb_how_it_ended(tmp_path: Path, failed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closing_tells_wandb_how_it_ended(
+    tmp_path: Path, failed: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     logger = RunWandbLogger("qsense", save_dir=str(tmp_path), offline=True)
     experiment: Any = FakeExperiment()
     monkeypatch.setattr(type(logger), "experiment", property(lambda self: self._experiment))
     monkeypatch.setattr(logger, "finalize", lambda status: None)
     logger._experiment = experiment
-    close([logger], failed)
+    with caplog.at_level("INFO", "qsense"):
+        close([logger], failed)
     assert experiment.codes == [int(failed)]
+    assert caplog.messages == ["W&B: https://wandb.ai/lab/qsense/runs/1"]
 
 
 def test_a_logger_that_never_opened_is_not_opened_to_be_closed(tmp_path: Path) -> None:
@@ -90,11 +98,18 @@ def test_a_picture_goes_only_where_there_is_a_place_for_it(tmp_path: Path) -> No
     assert b"figures/transfer" in written
 
 
-def test_an_offline_run_leaves_the_next_one_free(tmp_path: Path) -> None:
+def test_an_offline_run_leaves_the_next_free_and_says_how_to_upload_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
     logger = RunWandbLogger("qsense", save_dir=str(tmp_path))
     assert logger.experiment.settings.mode == "offline"
-    close([logger], failed=False)
+    with caplog.at_level("INFO", "qsense"):
+        close([logger], failed=False)
     assert "WANDB_MODE" not in os.environ
+    (attempt,) = tmp_path.glob("wandb/offline-run-*/")
+    assert_names(caplog.text, "WANDB_API_KEY", "upload it by: wandb sync", attempt.name)
+    said = capfd.readouterr()
+    assert "wandb:" not in said.out + said.err, "W&B's own words are left out"
 
 
 def test_a_result_and_a_converter_go_only_where_there_is_a_place_for_them(tmp_path: Path) -> None:

@@ -87,6 +87,8 @@ def _one_device(devices: Any, accelerator: str) -> bool:
 
 
 def _check_root(config: DictConfig) -> None:
+    if config.run.dry_run not in (True, False, "all"):
+        raise ConfigError(f"run.dry_run={config.run.dry_run}: it must be true (counts), all (each run, too) or false")
     allowed = [f.name for f in fields(Config)]
     for key in config:
         if key not in allowed and key != "hydra":

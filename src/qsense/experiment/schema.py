@@ -12,10 +12,10 @@ from omegaconf import DictConfig, OmegaConf
 
 @dataclass
 class Caution:
-    """What to do before training: `run.dry_run` only tells, `run.preflight` first tries one batch."""
+    """What to do before training: `run.dry_run` (true or all) only tells, `run.preflight` first tries one batch."""
 
-    dry_run: bool = False
-    preflight: bool = False
+    dry_run: Any = False
+    preflight: bool | None = None
 
 
 @dataclass
