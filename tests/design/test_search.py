@@ -17,7 +17,7 @@ from tests.design.designs import FOLDS, LOSSES, design, trained, trainer
 
 from qsense.design import screening, work
 from qsense.design.estimate import runs_left
-from qsense.design.files import write_answer
+from qsense.design.files import answer_on_file, write_answer
 from qsense.design.judging import CONFIRMED
 from qsense.design.plan import Design
 from qsense.design.recommendation import as_record, headline, left_out, recommend, trust
@@ -240,6 +240,11 @@ def test_the_answer_is_written_with_its_picture_on_top_of_the_page(tmp_path: Pat
     record = json.loads((tmp_path / "design" / "design.json").read_text())
     assert record["winner"]["name"] == "2 bits adpcm"
     assert record["winner"]["losses"].keys() == {"0", "1", "2", "3"}
+    assert answer_on_file(asked) is None  # its export is not written
+    (tmp_path / "design" / "export").mkdir()
+    (tmp_path / "design" / "export" / "run.txt").touch()
+    assert answer_on_file(asked) == record
+    assert answer_on_file(design(tmp_path, max_loss=3.0)) is None
 
 
 def test_names_of_others_stay_text_on_the_page(tmp_path: Path) -> None:

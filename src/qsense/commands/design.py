@@ -59,12 +59,17 @@ def main(given: Sequence[str]) -> int:
     design = plan_design(request)
 
     from qsense.design.estimate import describe
+    from qsense.design.files import NUMBERS, answer_on_file
     from qsense.design.recommendation import headline, left_out, recommend, trust
 
     if request.dry_run:
         say(describe(design, measure=True))
         say_next((("design", *(entry for entry in arguments if key_of(entry) != "dry_run")), "find the converter"))
         return 0
+    if (record := answer_on_file(design)) is not None:
+        tell(record["headline"], record["trust"], record["others"])
+        print(f"\nWritten before to {one_line(str(request.out))}; without {NUMBERS} there, all files are written again")
+        return 0 if record["winner"] else 1
     found = recommend(design)
     if not found.finished:
         from qsense.design.crew import train_all
@@ -73,8 +78,13 @@ def main(given: Sequence[str]) -> int:
         deadline = None if request.hours is None else began + max(3600 * request.hours - RESERVE_S, 1.0)
         train_all(design, arguments, deadline)
         found = recommend(design)
-    say(["", *headline(found), "", *trust(found), "", "The others:", *(f"- {line}" for line in left_out(found))])
+    tell(headline(found), trust(found), left_out(found))
     return write(found)
+
+
+def tell(first: Sequence[str], behind: Sequence[str], others: Sequence[str]) -> None:
+    """Print the answer, what stands behind it, and what was left out."""
+    say(["", *first, "", *behind, "", "The others:", *(f"- {line}" for line in others)])
 
 
 def say(lines: Sequence[str]) -> None:

@@ -22,7 +22,7 @@ from qsense.runs.escapes import one_line
 
 LOOK_S, SAY_S = 0.5, 60.0
 DATE = len("2026-11-28 ")  # of a line in the log, which a screen does without
-TAIL = 3
+ERROR = "error: "  # how the process says what is wrong
 
 
 def train_all(design: Design, arguments: Sequence[str], deadline: float | None) -> None:
@@ -50,8 +50,7 @@ def train_all(design: Design, arguments: Sequence[str], deadline: float | None) 
     show(design.request.out / LOG, seen)
     codes = [worker.returncode for worker in crew]
     if all(codes):
-        lines = logs[0].read_text(encoding="utf-8", errors="replace").strip().splitlines()[-TAIL:]
-        raise ConfigError(f"{' '.join(map(one_line, lines)) or 'stopped'} ({one_line(str(logs[0]))})")
+        raise ConfigError(f"{last_words(logs[0])} ({one_line(str(logs[0]))})")
 
 
 @contextmanager
@@ -74,6 +73,21 @@ def started(logs: Sequence[Path], arguments: Sequence[str]) -> Iterator[list[sub
                     worker.terminate()
             for worker in crew:
                 worker.wait()
+
+
+def last_words(log: Path) -> str:
+    """What ended a process: its error, or the last line that it wrote.
+
+    >>> import tempfile
+    >>> file = Path(tempfile.mkdtemp()) / "worker0.log"
+    >>> _ = file.write_text("training\\nerror: no room\\nmake some\\n")
+    >>> last_words(file)
+    'no room make some'
+    """
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    starts = [number for number, line in enumerate(lines) if line.startswith(ERROR)]
+    text = " ".join(lines[starts[-1] :]) if starts else " ".join(lines[-1:]) or "stopped"
+    return one_line(text.removeprefix(ERROR))
 
 
 def show(file: Path, seen: int) -> int:

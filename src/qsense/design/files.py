@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from qsense.design.judging import PARTLY
 from qsense.design.plan import Design
@@ -18,10 +19,12 @@ from qsense.design.recommendation import Recommendation, as_record, headline, le
 from qsense.design.work import chosen_of, folders
 from qsense.runs import folder as run_folder
 from qsense.runs.escapes import markdown, one_line
+from qsense.runs.reading import read_json
 from qsense.runs.words import metric_name, percent
 from qsense.study.writing import write_each
 
 WORDS, NUMBERS, PICTURE, EXPORT = "design.md", "design.json", "pareto.png", "export"
+EXPORTED, MOST_BYTES = "run.txt", 1 << 24  # in the export: which run it is of
 BEFORE = "<main>"  # of the study page: what comes first in it
 
 
@@ -42,6 +45,19 @@ def write_answer(found: Recommendation) -> list[Path]:
         files[out / PICTURE] = partial(draw, found)
         files[out / PAGE] = lambda file: write_page(found, file.parent)
     return write_each(files)
+
+
+def answer_on_file(design: Design) -> dict[str, Any] | None:
+    """The record of a search that has come to its end, as it was written; None without one."""
+    try:
+        record = read_json(design.request.out / NUMBERS, MOST_BYTES)
+    except (OSError, ValueError):
+        return None
+    same = isinstance(record, dict) and record.get("key") == design.key and record.get("finished") is True
+    texts = ("headline", "trust", "others")
+    whole = same and all(isinstance(record.get(key), list) for key in texts)
+    exported = whole and (record.get("winner") is None or (design.request.out / EXPORT / EXPORTED).is_file())
+    return record if exported and (design.request.out / WORDS).is_file() else None
 
 
 def _write_words(found: Recommendation, file: Path) -> None:
@@ -123,7 +139,7 @@ def export_winner(found: Recommendation) -> Path | None:
     own = found.design.runs_of(found.winner.candidate)
     folder = own[found.winner.seeds[0], found.design.folds[0]][1]
     out = found.design.request.out / EXPORT
-    mark = out / "run.txt"
+    mark = out / EXPORTED
     if mark.is_file() and mark.read_text(encoding="utf-8").strip() == folder.name:
         return out
     from qsense.chip.export import export

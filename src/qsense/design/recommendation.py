@@ -12,7 +12,7 @@ from typing import Any
 
 from qsense.design.judging import CONFIRMED, PARTLY, Judged, judge, score_of
 from qsense.design.plan import Candidate, Design
-from qsense.design.search import endings, over
+from qsense.design.search import endings, over, studies
 from qsense.design.work import answered, bracket_name, chosen_of, screened
 from qsense.runs.words import many, metric_name, rounded
 from qsense.study.significance import FEWEST, bootstrap
@@ -80,7 +80,13 @@ def recommend(design: Design) -> Recommendation:
         if (candidate := answered(design, number)) is not None:
             winner = judge(design, candidate)
             break
-    tried = [candidate for number in range(len(design.brackets)) for candidate in chosen_of(design, number)]
+    begun = studies(design)
+    tried = [
+        candidate
+        for number in range(len(design.brackets))
+        if bracket_name(number) in begun
+        for candidate in chosen_of(design, number)
+    ]
     judged = [one for one in (judge(design, candidate) for candidate in tried) if one is not None]
     finished = finished and (winner is None or not design.fresh_seeds or winner.stage == CONFIRMED)
     order = sorted(judged, key=lambda one: (one.candidate.bits, one.loss))
@@ -266,7 +272,10 @@ def as_record(found: Recommendation) -> dict[str, Any]:
         "max_loss": design.request.max_loss,
         "max_uW": design.request.max_microwatts,
         "finished": found.finished,
+        "key": design.key,
         "headline": headline(found),
+        "trust": trust(found),
+        "others": left_out(found),
         "winner": one(found.winner) if found.winner else None,
         "best": one(found.best) if found.best else None,
         "tried": [one(each) for each in found.judged],
