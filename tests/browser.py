@@ -59,6 +59,36 @@ class Browser:
         """The value that a script returns."""
         return call(f"{self.address}/execute/sync", {"script": script, "args": []})
 
+    def wait(self, condition: str) -> None:
+        """Go on as soon as an expression of JavaScript is true."""
+        for _ in range(600):
+            if self.run(f"return {condition}"):
+                return
+            time.sleep(0.05)
+        raise AssertionError(f"never true: {condition}")
+
+    def drag(self, start: tuple[float, float], end: tuple[float, float], press: bool = True) -> None:
+        """Move the mouse from one place of the window to another, with its button held."""
+
+        def mouse(kind: str, at: tuple[float, float], held: bool) -> None:
+            own = {"type": kind, "x": at[0], "y": at[1], "button": "left" if press else "none", "buttons": int(held)}
+            command = {"cmd": "Input.dispatchMouseEvent", "params": {**own, "clickCount": int(press)}}
+            call(f"{self.address}/goog/cdp/execute", command)
+
+        mouse("mouseMoved", start, False)
+        if press:
+            mouse("mousePressed", start, True)
+        for step in range(1, 6):
+            share = step / 5
+            mouse("mouseMoved", tuple(a + share * (b - a) for a, b in zip(start, end, strict=True)), press)  # type: ignore[arg-type]
+        if press:
+            mouse("mouseReleased", end, False)
+
+    def resize(self, width: int, height: int = 900) -> None:
+        """Show the page in a window of other inner measures, in CSS pixels."""
+        measures = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+        call(f"{self.address}/goog/cdp/execute", {"cmd": "Emulation.setDeviceMetricsOverride", "params": measures})
+
     def errors(self) -> list[str]:
         """What the page has complained about in the browser's console."""
         return [entry["message"] for entry in call(f"{self.address}/se/log", {"type": "browser"})]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import runpy
 import signal
 import subprocess
@@ -38,6 +39,7 @@ Compose = Callable[..., DictConfig]
 SMALL = ["data.dataset.subjects=2", "data.dataset.sessions=1", "data.dataset.minutes=2"]
 SMALL += ["model.filters=4", "model.hidden=8", "logger=none", "callback.progress=null"]
 BRIEF = [*SMALL, "trainer.max_epochs=2"]
+UNTIMED = "run.preflight=false"  # a dry run counts, and takes no second
 
 
 def only_run(folder: Path) -> Path:
@@ -160,6 +162,14 @@ def test_a_killed_run_resumes_to_the_same_result_bit_for_bit(command: Command, t
     resumed = command("qsense.train", *options, "runs=killed")
     assert resumed.code == 0, resumed.err
     assert_names(resumed.out, f"{killed.name}/checkpoints/last.ckpt")
+    # A line for each epoch, from those of the attempt that was killed on, in the log and where there is no terminal.
+    lines = [line for line in (killed / "train.log").read_text().splitlines() if "s/epoch" in line]
+    assert [line.partition(" - ")[2].split()[1] for line in lines[-2:]] == ["5/6", "6/6"]
+    assert re.search(
+        r"epoch 5/6 · loss \d\.\d+ · val f1 \d+\.\d % · γ \d\.\d+ · μ -?\d\.\d+ · [\d.]+ s/epoch", lines[-2]
+    )
+    assert lines[-1].partition(" - ")[2] in resumed.out
+    assert "\x1b" not in resumed.out
     assert (killed / "metrics.json").read_bytes() == (whole / "metrics.json").read_bytes()
     assert (killed / "learned.csv").read_bytes() == (whole / "learned.csv").read_bytes()
     weights = [torch.load(run / "checkpoints" / "last.ckpt", weights_only=True) for run in (whole, killed)]
@@ -172,7 +182,7 @@ def test_a_sweep_skips_what_is_finished_and_outlives_a_failure(command: Command,
     # A file where the second run's folder of checkpoints has to be: that run fails, the others must not.
     first = command("qsense.train", *options, "trainer=smoke", "trainer.max_epochs=2", "runs=names")
     assert first.code == 0, first.err
-    names = sorted(run.name for run in (tmp_path / "names").iterdir())
+    names = sorted(run.parent.name for run in (tmp_path / "names").glob("*/metrics.json"))
     assert len(names) == 4
     victim = next(name for name in names if "linear-2bit-fold01" in name)
     (tmp_path / "runs" / victim).mkdir(parents=True)
@@ -181,6 +191,13 @@ def test_a_sweep_skips_what_is_finished_and_outlives_a_failure(command: Command,
 
     broken = command("qsense.train", *options)
     assert broken.code == 1
+    ended = (tmp_path / "runs" / "sweep.log").read_text().splitlines()
+    assert len(ended) == 4
+    assert_names(ended[1], "2/4 linear 2 bit fold 1 seed 0", "failed")
+    assert re.search(r"4/4 gamma 2 bit fold 1 seed 0 · \d+\.\d % · \d+ s$", ended[3])
+    assert all(line.partition(" ")[2].partition(" ")[2] in broken.out for line in ended)
+    assert "Launching" not in broken.out
+    assert broken.out.count("cost of one prediction") == 1
     assert_names(broken.err, "1 of 4", f"{victim}/failed.txt")
 
     assert "Traceback" in (tmp_path / "runs" / victim / "failed.txt").read_text()
@@ -197,7 +214,7 @@ def test_a_sweep_skips_what_is_finished_and_outlives_a_failure(command: Command,
 
 
 def test_without_axes_a_sweep_takes_the_data_sets_folds_and_three_seeds(light_command: Command, tmp_path: Path) -> None:
-    done = light_command("qsense.train", "-m", "run.dry_run=true", "quant=none,gamma")
+    done = light_command("qsense.train", "-m", "run.dry_run=true", UNTIMED, "quant=none,gamma")
     assert done.code == 0, done.err
     count = 2 * 3 * SyntheticIMU().num_folds
     assert_names(done.out, f"{count} runs", "0 finished", f"{count} to do")
@@ -455,21 +472,22 @@ def test_a_damaged_checkpoint_is_named_and_the_run_starts_anew(
 
 
 def test_a_plus_does_not_hide_a_key_from_the_sweep(light_command: Command) -> None:
-    done = light_command("qsense.train", "-m", "run.dry_run=true", "++seed=7", "fold=0,1")
+    done = light_command("qsense.train", "-m", "run.dry_run=all", UNTIMED, "++seed=7", "fold=0,1")
     assert_names(done.out, "2 runs")
     assert "seed7" in done.out
     assert "seed0" not in done.out
 
 
 def test_a_grid_point_that_is_another_one_again_runs_once(light_command: Command) -> None:
-    done = light_command("qsense.train", "-m", "run.dry_run=true", "quant=none,gamma", "bits=2,4", "fold=0", "seed=0")
+    axes = ["quant=none,gamma", "bits=2,4", "fold=0", "seed=0"]
+    done = light_command("qsense.train", "-m", "run.dry_run=true", UNTIMED, *axes)
     assert_names(done.out, "3 runs")
 
 
 def test_each_data_set_of_a_sweep_has_its_own_folds(light_command: Command, tmp_path: Path) -> None:
     axes = "data.dataset.subjects=2,3"
-    done = light_command("qsense.train", "-m", "run.dry_run=true", axes, "fold=0,1", "seed=0")
+    done = light_command("qsense.train", "-m", "run.dry_run=true", UNTIMED, axes, "fold=0,1", "seed=0")
     assert_names(done.out, "4 runs")
-    done = light_command("qsense.train", "-m", "run.dry_run=true", axes, "fold=2", "seed=0")
+    done = light_command("qsense.train", "-m", "run.dry_run=true", UNTIMED, axes, "fold=2", "seed=0")
     assert done.code == 1
     assert_names(done.err.partition("error: ")[2], "fold=2", "Synthetic IMU", 2)

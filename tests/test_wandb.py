@@ -225,6 +225,8 @@ def test_a_single_run_is_the_grid_point_itself_and_one_that_fails_says_so(
     assert {good.job_type, bad.job_type} == {"train"}
     assert good.summary["test/top1"] == results(tmp_path)[0]["metrics"]["top1"]
     assert "test/top1" not in bad.summary
+    addresses = {json.loads(record.read_text()).get("wandb") for record in tmp_path.glob("runs/*/run.json")}
+    assert {str(address).rpartition("/")[2] for address in addresses} == {good.name, bad.name}
 
 
 def test_what_was_logged_offline_is_uploaded_later_once(start: Start, server: Server, tmp_path: Path) -> None:
@@ -241,3 +243,5 @@ def test_what_was_logged_offline_is_uploaded_later_once(start: Start, server: Se
     assert "0 uploaded, 1 uploaded before" in done(start(*sync, WANDB_MODE="offline"))
     assert len(server.runs) == 1
     assert list(tmp_path.glob("runs/*/wandb/offline-run-*/run-*.wandb"))  # still there
+    (record,) = tmp_path.glob("runs/*/run.json")
+    assert "wandb" not in json.loads(record.read_text()), "it was shown nowhere"

@@ -71,8 +71,8 @@ class RayClusterLauncher(Launcher):
         while waiting:
             (ended,), waiting = ray.wait(waiting)
             returned[ended] = outcome(ended, jobs[ended])
-            how = "ended" if returned[ended].status == JobStatus.COMPLETED else "failed"
-            log.info("%d of %d: %s %s", len(returned), len(jobs), jobs[ended].hydra.sweep.subdir, how)
+            if returned[ended].status != JobStatus.COMPLETED:  # the sweep tells of the others
+                log.warning("%s failed", jobs[ended].hydra.sweep.subdir)
         return [returned[job] for job in jobs]
 
     def connect(self) -> None:

@@ -93,8 +93,8 @@ class ClusterLauncher(SlurmLauncher):  # type: ignore[misc]
         try:
             for index in finished(jobs):
                 done = returns[index] = self.outcome(jobs[index], job_overrides[index])
-                how = "ended" if done.status == JobStatus.COMPLETED else f"FAILED, see {jobs[index].paths.stdout}"
-                log.info("%d of %d: %s %s", len(returns), len(job_overrides), folder_of(done).name, how)
+                if done.status != JobStatus.COMPLETED:  # the sweep tells of the others
+                    log.warning("%s FAILED, see %s", folder_of(done).name, jobs[index].paths.stdout)
         except KeyboardInterrupt:
             log.warning("no longer waiting; the jobs go on. To end them: scancel %s", arrays_of(jobs))
             raise

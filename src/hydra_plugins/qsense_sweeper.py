@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import shlex
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.utils import JobReturn
 from omegaconf import OmegaConf
 
-from qsense.experiment.command_line.overrides import key_of
+from qsense.experiment.command_line.overrides import Job, experiment_of, key_of, root_of
+from qsense.experiment.grids.dry_run import estimate, print_plan
 from qsense.experiment.grids.grid import Grid
 from qsense.experiment.grids.sweeping import conclude, launch_all, mishaps, tell, unfinished
-from qsense.experiment.preflight import preflight
+from qsense.experiment.preflight import preflight, timed
 from qsense.experiment.trainer import check_machine
 from qsense.runs import folder as run_folder
 from qsense.runs.mishaps import EXIT_CODE, forget, noted, tolerated
 from qsense.runs.next_steps import say_next
+from qsense.runs.status import overview, status_of
+
+log = logging.getLogger(__name__)
 
 
 class ResumableSweeper(BasicSweeper):
@@ -26,11 +33,15 @@ class ResumableSweeper(BasicSweeper):
 
     Args:
         params: axes that the command line may override; a data set adds its folds.
-        dry_run: only list what is finished, what failed and what would run, with an estimate of its time.
-        preflight: train one batch of the first run before anything is launched.
+        dry_run: only count what is finished, what failed and what would run, with an estimate of its time; "all":
+            list each run, too.
+        preflight: train one batch of the first run before anything is launched; None: none, but a dry run times a few
+            batches where no run is finished; False: not even then.
     """
 
-    def __init__(self, params: dict[str, str] | None = None, dry_run: bool = False, preflight: bool = False) -> None:
+    def __init__(
+        self, params: dict[str, str] | None = None, dry_run: bool | str = False, preflight: bool | None = None
+    ) -> None:
         super().__init__(None, params)
         self.dry_run = dry_run
         self.preflight = preflight
@@ -49,14 +60,18 @@ class ResumableSweeper(BasicSweeper):
         forget()
         grid = Grid(self.hydra_context.config_loader, self.config)
         folders = grid.plan(arguments)
-        tell(folders, one_by_one=self.dry_run)
         if self.dry_run:
+            print_plan(folders, one_by_one=self.dry_run == "all")
+            log.info("%s", overview([status_of(folder) for folder in folders.values()]))
+            if left := estimate(folders, None if self.preflight is False else partial(self.time, grid)):
+                log.info("%s", left)
             settings = OmegaConf.to_container(self.config.hydra.overrides.hydra, resolve=False)
             assert isinstance(settings, list)
             given = [*map(str, settings), *arguments]
             own = [entry for entry in given if key_of(entry) not in ("run.dry_run", "hydra.mode")]
             say_next((("train", *own, "-m"), "train them"))
             return []
+        tell(folders)
         waiting = unfinished(folders)
         if waiting and isinstance(self.launcher, BasicLauncher):  # others have machines of their own
             check_machine(grid.compose(next(iter(waiting))).trainer)
@@ -72,6 +87,8 @@ class ResumableSweeper(BasicSweeper):
                 print_report(summarise(begun))
         conclude(folders, returns, stopped)
         parents = dict.fromkeys(os.path.relpath(folder.parent) for folder in folders.values())
+        if offline := sum(any(folder.glob("wandb/offline-run-*/")) for folder in folders.values()):
+            print(f"W&B: {offline} runs are logged offline; upload them by: qsense sync {shlex.join(parents)}")
         say_next(
             (("report", *parents, "--html", "page"), "one page of all runs: tables, curves, scores against bits"),
             (("report", *parents, "--figure", "list"), "the papers' figures that they can draw"),
@@ -83,3 +100,10 @@ class ResumableSweeper(BasicSweeper):
         if lost or noted():
             sys.exit(EXIT_CODE)
         return returns
+
+    def time(self, grid: Grid, job: Job) -> float:
+        """About how many seconds a run takes, by a few of its batches."""
+        assert self.config is not None
+        shown = [entry for entry in experiment_of(job) if root_of(entry) not in ("run", "runs")]
+        log.info("no such run is finished: timing a few batches of %s", " ".join(shown) or "the default run")
+        return timed(job, self.config.hydra, grid.compose(job))

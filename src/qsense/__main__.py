@@ -53,7 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     import logging
 
-    logging.basicConfig(format="[%(asctime)s][%(name)s] %(message)s")
+    from qsense.runs.screen import Screen
+
+    logging.basicConfig(handlers=[Screen("stderr")])
     try:
         code: int = command(name).main(rest)
     except Exception as error:

@@ -45,6 +45,7 @@ from qsense.runs.lock import ClaimedError, claim
 from qsense.runs.mishaps import note, noting
 from qsense.runs.next_steps import say_next
 from qsense.runs.result import ResultError
+from qsense.runs.screen import IN_LOG, warnings_logged
 from qsense.runs.status import status_of
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def record(config: DictConfig, hydra_config: Any, folder: Path, still_ours: Call
         run_folder.start(folder, OmegaConf.to_yaml(resolved(config, hydra_config)), overrides, data_fingerprint(config))
     except OSError as error:
         raise_in_short(error)
-    with noting(folder), stoppable(), ExitStack() as closing:
+    with noting(folder), stoppable(), warnings_logged(), ExitStack() as closing:
         try:
             from qsense.experiment.fitting import fit_and_test
 
@@ -125,7 +126,9 @@ def record(config: DictConfig, hydra_config: Any, folder: Path, still_ours: Call
             raise SystemExit(getattr(stop, "code", None) or 128 + signal.SIGTERM) from stop
     drop_previous(folder)
     result = run_folder.result(folder)
-    log.info("%s %.4f · %s", result["monitor"], headline(result), folder)
+    # Of a sweep's runs, the sweep tells.
+    extra = IN_LOG if hydra_config.mode == RunMode.MULTIRUN else None
+    log.info("%s %.4f · %s", result["monitor"], headline(result), folder, extra=extra)
     return headline(result)
 
 
@@ -170,10 +173,13 @@ def train_and_say_next(config: DictConfig) -> float:
     from qsense.experiment.load import next_steps
 
     hydra_config = HydraConfig.get()
-    score = train(config)
+    if hydra_config.mode != RunMode.RUN:
+        return train(config)
+    with errors.explained():
+        score = train(config)
     folder = Path(hydra_config.runtime.output_dir)
     first = os.environ.get("LOCAL_RANK", "0") == "0"
-    if hydra_config.mode != RunMode.RUN or not first:
+    if not first:
         return score
     if run_folder.finished(folder):
         say_next(*next_steps(Path(os.path.relpath(folder)), config))

@@ -20,7 +20,7 @@ from qsense.quant.sensor.memory.dpcm import DPCM
 
 
 def task(sensor: Any) -> Any:
-    return SimpleNamespace(sensor=sensor, takes="series")
+    return SimpleNamespace(sensor=sensor, takes="series", network_quantizer=None)
 
 
 def test_the_picture_shows_the_signal_in_its_own_unit(activities: HARDataModule) -> None:
@@ -31,14 +31,14 @@ def test_the_picture_shows_the_signal_in_its_own_unit(activities: HARDataModule)
     assert figure is not None
     recording = next(r for r in activities.dataset.recordings() if r.subject == activities.fold)
     panels = np.array(figure.axes).reshape(3, 3, 2)
-    time, moving = panels[0, 0, 0].lines[0].get_xydata().T
-    assert len(time) == 200
+    time, moving = panels[0, 0, 0].lines[1].get_xydata().T
+    assert len(time) == 150
     start = round(time[0] * 50)
-    np.testing.assert_allclose(moving, recording.x[start : start + 200, 0], atol=1e-5)
+    np.testing.assert_allclose(moving, recording.x[start : start + 150, 0], atol=1e-5)
     assert panels[0, 0, 0].get_ylabel() == "acc_x (g)"
     signal, made, _ = activities.test_stream()
     assert f"{snr(signal, made.values).mean():.1f} dB" in figure.get_suptitle()
-    assert all(len(panels[axis, 1, 0].lines[1].get_xdata()) == 4 for axis in range(3))  # a refresh each second
+    assert all(len(panels[axis, 1, 0].lines[1].get_xdata()) == 3 for axis in range(3))  # a refresh each second
 
 
 def test_a_memory_has_a_stream_and_no_curve_and_others_the_reverse(activities: HARDataModule) -> None:

@@ -166,7 +166,6 @@ def test_a_datasheet_names_every_threshold() -> None:
         "macro-F1, sample-wise",
         "fold 3 of 30, seed 1",
         "c0ffee",
-        "2.00 G; at full precision 10.0 G",
     ):
         assert said in page
     assert "SIMULATED" not in page

@@ -84,6 +84,9 @@ def test_settings(run: Path, export: Export, tmp_path: Path) -> None:
     content = json.loads((out / "adc.json").read_text())
     assert content["name"] == "my_adc"
     assert (content["native"]["bits"], content["native"]["low"], content["native"]["high"]) == (10, -8.0, 8.0)
+    export(run, "format=json,c", f"out={out}", "coding=twos_complement", "native_bits=10", "full_scale=-8,8")
+    content = json.loads((out / "adc.json").read_text())
+    assert (content["native"]["coding"], content["native"]["black"]) == ("two's complement", -512)
     export("--format", "registers,json", "--out", out, "--native-bits", "10", "--full-scale", "-8,8", run)  # as options
     assert (out / "registers.txt").is_file()
     assert json.loads((out / "adc.json").read_text())["native"]["low"] == -8.0
@@ -139,6 +142,7 @@ def test_mistakes_are_answered(light_command: Command, tmp_path: Path) -> None:
         (["nowhere", "--full-scale", "-8,-9"], ("--full-scale", "'-8,-9'", "LOW,HIGH")),
         (["nowhere", "full_scale=2"], ("--full-scale", "'2'", "LOW,HIGH")),
         (["nowhere", "full_scale=2,1"], ("--full-scale", "'2,1'", "LOW,HIGH")),
+        (["nowhere", "coding=twos"], ("--coding", "'twos'", "offset", "twos_complement")),
         (["nowhere", "full_scale_volts=0"], ("--full-scale-volts", "'0'", 0)),
         (["nowhere", "formt=c"], ("--formt=c",)),
     ):

@@ -13,7 +13,7 @@ from tests.refusal import assert_names
 
 from qsense.__main__ import main as door
 from qsense.commands import scenes
-from qsense.commands.scenes import from_file, main, raw_signal
+from qsense.commands.scenes import SAMPLES, from_file, from_photo, main, raw_signal
 
 
 def headless(folder: Path, largest: int = 4000) -> Path:
@@ -38,6 +38,26 @@ def test_one_sheet_per_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 def test_frames_of_a_data_set(tmp_path: Path) -> None:
     main(["--data", "synthetic_raw", "--frame", "0", "2", "--bits", "2", "--gammas", "0.5", "--out", str(tmp_path)])
     assert {file.name for file in tmp_path.iterdir()} == {"synthetic_raw-0.png", "synthetic_raw-2.png"}
+
+
+@pytest.mark.parametrize("stops", ["0", "4"])
+def test_a_photograph_becomes_a_raw_frame_in_less_light(tmp_path: Path, stops: str) -> None:
+    photo = tmp_path / "photo.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)).save(photo)
+    main(["--photo", str(photo), "--stops", stops, "--bits", "2", "--gammas", "0.5", "--out", str(tmp_path / "sheets")])
+    with Image.open(tmp_path / "sheets" / "photo.png") as sheet:
+        assert sheet.width > sheet.height
+    bright, dim = (from_photo(str(photo), darker, iso=100).codes.mean() for darker in (0, 3))
+    assert 6 < bright / dim < 10
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_photographs_are_built_in(name: str) -> None:
+    pytest.importorskip("sklearn")
+    scene = from_photo(name, stops=4, iso=100)
+    assert scene.codes.shape[0] == 4
+    assert scene.signal == raw_signal(0, 4095, "RGGB")
+    assert (scene.codes == from_photo(name, stops=4, iso=100).codes).all(), "the same each time"
 
 
 @pytest.mark.parametrize(("largest", "white"), [(4000, 4095), (4095, 4095), (4096, 8191)])

@@ -117,6 +117,9 @@ WRONG = {
         ["PASCAL RAW", "data/pascal_raw/original/raw", "data.dataset.root=…", "QSENSE_DATA"],
     ),
     "threads": (["threads=-3"], ["threads=-3", "1", "null"]),
+    "figures": (["figures=jpg"], ["figures=jpg", "png", "pdf", "svg"]),
+    "figures, listed": (["figures=[pdf,eps]"], ["figures=", "eps", "png", "pdf", "svg"]),
+    "figures, none": (["figures=null"], ["figures=None", "png", "pdf", "svg"]),
     "bits in fractions": (["bits=2.5"], ["bits=2.5", "1", "16"]),
     "wrong choice": (
         ["quant.sensor.rounding=flor"],

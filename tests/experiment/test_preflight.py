@@ -61,8 +61,26 @@ def test_a_dry_run_tells_and_trains_nothing(command: Command, light_command: Com
     assert not done.heavy
     assert not list((tmp_path / "runs").iterdir())
     assert command("qsense.train", *options, "bits=2").code == 0
-    done = light_command("qsense.train", "-m", *options, "bits=2,3", "run.dry_run=true")
-    assert "2 runs: 1 finished, 1 to do · about" in done.out
-    assert "of one worker's time" in done.out
+    done = light_command("qsense.train", "-m", *options, "bits=2,3", "run.dry_run=all")
+    assert "2 runs: 1 finished, 1 to do" in done.out
+    assert_names(done.out, "about", "of one worker's time, by the finished run")
+    assert [line.split() for line in done.out.splitlines()[1:3]] == [
+        ["gamma", "2", "bit", "1", "·"],
+        ["gamma", "3", "bit", "·", "1"],
+    ]
     lines = done.out.splitlines()
     assert [line.split()[0] for line in lines if "synthetic_imu-gamma" in line] == ["finished", "to"]
+
+
+def test_where_nothing_is_finished_a_dry_run_times_a_few_batches(light_command: Command, tmp_path: Path) -> None:
+    done = light_command("qsense.train", "-m", *SMALL, "bits=2,3", "trainer.max_epochs=3", "dry_run")
+    assert done.code == 0, done.err
+    assert_names(done.out, "2 runs: 0 finished, 2 to do", "about", "a few batches, timed here")
+    assert not list((tmp_path / "runs").glob("*/"))
+
+
+def test_what_a_dry_run_may_be_is_named(light_command: Command) -> None:
+    done = light_command("qsense.train", "run.dry_run=some")
+    assert done.code == 1
+    assert_names(done.err, "run.dry_run=some", "true", "all", "false")
+    assert done.err.startswith("error: ")  # and no line of Hydra's before it

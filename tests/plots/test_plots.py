@@ -8,13 +8,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle, StepPatch
+from PIL import Image
 from tests.refusal import refused
 
 from qsense.plots.confusion import plot_confusion
 from qsense.plots.scores import Score, plot_scores
-from qsense.plots.style import DASHES, line_styles, panels, save, spread
+from qsense.plots.style import COLOURS, DASHES, headline, line_styles, panels, save, spread
 from qsense.plots.trajectory import plot_trajectory
 from qsense.plots.transfer import MOST_DRAWN, plot_transfer
 
@@ -273,3 +275,53 @@ def test_save_makes_the_folder_and_leaves_no_half_file(tmp_path: Path) -> None:
     save(plot_confusion([[1]], ["only"]), tmp_path / "new" / "confusion.png")
     assert [file.name for file in (tmp_path / "new").iterdir()] == ["confusion.png"]
     assert (tmp_path / "new" / "confusion.png").read_bytes() == first, "the same picture is the same file"
+
+
+# ------------------------------------------------------------------------------------------- the sensor's own unit
+
+
+def own_axes(figure: Figure) -> list:  # type: ignore[type-arg]
+    return [child for ax in curve_axes(figure) for child in ax.child_axes]
+
+
+def test_a_second_axis_shows_the_sensors_own_unit() -> None:
+    data = np.zeros((9, 2))
+    figure = plot_transfer(GRID, GRID, data, names=("x", "y"), own=([[-4, 4], [-4, 4]], "g"))
+    (above,) = own_axes(figure)
+    figure.draw_without_rendering()
+    assert above.get_xlabel() == "in g"
+    assert above.get_xlim() == pytest.approx((-4, 4))
+
+
+def test_one_panel_for_axes_of_different_scales_says_whose_it_shows() -> None:
+    (above,) = own_axes(plot_transfer(GRID, GRID, np.zeros((9, 2)), names=("x", "y"), own=([[-4, 4], [-3, 4]], "g")))
+    label = above.get_xlabel()
+    assert label.startswith("in g of x;")
+    assert "12 %" in label
+
+
+def test_each_axis_of_its_own_curve_has_its_own_scale() -> None:
+    curves = np.stack([GRID, GRID**3])
+    figure = plot_transfer(GRID, curves, np.zeros((9, 2)), own=([[-4, 4], [0, 8]], "m/s²"))
+    figure.draw_without_rendering()
+    assert [ax.get_xlim() for ax in own_axes(figure)] == [pytest.approx((-4, 4)), pytest.approx((0, 8))]
+    with refused(ValueError, "own", "2 axes"):
+        plot_transfer(GRID, GRID, np.zeros((9, 2)), own=([[-4, 4]], "g"))
+
+
+def test_a_long_title_takes_lines_that_fit_the_figure(tmp_path: Path) -> None:
+    figure, _ = panels(1, 3.0, 2.0)
+    headline(figure, "a title of many words " * 5)
+    assert max(map(len, figure.get_suptitle().split("\n"))) <= 36
+
+
+def test_a_saved_picture_keeps_the_colours_of_the_palette(tmp_path: Path) -> None:
+    figure, axes = panels(1, 6.0, 4.0)
+    axes[0].imshow(np.random.default_rng(0).random((60, 90, 3)))
+    for place, colour in enumerate(COLOURS):
+        axes[0].add_patch(Rectangle((10 * place, 10), 8, 8, color=colour))
+    save(figure, tmp_path / "picture.png")
+    with Image.open(tmp_path / "picture.png") as picture:
+        shades = {colour for _, colour in picture.convert("RGB").getcolors(1 << 20)}  # type: ignore[union-attr]
+    assert {tuple(round(255 * share) for share in to_rgb(colour)) for colour in (*COLOURS, "white")} <= shades
+    assert len(shades) <= 256

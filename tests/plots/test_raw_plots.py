@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle, StepPatch
 from tests.refusal import refused
 
-from qsense.plots.display import as_light, develop, used, white_of
-from qsense.plots.predictions import MOST, Sight, plot_predictions
+from qsense.plots.display import as_light, balance, develop, used, white_of
+from qsense.plots.predictions import LETTER, LINE, MOST, Sight, place_tags, plot_predictions
 from qsense.plots.scene import plot_scene
 from qsense.plots.style import COLOURS, save
 from qsense.plots.transfer import plot_transfer
@@ -27,7 +30,23 @@ def quantized(bits: int) -> np.ndarray:
     return levels
 
 
+def balanced(light: np.ndarray) -> np.ndarray:
+    """As pictures show it beside `LIGHT`."""
+    shown: np.ndarray = develop(light * balance(LIGHT), white_of(LIGHT * balance(LIGHT)))
+    return shown
+
+
 # --------------------------------------------------------------------------------------------------------- display
+
+
+def test_white_balance_makes_the_usual_grey_and_leaves_lamps_and_srgb_alone() -> None:
+    grey = np.random.default_rng(0).uniform(0.1, 0.2, (20, 20)) * np.array([0.5, 1, 1, 0.7]).reshape(4, 1, 1)
+    grey[:, 0, :3] = 1  # lamps
+    means = (grey * balance(grey))[:, 1:].mean(axis=(1, 2))
+    np.testing.assert_allclose(means, means[1], rtol=0.02)
+    assert balance(grey)[1:3].ravel().tolist() == [1, 1]
+    assert balance(grey[:3]).ravel().tolist() == [1, 1, 1]
+    assert np.isfinite(balance(np.zeros((4, 2, 2)))).all()
 
 
 def test_greens_are_averaged_scaled_and_shown_at_a_screens_gamma() -> None:
@@ -74,21 +93,34 @@ def test_levels_that_are_hit_and_their_entropy() -> None:
 
 def test_a_scene_has_a_row_per_resolution_and_a_column_per_quantizer() -> None:
     figure = plot_scene(LIGHT, [[quantized(1), LIGHT], [quantized(4), LIGHT]], (1, 4), ("linear", "odd"), "a scene")
-    assert len(figure.axes) == 6
-    assert [ax.get_title() for ax in figure.axes] == ["not quantized", "linear", "odd", "", "", ""]
-    assert [ax.get_ylabel() for ax in figure.axes] == ["1 bit →", "", "", "4 bits →", "", ""]
+    assert [ax.get_title() for ax in figure.axes] == ["not quantized", "linear", "odd", *[""] * 5]
+    assert [text.get_text() for ax in figure.axes[6:] for text in ax.texts] == ["1 bit", "4 bits"]
     assert figure.get_suptitle() == "a scene"
-    assert figure.axes[0].get_xlabel().startswith("2400 levels hit, ")
+    assert figure.axes[0].get_xlabel().startswith("2400 levels, ")
     hit, entropy = used(quantized(4))
-    assert figure.axes[4].get_xlabel() == f"{hit} of 16 levels hit, {entropy:.1f} bits"
-    images = [np.asarray(ax.images[0].get_array()) for ax in figure.axes]
-    np.testing.assert_allclose(images[0], develop(LIGHT, white_of(LIGHT)))
-    np.testing.assert_allclose(images[4], develop(as_light(quantized(4), LIGHT), white_of(LIGHT)))
+    assert figure.axes[4].get_xlabel() == f"{hit} of 16 levels, {entropy:.1f} bits used"
+    images = [np.asarray(ax.images[0].get_array()) for ax in figure.axes[:6]]
+    np.testing.assert_allclose(images[0], balanced(LIGHT))
+    np.testing.assert_allclose(images[4], balanced(as_light(quantized(4), LIGHT)))
+
+
+def test_a_strip_shows_where_thresholds_lie_over_the_scenes_light() -> None:
+    cuts = [[np.array([0.25, 0.5, 2.0]), None]]
+    figure = plot_scene(LIGHT, [[quantized(1), LIGHT]], (1,), ("linear", "odd"), thresholds=cuts)
+    images, strips = figure.axes[0:6:2], figure.axes[1:6:2]
+    assert [len(ax.images) for ax in images] == [1, 1, 1]
+    lines = [[segment[0][0] for c in ax.collections for segment in c.get_segments()] for ax in strips]  # type: ignore[attr-defined]
+    assert lines == [[], [0.25, 0.5], []], "beyond the full scale there is no light"
+    for ax in strips:
+        assert ax.get_xscale() == "log"
+        assert sum(patch.get_data()[0].sum() for patch in ax.patches if isinstance(patch, StepPatch)) == LIGHT.size
+    with refused(ValueError, "2 quantizers", "thresholds", "[1]"):
+        plot_scene(LIGHT, [[LIGHT, LIGHT]], (1,), ("linear", "odd"), thresholds=[[None]])
 
 
 def test_a_scene_of_one_level_and_of_one_image(tmp_path: Path) -> None:
     figure = plot_scene(LIGHT[:1], [[np.zeros((1, 20, 30))]], (1,), ("linear",))
-    assert figure.axes[1].get_xlabel() == "1 of 2 levels hit, 0.0 bits"
+    assert figure.axes[1].get_xlabel() == "1 of 2 levels, 0.0 bits used"
     save(figure, tmp_path / "scene.png")
 
 
@@ -135,16 +167,14 @@ def test_predictions_lie_over_the_quantized_and_the_untouched_frame() -> None:
     assert left.get_title(loc="left") == "street, quantized"
     assert right.get_title(loc="left") == "as the sensor delivers it"
     assert right.get_title(loc="right") == "1 prediction ≥ 0.3, 1 object"
-    np.testing.assert_allclose(
-        np.asarray(left.images[0].get_array()), develop(as_light(quantized(2), LIGHT), white_of(LIGHT))
-    )
-    np.testing.assert_allclose(np.asarray(right.images[0].get_array()), develop(LIGHT, white_of(LIGHT)))
+    np.testing.assert_allclose(np.asarray(left.images[0].get_array()), balanced(as_light(quantized(2), LIGHT)))
+    np.testing.assert_allclose(np.asarray(right.images[0].get_array()), balanced(LIGHT))
     for ax in (left, right):
         (found,), (there,) = rectangles(ax, "-"), rectangles(ax, "--")
         assert found.get_bbox().bounds == there.get_bbox().bounds == (1.5, 2.5, 10, 6)
         assert found.get_edgecolor()[:3] != there.get_edgecolor()[:3], "another class"
-        assert [text.get_text() for text in ax.texts] == [".90"], "the prediction of 0.2 is left out"
-    assert legend(figure) == ["car", "person", "prediction, with its score", "object"]
+        assert [text.get_text() for text in ax.texts] == ["car .90"], "the prediction of 0.2 is left out"
+    assert legend(figure) == ["car", "person", "prediction, the best with their scores", "object"]
 
 
 def test_crowds_are_dotted() -> None:
@@ -183,7 +213,28 @@ def test_only_the_best_are_drawn_and_colours_repeat() -> None:
 def test_a_box_at_the_top_has_its_score_inside() -> None:
     top = replace(sight(1), boxes=np.array([[5.0, 0.0, 15.0, 8.0]]))
     (text,) = plot_predictions([top], NAMES).axes[0].texts
-    assert text.get_verticalalignment() == "top"
+    assert text.xy[1] == -0.5  # type: ignore[attr-defined]
+
+
+@given(
+    st.lists(st.tuples(*[st.floats(0, 100)] * 4, st.integers(1, 12)), max_size=12), st.integers(60, 400),
+    st.integers(60, 400),
+)  # fmt: skip
+def test_tags_never_cover_each_other_and_lie_within(boxes: list[tuple], height: int, width: int) -> None:  # type: ignore[type-arg]
+    wanted = [(np.array([x, y, x + w, y + h]), "a" * letters) for x, y, w, h, letters in boxes]
+    placed = place_tags(wanted, (height, width), inches=4.0)
+    pixels = width / 4.0
+    areas = []
+    for number, (left, top, text) in placed:
+        assert text == wanted[number][1]
+        areas.append((left, top, left + LETTER * pixels * (len(text) + 1), top + LINE * pixels))
+        assert left >= 0
+        assert top >= 0
+        assert areas[-1][3] <= height + 1e-9
+    for one, other in itertools.combinations(areas, 2):
+        apart = one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
+        assert apart
+    assert not wanted or height < 100 or placed[0][0] == 0, "the best one finds room"
 
 
 def test_predictions_refuse_what_cannot_be_drawn() -> None:

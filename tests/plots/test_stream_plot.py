@@ -29,8 +29,8 @@ def test_each_axis_shows_signal_codes_and_error_of_each_stretch() -> None:
         signal, codes, error = panels[axis, :, column]
         part = parts[column]
         time = part.start + np.arange(100) / RATE
-        np.testing.assert_allclose(signal.lines[0].get_xydata(), np.stack([time, part.signal[:, axis]], axis=1))
-        np.testing.assert_allclose(signal.lines[1].get_ydata(), part.decoded[:, axis])
+        np.testing.assert_allclose(signal.lines[1].get_xydata(), np.stack([time, part.signal[:, axis]], axis=1))
+        np.testing.assert_allclose(signal.lines[0].get_ydata(), part.decoded[:, axis])
         np.testing.assert_array_equal(codes.lines[0].get_ydata(), part.codes[:, axis])
         np.testing.assert_allclose(error.lines[1].get_ydata(), 0.25 * (1.0, 0.01)[column])
         assert len(codes.lines[1].get_xdata()) == ((axis, column) == (1, 1))
@@ -38,9 +38,10 @@ def test_each_axis_shows_signal_codes_and_error_of_each_stretch() -> None:
     assert [panels[axis, 0, 0].get_ylabel() for axis in (0, 1)] == ["x (g)", "y (g)"]
     assert [panels[axis, 0, 1].get_title(loc="right") for axis in (0, 1)] == ["SNR 1 dB", "SNR 2 dB"]
     assert [panels[0, 0, column].get_title(loc="left") for column in (0, 1)] == ["moving", "calm"]
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
-        "signal", "decoded", "code", "error", "refresh",
-    ]  # fmt: skip
+    assert [panels[0, row, 0].get_ylabel() for row in (1, 2)] == ["code\n(2 bits)", "error\n(g)"]
+    named = [text.get_text() for text in figure.legends[0].get_texts()]
+    for name, word in zip(named, ("signal", "decode", "code", "error", "refresh"), strict=True):
+        assert word in name
 
 
 @pytest.mark.parametrize(

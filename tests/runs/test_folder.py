@@ -8,6 +8,7 @@ import os
 import stat
 import threading
 import time
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,8 @@ from tests.results import whole_result
 
 from qsense.experiment.seeding import derive
 from qsense.runs import folder as run_folder
+from qsense.runs.machine import processor
+from qsense.runs.times import moment
 
 
 def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
@@ -95,6 +98,7 @@ def test_the_life_of_a_run(tmp_path: Path) -> None:
     record = json.loads((tmp_path / "run.json").read_text())
     assert record["status"] == "finished"
     assert len(record["started"]) == 2
+    assert record["duration_s"] == run_folder.seconds(tmp_path)
 
 
 def test_what_dead_processes_were_writing_is_removed(tmp_path: Path) -> None:
@@ -113,8 +117,62 @@ def test_a_run_begins_again_whatever_its_record_says(tmp_path: Path, started: st
     (tmp_path / "run.json").write_text(f'{{"started": {started}}}')
     run_folder.start(tmp_path, "", [], None)
     record = json.loads((tmp_path / "run.json").read_text(), parse_constant=pytest.fail)
-    assert time.time() - record["started"][-1] < 60
+    assert time.time() - (moment(record["started"][-1]) or 0) < 60
     assert run_folder.seconds(tmp_path) is None
+
+
+def write_record(run: Path, **content: object) -> None:
+    (run / "run.json").write_text(json.dumps(content))
+
+
+def test_times_are_iso_and_older_records_stay_readable(tmp_path: Path) -> None:
+    run_folder.start(tmp_path, "", [], None)
+    assert run_folder.seconds(tmp_path) is None  # it has not ended
+    run_folder.finish(tmp_path, whole_result())
+    record = run_folder.record(tmp_path)
+    for value in (*record["started"], record["ended"]):
+        assert datetime.fromisoformat(value).utcoffset() is not None
+    assert 0 <= record["duration_s"] < 60
+    write_record(tmp_path, started=[1795857104.5], ended=1795857123.75)
+    assert run_folder.seconds(tmp_path) == 19.25
+    write_record(tmp_path, started=[1795857104.5, 1795857110.0], ended=1795857123.75)  # nobody knows of the first time
+    assert run_folder.seconds(tmp_path) is None
+
+
+def test_a_duration_is_of_all_starts_unless_one_was_killed(tmp_path: Path) -> None:
+    run_folder.start(tmp_path, "", [], None)
+    write_record(tmp_path, **{**run_folder.record(tmp_path), "started": ["2026-01-01T00:00:00+00:00"]})
+    run_folder.interrupt(tmp_path)
+    before = run_folder.seconds(tmp_path)
+    assert before is not None
+    run_folder.start(tmp_path, "", [], None)
+    run_folder.finish(tmp_path, whole_result())
+    after = run_folder.seconds(tmp_path)
+    assert after is not None
+    assert before <= after < before + 60
+    for _ in range(2):  # killed: it says that it is running
+        run_folder.start(tmp_path, "", [], None)
+    run_folder.finish(tmp_path, whole_result())
+    assert run_folder.seconds(tmp_path) is None
+
+
+def test_the_machine_is_recorded(tmp_path: Path) -> None:
+    run_folder.start(tmp_path, "", [], None)
+    run_folder.use(tmp_path, threads=3, gpu=None)
+    record = run_folder.record(tmp_path)
+    assert record["processor"]
+    assert record["cores"] >= 1
+    assert record["threads"] == 3
+    assert record["gpu"] is None
+    assert record["git_dirty"] in (True, False, None)
+
+
+def test_a_processor_is_named_as_linux_does(tmp_path: Path) -> None:
+    (tmp_path / "x86").write_text("processor\t: 0\nmodel\t\t: 85\nmodel name\t: A Processor @ 2 GHz\n")
+    (tmp_path / "arm").write_text("processor\t: 0\nHardware\t: none\nModel\t\t: A Small Board\n")
+    assert processor(tmp_path / "x86") == "A Processor @ 2 GHz"
+    assert processor(tmp_path / "arm") == "A Small Board"
+    assert processor(tmp_path / "none")
 
 
 def test_json_holds_null_for_what_is_no_finite_number(tmp_path: Path) -> None:
@@ -134,10 +192,10 @@ def test_what_a_run_says_of_itself(tmp_path: Path) -> None:
     assert (run_folder.recorded_state(tmp_path), run_folder.seconds(tmp_path)) == ("running", None)
     run_folder.interrupt(tmp_path)
     assert run_folder.recorded_state(tmp_path) == "interrupted"
-    assert 0 <= (run_folder.seconds(tmp_path) or -1) < 60
+    assert run_folder.seconds(tmp_path) is not None
     run_folder.start(tmp_path, "", [], None)
     run_folder.finish(tmp_path, whole_result())
-    assert run_folder.seconds(tmp_path) is None, "it was resumed: nobody knows how long it takes"
+    assert run_folder.seconds(tmp_path) is not None, "it was resumed: both times count"
     (tmp_path / "run.json").write_text("{")
     assert run_folder.recorded_state(tmp_path) == ""
 

@@ -9,14 +9,15 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from lightning.pytorch.loggers import CSVLogger
-from matplotlib.figure import Figure
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from PIL import Image
 from tests.refusal import assert_names, refused
 
-from qsense.runs.loggers import RunTrackioLogger, RunWandbLogger, close, log_adc, log_figure, log_result, why_offline
+from qsense.runs.loggers import RunTrackioLogger, RunWandbLogger, close, log_adc, log_picture, log_result, why_offline
 
 
 @pytest.fixture(autouse=True)
@@ -55,6 +56,9 @@ def test_a_mode_set_by_hand_is_respected(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 class FakeExperiment:
+    url = "https://wandb.ai/lab/qsense/runs/1"
+    settings = SimpleNamespace(mode="online")
+
     def __init__(self) -> None:
         self.codes: list[int] = []
 
@@ -63,14 +67,18 @@ class FakeExperiment:
 
 
 @pytest.mark.parametrize("failed", [False, True])
-def test_closing_tells_wandb_how_it_ended(tmp_path: Path, failed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closing_tells_wandb_how_it_ended(
+    tmp_path: Path, failed: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     logger = RunWandbLogger("qsense", save_dir=str(tmp_path), offline=True)
     experiment: Any = FakeExperiment()
     monkeypatch.setattr(type(logger), "experiment", property(lambda self: self._experiment))
     monkeypatch.setattr(logger, "finalize", lambda status: None)
     logger._experiment = experiment
-    close([logger], failed)
+    with caplog.at_level("INFO", "qsense"):
+        close([logger], failed)
     assert experiment.codes == [int(failed)]
+    assert caplog.messages == ["W&B: https://wandb.ai/lab/qsense/runs/1"]
 
 
 def test_a_logger_that_never_opened_is_not_opened_to_be_closed(tmp_path: Path) -> None:
@@ -81,15 +89,27 @@ def test_a_logger_that_never_opened_is_not_opened_to_be_closed(tmp_path: Path) -
 
 
 def test_a_picture_goes_only_where_there_is_a_place_for_it(tmp_path: Path) -> None:
-    figure = Figure()
-    log_figure([CSVLogger(str(tmp_path))], "transfer", figure)  # has none, and must not mind
+    file = tmp_path / "transfer.png"
+    Image.new("P", (30, 20)).save(file)
+    shown = TensorBoardLogger(str(tmp_path), name="tensorboard")
+    log_picture([CSVLogger(str(tmp_path)), shown], "transfer", file)  # the first has none, and must not mind
+    shown.experiment.flush()
+    written = b"".join(events.read_bytes() for events in Path(shown.log_dir).glob("events*"))
+    assert b"figures/transfer" in written
 
 
-def test_an_offline_run_leaves_the_next_one_free(tmp_path: Path) -> None:
+def test_an_offline_run_leaves_the_next_free_and_says_how_to_upload_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
     logger = RunWandbLogger("qsense", save_dir=str(tmp_path))
     assert logger.experiment.settings.mode == "offline"
-    close([logger], failed=False)
+    with caplog.at_level("INFO", "qsense"):
+        close([logger], failed=False)
     assert "WANDB_MODE" not in os.environ
+    (attempt,) = tmp_path.glob("wandb/offline-run-*/")
+    assert_names(caplog.text, "WANDB_API_KEY", "upload it by: wandb sync", attempt.name)
+    said = capfd.readouterr()
+    assert "wandb:" not in said.out + said.err, "W&B's own words are left out"
 
 
 def test_a_result_and_a_converter_go_only_where_there_is_a_place_for_them(tmp_path: Path) -> None:
@@ -115,14 +135,16 @@ ON_A_PAGE = """
 import sys
 reached = []
 sys.addaudithook(lambda event, details: reached.append(details) if event == "socket.connect" else None)
-from matplotlib.figure import Figure
-from qsense.runs.loggers import RunTrackioLogger, close, log_figure, log_result
+from pathlib import Path
+from PIL import Image
+from qsense.runs.loggers import RunTrackioLogger, close, log_picture, log_result
+Image.new("RGB", (30, 20)).save("transfer.png")
 for name in ("run-a", "run-b"):
     logger = RunTrackioLogger("qsense", name, group="cell")
     logger.log_hyperparams({"bits": 2})
     logger.log_metrics({"train/loss": 0.5}, step=1)
     logger.log_metrics({"train/loss": 0.25}, step=2)
-    log_figure([logger], "transfer", Figure())
+    log_picture([logger], "transfer", Path("transfer.png"))
     log_result([logger], {"metrics": {"f1": 0.75}})
     close([logger], failed=False)
 assert not reached, reached
@@ -133,7 +155,7 @@ def test_a_page_on_this_machine_has_the_curves_groups_and_pictures(tmp_path: Pat
     pytest.importorskip("trackio", reason="logger=trackio is an extra: pip install 'qsense[page]'")
     # A server elsewhere, which it must not even look for.
     environment = {**os.environ, "TRACKIO_DIR": str(tmp_path), "TRACKIO_SERVER_URL": "http://127.0.0.1:9"}
-    subprocess.run([sys.executable, "-c", ON_A_PAGE], env=environment, check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", ON_A_PAGE], env=environment, cwd=tmp_path.parent, check=True, timeout=120)
     with sqlite3.connect(tmp_path / "qsense.db") as database:
         rows = [(run, json.loads(text)) for run, text in database.execute("SELECT run_name, metrics FROM metrics")]
         configs = [json.loads(text) for (text,) in database.execute("SELECT config FROM configs")]

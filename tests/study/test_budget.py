@@ -136,6 +136,23 @@ def test_without_unquantized_runs_most_bits_are_the_reference(tmp_path: Path) ->
     )
 
 
+def test_a_quantized_network_is_priced_by_its_operations(tmp_path: Path) -> None:
+    for quant, bits, lost in (("none", None, 0.0), ("fat", 4, 0.002), ("fat", 2, 0.04)):
+        cost = {"macs": 1e6, "bops": 1e8 * (bits or 32), "size_mb": 0.5}
+        make_cell(tmp_path, lambda *at, low=lost: 0.5 + at[1] / 10 - low, quant=quant, bits=bits, cost=cost,
+                  sensing=sensing(None))  # fmt: skip
+    words = only(tmp_path).words
+    assert "fat network 4 bit, 0.2 points below unquantized" in words
+    assert "; network 0.400 instead of 3.20 GBOPs; next cheaper: fat network 2 bit" in words
+
+
+@pytest.mark.parametrize(("values_per_s", "price"), [(6e5, "21.7 instead of 130 mW"), (2.0, "72.4 instead of 435 nW")])
+def test_power_is_told_in_the_unit_that_fits(tmp_path: Path, values_per_s: float, price: str) -> None:
+    for quant, bits in (("none", None), ("gamma", 2)):
+        make_cell(tmp_path, lambda *at: 0.5 + at[1] / 10, quant=quant, bits=bits, sensing=sensing(bits, values_per_s))
+    assert price in only(tmp_path).words
+
+
 def test_the_lossless_rival_competes_as_a_bound(tmp_path: Path) -> None:
     make_cell(tmp_path, lambda _, fold: 0.5 + fold / 10, quant="none", bits=None,
               sensing=sensing(None, lossless=6.6), rates=rates(None, 0.6, 6.6))  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -9,6 +11,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -20,9 +23,11 @@ from tests.study_folders import by_seed, make_cell, make_run, rates, running, se
 from qsense.__main__ import main
 from qsense.plots.pareto import front
 from qsense.quant.sensor.gamma import Gamma
+from qsense.quant.sensor.lloyd_max import LloydMax
 from qsense.quant.sensor.log import Log
+from qsense.quant.sensor.record import as_record
 from qsense.signal import Signal
-from qsense.study.page import contents, study_page, write_page
+from qsense.study.page import ASSETS, LIBRARY, contents, study_page, write_page
 from qsense.study.summary import Summary, summarise
 
 CLICKING = pytest.mark.skipif(bool(chromium.MISSING), reason=chromium.MISSING)
@@ -82,10 +87,55 @@ def window() -> Iterator[Browser]:
         yield window
 
 
+def show(window: Browser, file: Path) -> None:
+    """Open a page, and wait until its charts are there."""
+    window.open(file)
+    settle(window)
+
+
+def settle(window: Browser) -> None:
+    """Wait for the charts, which follow a moment after the tables."""
+    window.wait("document.documentElement.dataset.drawn === 'all'")
+
+
+def drawn(page: Browser, section: str, place: int = 0) -> list[dict[str, Any]]:
+    """The points of a chart, each with its text, and whether it is pale or hollow."""
+    script = f"""
+        const chart = echarts.getInstanceByDom(document.querySelectorAll('#{section} .canvas')[{place}]);
+        return chart.getOption().series.filter((each) => each.type === 'line').flatMap((each) => each.data)
+          .filter((each) => each.text && each.itemStyle)
+          .map(({{text, itemStyle}}) => (
+            {{text, pale: itemStyle.opacity < 1, hollow: itemStyle.color !== itemStyle.borderColor}}));
+    """
+    found: list[dict[str, Any]] = page.run(script)
+    return found
+
+
+def labels(page: Browser, section: str) -> list[str]:
+    """What the charts of a section say that they are."""
+    script = (
+        f"return [...document.querySelectorAll('#{section} .canvas')].map((each) => each.getAttribute('aria-label'))"
+    )
+    return [text.split(".")[0] for text in page.run(script)]
+
+
+def press(page: Browser, section: str, *keys: str) -> list[str]:
+    """Press keys in a section's first chart; what is read aloud after each."""
+    script = f"""
+        const chart = document.querySelector('#{section} .canvas');
+        return {json.dumps(keys)}.map((key) => {{
+          chart.dispatchEvent(new KeyboardEvent('keydown', {{ key, bubbles: true, cancelable: true }}));
+          return chart.parentNode.querySelector('.reading').textContent;
+        }});
+    """
+    texts: list[str] = page.run(script)
+    return texts
+
+
 @pytest.fixture
 def page(window: Browser, summary: Summary, tmp_path: Path) -> Iterator[Browser]:
     """The page, freshly opened; afterwards it must have complained about nothing."""
-    window.open(write_page([summary], tmp_path))
+    show(window, write_page([summary], tmp_path))
     yield window
     assert window.errors() == []
 
@@ -216,7 +266,7 @@ def test_the_lossless_rival_is_a_row_without_runs(rated: Path) -> None:
 
 @CLICKING
 def test_the_lossless_rival_scores_as_unquantized_data(window: Browser, rated: Path, tmp_path: Path) -> None:
-    window.open(write_page([summarise([rated])], tmp_path))
+    show(window, write_page([summarise([rated])], tmp_path))
     shown = cells(window)
     assert shown["lossless", "SBHAR"] == shown["none", "SBHAR"] == "50.00 ± 0.00"
     assert [shown[name, "entropy"] for name in ("none", "lossless", "gamma 2 bit")] == ["–", "6.6", "0.6"]
@@ -263,52 +313,137 @@ def test_filters_average_anew(page: Browser, summary: Summary) -> None:
 
 @CLICKING
 def test_plots_have_a_point_per_cell_and_error_bars(page: Browser) -> None:
-    def count(selector: str) -> int:
-        return len(page.find(selector))
-
-    # 5 quantized rows × 2 data sets, all with a spread over seeds; a level per data set for the raw sensor.
-    assert count("#bits .panels .errorbar") == 10
-    assert count("#bits .panels path.mark") == 12
-    assert count("#cost .panels path.mark") == 12
-    titles = page.run("return [...document.querySelectorAll('#bits .panels title')].map((each) => each.textContent)")
-    assert "gamma 4 bit, SBHAR: 46.00 ± 0.82" in titles
-    labels = page.run(
-        "return [...document.querySelectorAll('.panels svg')].map((svg) => svg.getAttribute('aria-label'))"
-    )
-    assert "macro-F1, sample-wise (%) over bits on SBHAR" in labels
-    assert all(labels)
-    hollow = page.run(
-        "return [...document.querySelectorAll('#bits path[fill=\"var(--paper)\"] title')].map((t) => t.textContent)"
-    )
+    # 5 quantized rows on each data set, all with a spread over seeds; a level for the raw sensor.
+    assert labels(page, "bits") == [f"macro-F1, sample-wise (%) over bits on {name}" for name in ("RWHAR", "SBHAR")]
+    points = [drawn(page, "bits", place) for place in (0, 1)]
+    assert [len(each) for each in points] == [5, 5]
+    assert "gamma 4 bit, SBHAR: 46.00 ± 0.82" in [point["text"] for point in points[1]]
+    hollow = [point["text"] for point in points[0] + points[1] if point["hollow"]]
     assert len(hollow) == 1
     assert hollow[0].startswith("log 2 bit, RWHAR")
+    bars = """
+        const chart = echarts.getInstanceByDom(document.querySelector('#bits .canvas'));
+        return chart.getOption().series.filter((each) => each.type === 'custom').flatMap((each) => each.data).length;
+    """
+    assert page.run(bars) == 5
+    shown = page.run("return [...document.querySelectorAll('#bits .canvas svg text')].map((each) => each.textContent)")
+    assert {"linear", "log", "gamma", "none"} <= set(shown), "each line is named"
 
 
 @CLICKING
 def test_scores_against_another_cost(page: Browser, summary: Summary) -> None:
-    script = "return [...document.querySelectorAll('#cost .panels svg')].map((svg) => svg.getAttribute('aria-label'))"
     assert page.texts("#axis option") == ["bit operations", "data rate", "power of sensing"]
-    assert "macro-F1, sample-wise (%) over bit operations on SBHAR" in page.run(script)
-    page.click("#axis option", 2)
-    assert page.run("return document.activeElement.id") == "axis", "one may go on with the arrow keys"
-    assert "macro-F1, sample-wise (%) over power of sensing on SBHAR" in page.run(script)
-    assert page.texts("#cost .panels svg text")[-2] == "radio + ADC, by model (µW)"
-    marks = page.run(
-        "return [...document.querySelectorAll('#cost .panels path.mark')]"
-        ".map((mark) => [mark.textContent, mark.getAttribute('opacity')])"
-    )
-    assert len(marks) == 12
-    ahead = {text for text, opacity in marks if opacity is None}
-    assert ahead == {text for text, _ in marks if text.endswith(", on the front")}
-    for name in summary.datasets:
+    assert "macro-F1, sample-wise (%) over power of sensing on SBHAR" in labels(page, "cost")
+    for place, name in enumerate(("RWHAR", "SBHAR")):
+        points = drawn(page, "cost", place)
+        assert len(points) == 6
+        ahead = {point["text"] for point in points if ", on the front" in point["text"]}
         cells = [(row.name, cell) for (row, other), cell in summary.cells.items() if other == name and cell.comparable]
         best = front([cell.cost["uj_s"] for _, cell in cells], [cell.mean for _, cell in cells])
         names = {f"{cells[i][0]}, {name}" for i in best}
-        assert {text.split(":")[0] for text in ahead if f", {name}:" in text} == names
+        assert {text.split(":")[0] for text in ahead} == names
         assert names == {f"{quant}, {name}" for quant in ("gamma 2 bit", "gamma 4 bit", "none")}
-    assert len(page.find("#cost path.front")) == 2
+        assert all(point["pale"] or point["text"] in ahead for point in points)
+    shown = page.run("return [...document.querySelectorAll('#cost .canvas svg text')].map((each) => each.textContent)")
+    assert {"gamma 2 bit", "gamma 4 bit"} <= set(shown), "the front's members are named"
+    page.click("#axis option", 0)
+    assert page.run("return document.activeElement.id") == "axis", "one may go on with the arrow keys"
+    assert "macro-F1, sample-wise (%) over bit operations on SBHAR" in labels(page, "cost")
     page.click("#metric option", 2)
-    assert page.run("return document.querySelector('#axis').value") == "2", "the choice stays"
+    settle(page)
+    assert page.run("return document.querySelector('#axis').value") == "0", "the choice stays"
+
+
+@CLICKING
+def test_the_page_opens_on_an_axis_that_tells_rows_apart(window: Browser, tmp_path: Path) -> None:
+    for bits in (None, 2):
+        cost = {"macs": 1e6, "bops": 1e9, "size_mb": 0.5}
+        make_cell(tmp_path / "runs", by_seed(0.4, 0.5, 0.5), quant="gamma" if bits else "none", bits=bits, cost=cost,
+                  sensing=sensing(bits))  # fmt: skip
+    show(window, write_page([summarise([tmp_path / "runs"])], tmp_path))
+    assert window.texts("#axis option") == ["data rate", "power of sensing"], "both networks are the same"
+    assert window.run("return document.querySelector('#axis').selectedOptions[0].text") == "power of sensing"
+    assert "The same for all rows" in window.texts("#cost")[0]
+
+
+@CLICKING
+def test_charts_are_used_by_keyboard(page: Browser) -> None:
+    right = press(page, "cost", *["ArrowRight"] * 6)
+    assert len(set(right)) == 6, "from point to point"
+    assert right[0].startswith("gamma 2 bit, RWHAR") or right[0].startswith("linear 2 bit, RWHAR"), "the cheapest first"
+    assert press(page, "cost", "End", "Home", "Escape") == [right[-1], right[0], ""]
+    whole = shown_part(page, "cost")
+    press(page, "cost", "+")
+    low, high = shown_part(page, "cost")
+    assert low / whole[0] == pytest.approx(whole[1] / high, rel=0.01), "the middle of a logarithmic axis"
+    assert low > whole[0]
+    page.click("#theme")
+    assert shown_part(page, "cost") == pytest.approx([low, high]), "a new theme shows the same part"
+    page.click("#theme")
+    page.click("#cost .zoom button", 2)
+    assert shown_part(page, "cost") == pytest.approx(whole)
+    names = page.run("return [...document.querySelectorAll('.zoom button')].map((each) => each.ariaLabel)")
+    assert names[:3] == ["Zoom in: RWHAR", "Zoom out: RWHAR", "Show all: RWHAR"]
+
+
+def shown_part(page: Browser, section: str) -> list[float]:
+    """Between which values a chart's horizontal axis runs."""
+    script = f"""
+        const chart = echarts.getInstanceByDom(document.querySelector('#{section} .canvas'));
+        return [GRID.left, chart.getWidth() - GRID.right].map((x) => chart.convertFromPixel({{xAxisIndex: 0}}, x));
+    """
+    low, high = page.run(script)
+    return [low, high]
+
+
+@CLICKING
+def test_a_chart_is_zoomed_by_dragging_and_names_what_is_pointed_at(page: Browser) -> None:
+    whole = shown_part(page, "cost")
+    page.run("document.querySelector('#cost .canvas').scrollIntoView({block: 'center'})")
+    left, top = page.run(
+        "const box = document.querySelector('#cost .canvas').getBoundingClientRect(); return [box.x, box.y]"
+    )
+    text, x, y = page.run("""
+        const chart = echarts.getInstanceByDom(document.querySelector('#cost .canvas'));
+        const point = chart.getOption().series.find((each) => each.type === 'line').data[0];
+        return [point.text, ...chart.convertToPixel({gridIndex: 0}, point.value)];
+    """)
+    page.drag((left + x - 20, top + y), (left + x, top + y), press=False)
+    page.wait(f"document.querySelector('#cost .reading').textContent === {json.dumps(text)}")
+    page.drag((left + 150, top + 60), (left + 450, top + 210))
+    page.wait(
+        "echarts.getInstanceByDom(document.querySelector('#cost .canvas')).getOption()"
+        ".dataZoom.find((each) => each.id === 'x').start > 0"
+    )
+    low, high = shown_part(page, "cost")
+    assert whole[0] < low < high < whole[1]
+
+
+@CLICKING
+@pytest.mark.parametrize("width", [400, 900, 1400])
+def test_the_page_is_as_wide_as_the_window_and_charts_are_as_wide_as_the_page(page: Browser, width: int) -> None:
+    page.resize(width)
+    page.wait("[...document.querySelectorAll('.canvas')].every((each) => "
+              "Math.abs(each.querySelector('svg').clientWidth - each.clientWidth) < 2)")  # fmt: skip
+    assert page.run("return document.documentElement.scrollWidth") == width
+    chart, section = page.run(
+        "return ['#cost .canvas', '#cost'].map((each) => document.querySelector(each).clientWidth)"
+    )
+    assert chart > section - 60
+    page.resize(1360)
+
+
+@CLICKING
+def test_names_are_text_in_charts(window: Browser, tmp_path: Path) -> None:
+    for bits in (2, 4):
+        folder = make_run(tmp_path / "runs", bits=bits, sensing=sensing(bits))
+        more(folder, quant=NASTY, dataset=NASTY)
+    show(window, write_page([summarise([tmp_path / "runs"])], tmp_path))
+    read = press(window, "cost", "ArrowRight")[0] + press(window, "bits", "ArrowRight")[0]
+    assert read.count(NASTY) == 4
+    assert window.find("img") == []
+    assert window.run("return document.title") == "qsense study"
+    assert window.errors() == []
 
 
 @CLICKING
@@ -323,7 +458,7 @@ def test_the_front_is_that_of_the_pictures(page: Browser) -> None:
 @CLICKING
 def test_a_study_that_priced_nothing_has_no_axis(window: Browser, tmp_path: Path) -> None:
     make_run(tmp_path / "runs")
-    window.open(write_page([summarise([tmp_path / "runs"])], tmp_path))
+    show(window, write_page([summarise([tmp_path / "runs"])], tmp_path))
     assert "None of these runs counted what a prediction or its sensor costs." in window.texts("#cost")[0]
     assert window.texts("#table thead th") == ["Quantizer", "SBHAR"]
     assert window.errors() == []
@@ -331,9 +466,13 @@ def test_a_study_that_priced_nothing_has_no_axis(window: Browser, tmp_path: Path
 
 @CLICKING
 def test_curves_are_the_quantizers_own(page: Browser) -> None:
-    titles = page.run("return [...document.querySelectorAll('#curves .curve title')].map((each) => each.textContent)")
     # On each data set 2 × 12 runs that learned γ; linear and log are the same in all runs.
-    assert len(titles) == 2 * (24 + 2)
+    assert page.texts("#curve-bits option") == ["2 bit", "4 bit", "all bits"]
+    assert len(set(press(page, "curves", *["ArrowRight"] * 30))) == 12 + 2, "those of the bits that a budget asks for"
+    page.click("#curve-bits option", 2)
+    assert page.run("return document.activeElement.id") == "curve-bits"
+    titles = press(page, "curves", *["ArrowRight"] * (24 + 2))
+    assert len(set(titles)) == 24 + 2
     assert "gamma 2 bit, seed 1, fold 3, γ 0.310, μ 0.10" in titles
     assert "log: the same in every run" in titles
     u = torch.linspace(-1, 1, 41, dtype=torch.float64)
@@ -348,6 +487,70 @@ def test_curves_are_the_quantizers_own(page: Browser) -> None:
         with torch.no_grad():
             expected = quantizer.curve(u).clamp(quantizer.bottom, 1.0).flatten()
         assert drawn == pytest.approx(expected.tolist(), abs=1e-6)
+
+
+def as_it_was_recorded(sensor: Any, **more: Any) -> str:
+    return json.dumps({**as_record(sensor), **more})
+
+
+@CLICKING
+def test_fitted_levels_are_drawn_in_the_sensor_s_unit(window: Browser, tmp_path: Path) -> None:
+    signal = Signal(channels=3, low=-1.0, high=1.0, unit="g")
+    fitted = LloydMax(signal, 2, per_channel=True)
+    fitted.fit(torch.randn(1000, 3, generator=torch.Generator().manual_seed(0)).mul(0.2).clamp(-1, 1))
+    measured = {"statistics": {"low": [-2.0] * 3, "high": [1.0, 2.0, 3.0]}}
+    sensor = {"_target_": "qsense.quant.sensor.lloyd_max.LloydMax"}
+    (make_run(tmp_path / "runs", quant="lloyd_max", sensor=sensor) / "adc.json").write_text(
+        as_it_was_recorded(fitted, **measured)
+    )
+    memory = make_run(tmp_path / "runs", quant="dpcm")
+    more(memory, quantizer={})
+    more(make_run(tmp_path / "runs", quant="quantile", sensor={"_target_": "a.b.Quantile"}), quantizer={})
+    known = contents([summarise([tmp_path / "runs"])])
+    curves = {known["rows"][run["row"]]["quant"]: run["curve"] for run in known["runs"]}
+    assert curves["dpcm"] == {"kind": "memory"}
+    assert curves["quantile"] is None
+    assert curves["lloyd_max"]["range"] == [[-2, 1], [-2, 2], [-2, 3]]
+    assert np.array(curves["lloyd_max"]["cuts"]) == pytest.approx(fitted.thresholds().numpy(), abs=1e-5)
+    show(window, write_page([summarise([tmp_path / "runs"])], tmp_path))
+    notes = window.texts("#curves .note")
+    assert any(note.startswith("dpcm: a converter with memory has no curve") for note in notes)
+    assert any(note.startswith("quantile: these runs did not record their levels") for note in notes)
+    option = "echarts.getInstanceByDom(document.querySelector('#curves .canvas')).getOption()"
+    assert window.run(f"return {option}.xAxis[0].name") == "signal (g)"
+    ends = window.run(f"return {option}.series.map((each) => [each.data[0], each.data[each.data.length - 1]])")
+    assert ends == [[[-2, -1], [1, 1]], [[-2, -1], [2, 1]], [[-2, -1], [3, 1]]]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "no JSON", "[]", "{}", '{"low": -1, "high": 1, "thresholds": [["a"]]}',
+        '{"low": 1, "high": 1, "thresholds": [[0]]}',
+        '{"low": -1, "high": 1, "thresholds": [[0.5, 0.2]]}', '{"low": -1, "high": 1, "thresholds": [[]]}',
+        '{"low": [], "high": {}, "thresholds": 3}',
+    ],
+)  # fmt: skip
+def test_a_record_of_another_kind_is_no_curve(damage: str, tmp_path: Path) -> None:
+    folder = make_run(tmp_path, quant="lloyd_max", sensor={"_target_": "a.LloydMax"})
+    more(folder, quantizer={})
+    (folder / "adc.json").write_text(damage)
+    (run,) = contents([summarise([tmp_path])])["runs"]
+    assert run["curve"] is None
+
+
+def test_without_scripts_the_tables_are_there(summary: Summary) -> None:
+    text = re.findall(r"<noscript>(.*)</noscript>", study_page([summary]), re.DOTALL)[0]
+    (line,) = [line for line in re.findall(r"<tr>(.*?)</tr>", text) if ">gamma 2 bit<" in line]
+    cell = next(cell for (row, name), cell in summary.cells.items() if (row.name, name) == ("gamma 2 bit", "SBHAR"))
+    assert f"{100 * cell.mean:.2f}" in line
+    assert "<p>SBHAR: " in text, "what to take"
+
+
+def test_the_library_is_the_one_that_was_published() -> None:
+    published = gzip.decompress((ASSETS / LIBRARY).read_bytes())
+    assert hashlib.sha256(published).hexdigest() == "b66b25aeb4df84e33199dc21694014d336d222cbd9deb0e5a7c14bd6aa0d0fd0"
+    assert b'"6.1.0"' in published
 
 
 @CLICKING
@@ -382,9 +585,10 @@ def test_progress(page: Browser) -> None:
 def test_bits_of_sensors_and_networks_are_filtered_by_their_own_names(window: Browser, tmp_path: Path) -> None:
     for quant, bits in (("none", None), ("gamma", 4), ("fat", 4), ("gamma_fat", 2)):
         make_run(tmp_path / "runs", quant=quant, bits=bits)
-    window.open(write_page([summarise([tmp_path / "runs"])], tmp_path))
+    show(window, write_page([summarise([tmp_path / "runs"])], tmp_path))
     assert window.texts("#filter-bits .chip") == ["2 bit", "4 bit", "network 4 bit", "not quantized"]
     window.click("#filter-bits .chip", 1)
+    settle(window)
     rows = [row for row, name in cells(window) if name == "SBHAR"]
     assert rows == ["none", "fat network 4 bit", "gamma_fat 2 bit + network 4 bit"]
     assert window.texts("#bits .key li") == ["none", "fat (network bits)", "gamma_fat network 4 bit"]
@@ -453,7 +657,7 @@ def test_every_field_has_a_name_and_every_colour_enough_contrast(page: Browser) 
 @CLICKING
 def test_a_study_that_has_only_begun(window: Browser, tmp_path: Path) -> None:
     make_run(tmp_path / "runs", None)
-    window.open(write_page([summarise([tmp_path / "runs"])], tmp_path))
+    show(window, write_page([summarise([tmp_path / "runs"])], tmp_path))
     assert "No run has finished yet." in window.texts("#scores")[0]
     assert window.texts("#progress .key li")[3] == "1 interrupted"
     assert window.errors() == []

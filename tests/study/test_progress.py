@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,22 @@ def test_without_times_there_is_no_estimate(tmp_path: Path) -> None:
 def test_each_data_set_has_its_own_speed(tmp_path: Path) -> None:
     record(make_run(tmp_path, fold=0), seconds=60)
     record(make_run(tmp_path, fold=0, data="rwhar"), seconds=10)
-    assert [part.seconds_left for part in progress(summarise([tmp_path]))] == pytest.approx([30, 180])
+    assert [part.seconds_left for part in progress(summarise([tmp_path]))] == [None, None], "nothing is at work"
+    running(make_run(tmp_path, None, fold=1))
+    left = [part.seconds_left for part in progress(summarise([tmp_path]))]
+    assert left == pytest.approx([30, 150]), "half of the one at work, and two that nobody has begun"
+
+
+def test_a_copied_folder_is_no_progress(tmp_path: Path) -> None:
+    one = make_run(tmp_path / "runs")
+    begun = running(make_run(tmp_path / "runs", None, fold=1))
+    make_run(tmp_path / "runs", fold=2)
+    for number in range(3):
+        shutil.copytree(one, tmp_path / "copies" / f"{number}")
+    stale = shutil.copytree(begun, tmp_path / "copies" / "killed")
+    (stale / ".heartbeat").unlink()
+    (found,) = progress(summarise([tmp_path]))
+    assert found.count == count(finished=2, running=1, to_do=1)
 
 
 def test_nothing_finished(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from qsense.quant.network.layers import layers
 from qsense.runs.escapes import one_line
 from qsense.runs.folder import write_atomically
 from qsense.runs.layout import Column, sentence, table
+from qsense.runs.screen import is_shared
 from qsense.runs.words import short
 from qsense.tasks.base import Task
 
@@ -32,12 +33,17 @@ MOST_ROWS = 12  # on the screen; more layers than that are shown in groups
 
 
 class CostTable(AfterTest):
-    """After the test, print the cost table and write it to `<folder>/cost.csv`, one row per layer.
+    """After the test, write the cost table to `<folder>/cost.csv`, one row per layer, and show it.
 
     Args:
         folder: the run's.
         sensing: prices the sensor, for two lines below the table; None: without them.
+
+    Attributes:
+        show: whether it is shown; of a sweep's runs the platform lets the first alone show it.
     """
+
+    show = True
 
     def __init__(self, folder: str, sensing: SensingModel | None = None) -> None:
         self.file = Path(folder) / "cost.csv"
@@ -46,6 +52,8 @@ class CostTable(AfterTest):
     def finish(self, trainer: Trainer, task: Task, data: ExperimentData) -> None:
         cost = cost_of(task, data)
         write_atomically(self.file, as_csv(cost))
+        if not self.show or is_shared():
+            return
         console = Console()
         console.print(Text("cost of one prediction\n", "bold"), as_table(cost, console.width), sep="\n", soft_wrap=True)
         if self.sensing is not None:

@@ -5,12 +5,14 @@ Open it to change a detector's pictures, or which test frames they show.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from lightning.pytorch import Trainer
 from matplotlib.figure import Figure
 
-from qsense.callbacks.pictures import GRID, Drawing, Floats, Pictures, curve_of, plot_sensor
+from qsense.callbacks.pictures import GRID, Drawing, Floats, Pictures, curve_of, heading, plot_sensor, title_of
 from qsense.data.frames.batch import FrameBatch
 from qsense.data.frames.module import DetectionDataModule
 from qsense.plots.predictions import Sight, plot_predictions
@@ -30,8 +32,7 @@ class DetectionFigures(Pictures):
     The same test frames are drawn in every run on the same data: those with objects, spread evenly. Without a quantizer
     there is no curve to draw. Other tasks are left alone.
 
-    Args:
-        folder: for the pictures.
+    Args (the others are those of `Pictures`):
         frames: how many frames to draw predictions over, at least 1; the first of them is the scene.
         gammas: fixed exponents beside which the scene is drawn, positive.
 
@@ -41,12 +42,14 @@ class DetectionFigures(Pictures):
 
     works_on = DetectionTask
 
-    def __init__(self, folder: str, frames: int = 3, gammas: tuple[float, ...] = GAMMAS) -> None:
+    def __init__(
+        self, folder: str, frames: int = 3, gammas: tuple[float, ...] = GAMMAS, formats: str | Sequence[str] = "png"
+    ) -> None:
         if frames < 1:
             raise ValueError(f"frames={frames} must be at least 1")
         if any(not gamma > 0 for gamma in gammas):
             raise ValueError(f"gammas={list(gammas)} must be positive")
-        super().__init__(folder)
+        super().__init__(folder, formats)
         self.frames = frames
         self.gammas = tuple(gammas)
 
@@ -73,7 +76,7 @@ class DetectionFigures(Pictures):
             initial=self.initial,
             names=names,
             unit=signal.unit,
-            title=title_of(sensor),
+            title=heading(task, data),
             counts=signal.top - signal.black,
         )
 
@@ -96,7 +99,7 @@ class DetectionFigures(Pictures):
                     frame.crowd,
                 )
             )
-        return plot_predictions(sights, data.class_names, f"{data.dataset.name}: {title_of(task.sensor)}")
+        return plot_predictions(sights, data.class_names, heading(task, data))
 
     def scene(self, task: DetectionTask, data: DetectionDataModule) -> Figure:
         """One frame through fixed curves at the run's bits, and through what the run has learned."""
@@ -107,16 +110,11 @@ class DetectionFigures(Pictures):
             sensors["this run"] = task.sensor
         seen = [through(sensor.to(task.device), batch) for sensor in sensors.values()]
         title = f"{data.dataset.name}, {batch.frames[0].name}: {title_of(task.sensor)}"
-        return plot_scene(light_of(task, batch), [seen], [bits], list(sensors), title)
-
-
-def title_of(sensor: Sensor) -> str:
-    """ "Gamma, 4 bits, γ = 0.312"; several learned values are left to the picture."""
-    if not sensor.bits:
-        return "not quantized"
-    gamma = sensor.trajectory().get("gamma", [])
-    bits = f"{sensor.bits} bit{'s' * (sensor.bits > 1)}"
-    return f"{type(sensor).__name__}, {bits}" + (f", γ = {gamma[0]:.3g}" if len(gamma) == 1 else "")
+        cuts = [
+            sensor.thresholds().cpu().numpy() if isinstance(sensor, SensorQuantizer) else None
+            for sensor in sensors.values()
+        ]
+        return plot_scene(light_of(task, batch), [seen], [bits], list(sensors), title, [cuts])
 
 
 def grid_of(sensor: SensorQuantizer) -> Floats:

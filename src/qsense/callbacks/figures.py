@@ -12,7 +12,7 @@ import pandas as pd
 from lightning.pytorch import Trainer
 from matplotlib.figure import Figure
 
-from qsense.callbacks.pictures import GRID, Drawing, Floats, Pictures, curve_of, plot_sensor
+from qsense.callbacks.pictures import GRID, Drawing, Floats, Pictures, curve_of, heading, own_scale, plot_sensor
 from qsense.callbacks.stream import stream
 from qsense.callbacks.trajectory import Trajectory
 from qsense.data.module import ExperimentData
@@ -40,7 +40,7 @@ class Figures(Pictures):
         return {
             "transfer": self.transfer,
             "stream": stream,
-            "trajectory": lambda task, _: trajectory(task, rows),
+            "trajectory": lambda task, data: trajectory(task, data, rows),
             "confusion": confusion,
         }
 
@@ -58,21 +58,25 @@ class Figures(Pictures):
             initial=self.initial,
             names=data.signal.names,
             unit="normalised" if normalised else data.signal.unit,
-            title=f"{type(sensor).__name__}, {sensor.bits} bits",
+            title=heading(task, data),
+            own=own_scale(data),
         )
 
 
-def trajectory(task: Task, rows: Sequence[dict[str, float]]) -> Figure | None:
+def trajectory(task: Task, data: ExperimentData, rows: Sequence[dict[str, float]]) -> Figure | None:
     """What was learned over the epochs, from a row of `Trajectory` for each; None where nothing is."""
     if not rows or len(rows[0]) < 2:
         return None
-    return plot_trajectory(pd.DataFrame(rows), task.sensor.signal.names if task.sensor.per_channel else ())
+    names = task.sensor.signal.names if task.sensor.per_channel else ()
+    return plot_trajectory(pd.DataFrame(rows), names, heading(task, data))
 
 
 def confusion(task: Task, data: ExperimentData) -> Figure | None:
     """The test's confusion matrix; None for a task without one, or with more classes than a picture can show."""
     counts = task.results().get("confusion")
-    return None if counts is None or len(counts) > MOST_CLASSES else plot_confusion(counts, data.class_names)
+    if counts is None or len(counts) > MOST_CLASSES:
+        return None
+    return plot_confusion(counts, data.class_names, heading(task, data))
 
 
 def grid_of(sensor: SensorQuantizer) -> Floats:

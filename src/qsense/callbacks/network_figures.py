@@ -11,7 +11,7 @@ import torch
 from lightning.pytorch import Trainer
 from matplotlib.figure import Figure
 
-from qsense.callbacks.pictures import Drawing, Pictures
+from qsense.callbacks.pictures import Drawing, Pictures, heading
 from qsense.data.module import ExperimentData
 from qsense.plots.bands import plot_bands
 from qsense.plots.frequency import plot_frequency
@@ -27,8 +27,7 @@ class NetworkFigures(Pictures):
     Weights and levels are those of a quantized network; spectra and shifted codes belong to FAT's transform; bands are
     drawn, on request, for any network of a task whose examples have labels.
 
-    Args:
-        folder: for the pictures.
+    Args (the others are those of `Pictures`):
         layers: whose weights and spectra are drawn, by name; None: three or fewer, spread over the network's depth.
         bands: into how many frequency bands to cut the weights, for the accuracy with each of them halved (32 in
             FAT): as many passes over test examples. 0: not drawn.
@@ -38,11 +37,18 @@ class NetworkFigures(Pictures):
         ValueError: a number below 0.
     """
 
-    def __init__(self, folder: str, layers: list[str] | None = None, bands: int = 0, band_examples: int = 1000) -> None:
+    def __init__(
+        self,
+        folder: str,
+        layers: list[str] | None = None,
+        bands: int = 0,
+        band_examples: int = 1000,
+        formats: str | list[str] = "png",
+    ) -> None:
         for name, value in (("bands", bands), ("band_examples", band_examples)):
             if value < 0:
                 raise ValueError(f"{name}={value} must be 0 or more")
-        super().__init__(folder)
+        super().__init__(folder, formats)
         self.layers = layers
         self.bands = bands
         self.band_examples = band_examples
@@ -68,21 +74,24 @@ class NetworkFigures(Pictures):
         some = chosen(views(task.network), self.layers)
         if not some:
             return None
-        return plot_weights([view.name for view in some], [view.rows for view in some], [view.levels for view in some])
+        names, rows, levels = zip(*((view.name, view.rows, view.levels) for view in some), strict=True)
+        return plot_weights(names, rows, levels, heading(task, data))
 
     def frequency(self, task: Task, data: ExperimentData) -> Figure | None:
         """Spectra and masks of some layers; None without FAT's transform."""
         some = chosen(views(task.network), self.layers)
         magnitudes = [view.magnitudes for view in some if view.magnitudes is not None]
         masks = [view.mask for view in some if view.mask is not None]
-        return plot_frequency([view.name for view in some], magnitudes, masks) if magnitudes else None
+        if not magnitudes:
+            return None
+        return plot_frequency([view.name for view in some], magnitudes, masks, heading(task, data))
 
     def shifted(self, task: Task, data: ExperimentData) -> Figure | None:
         """Share of codes that FAT's transform shifts, in every layer; None without it."""
         every = views(task.network)
         if all(view.magnitudes is None for view in chosen(every, self.layers)):
             return None
-        return plot_shifted([view.name for view in every], [view.shifted for view in every])
+        return plot_shifted([view.name for view in every], [view.shifted for view in every], heading(task, data))
 
     def accuracy_by_band(self, task: Task, data: ExperimentData) -> Figure | None:
         """Accuracy in percent with each frequency band of the weights halved; None unless it was asked for."""
@@ -93,7 +102,7 @@ class NetworkFigures(Pictures):
         for band in range(self.bands):
             with band_scaled(task.network, band, self.bands):
                 scores.append(100 * accuracy(task, data, self.band_examples))
-        return plot_bands(scores, untouched)
+        return plot_bands(scores, untouched, title=heading(task, data))
 
 
 def chosen(every: Sequence[WeightView], names: Sequence[str] | None) -> list[WeightView]:

@@ -11,13 +11,14 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
+from qsense.callbacks.pictures import heading
 from qsense.data.series.module import HARDataModule
 from qsense.plots.stream import Stretch, plot_stream
 from qsense.quant.sensor.memory.base import MemoryConverter
 from qsense.tasks.base import Task
 
 Floats = npt.NDArray[np.floating]
-SECONDS = 4.0  # of a stretch
+SECONDS = 3.0  # of a stretch
 MOST_AXES = 3  # those that move most
 CALM = 0.1  # share of all stretches that are calmer than the calm one
 
@@ -42,12 +43,11 @@ def stream(task: Task, data: HARDataModule, most: int = MOST_AXES) -> Figure | N
     assert rate is not None
     length = min(round(SECONDS * rate), int(np.diff(bounds).max()))
     starts = dict(
-        zip(("most motion", "little motion (scale of its own)"), stretches(signal, bounds, length), strict=True)
+        zip(("most motion", "little motion, on its own scale"), stretches(signal, bounds, length), strict=True)
     )
     noise = snr(signal, decoded)
     axes = np.sort(np.argsort(-signal.var(axis=0), kind="stable")[:most])
     signal, decoded = (in_unit(values, data) for values in (signal, decoded))
-    bits = f"{sensor.bits} bit{'s' * (sensor.bits > 1)}"
     return plot_stream(
         [
             Stretch(
@@ -60,7 +60,7 @@ def stream(task: Task, data: HARDataModule, most: int = MOST_AXES) -> Figure | N
         names=[data.signal.names[axis] for axis in axes] if data.signal.names else [f"axis {axis}" for axis in axes],
         notes=[f"SNR {noise[axis]:.1f} dB" for axis in axes],
         unit=data.signal.unit,
-        title=f"{type(sensor).__name__}, {bits}: SNR {noise.mean():.1f} dB over the test recordings",
+        title=f"{heading(task, data)}: SNR {noise.mean():.1f} dB over the test recordings",
     )
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from textwrap import dedent, indent
+from textwrap import dedent
 
+from qsense.chip.coding import Coding
 from qsense.chip.converter import Converter
 from qsense.chip.origin import Origin
 from qsense.runs.escapes import comment
@@ -19,11 +20,10 @@ def header(converter: Converter, origin: Origin) -> str:
     Types are the smallest that hold their numbers.
     """
     name, macro, native = converter.name, converter.name.upper(), converter.native
-    sample, code = uint(native.codes - 1), uint((1 << converter.bits) - 1)
-    threshold = uint(int(converter.counts.max()))
-    clamp = ""
-    if native.bits not in (8, 16, 32):
-        clamp = indent(f"\nif (sample > {native.codes - 1}u) sample = {native.codes - 1}u;", "    ")
+    coding = native.coding
+    thresholds = coding.number(converter.counts)
+    sample, code = integer(coding.lowest, coding.highest), integer(0, (1 << converter.bits) - 1)
+    threshold = integer(min(0, int(thresholds.min())), int(thresholds.max()))
     meaning = f"{native.low:g} to {native.high:g} {converter.unit}"
     unit = comment(converter.unit) or "the sensor's unit"
     lut, lut_hint = "", ""
@@ -31,9 +31,10 @@ def header(converter: Converter, origin: Origin) -> str:
         lut, lut_hint = _lut(converter, code), f"\n * Define {macro}_LUT before including for the code of every sample."
     rows = ", ".join(f"{r} = {row}" for r, row in enumerate(converter.rows))
     head = [
-        f"Samples are offset binary: count {native.black} to {native.white} means {meaning}.",
+        f"Samples are {coding.name}: count {coding.number(native.black)} to {coding.number(native.white)} means "
+        f"{meaning}.",
         f"Rows: {rows}.",
-        f"A threshold of {native.codes} is reached by no sample, one of 0 by each.",
+        f"A threshold of {coding.number(native.codes)} is reached by no sample, one of {coding.lowest} by each.",
     ]
     return f"""\
 /* {converter.bits}-bit converter behind a sensor of {native.bits} bits.
@@ -57,7 +58,7 @@ typedef {code} {name}_code;
 
 /* Code k begins at sample [row][k - 1]. */
 static const {threshold} {name}_thresholds[{macro}_ROWS][{macro}_THRESHOLDS] = {{
-{table(converter.counts.tolist(), converter.rows, "{}")}
+{table(thresholds.tolist(), converter.rows, "{}")}
 }};
 
 /* The code of a sample: one comparison per bit. */
@@ -65,7 +66,8 @@ static inline {name}_code {name}_encode(unsigned row, {name}_sample sample)
 {{
     const {threshold} *thresholds = {name}_thresholds[row];
     unsigned code = 0;
-    unsigned step;{clamp}
+    unsigned step;
+{clamped("sample", coding)}\
     for (step = 1u << ({macro}_BITS - 1); step != 0; step >>= 1)
         if (sample >= thresholds[code + step - 1]) code += step;
     return ({name}_code)code;
@@ -95,12 +97,13 @@ static const float {name}_levels_network[{macro}_THRESHOLDS + 1] = {{
 
 
 def _lut(converter: Converter, code: str) -> str:
-    name, macro = converter.name, converter.name.upper()
+    name, macro, coding = converter.name, converter.name.upper(), converter.native.coding
+    place = "the unsigned number that its bits are" if coding.signed else "its count"
     return f"""
 #ifdef {macro}_LUT
-/* The code of every sample. */
+/* The code of every sample, at {place}. */
 static const {code} {name}_lut[{macro}_ROWS][{converter.native.codes}] = {{
-{table(converter.lut().tolist(), converter.rows, "{}", 32)}
+{table(converter.lut_by_word().tolist(), converter.rows, "{}", 32)}
 }};
 #endif
 """
@@ -113,7 +116,7 @@ def program(converter: Converter) -> str:
     compares each double with its row's thresholds in the sensor's unit, and writes its code as an unsigned 32-bit
     integer.
     """
-    name, macro = converter.name, converter.name.upper()
+    name, macro, coding = converter.name, converter.name.upper(), converter.native.coding
     return (
         dedent(
             """\
@@ -144,7 +147,7 @@ def program(converter: Converter) -> str:
                         return 1;
                     }
                     vectors++;
-                    if (NAME_encode(row, (NAME_sample)sample) != code) wrong++;
+                    if (NAME_encode(row, SAMPLE) != code) wrong++;
             LOOKED_UP                }
                 fclose(file);
                 printf("%s: %lu vectors, %lu differences\\n", wrong || !vectors ? "FAIL" : "PASS", vectors, wrong);
@@ -182,19 +185,39 @@ def program(converter: Converter) -> str:
             }
             """
         )
+        .replace("SAMPLE", from_word("sample", coding))
         .replace("LOOKED_UP", "        else if (NAME_lut[row][sample] != code) wrong++;\n" if converter.listed else "")
         .replace("NAME", name)
         .replace("MACRO", macro)
     )
 
 
-def uint(largest: int) -> str:
-    """The smallest unsigned type that holds a number.
+def integer(lowest: int, highest: int) -> str:
+    """The smallest type that holds these numbers, signed where one is negative.
 
-    >>> uint(255), uint(256), uint(1 << 32)
-    ('uint8_t', 'uint16_t', 'uint64_t')
+    >>> integer(0, 255), integer(0, 256), integer(-2048, 2047), integer(-128, 128)
+    ('uint8_t', 'uint16_t', 'int16_t', 'int16_t')
     """
-    return next(f"uint{bits}_t" for bits in (8, 16, 32, 64) if largest < 1 << bits)
+    if lowest >= 0:
+        return next(f"uint{bits}_t" for bits in (8, 16, 32, 64) if highest < 1 << bits)
+    return next(f"int{bits}_t" for bits in (8, 16, 32, 64) if max(-lowest - 1, highest) < 1 << (bits - 1))
+
+
+def clamped(variable: str, coding: Coding) -> str:
+    """Statements that cut a sample off at the ends of its range; none where its type has no more."""
+    if coding.bits in (8, 16, 32):
+        return ""
+    if coding.signed:
+        low, high = coding.lowest, coding.highest
+        return f"    if ({variable} < {low}) {variable} = {low};\n    if ({variable} > {high}) {variable} = {high};\n"
+    return f"    if ({variable} > {coding.highest}u) {variable} = {coding.highest}u;\n"
+
+
+def from_word(variable: str, coding: Coding) -> str:
+    """An expression for the sample whose bits an unsigned variable holds; NAME stands for the export's name."""
+    if not coding.signed:
+        return f"(NAME_sample){variable}"
+    return f"(NAME_sample)((int64_t)({variable} ^ {coding.middle}u) - {coding.middle})"
 
 
 def double(value: float) -> str:

@@ -80,7 +80,9 @@ def check(folder: Path, converter: Converter, sensor: SensorQuantizer, floats: i
         ValueError: it is damaged.
     """
     name, folder = converter.name, folder.resolve()
-    given = conformance_vectors.read((folder / f"{name}_vectors.hex").read_text(encoding="utf-8"))
+    given = conformance_vectors.read(
+        (folder / f"{name}_vectors.hex").read_text(encoding="utf-8"), converter.native.coding
+    )
     found = [_by_torch(converter, sensor, given)]
     if sensor.signal.native_bits is None:
         found.append(_as_trained(converter, sensor, given))
@@ -236,7 +238,8 @@ def _by_onnx(folder: Path, converter: Converter, given: Vectors, floats: int) ->
     if find_spec("onnxruntime") is None:
         return [Check("ONNX", None, "onnxruntime is not installed (pip install 'qsense[export]')")]
     rows = len(converter.rows)
-    counts = [torch.from_numpy(given.count[given.row == r]) for r in range(rows)]
+    numbers = converter.native.coding.number(given.count)
+    counts = [torch.from_numpy(numbers[given.row == r]) for r in range(rows)]
     codes = session(folder / "sensor_counts.onnx")(pad_sequence(counts).numpy())[0].astype(np.int64)
     own = np.concatenate([codes[: len(each), r] for r, each in enumerate(counts)])
     every = "every native count" if converter.listed else "native counts"

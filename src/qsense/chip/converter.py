@@ -11,13 +11,15 @@ itself a decision level may fall to either side of it there; `conformance.py` co
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from qsense.chip.coding import Coding
+from qsense.chip.origin import revision
 from qsense.quant.sensor.base import SensorQuantizer
 from qsense.quant.sensor.record import as_record
 from qsense.quant.sensor.search import snap
@@ -41,6 +43,7 @@ class Native:
         black: the count that means `low`; counts below it mean that too.
         white: the count that means `high`; counts above it mean that too.
         assumed: what of this nobody has stated, in words; empty where all is known.
+        twos_complement: whether counts are written so; else in offset binary.
     """
 
     bits: int
@@ -49,6 +52,12 @@ class Native:
     black: int
     white: int
     assumed: str = ""
+    twos_complement: bool = False
+
+    @property
+    def coding(self) -> Coding:
+        """How its counts are written."""
+        return Coding(self.bits, self.twos_complement)
 
     @property
     def codes(self) -> int:
@@ -110,6 +119,11 @@ class Converter:
     levels: Floats
 
     @property
+    def revision(self) -> str:
+        """Of its numbers."""
+        return revision([self.counts.tolist(), self.levels.tolist(), vars(self.native)])
+
+    @property
     def listed(self) -> bool:
         """Whether tables may hold an entry per native count."""
         return self.native.bits <= WIDEST
@@ -118,6 +132,10 @@ class Converter:
         """The code of every native count, [R, 2^n]."""
         every = np.arange(self.native.codes)
         return np.stack([np.searchsorted(row, every, side="right") for row in self.counts])
+
+    def lut_by_word(self) -> Counts:
+        """The same in the order of the counts' words (`Coding.word`)."""
+        return self.lut()[:, self.native.coding.word(np.arange(self.native.codes))]
 
     def encode(self, row: int, counts: Counts) -> Counts:
         """Codes of native counts."""
@@ -139,6 +157,7 @@ def convert(
     full_scale: Sequence[float] | None = None,
     native_bits: int | None = None,
     stated: Sequence[float] | None = None,
+    twos_complement: bool = False,
 ) -> Converter:
     """A quantizer as plain numbers.
 
@@ -150,6 +169,7 @@ def convert(
         full_scale: [low, high] of the sensor's own ADC in the sensor's unit.
         native_bits: its resolution, for a sensor whose data states none.
         stated: full scale that the data set states.
+        twos_complement: how native counts are written; else in offset binary.
 
     Raises:
         ValueError: a resolution or full scale that contradicts the sensor's, or is none.
@@ -163,6 +183,7 @@ def convert(
         ends = list(zip(statistics["low"], statistics["high"], strict=True))
     cut = signal.native_bits is not None or statistics.get("low") is not None
     native = native_adc(signal, ends, full_scale, native_bits, stated, statistics.get("low") is not None)
+    native = replace(native, twos_complement=twos_complement)
     channels = signal.names or tuple(f"channel_{c}" for c in range(signal.channels))
     names, source, limits = _rows(sensor, channels, ends)
     if sensor.output == "thermometer":

@@ -1,4 +1,4 @@
-"""What a run recorded of its cost, in words for a datasheet: the codes' honest rate, sensing in both places, network.
+"""What a run recorded of its cost, in words for a datasheet: the codes' honest rate, sensing in both places.
 
 Open it when a datasheet, of a converter with memory or without, should say more of it.
 """
@@ -17,13 +17,6 @@ def costs(result: dict[str, Any]) -> list[tuple[str, str]]:
         result: its `metrics.json`.
     """
     found = _rates(result.get("rates") or {}) + _sensing(result.get("sensing") or {})
-    if cost := result.get("cost"):
-        full = cost["full_precision"]
-        found += [
-            ("network", f"{_large(cost['macs'])} multiplications per prediction"),
-            ("bit operations", f"{_large(cost['bops'])}; at full precision {_large(full['bops'])}"),
-            ("weights", f"{_number(cost['size_mb'])} MB; at full precision {_number(full['size_mb'])} MB"),
-        ]
     return found or [("", "not recorded by this run")]
 
 
@@ -59,14 +52,6 @@ def _sensing(sensing: dict[str, Any]) -> list[tuple[str, str]]:
 
 def _rival(sensing: dict[str, Any]) -> str:
     return f"; lossless {power(sensing['lossless']['radio_uj_s'])}" if "lossless" in sensing else ""
-
-
-def _large(value: float) -> str:
-    """
-    >>> _large(1.07e6), _large(138.512e9)
-    ('1.07 M', '139 G')
-    """
-    return f"{_number(value / 1e9)} G" if value >= 1e9 else f"{_number(value / 1e6)} M"
 
 
 def _number(value: float) -> str:

@@ -1,4 +1,4 @@
-"""A converter on one page, self-contained HTML that prints on A4: curve, comparators, what to mind, cost, origin."""
+"""A converter on one page, HTML that prints on A4: block diagram, curve, comparators, cost, ports, origin."""
 
 from __future__ import annotations
 
@@ -11,10 +11,24 @@ import torch
 
 from qsense.chip.converter import Converter, Native
 from qsense.chip.cost import costs
+from qsense.chip.diagram import flash
 from qsense.chip.findings import Findings, findings
 from qsense.chip.origin import Origin
-from qsense.chip.page import NAME, behind, page, pairs, signed, some, svg, table, to_mind
+from qsense.chip.page import (
+    NAME,
+    listed,
+    page,
+    pairs,
+    ports,
+    scrolled,
+    signed,
+    standardisation,
+    svg,
+    table,
+    to_mind,
+)
 from qsense.chip.tables import volts
+from qsense.chip.verilog import modules
 from qsense.plots.converter import plot_converter
 from qsense.plots.style import PARAMETERS
 from qsense.quant.sensor.base import SensorQuantizer
@@ -47,17 +61,21 @@ def datasheet(
         converter.name,
         f"{subtitle}, {_origin(converter, sensor)}",
         origin,
+        converter.revision,
         f"""\
-{picture(converter, sensor)}
+{flash(converter, sensor.signal.rate_hz)}
+{scrolled(picture(converter, sensor))}
 <div class="columns">
 <section><h2>Converter</h2>
-{pairs(_facts(converter, found, full_scale_volts) + behind(origin))}</section>
-<section><h2>Cost</h2>
+{pairs(_facts(converter, found, full_scale_volts) + standardisation(origin))}</section>
+<section><h2>Cost of sensing</h2>
 {pairs(costs(origin.result))}</section>
 </div>
 {_thresholds(converter, found, full_scale_volts)}
+{ports(modules(converter))}
 {to_mind(remarks)}""",
-        "Code k begins at the smallest native count that reaches threshold k; counts are offset binary. Comparator "
+        "Code k begins at the smallest native count that reaches threshold k; counts are "
+        f"{native.coding.name}. Comparator "
         "accuracy: log2(full scale / smallest distance of two neighbouring thresholds), in bits, of comparators on the "
         "analog signal.",
     )
@@ -85,11 +103,12 @@ def picture(converter: Converter, sensor: SensorQuantizer) -> str:
         [converter.in_unit(r, curves[converter.source[r]]) for r in rows],
         converter.thresholds,
         converter.levels,
-        converter.positions,
+        converter.native.coding.number(converter.positions),
         converter.rows,
         converter.unit,
-        converter.native.codes - 1,
+        converter.native.coding.highest,
         logarithmic,
+        lowest=converter.native.coding.lowest,
     )
     return svg(figure, converter.name)
 
@@ -100,7 +119,7 @@ def _facts(converter: Converter, found: Findings, full_scale_volts: float | None
         ("resolution", f"{converter.bits} bits, {converter.counts.shape[1]} comparators per row"),
         ("native ADC", f"{native.bits} bits, {signed(native.low, 'g')} to {signed(native.high, 'g')} {unit}"),
         ("native step", f"{_step(converter):.4g} {unit}"),
-        ("channels", f"{len(converter.channels)}: {some(converter.channels)}"),
+        ("channels", f"{len(converter.channels)}: {listed(converter.channels)}"),
         ("smallest gap", "–" if found.gap is None else f"{found.gap:.4g} native steps{_apart(found)}"),
         (
             "comparator accuracy",
@@ -108,7 +127,9 @@ def _facts(converter: Converter, found: Findings, full_scale_volts: float | None
         ),
     ]
     if (native.black, native.white) != (0, native.codes - 1):
-        facts.insert(2, ("black, white", f"counts {native.black}, {native.white}"))
+        facts.insert(
+            2, ("black, white", f"counts {native.coding.number(native.black)}, {native.coding.number(native.white)}")
+        )
     if full_scale_volts is not None:
         step = full_scale_volts / (native.codes - 1)
         facts.insert(3, ("full scale", f"{full_scale_volts:g} V, {1000 * step:.4g} mV per step"))
@@ -169,7 +190,8 @@ def _cell(converter: Converter, r: int, k: int, full_scale_volts: float | None) 
     value = float(converter.thresholds[r, k])
     # of a scale that begins at zero: decimals for native steps would leave nothing of it
     small = native.low == 0 and 0 < value < _step(converter)
-    return [signed(value, ".4g" if small else _digits(converter)), str(count), *voltage]
+    number = native.coding.number(count)
+    return [signed(value, ".4g" if small else _digits(converter)), signed(number, "d"), *voltage]
 
 
 def _rows(

@@ -21,8 +21,9 @@ from qsense.chip.memory import datasheet as memory_datasheet
 from qsense.chip.memory import tables as memory_tables
 from qsense.chip.memory import vectors as memory_vectors
 from qsense.chip.memory import verilog as memory_verilog
+from qsense.chip.memory import verilog_bench as memory_bench
 from qsense.chip.memory.codec import Codec, Recordings, codec, snr
-from qsense.chip.names import FORMATS, identifier
+from qsense.chip.names import CODINGS, FORMATS, identifier
 from qsense.chip.origin import Origin
 from qsense.data.series.module import HARDataModule
 from qsense.experiment.load import TrainedRun
@@ -60,6 +61,7 @@ def export(
     native_bits: int | None = None,
     full_scale: Sequence[float] | None = None,
     full_scale_volts: float | None = None,
+    coding: str = CODINGS[0],
 ) -> Exported:
     """Write a run's converter in every format asked for.
 
@@ -73,11 +75,12 @@ def export(
             with memory, training has decided both.
         full_scale: [low, high] of that ADC, in the sensor's unit; None: what the data states or reaches.
         full_scale_volts: voltage of its highest count, above 0; None leaves volts out.
+        coding: of `CODINGS`, how native counts are written.
 
     Raises:
         ValueError: options that contradict the sensor, or nothing to export.
     """
-    task, result = run.task, origin.result
+    task, result, twos = run.task, origin.result, coding == CODINGS[1]
     notes: list[str] = []
     files: dict[str, str | bytes] = {}
     converter: Converter | Codec | None = None
@@ -85,14 +88,14 @@ def export(
     name = name or identifier(f"{result['data']} {result['quant']} {task.sensor.bits}bit")
     if isinstance(task.sensor, SensorQuantizer):
         stated = getattr(run.data.dataset, "range", None)
-        converter = convert(task.sensor, name, result["statistics"], full_scale, native_bits, stated)
+        converter = convert(task.sensor, name, result["statistics"], full_scale, native_bits, stated, twos)
         notes += [converter.native.assumed] * bool(converter.native.assumed)
         files |= texts(converter, origin, formats, full_scale_volts, notes)
         if "datasheet" in formats:
             files["datasheet.html"] = datasheet(converter, task.sensor, origin, full_scale_volts)
     elif isinstance(task.sensor, MemoryConverter):
         _refuse(task.sensor, native_bits, full_scale)
-        converter = codec(task.sensor, name, result["statistics"])
+        converter = codec(task.sensor, name, result["statistics"], twos)
         notes += converter.notes
         recordings = training_recordings(run, notes)
         files |= texts_with_memory(converter, run, origin, formats, full_scale_volts, recordings)
@@ -178,7 +181,7 @@ def texts_with_memory(
         files[f"{name}_test.c"] = memory_c.program(converter)
     if "verilog" in formats:
         files[f"{name}.v"] = memory_verilog.module(converter, origin)
-        files[f"{name}_tb.v"] = memory_verilog.bench(converter)
+        files[f"{name}_tb.v"] = memory_bench.bench(converter)
     if "registers" in formats:
         files["registers.txt"] = memory_tables.as_registers(converter, origin)
     if "vectors" in formats:

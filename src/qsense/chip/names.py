@@ -1,4 +1,4 @@
-"""What the parts of an export are called: its formats, and symbols that C and Verilog take.
+"""What the parts of an export are called: its formats, codings, and symbols that C and Verilog take.
 
 Open it to add a format. It imports nothing heavy, so that a command line is checked at once.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 FORMATS = ("json", "csv", "c", "verilog", "registers", "vectors", "onnx", "datasheet")
+CODINGS = ("offset", "twos_complement")  # how native counts are written
 COMPARED = ("c", "verilog", "vectors", "onnx")  # the formats that a check compares
 LONGEST = 60  # letters of a name that is made from others; file systems take 255
 # IEEE 1364-2001, annex B, a few of SystemVerilog, and C99, 6.4.1

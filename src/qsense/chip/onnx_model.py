@@ -98,9 +98,10 @@ def exported_part(task: Task) -> tuple[str, nn.Module]:
 
 
 def sensor_by_counts(converter: Converter) -> bytes:
-    """The quantizer alone, native counts [n, rows] → codes and values [n, rows]; a column per row."""
+    """The quantizer alone, native counts as numbers [n, rows] → codes and values [n, rows]; a column per row."""
     kind = torch.int32 if converter.native.bits < 31 else torch.int64
-    sensor = Comparators(torch.from_numpy(converter.counts), torch.from_numpy(converter.values), dim=-1)
+    thresholds = torch.from_numpy(converter.native.coding.number(converter.counts))
+    sensor = Comparators(thresholds, torch.from_numpy(converter.values), dim=-1)
     x = torch.zeros(2, len(converter.rows), dtype=kind)
     return _model(sensor, (x,), ["counts"], ["codes", "values"])
 

@@ -1,13 +1,25 @@
-"""Where an export comes from: the few lines that stand at the head of each of its files."""
+"""Where an export comes from: the few lines that stand at the head of each of its files; and which numbers it is."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from qsense import __version__
 from qsense.runs import folder as run_folder
+from qsense.runs.dates import minute
+
+
+def revision(numbers: Any) -> str:
+    """Eight digits that tell converters apart: those of the same numbers have the same.
+
+    Args:
+        numbers: all that a converter is made of, ready for JSON.
+    """
+    return hashlib.sha256(json.dumps(numbers, sort_keys=True).encode()).hexdigest()[:8]
 
 
 @dataclass(frozen=True)
@@ -45,6 +57,11 @@ class Origin:
     def revision(self) -> str:
         """The commit that the run was trained at."""
         return str(self.record.get("git_revision") or "unknown")
+
+    @property
+    def ended(self) -> str:
+        """When the run ended, to the minute; empty where nobody knows."""
+        return minute(self.record.get("ended"))
 
     def lines(self) -> list[str]:
         """What each file says of its origin."""

@@ -23,13 +23,17 @@ def as_text(converter: Converter, origin: Origin) -> str:
     lines = [
         f"{converter.name}: thresholds in native counts, {width} bits per register",
         *origin.lines(),
-        f"a sample of {native.bits} bits, offset binary, has code k from <ROW>_THRESHOLD_k on",
-        *([f"0x{native.codes:X}: comparator off, no sample reaches this threshold"] if off else []),
+        f"a sample of {native.bits} bits, {native.coding.name}, has code k from <ROW>_THRESHOLD_k on",
+        *(
+            [f"0x{native.coding.number(native.codes):X}: comparator off, no sample reaches this threshold"]
+            if off
+            else []
+        ),
     ]
     text = "".join(f"# {comment(line)}\n" for line in lines)
-    for name, counts in zip(prefixes(converter.rows), converter.counts.tolist(), strict=True):
+    for name, counts in zip(prefixes(converter.rows), native.coding.number(converter.counts).tolist(), strict=True):
         for k, count in enumerate(counts, 1):
-            text += f"{name}_THRESHOLD_{k} 0x{count:0{-(-width // 4)}X}\n"
+            text += f"{name}_THRESHOLD_{k} 0x{count & ((1 << width) - 1):0{-(-width // 4)}X}\n"
     return text
 
 

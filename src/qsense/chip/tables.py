@@ -29,15 +29,15 @@ def as_json(converter: Converter, origin: Origin, full_scale_volts: float | None
 
     `rows` are in the sensor's own unit and in native counts. `sensor` is what the run's `adc.json` holds.
 
-    Up to 16 native bits a row's `lut` is the code of every native count in order, `lut_digits` hexadecimal digits each:
-    a string, which stays on one line.
+    Up to 16 native bits a row's `lut` is the code of every native count, ascending, `lut_digits` hexadecimal digits
+    each: a string, which stays on one line.
 
     Args:
         converter: the converter.
         origin: its run.
         full_scale_volts: what the largest native count stands for; None leaves volts out.
     """
-    native = converter.native
+    native, coding = converter.native, converter.native.coding
     rows = []
     digits = -(-converter.bits // 4)
     lut = converter.lut().tolist() if converter.listed else []
@@ -46,8 +46,10 @@ def as_json(converter: Converter, origin: Origin, full_scale_volts: float | None
             "name": name,
             "range": list(converter.limits[r]),
             "thresholds": finite(converter.thresholds[r]),
-            "native_positions": finite(converter.positions[r]),
-            "native_counts": [int(c) if c < native.codes else None for c in converter.counts[r]],
+            "native_positions": finite(coding.number(converter.positions[r])),
+            "native_counts": [
+                int(coding.number(c)) if c < native.codes else None for c in converter.counts[r].tolist()
+            ],
             "levels": converter.levels[r].tolist(),
         }
         if full_scale_volts is not None:
@@ -58,15 +60,16 @@ def as_json(converter: Converter, origin: Origin, full_scale_volts: float | None
     content = {
         "schema": 1,
         "name": converter.name,
+        "revision": converter.revision,
         "origin": origin.lines(),
         "simulated": origin.simulated,
         **{key: converter.record[key] for key in ("quantizer", "bits", "rounding", "unit")},
         "channels": list(converter.channels),
         "native": {
             "bits": native.bits,
-            "coding": "offset binary",
-            "black": native.black,
-            "white": native.white,
+            "coding": coding.name,
+            "black": coding.number(native.black),
+            "white": coding.number(native.white),
             "low": native.low,
             "high": native.high,
             "assumed": native.assumed or None,
@@ -90,6 +93,7 @@ def as_json(converter: Converter, origin: Origin, full_scale_volts: float | None
 
 def thresholds_csv(converter: Converter, full_scale_volts: float | None = None) -> str:
     """One row per threshold: where its code begins, in the sensor's unit, in native counts, and in volts."""
+    coding = converter.native.coding
     heading = ["row", "code", f"threshold_{_word(converter.unit)}", "native_position", "native_count", "reached"]
     rows: list[list[Any]] = []
     for r, name in enumerate(converter.rows):
@@ -100,8 +104,8 @@ def thresholds_csv(converter: Converter, full_scale_volts: float | None = None) 
                 csv_cell(name),
                 k + 1,
                 converter.thresholds[r, k],
-                position,
-                count if reached != "never" else "",
+                coding.number(position),
+                coding.number(count) if reached != "never" else "",
                 reached,
             ]
             row += [] if full_scale_volts is None else [volts(position, converter.native.bits, full_scale_volts)]
@@ -124,7 +128,8 @@ def levels_csv(converter: Converter) -> str:
 def lut_csv(converter: Converter) -> str:
     """One row per native count: its code in each row."""
     lut = converter.lut().T.tolist()
-    return as_csv(["native_count", *converter.rows], ([count, *codes] for count, codes in enumerate(lut)))
+    lowest = converter.native.coding.lowest
+    return as_csv(["native_count", *converter.rows], ([count, *codes] for count, codes in enumerate(lut, lowest)))
 
 
 def _word(unit: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from qsense.chip.coding import Coding
 from qsense.chip.converter import Converter, Counts
 from qsense.chip.origin import Origin
 from qsense.runs.escapes import comment
@@ -54,15 +55,17 @@ def widths(converter: Converter) -> tuple[int, int, int]:
 
 def as_text(converter: Converter, origin: Origin) -> str:
     """The vector file, with the SHA-256 of its vector lines at its head."""
+    coding = converter.native.coding
     every, (of_row, of_count, of_code) = vectors(converter), widths(converter)
-    lines = zip(every.row.tolist(), every.count.tolist(), every.code.tolist(), strict=True)
+    lines = zip(every.row.tolist(), coding.word(every.count).tolist(), every.code.tolist(), strict=True)
     body = "".join(f"{r:0{of_row}x}_{count:0{of_count}x}_{code:0{of_code}x}\n" for r, count, code in lines)
     what = "every native count" if converter.listed else "native counts around each threshold and at random"
     rows = ", ".join(f"{r:x} = {name}" for r, name in enumerate(converter.rows))
+    counted = f", counts in {coding.name}" * coding.signed
     head = [
         f"{converter.name}: {len(every.row)} vectors, {what} in every row",
         *origin.lines(),
-        f"row_count_code in hexadecimal; rows: {rows}",
+        f"row_count_code in hexadecimal{counted}; rows: {rows}",
     ]
     return sealed(head, body)
 
@@ -78,13 +81,18 @@ def checksum(body: str) -> str:
     return hashlib.sha256(body.encode()).hexdigest()
 
 
-def read(text: str) -> Vectors:
+def read(text: str, coding: Coding | None = None) -> Vectors:
     """A vector file's vectors.
+
+    Args:
+        text: the file's.
+        coding: how it writes counts; None: in offset binary.
 
     Raises:
         ValueError: its lines are not those that its checksum stands for.
     """
-    return Vectors(*opened(text, 3))
+    row, words, code = opened(text, 3)
+    return Vectors(row, words if coding is None else coding.word(words), code)
 
 
 def opened(text: str, fields: int) -> Counts:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from qsense.chip.converter import Converter
 from qsense.chip.origin import Origin
+from qsense.chip.ports import Module, Port, declared
 from qsense.chip.vectors import vectors, widths
 from qsense.runs.escapes import comment
 
@@ -36,25 +37,53 @@ def module(converter: Converter, origin: Origin) -> str:
     head = [
         f"{converter.bits}-bit converter behind a sensor of {native.bits} bits.",
         *origin.lines(),
-        f"Samples are offset binary: {native.black} to {native.white} means {native.low:g} to {native.high:g} "
-        f"{converter.unit}.",
+        f"Samples are {native.coding.name}: {native.coding.number(native.black)} to "
+        f"{native.coding.number(native.white)} means {native.low:g} to {native.high:g} {converter.unit}.",
         f"ROW: {rows}.",
     ]
     return "".join(f"// {comment(line)}\n" for line in head) + "`timescale 1ns / 1ps\n\n" + "\n".join(parts)
+
+
+def modules(converter: Converter) -> list[Module]:
+    """The modules that are written."""
+    return [comparators(converter)] * compares(converter) + [look_up_table(converter)] * converter.listed
+
+
+def comparators(converter: Converter) -> Module:
+    """The flash converter's."""
+    native = converter.native
+    sample = f"native count, {native.coding.name}"
+    return Module(
+        converter.name,
+        "ROW",
+        (
+            Port("input  wire", "sample", sample, native.bits, native.twos_complement, ""),
+            Port("output reg ", "code", "how many thresholds the sample reaches", converter.bits, remark=""),
+        ),
+    )
+
+
+def look_up_table(converter: Converter) -> Module:
+    """The read-only memory's."""
+    flash = comparators(converter)
+    sample, code = flash.ports
+    clock = Port("input  wire", "clock", "the code follows at its rising edge", remark="")
+    return Module(f"{flash.name}_lut", flash.parameter, (clock, sample, code._replace(meaning="of the last sample")))
 
 
 def _comparators(converter: Converter) -> str:
     width = converter.native.bits + 1  # a threshold that no sample reaches needs one bit more
     rows = range(len(converter.rows))
     tables = "".join(_table(converter, r, width) for r in rows)
+    count = "sample"
+    if converter.native.twos_complement:  # thresholds are offset binary: one inverted bit for all of them
+        count += f" ^ {converter.native.bits}'h{converter.native.coding.middle:x}"
     return f"""\
 // One comparator per threshold; the code is how many of them the sample reaches.
 module {converter.name} #(
     parameter ROW = 0
 ) (
-    input  wire [{converter.native.bits - 1}:0] sample,
-    output reg  [{converter.bits - 1}:0] code
-);
+{declared(comparators(converter).ports)});
     localparam COUNT = {converter.counts.shape[1]};  // thresholds of a row
     localparam WIDTH = {width};
 {tables}    localparam [WIDTH*COUNT-1:0] THRESHOLDS ={chosen("ROW", [f"ROW_{r}" for r in rows], "WIDTH*COUNT")}
@@ -64,7 +93,7 @@ module {converter.name} #(
     genvar g;
     generate
         for (g = 0; g < COUNT; g = g + 1) begin : comparator
-            assign reached[g] = {{1'b0, sample}} >= THRESHOLDS[g*WIDTH +: WIDTH];
+            assign reached[g] = {{1'b0, {count}}} >= THRESHOLDS[g*WIDTH +: WIDTH];
         end
     endgenerate
 
@@ -108,22 +137,20 @@ def chosen(parameter: str, values: Sequence[str], width: str) -> str:
 
 def _lut(converter: Converter) -> str:
     name, codes = converter.name, converter.native.codes
+    address = "$unsigned(sample)" if converter.native.twos_complement else "sample"
     return f"""\
 // The same as a read-only memory, one clock later.
 module {name}_lut #(
     parameter ROW = 0,
     parameter FILE = "{name}_lut.hex"
 ) (
-    input  wire clock,
-    input  wire [{converter.native.bits - 1}:0] sample,
-    output reg  [{converter.bits - 1}:0] code
-);
+{declared(look_up_table(converter).ports)});
     reg [{converter.bits - 1}:0] rom [0:{len(converter.rows) * codes - 1}];
 
     initial $readmemh(FILE, rom);
 
     always @(posedge clock)
-        code <= rom[ROW*{codes} + sample];
+        code <= rom[ROW*{codes} + {address}];
 endmodule
 """
 
@@ -131,9 +158,10 @@ endmodule
 def lut_file(converter: Converter, origin: Origin) -> str:
     """`<name>_lut.hex`: the code of every native count, row after row, for `$readmemh`."""
     digits = -(-converter.bits // 4)
-    lines = [f"{converter.name}: code of native count 0 to {converter.native.codes - 1}, row after row"]
+    what = "the two's complement words" if converter.native.twos_complement else "native count"
+    lines = [f"{converter.name}: code of {what} 0 to {converter.native.codes - 1}, row after row"]
     text = "".join(f"// {comment(line)}\n" for line in [*lines, *origin.lines()])
-    for name, codes in zip(converter.rows, converter.lut().tolist(), strict=True):
+    for name, codes in zip(converter.rows, converter.lut_by_word().tolist(), strict=True):
         text += f"// row {comment(name)}\n"
         for start in range(0, len(codes), 16):
             text += " ".join(f"{code:0{digits}x}" for code in codes[start : start + 16]) + "\n"

@@ -101,40 +101,27 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _lose(run: TrainedRun, score: float, percents: Sequence[float], packet: int, repeats: int, name: str) -> None:
-    """Test a run while packets get lost: print a row for each loss as soon as it is tested, then write all of them."""
-    from rich.console import Console
-    from rich.progress import Progress
-
+    """Test a run while packets get lost: print and write each loss as soon as it is tested, and draw all of them."""
     from qsense.experiment.packet_loss import with_loss
     from qsense.plots.loss import plot_loss
     from qsense.plots.style import save
     from qsense.runs.folder import write_json
+    from qsense.runs.progress import stepping
 
     seconds = packet / (run.data.signal.rate_hz or 1)
     packets = f"packets of {packet} samples ({seconds:.3g} s), {repeats} × each"
     print(f"\n{packets}\n{'loss':<10}{one_line(run.task.monitor):>22}{'difference':>14}{'samples lost':>24}")
-    print(f"{'0 %':<10}{_spread(score, None):>22}{'':>14}{'0':>24}")
+    print(f"{'0 %':<10}{_spread(score, None):>22}{'':>14}{'0':>24}", flush=True)
+    file, picture = run.folder / LOST, run.folder / "figures" / "lost.png"
+    settings = {"run": run.result["run"], "monitor": run.task.monitor, "packet": packet, "repeats": repeats}
     rows: list[Tested] = []
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        bar = progress.add_task("testing", total=len(percents) * repeats)
-        for row in with_loss(run, percents, packet, repeats, lambda: progress.advance(bar)):
+    with stepping("testing with lost packets", len(percents) * repeats) as step:
+        for row in with_loss(run, percents, packet, repeats, step):
             rows.append(row)
             lost = f"{sum(row.lost) / repeats:,.0f} of {row.samples:,}"
             numbers = f"{_spread(row.mean, row.std):>22}{row.mean - score:>+14.4f}{lost:>24}"
             print(f"{f'{row.percent:g} %':<10}{numbers}", flush=True)
-    file, picture = run.folder / LOST, run.folder / "figures" / "lost.png"
-    write_json(
-        file,
-        {
-            "run": run.result["run"],
-            "monitor": run.task.monitor,
-            "packet": packet,
-            "repeats": repeats,
-            "score": score,
-            "losses": [row.as_record() for row in rows],
-        },
-    )
+            write_json(file, {**settings, "score": score, "losses": [row.as_record() for row in rows]})
     levels = (
         [0, *(row.percent for row in rows)],
         [score, *(row.mean for row in rows)],

@@ -19,7 +19,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from qsense.chip.names import COMPARED, FORMATS, check_symbol
+from qsense.chip.names import CODINGS, COMPARED, FORMATS, check_symbol
 from qsense.commands._allow import add_allow, again
 from qsense.runs.escapes import one_line
 from qsense.runs.next_steps import say_next
@@ -52,6 +52,10 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--full-scale-volts", type=voltage, metavar="VOLTS",
         help="voltage that its highest count stands for: gives thresholds in volts, too",
+    )  # fmt: skip
+    parser.add_argument(
+        "--coding", choices=CODINGS, default=CODINGS[0],
+        help="how native counts are written, in all forms: offset binary (default), or two's complement",
     )  # fmt: skip
     parser.add_argument("--root", help="where the data lies now, if not where the run found it (ONNX needs an example)")
     parser.add_argument(
@@ -141,7 +145,7 @@ def main(arguments: Sequence[str]) -> int:
 
     exported = export(
         run, where, out, options.format, options.name, options.native_bits, options.full_scale,
-        options.full_scale_volts,
+        options.full_scale_volts, options.coding,
     )  # fmt: skip
     for note in exported.notes:
         print(f"note: {one_line(note)}")

@@ -2,6 +2,7 @@
 
 qsense report runs
 qsense report runs --against paper --compare gamma linear --html page
+qsense report runs --serve                        while a study runs
 """
 
 from __future__ import annotations
@@ -19,13 +20,15 @@ from rich.console import Console
 from rich.text import Text
 
 from qsense.commands._allow import add_allow
+from qsense.runs.announcements import not_begun
 from qsense.runs.escapes import one_line
 from qsense.runs.next_steps import say_next
+from qsense.runs.status import RUNNING
 from qsense.study.budget import Budget
 from qsense.study.files import write_report
 from qsense.study.index import gather
 from qsense.study.rows import pairs
-from qsense.study.run import ReportError
+from qsense.study.run import ReportError, Run
 from qsense.study.screen import print_report
 from qsense.study.summary import Summary, summarise, table, with_paper
 from qsense.study.writing import UNWRITTEN, NotWrittenError, unusable, write_each
@@ -64,9 +67,21 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--strict", action="store_true", help="exit with 1 if a cell or a run is incomplete")
     parser.add_argument("--out", type=Path, default=Path("report"), help="folder for the files (default: ./report)")
     parser.add_argument("--html", type=Path, metavar="OUT", help="write OUT/index.html instead, a page of its own")
+    parser.add_argument(
+        "--serve", action="store_true",
+        help="write the page (default: ./page) and serve it on this machine, anew as runs finish, until Ctrl-C",
+    )  # fmt: skip
+    parser.add_argument("--port", type=port, help="of --serve (default: the first free one from 8765 on)")
     parser.add_argument("--figure", metavar="NAME", help="draw a paper's figure instead: gamma_quant/4; list: which")
     add_allow(parser)
     return parser
+
+
+def port(text: str) -> int:
+    """A port's number."""
+    if not text.isdecimal() or not int(text) < 1 << 16:
+        raise argparse.ArgumentTypeError(f"'{text}' must be a port, 0 to {(1 << 16) - 1}")
+    return int(text)
 
 
 def limit(text: str) -> float:
@@ -94,6 +109,12 @@ def main(arguments: Sequence[str]) -> int:
     """Print and write the report; 0 if a run is finished (with --strict: if all are), else 1; `UNWRITTEN` if a file of
     it could not be written."""
     options = parser().parse_args(arguments)
+    if options.serve and options.figure:
+        raise ReportError("--serve shows the page, and --figure draws one figure: give one of both")
+    if options.port is not None and not options.serve:
+        raise ReportError(f"--port {options.port}: it is --serve's: give that, too")
+    if options.serve and options.html is None:
+        options.html = Path("page")
     paths = options.runs or [Path("runs")]
     console = Console()
     if options.figure == "list":
@@ -106,13 +127,13 @@ def main(arguments: Sequence[str]) -> int:
         raise ReportError(f"no report can be written to {shown} ({reason}): give a folder, {option} FOLDER")
     if options.figure:
         return draw_figure(options.figure, paths, out, console, options.allow)
-    every = tables(paths, options.metric or [None], options.by, options.against is not None, options.compare)
+    every = asked_for(options, paths)
     summary, *others = every
     budget = budget_of(options)
     print_report(summary, console, others, budget)
     problem = ""
     try:
-        written = [page(every, out)] if as_page else write_report(summary, out, others, budget)
+        written = page(every, out, budget) if as_page else write_report(summary, out, others, budget)
     except NotWrittenError as error:
         written, problem = list(error.written), str(error)
     if written:
@@ -121,6 +142,8 @@ def main(arguments: Sequence[str]) -> int:
     if problem:
         print(f"warning: {shown}: {problem}; the tables above are whole. Elsewhere: {option} FOLDER", file=sys.stderr)
         return UNWRITTEN
+    if options.serve:
+        return serve(options, paths, out, every)
     if options.strict and not all(each.complete for each in every):
         print("error: --strict: not complete, see Missing and Not finished above", file=sys.stderr)
         return 1
@@ -129,10 +152,40 @@ def main(arguments: Sequence[str]) -> int:
     return 0 if summary.rows else 1
 
 
+def asked_for(options: argparse.Namespace, paths: Sequence[Path]) -> list[Summary]:
+    """The tables that a command line asks for."""
+    return tables(paths, options.metric or [None], options.by, options.against is not None, options.compare)
+
+
+def serve(options: argparse.Namespace, paths: Sequence[Path], out: Path, every: Sequence[Summary]) -> int:
+    """Show the page on this machine, written anew whenever a run of it has changed, until Ctrl-C."""
+    from qsense.study.serving import keep_serving, open_server
+
+    def state(runs: Sequence[Run]) -> object:
+        return runs, [not_begun(folder) for folder in sorted({run.folder.parent for run in runs})]
+
+    shown = state(every[0].runs)
+
+    def update() -> bool:
+        nonlocal shown
+        if (now := state(gather(paths))) == shown:
+            return False
+        page(asked_for(options, paths), out, budget_of(options))
+        shown = now
+        return True
+
+    server = open_server(out, options.port)
+    print(f"\nServing {server.address} while this command runs; Ctrl-C ends it", flush=True)
+    keep_serving(server, update)
+    return 0
+
+
 def say_what_next(options: argparse.Namespace, paths: Sequence[Path], summary: Summary) -> None:
     """What the same runs can still tell."""
     same = ["report", *paths, *(["--metric", *options.metric] if options.metric else [])]
     steps: list[tuple[Sequence[object], str]] = []
+    if any(run.status == RUNNING for run in summary.runs):
+        steps.append(([*same, "--serve"], "the page, written anew as runs finish"))
     if not options.html:
         steps.append(([*same, "--html", "page"], "one page to look through"))
     if not options.compare and (comparable := first_comparable(summary)):
@@ -181,15 +234,22 @@ def tables(
     return every
 
 
-def page(every: Sequence[Summary], out: Path) -> Path:
-    """Write the study page.
+def page(every: Sequence[Summary], out: Path, budget: Budget | None = None) -> list[Path]:
+    """Write the study page, and beside it a page for each run.
 
     Raises:
-        NotWrittenError: it cannot be.
+        NotWrittenError: one of both cannot be.
     """
     from qsense.study.page import PAGE, write_page
+    from qsense.study.run_pages import FOLDER, addresses, write_run_pages
 
-    return write_each({out / PAGE: lambda _: write_page(every, out)})[0]
+    runs = every[0].runs
+    return write_each(
+        {
+            out / PAGE: lambda _: write_page(every, out, addresses(runs), budget),
+            out / FOLDER: lambda _: write_run_pages(runs, out),
+        }
+    )
 
 
 def list_figures(paths: Sequence[Path], console: Console) -> int:

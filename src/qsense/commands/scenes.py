@@ -2,6 +2,7 @@
 
 qsense scenes photo.dng mosaic.raw --width 768 --height 512
 qsense scenes --data synthetic_raw --frame 0 1 2 --bits 4
+qsense scenes --photo china --bits 2 4 --gammas 0.35
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 HEADLESS = ".raw"
 SHORT_SIDE = 400  # pixels of a plane that are shown
+SAMPLES = ("china", "flower")  # photographs that come with scikit-learn; their author: danielbuechele, CC BY 2.0
+SHEET_DPI = 100  # of a sheet, which holds many images
+PHOTO_BITS = 12  # native ones of a simulated frame
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,12 +33,14 @@ class Scene:
     """A raw image.
 
     Args:
-        name: of its sheet, and of the file.
+        name: of the file.
+        title: of its sheet.
         codes: native codes [planes, h, w].
         signal: what its sensor delivers.
     """
 
     name: str
+    title: str
     codes: Codes
     signal: Signal
 
@@ -73,7 +79,9 @@ def from_file(file: Path, options: argparse.Namespace) -> Scene:
         mosaic, pattern, black, white = camera.codes, camera.pattern, min(camera.black), camera.white
     black = black if options.black is None else options.black
     white = white if options.white is None else options.white
-    return Scene(file.stem, shrunk(pack(mosaic, pattern), SHORT_SIDE), raw_signal(black, white, pattern))
+    signal = raw_signal(black, white, pattern)
+    title = f"{file.stem}: {signal.bayer}, black {black}, white {white}"
+    return Scene(file.stem, title, shrunk(pack(mosaic, pattern), SHORT_SIDE), signal)
 
 
 def from_data(options: argparse.Namespace) -> Iterator[Scene]:
@@ -104,7 +112,46 @@ def from_data(options: argparse.Namespace) -> Iterator[Scene]:
     for index in options.frame:
         if not 0 <= index < len(frames):
             raise ValueError(f"--frame {index}: {options.data} has test frames 0 to {len(frames) - 1}")
-        yield Scene(f"{options.data}-{index}", shrunk(data.dataset.codes(frames[index]), SHORT_SIDE), data.signal)
+        title = f"{data.dataset.name}, {frames[index].name}"
+        codes = shrunk(data.dataset.codes(frames[index]), SHORT_SIDE)
+        yield Scene(f"{options.data}-{index}", title, codes, data.signal)
+
+
+def from_photo(name: str, stops: float, iso: float) -> Scene:
+    """The raw frame that a camera may have delivered in place of a photograph, in less light: a simulation.
+
+    Args:
+        name: of one of scikit-learn's sample photographs, or a file's.
+        stops: how many factors of two less light there is.
+        iso: of the sensor's noise.
+
+    Raises:
+        DataError: a file that cannot be read.
+    """
+    import numpy as np
+
+    from qsense.data.frames.inverse_isp import mean_camera, mosaic_planes, sense, unprocess
+    from qsense.data.frames.nearest import shrunk
+
+    light = mosaic_planes(unprocess(photograph(name), mean_camera())) * np.float32(2**-stops)
+    codes = sense(light, iso, PHOTO_BITS, np.random.default_rng(0))
+    title = f"A photograph as a raw frame of {PHOTO_BITS} bits with 1/{2**stops:.3g} of the light (simulated)"
+    signal = raw_signal(0, (1 << PHOTO_BITS) - 1, "RGGB")
+    return Scene(Path(name).stem, title, shrunk(codes, SHORT_SIDE), signal)
+
+
+def photograph(name: str) -> npt.NDArray[Any]:
+    """A photograph, uint8 [h, w, 3]."""
+    from importlib.resources import as_file, files
+
+    import numpy as np
+
+    from qsense.data.photos import read_photo
+
+    if name not in SAMPLES:
+        return np.asarray(read_photo(Path(name)))
+    with as_file(files("sklearn.datasets.images") / f"{name}.jpg") as file:
+        return np.asarray(read_photo(file))
 
 
 def draw(scene: Scene, bits: Sequence[int], gammas: Sequence[float], out: Path) -> Path:
@@ -126,10 +173,9 @@ def draw(scene: Scene, bits: Sequence[int], gammas: Sequence[float], out: Path) 
         light = Identity(scene.signal)(codes)[0].numpy()
         rows = [fixed_curves(scene.signal, resolution, gammas) for resolution in bits]
         seen = [[sensor(codes)[0].numpy() for sensor in row.values()] for row in rows]
-    signal = scene.signal
-    title = f"{scene.name}: {signal.bayer or 'RGB'}, black {signal.black}, white {signal.top}"
+        cuts = [[sensor.thresholds().numpy() for sensor in row.values()] for row in rows]
     file = out / f"{scene.name}.png"
-    save(plot_scene(light, seen, bits, list(rows[0]), title), file)
+    save(plot_scene(light, seen, bits, list(rows[0]), scene.title, cuts), file, dpi=SHEET_DPI)
     return file
 
 
@@ -140,9 +186,16 @@ def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="qsense scenes",
         description="Draw raw scenes through linear, log and γ at several bits: one contact sheet (PNG) each. Every "
-        "level is shown as the light it means, without white balance.",
+        "level is shown as the light it means, with a white balance for the picture alone; a strip below shows where "
+        "the thresholds lie over the scene's light.",
     )
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="camera raw files, or headless .raw ones")
+    parser.add_argument(
+        "--photo",
+        help=f"a photograph as a raw frame in less light, simulated: {', '.join(SAMPLES)} (built in), or a file",
+    )
+    parser.add_argument("--stops", type=float, default=4.0, help="of a photo: factors of two less light (default: 4)")
+    parser.add_argument("--iso", type=float, default=100.0, help="of a photo: its sensor's noise (default: 100)")
     parser.add_argument("--data", help="a data set of raw frames, by its name in conf/data")
     parser.add_argument("--frame", type=int, nargs="+", default=[0], help="which of its test frames (default: 0)")
     parser.add_argument("--root", help="folder of the data set, if not where its configuration says")
@@ -174,10 +227,13 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str]) -> int:
     """Draw one contact sheet per scene, and print where it is."""
     options = parser().parse_args(arguments)
-    if not options.files and options.data is None:
-        parser().error("name a raw file, or a data set with --data")
+    if not options.files and options.data is None and options.photo is None:
+        parser().error("name a raw file, a data set with --data, or a photograph with --photo")
     for file in options.files:
         print(draw(from_file(file, options), options.bits, options.gammas, options.out))
+    if options.photo is not None:
+        scene = from_photo(options.photo, options.stops, options.iso)
+        print(draw(scene, options.bits, options.gammas, options.out))
     for scene in from_data(options) if options.data is not None else ():
         print(draw(scene, options.bits, options.gammas, options.out))
     data = options.data or "synthetic_raw"

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 
 from qsense.data.errors import DataError
 from qsense.data.series.dataset import signal_of
@@ -20,7 +20,7 @@ from qsense.experiment.errors import ConfigError
 from qsense.experiment.schema import Config
 from qsense.experiment.trainer import INSTEAD, check_trainer
 from qsense.quant.sensor.memory import settings as memory
-from qsense.runs.settings import bits_of, count_devices
+from qsense.runs.settings import FORMATS, bits_of, count_devices
 from qsense.runs.words import did_you_mean
 from qsense.signal import Signal
 
@@ -87,6 +87,8 @@ def _one_device(devices: Any, accelerator: str) -> bool:
 
 
 def _check_root(config: DictConfig) -> None:
+    if config.run.dry_run not in (True, False, "all"):
+        raise ConfigError(f"run.dry_run={config.run.dry_run}: it must be true (counts), all (each run, too) or false")
     allowed = [f.name for f in fields(Config)]
     for key in config:
         if key not in allowed and key != "hydra":
@@ -107,6 +109,11 @@ def _check_root(config: DictConfig) -> None:
         raise ConfigError(f"rounding={config.rounding}: rounding must be round (half up) or floor")
     if config.threads is not None and config.threads < 1:
         raise ConfigError(f"threads={config.threads}: threads must be at least 1, or null for as many as torch takes")
+    wanted = [config.figures] if isinstance(config.figures, str) else config.figures
+    if not isinstance(wanted, list | ListConfig) or any(form not in FORMATS for form in wanted):
+        raise ConfigError(
+            f"figures={config.figures}: figures must be {', '.join(FORMATS)} or a list of these, such as [pdf,svg]"
+        )
     if config.init_from:
         check_start("init_from", config.init_from)
 

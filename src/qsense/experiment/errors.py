@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 
 from hydra.errors import CompactHydraException, MissingConfigException
@@ -22,6 +23,8 @@ EXTRAS = {"joblib": "parallel", "submitit_slurm": "slurm"}
 IN_FILE = re.compile(r"In '(?P<file>[^']+)': \w+ raised while composing config:\s+(?P<what>[^\n]+)")
 KEY_IN_FILE = re.compile(r"Key '(?P<key>[^']+)' (is )?not in .*\s+full_key: (?P<where>\S+)")
 RAISE = "HYDRA_FULL_ERROR"  # with it, Hydra hands its exceptions on instead of printing them
+
+_explaining: list[bool] = []  # while `run` is at work
 
 
 class ConfigError(CompactHydraException):
@@ -41,12 +44,26 @@ def run(application: Callable[[], object]) -> None:
         application()
         return
     os.environ[RAISE] = "1"
+    _explaining.append(True)
     try:
         application()
     except (CompactHydraException, OmegaConfBaseException) as error:
         sys.exit(f"error: {explain(error)}")
     finally:
+        _explaining.pop()
         os.environ.pop(RAISE, None)
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Within it a single run goes on: what is wrong with its configuration ends the process with what `run` would say
+    of it, before Hydra writes a line of its own that repeats the command. Without effect outside `run`."""
+    try:
+        yield
+    except (CompactHydraException, OmegaConfBaseException) as error:
+        if not _explaining:
+            raise
+        sys.exit(f"error: {explain(error)}")
 
 
 def explain(error: BaseException) -> str:

@@ -11,14 +11,17 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import torch
+from hydra.types import RunMode
 from hydra.utils import instantiate
 from lightning import Trainer
 from lightning.pytorch import LightningModule
 from lightning.pytorch.callbacks import Callback, ProgressBar
 from lightning.pytorch.plugins import CheckpointIO
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
-from qsense.callbacks.cost import cost_of
+from qsense.callbacks.cost import CostTable, cost_of
+from qsense.callbacks.progress import EpochLines
 from qsense.callbacks.rates import rates_of
 from qsense.callbacks.sensing import sensing_of
 from qsense.data.module import ExperimentData
@@ -32,6 +35,7 @@ from qsense.runs.checkpoints import CHECKPOINT, CheckpointError, checkpoint
 from qsense.runs.loggers import close, log_result, that_open
 from qsense.runs.mishaps import in_a_line, tolerated
 from qsense.runs.result import ResultError
+from qsense.runs.screen import IN_LOG
 from qsense.runs.settings import bits_of
 from qsense.tasks.base import Task
 
@@ -84,17 +88,24 @@ def fit_and_test(
     data.setup("fit")
     task.calibrate(data)
     loggers = that_open(parts(config.logger))
-    closing.push(lambda kind, error, trace: close(loggers, failed=kind is not None))
+    several = OmegaConf.select(hydra_config, "mode") == RunMode.MULTIRUN
+    said = IN_LOG if several else None  # of a sweep's runs, the sweep tells
+    closing.push(lambda kind, error, trace: close(loggers, failed=kind is not None, said=said))
     callbacks = parts(config.callback)
+    for table in callbacks:
+        if isinstance(table, CostTable):  # of a sweep's runs the first shows it
+            table.show = not OmegaConf.select(hydra_config, "job.num")
     recorder = Recorder(lambda *tested: result_of(config, hydra_config, *tested), keep)
     make_trainer = instantiate(config.trainer, _partial_=True, _convert_="all")
     trainer: Trainer = make_trainer(
-        callbacks=[Reseed(config.seed, config.fold), recorder, *callbacks],
+        callbacks=[Reseed(config.seed, config.fold), recorder, *with_lines(callbacks)],
         logger=loggers or False,
         default_root_dir=str(folder),
         enable_progress_bar=any(isinstance(callback, ProgressBar) for callback in callbacks),
         plugins=with_atomic_checkpoints(make_trainer.keywords.get("plugins")),
     )
+    if trainer.is_global_zero:
+        run_folder.use(folder, torch.get_num_threads(), gpu_name(trainer.strategy.root_device))
     parameters = {**plain(resolved(config, hydra_config)), "git_revision": run_folder.git_revision()}
     for logger in loggers:
         logger.log_hyperparams(parameters)
@@ -128,6 +139,23 @@ def fit_and_test(
         )
     log_result(loggers, recorder.result)
     return recorder.result
+
+
+def gpu_name(device: torch.device) -> str | None:
+    """The model of the GPU that a process trains on; None on a processor.
+
+    >>> gpu_name(torch.device("cpu")) is None
+    True
+    """
+    if device.type == "cpu":
+        return None
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def with_lines(callbacks: list[Callback]) -> list[Callback]:
+    """The run's callbacks, with one that logs a line per epoch where none of them does."""
+    said = any(isinstance(callback, EpochLines) for callback in callbacks)
+    return callbacks if said else [*callbacks, EpochLines()]
 
 
 def with_atomic_checkpoints(plugins: Any) -> list[Any]:

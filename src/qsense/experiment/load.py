@@ -42,7 +42,7 @@ class TrainedRun:
         result: what it recorded, its `metrics.json`.
         data: its data module; nothing is read before `setup()`.
         task: its trained task, in evaluation mode.
-        trainer: its trainer, without loggers and callbacks.
+        trainer: its trainer, without loggers, and with no callback but a progress bar.
     """
 
     folder: Path
@@ -208,6 +208,7 @@ def load(
 
     from hydra.utils import instantiate
 
+    from qsense.callbacks.progress import Bar
     from qsense.runs.checkpoint_io import check_fit, read_checkpoint
 
     data, task = _build(config)
@@ -216,7 +217,7 @@ def load(
     task.load_state_dict(state)
     make_trainer = instantiate(for_instantiate(config.trainer), _partial_=True, _convert_="all")
     trainer = make_trainer(
-        accelerator=accelerator, devices=1, num_nodes=1, logger=False, enable_checkpointing=False
+        accelerator=accelerator, devices=1, num_nodes=1, logger=False, enable_checkpointing=False, callbacks=[Bar()]
     )  # fmt: skip
     return TrainedRun(folder, config, result, data, task.eval(), trainer)
 

@@ -79,8 +79,8 @@ def with_loss(
     data.prepare_data()
     data.setup("test")
     bar = run.trainer.progress_bar_callback
-    if bar is not None:  # one for each of many tests
-        run.trainer.callbacks.remove(bar)  # type: ignore[attr-defined]
+    if bar is not None:  # there would be one for each of many tests
+        bar.disable()
     try:
         for percent in percents:
             scores, lost, samples = [], [], 0
@@ -92,3 +92,5 @@ def with_loss(
             yield Tested(percent, tuple(scores), tuple(lost), samples)
     finally:
         data.lose(0)
+        if bar is not None:
+            bar.enable()

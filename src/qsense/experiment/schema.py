@@ -12,10 +12,10 @@ from omegaconf import DictConfig, OmegaConf
 
 @dataclass
 class Caution:
-    """What to do before training: `run.dry_run` only tells, `run.preflight` first tries one batch."""
+    """What to do before training: `run.dry_run` (true or all) only tells, `run.preflight` first tries one batch."""
 
-    dry_run: bool = False
-    preflight: bool = False
+    dry_run: Any = False
+    preflight: bool | None = None
 
 
 @dataclass
@@ -34,6 +34,7 @@ class Config:
     init_from: str | None = None
     resume_from: str | None = None
     threads: int | None = None
+    figures: Any = "png"
     run: Caution = field(default_factory=Caution)
     quant: Any = None
     data: Any = None

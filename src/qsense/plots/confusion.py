@@ -36,8 +36,7 @@ def plot_confusion(counts: npt.ArrayLike, names: Sequence[str], title: str = "")
     if counts.shape != (classes, classes):
         raise ValueError(f"{classes} class names need a {classes} × {classes} matrix, got shape {counts.shape}")
     names = [figure_text(name, LONGEST) for name in names]
-    totals = counts.sum(axis=1)
-    share = counts / np.maximum(totals, 1)[:, None]
+    totals, share = counts.sum(axis=1), shares(counts)
 
     cell, label = (0.5 if classes > 8 else 0.62), 0.062 * max(map(len, names))  # inches
     figure = Figure(
@@ -64,6 +63,7 @@ def plot_confusion(counts: npt.ArrayLike, names: Sequence[str], title: str = "")
                     va="center",
                     fontsize=size,
                     color=colour,
+                    in_layout=False,  # it lies within the panel, and a hundred of them would take a second
                 )
     ticks = range(classes)
     ax.set_xticks(ticks, names, rotation=45, ha="right", rotation_mode="anchor", fontsize=SMALL, color=INK)
@@ -78,3 +78,13 @@ def plot_confusion(counts: npt.ArrayLike, names: Sequence[str], title: str = "")
     if title:
         ax.set_title(figure_text(title), fontsize=LARGE, color=INK)
     return figure
+
+
+def shares(counts: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
+    """Of each true class, the share that was taken for each class; 0 for a class that never occurs.
+
+    >>> shares(np.array([[3, 1], [0, 0]])).tolist()
+    [[0.75, 0.25], [0.0, 0.0]]
+    """
+    share: npt.NDArray[np.float64] = counts / np.maximum(counts.sum(axis=1), 1)[:, None]
+    return share

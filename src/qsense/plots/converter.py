@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from qsense.plots.style import FAINT, INK, NORMAL, SMALL, line_styles, tidy
+from qsense.plots.style import FAINT, INK, NORMAL, SMALL, legend_below, line_styles, tidy
 from qsense.runs.escapes import figure_text
 
 MOST_STEPS = 64  # levels; more than that are the curve itself
@@ -28,6 +29,7 @@ def plot_converter(
     unit: str,
     largest: int,
     logarithmic: bool = False,
+    lowest: int = 0,
 ) -> Figure:
     """Draw each row's staircase over its curve, and below it a strip with a tick per comparator.
 
@@ -36,11 +38,12 @@ def plot_converter(
         curves: the transfer curve there, in the same unit, [R, G].
         thresholds: where codes begin, [R, L]; those outside a row's x are not drawn.
         levels: what codes stand for, [R, L + 1].
-        counts: thresholds as native counts, [R, L]; those outside 0 … largest are not drawn.
+        counts: thresholds as native counts, [R, L]; those outside lowest … largest are not drawn.
         names: the rows' names.
         unit: the sensor's.
         largest: native count.
         logarithmic: both axes of values, for ranges from 0 on; needs x above 0.
+        lowest: native count.
 
     Raises:
         ValueError: shapes that do not fit each other, or a logarithmic axis for values of 0 and below.
@@ -70,7 +73,7 @@ def plot_converter(
             edges = np.concatenate([xs[r, :1], inside, xs[r, -1:]])
             codes = np.searchsorted(cuts[r], edges[:-1], side="right")
             above.stairs(steps[r][codes], edges, baseline=None, color=colour, linewidth=1.5, linestyle=dash)
-        drawn = places[r][(places[r] >= 0) & (places[r] <= largest)]
+        drawn = places[r][(places[r] >= lowest) & (places[r] <= largest)]
         below.axhline(-r, color=FAINT, linewidth=0.6, zorder=0)
         below.vlines(drawn, -r - 0.36, -r + 0.36, color=colour, linewidth=1.2)
     tidy(above)
@@ -86,9 +89,17 @@ def plot_converter(
     tidy(below)
     below.spines["left"].set_visible(False)
     below.set_yticks([-r for r in range(rows)], [figure_text(name, LONGEST) for name in names])
+    for name, (colour, _) in zip(below.get_yticklabels(), line_styles(rows), strict=True):
+        name.set_color(colour)  # which row is which, above, too
     below.tick_params(axis="y", length=0, labelsize=SMALL if rows <= CROWD else 5)
     below.set_ylim(-rows + 0.4, 0.6)
-    below.set_xlim(-largest * 0.005, largest * 1.005)
+    margin = (largest - lowest) * 0.005
+    below.set_xlim(lowest - margin, largest + margin)
     below.xaxis.set_major_locator(MaxNLocator(9, steps=[1, 2, 2.5, 5, 10], integer=True))
     below.set_xlabel("comparators on the native scale (counts)", fontsize=SMALL, color=INK, labelpad=1)
+    drawn_curves = rows <= NARROW or steps.shape[1] > MOST_STEPS
+    handles = [Line2D([], [], color=INK, linewidth=0.8, alpha=0.55, label="transfer curve")] * drawn_curves
+    handles += [Line2D([], [], color=INK, linewidth=1.5, label="levels")] * (steps.shape[1] <= MOST_STEPS)
+    handles.append(Line2D([], [], color=INK, linewidth=0, marker="|", markersize=7, label="where a code begins"))
+    legend_below(figure, handles, len(handles))
     return figure

@@ -1,4 +1,4 @@
-"""What raw samples look like on a screen: plain development for pictures, and the light that quantized samples mean."""
+"""What raw samples look like on a screen: white balance, a screen's gamma, and the light that quantized ones mean."""
 
 from __future__ import annotations
 
@@ -7,7 +7,31 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-SCREEN = 2.2  # exponent of a screen; its inverse is the whole development: no white balance, no colour matrix
+SCREEN = 2.2  # exponent of a screen; its inverse and white balance are the whole development: no colour matrix
+LARGEST_GAIN = 4.0  # of white balance; its inverse is the smallest
+
+
+def balance(light: npt.ArrayLike) -> Floats:
+    """White balance for a picture alone, a gain for each plane, [planes, 1, 1].
+
+    The world is taken to be grey (Buchsbaum 1980): each colour's mean becomes that of green, over the samples that the
+    brightest 1 % (lamps) leave. Planes of colours that are no mosaic's, such as sRGB, keep theirs.
+
+    Args:
+        light: planes, as in `develop`.
+
+    >>> balance(np.stack([np.full((2, 2), value) for value in (0.2, 0.4, 0.4, 0.3)])).ravel().round(3).tolist()
+    [2.0, 1.0, 1.0, 1.333]
+    """
+    planes = np.asarray(light, dtype=np.float64)
+    gains: Floats = np.ones((len(planes), 1, 1))
+    if len(planes) == 4:
+        usual = (planes <= np.quantile(planes, 0.99)).all(axis=0)
+        means = planes[:, usual].mean(axis=1) if usual.any() else np.ones(4)
+        green = (means[1] + means[2]) / 2
+        ratios = np.clip(green / np.maximum(means, 1e-9), 1 / LARGEST_GAIN, LARGEST_GAIN)
+        gains[:, 0, 0] = ratios[0], 1, 1, ratios[3]
+    return gains
 
 
 def white_of(light: npt.ArrayLike) -> float:

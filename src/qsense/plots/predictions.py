@@ -12,13 +12,16 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from qsense.plots.display import as_light, develop, white_of
-from qsense.plots.style import COLOURS, FAINT, INK, NORMAL, SMALL, close_up, headline, legend_below
+from qsense.plots.display import as_light, balance, develop, white_of
+from qsense.plots.style import COLOURS, FAINT, INK, NORMAL, SMALL, close_up, headline, legend_below, on
 from qsense.runs.escapes import figure_text
 
-WIDTH = 4.6  # inches of one image
+WIDTH, HEIGHT = 4.6, 3.4  # most inches of one image
 LEAST = 0.3  # score of the predictions that are drawn
-MOST = 30  # predictions that are drawn, best first
+MOST = 20  # predictions that are drawn, best first
+MOST_TAGS = 8  # of them that bear their class and score, as far as there is room
+LETTER, LINE = 0.062, 0.15  # inches of a tag: of each letter, and of its height
+LONGEST = 12  # characters of a class's name on a tag
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +54,8 @@ class Sight:
 def plot_predictions(sights: Sequence[Sight], class_names: Sequence[str], title: str = "") -> Figure:
     """Draw one row per frame: quantized on the left (every level as the light it means), as it is on the right.
 
-    Over both lie the same predictions of at least `LEAST` with their scores, and the objects, dashed; crowds dotted.
+    Over both lie the same predictions of at least `LEAST` and the objects, dashed; crowds dotted. The best predictions
+    bear their class and score, where such a tag covers no other. Colours are balanced for the picture alone.
 
     Args:
         sights: the frames.
@@ -64,8 +68,9 @@ def plot_predictions(sights: Sequence[Sight], class_names: Sequence[str], title:
     if not sights:
         raise ValueError("frames is empty, so there is no frame to draw: give at least one")
     shapes = [np.asarray(sight.light).shape for sight in sights]
-    heights = [WIDTH * shape[1] / shape[2] for shape in shapes]
-    figure = Figure(figsize=(2 * WIDTH, sum(heights) + 0.3 * len(sights) + 0.6), layout="constrained")
+    width = min(WIDTH, *(HEIGHT * shape[2] / shape[1] for shape in shapes))
+    heights = [width * shape[1] / shape[2] for shape in shapes]
+    figure = Figure(figsize=(2 * width, sum(heights) + 0.3 * len(sights) + 0.6), layout="constrained")
     close_up(figure)
     grid = figure.subplots(len(sights), 2, squeeze=False, height_ratios=heights)
     shown: set[int] = set()
@@ -74,14 +79,22 @@ def plot_predictions(sights: Sequence[Sight], class_names: Sequence[str], title:
         for label in (*sight.labels.tolist(), *sight.true_labels.tolist()):
             if not 0 <= label < len(class_names):
                 raise ValueError(f"{sight.name}: label {label} is none of the classes {', '.join(class_names)}")
-        white = white_of(sight.light)
+        gains = balance(sight.light)
+        white = white_of(np.asarray(sight.light) * gains)
         best = np.argsort(-sight.scores, kind="stable")[:MOST]
         drawn = best[sight.scores[best] >= LEAST]
-        for ax, light in ((left, as_light(sight.seen, sight.light)), (right, sight.light)):
-            ax.imshow(develop(light, white), interpolation="nearest")
+        tags = place_tags(
+            [(sight.boxes[i], _tag(class_names[sight.labels[i]], float(sight.scores[i]))) for i in drawn[:MOST_TAGS]],
+            np.asarray(sight.light).shape[1:],
+            width,
+        )
+        for ax, light in ((left, as_light(sight.seen, sight.light)), (right, np.asarray(sight.light))):
+            ax.imshow(develop(light * gains, white), interpolation="nearest")
             _objects(ax, sight)
             for index in drawn[::-1]:  # the best lies on top
-                _prediction(ax, sight.boxes[index], float(sight.scores[index]), _colour(int(sight.labels[index])))
+                _box(ax, sight.boxes[index], _colour(int(sight.labels[index])), "-", 1.4, 1.0)
+            for place, (x, y, text) in tags:
+                _write(ax, x, y, text, _colour(int(sight.labels[drawn[place]])))
             ax.set_xlim(-0.5, np.asarray(light).shape[2] - 0.5)
             ax.set_ylim(np.asarray(light).shape[1] - 0.5, -0.5)
             ax.set_xticks([])
@@ -116,20 +129,56 @@ def _objects(ax: Axes, sight: Sight) -> None:
         _box(ax, box, _colour(label), ":" if crowd else "--", 1.2, 1.0)
 
 
-def _prediction(ax: Axes, box: npt.NDArray[np.floating], score: float, colour: str) -> None:
-    _box(ax, box, colour, "-", 1.4, 1.0)
-    top = float(box[1])
-    room = top > 0.06 * abs(ax.get_ylim()[0] - ax.get_ylim()[1])  # above the box, else inside it
+def _tag(name: str, score: float) -> str:
+    return f"{figure_text(name, LONGEST)} {f'{score:.2f}'.removeprefix('0')}"
+
+
+def place_tags(
+    wanted: Sequence[tuple[npt.NDArray[np.floating], str]], size: tuple[int, ...], inches: float
+) -> list[tuple[int, tuple[float, float, str]]]:
+    """Where tags stand so that none covers another: above its box, else inside it at the top, else below it.
+
+    Args:
+        wanted: box and text of each, the most important first.
+        size: height and width of the image, in its pixels.
+        inches: width of the image as drawn.
+
+    Returns:
+        Of those that find room, their number and left, top and text, in pixels.
+    """
+    height, width = size
+    pixels = width / inches
+    line = LINE * pixels
+    taken: list[tuple[float, float, float, float]] = []
+    placed = []
+    for number, (box, text) in enumerate(wanted):
+        across = LETTER * pixels * (len(text) + 1)
+        left = float(np.clip(box[0], 0, max(0.0, width - across)))
+        for top in (box[1] - line, box[1], box[3] - line, box[3]):
+            here = (left, float(top), left + across, float(top) + line)
+            inside = here[1] >= 0 and here[3] <= height
+            if inside and not any(_overlap(here, other) for other in taken):
+                taken.append(here)
+                placed.append((number, (left, float(top), text)))
+                break
+    return placed
+
+
+def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+
+
+def _write(ax: Axes, left: float, top: float, text: str, colour: str) -> None:
     ax.annotate(
-        f"{score:.2f}".removeprefix("0"),
-        (float(max(box[0], 0)), max(top, 0)),
-        xytext=(0, 1 if room else -1),
+        text,
+        (left - 0.5, top - 0.5),
+        xytext=(1, -1),
         textcoords="offset points",
-        va="bottom" if room else "top",
-        fontsize=6.5,
-        color="white",
+        va="top",
+        fontsize=SMALL,
+        color=on(colour),
         annotation_clip=True,
-        bbox={"facecolor": colour, "edgecolor": "none", "pad": 0.8, "alpha": 0.85},
+        bbox={"facecolor": colour, "edgecolor": "none", "pad": 0.8, "alpha": 0.9},
     )
 
 
@@ -151,7 +200,7 @@ def _box(ax: Axes, box: npt.NDArray[np.floating], colour: str, line: str, width:
 
 def _legend(figure: Figure, classes: Sequence[tuple[str, str]], crowds: bool) -> None:
     handles = [Line2D([], [], color=colour, linewidth=1.4, label=name) for name, colour in classes]
-    handles.append(Line2D([], [], color=INK, linewidth=1.4, label="prediction, with its score"))
+    handles.append(Line2D([], [], color=INK, linewidth=1.4, label="prediction, the best with their scores"))
     handles.append(Line2D([], [], color=INK, linewidth=1.2, linestyle="--", label="object"))
     if crowds:
         handles.append(Line2D([], [], color=INK, linewidth=1.2, linestyle=":", label="crowd"))

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from qsense.plots.style import COLOURS, FAINT, INK, MARKERS, NORMAL, SMALL, headline, in_order, legend_below, panels
+from qsense.plots.style import FAINT, INK, NORMAL, SMALL, dodge, headline, in_order, legend_below, mark, panels
 from qsense.runs.escapes import figure_text
 
 
@@ -54,7 +54,7 @@ def plot_scores(scores: Sequence[Score], label: str, title: str = "") -> Figure:
     handles: dict[str, Line2D] = {}
     for ax, name in zip(axes, names, strict=True):
         for order, line in enumerate(lines):
-            colour, marker = COLOURS[order % len(COLOURS)], MARKERS[(order + order // len(COLOURS)) % len(MARKERS)]
+            colour, marker = mark(order)
             here = [score for score in scores if score.panel == name and score.line == line]
             for score in (score for score in here if score.bits is None):
                 ax.axhline(score.mean, color=colour, linestyle="--" if score.complete else ":", linewidth=1.2)
@@ -64,8 +64,7 @@ def plot_scores(scores: Sequence[Score], label: str, title: str = "") -> Figure:
             points = sorted((score for score in here if score.bits is not None), key=lambda score: score.bits or 0)
             if not points:
                 continue
-            shift = 0.06 * (order - (len(lines) - 1) / 2)  # error bars at the same bits stand side by side
-            x = np.array([place[score.bits] for score in points if score.bits is not None]) + shift
+            x = np.array([place[score.bits] for score in points if score.bits is not None]) + dodge(order, len(lines))
             y = np.array([score.mean for score in points])
             error = np.array([score.std or 0.0 for score in points])
             ax.errorbar(x, y, error, color=colour, linewidth=1.2, capsize=2.5, elinewidth=1)

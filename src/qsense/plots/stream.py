@@ -10,6 +10,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from qsense.plots.style import (
     BLUE,
@@ -24,9 +25,11 @@ from qsense.plots.style import (
     tidy,
 )
 from qsense.runs.escapes import figure_text
+from qsense.runs.words import in_bits
 
 Floats = npt.NDArray[np.floating]
-HEIGHTS = (2.6, 0.8, 0.8)  # of the three panels of an axis
+HEIGHTS = (2.4, 0.9, 0.9)  # of the three panels of an axis
+INCHES = 0.55  # of a panel of height 1
 
 
 class Stretch(NamedTuple):
@@ -88,7 +91,7 @@ def plot_stream(
             raise ValueError(f"{len(labels)} names or notes for {count} axes")
     names = names or [f"axis {axis}" for axis in range(count)]
     columns = len(stretches)
-    height = 0.62 * sum(HEIGHTS) * count + 1.0
+    height = INCHES * sum(HEIGHTS) * count + 1.1
     figure = Figure(figsize=(4.4 * columns, height), layout="constrained")
     grid = figure.subplots(3 * count, columns, squeeze=False, sharex="col", height_ratios=HEIGHTS * count)
     unit = figure_text(unit)
@@ -101,18 +104,20 @@ def plot_stream(
         for column, stretch in enumerate(stretches):
             time = stretch.start + np.arange(len(stretch.signal)) / rate_hz
             signal, decoded, code = (array[:, axis] for array in stretch[2:])
-            signals[column].plot(time, signal, color=INK, linewidth=1.1, zorder=2)
-            signals[column].step(time, decoded, where="mid", color=BLUE, linewidth=1.0, zorder=3)
+            signals[column].step(time, decoded, where="mid", color=BLUE, linewidth=1.0, zorder=2)
+            signals[column].plot(time, signal, color=INK, linewidth=0.9, zorder=3)
             _codes(codes[column], time, code, bits)
             error = decoded - signal
             errors[column].axhline(0, color=FAINT, linewidth=0.8, zorder=1)
             errors[column].plot(time, error, color=VERMILION, linewidth=0.9, zorder=3)
             largest = float(np.abs(error).max()) or 1.0
-            errors[column].set_ylim(-1.1 * largest, 1.1 * largest)
+            errors[column].set_ylim(-1.25 * largest, 1.25 * largest)
+            errors[column].yaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10], symmetric=True))
+            signals[column].yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
             signals[column].set_xlim(time[0], time[-1])
         signals[0].set_ylabel(figure_text(name, 16) + (f" ({unit})" if unit else ""), fontsize=NORMAL, color=INK)
-        codes[0].set_ylabel("code", fontsize=SMALL, color=INK)
-        errors[0].set_ylabel("error", fontsize=SMALL, color=INK)
+        codes[0].set_ylabel(f"code\n({in_bits(bits)})", fontsize=SMALL, color=INK)
+        errors[0].set_ylabel("error" + (f"\n({unit})" if unit else ""), fontsize=SMALL, color=INK)
         if notes:
             signals[-1].set_title(figure_text(notes[axis]), fontsize=SMALL, color=INK, loc="right")
     figure.align_ylabels(list(grid[:, 0]))
@@ -121,13 +126,13 @@ def plot_stream(
         grid[-1, column].set_xlabel("time (s)", fontsize=NORMAL, color=INK)
     headline(figure, title)
     handles = [
-        Line2D([], [], color=INK, linewidth=1.1, label="signal"),
-        Line2D([], [], color=BLUE, linewidth=1.0, label="decoded"),
-        Line2D([], [], color=GREEN, linewidth=1.0, label="code"),
-        Line2D([], [], color=VERMILION, linewidth=0.9, label="error"),
+        Line2D([], [], color=INK, linewidth=0.9, label="signal"),
+        Line2D([], [], color=BLUE, linewidth=1.0, label="what the receiver decodes"),
+        Line2D([], [], color=GREEN, linewidth=1.0, label="code, from the largest step down (−) to up (+)"),
+        Line2D([], [], color=VERMILION, linewidth=0.9, label="error, decoded − signal"),
     ]
     if any(np.isnan(stretch.codes).any() for stretch in stretches):
-        handles.append(Line2D([], [], color=INK, linewidth=0, marker="|", label="refresh"))
+        handles.append(Line2D([], [], color=INK, linewidth=0, marker="|", label="sample sent whole (refresh)"))
     legend_below(figure, handles, len(handles))
     return figure
 

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from qsense.plots.pareto import front
-from qsense.plots.style import COLOURS, FAINT, INK, MARKERS, NORMAL, SMALL, headline, in_order, legend_below, panels
+from qsense.plots.style import FAINT, INK, NORMAL, SMALL, headline, in_order, legend_below, mark, panels
 from qsense.runs.escapes import figure_text
 
 FRONT = "Pareto front"
@@ -91,7 +91,7 @@ def _front(points: Sequence[Point], less: bool) -> list[Point]:
 
 
 def _line(ax: Axes, points: Sequence[Point], order: int, ahead: Sequence[Point]) -> Line2D:
-    colour, marker = COLOURS[order % len(COLOURS)], MARKERS[(order + order // len(COLOURS)) % len(MARKERS)]
+    colour, marker = mark(order)
     ax.plot([point.cost for point in points], [point.mean for point in points], color=colour, linewidth=1.1, alpha=PALE)
     for point in points:
         strength = 1.0 if point in ahead else PALE

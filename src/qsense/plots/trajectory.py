@@ -30,11 +30,7 @@ def plot_trajectory(table: pd.DataFrame, names: Sequence[str] = (), title: str =
     """
     if "epoch" not in table:
         raise ValueError(f"the table of learned parameters has no column epoch: {', '.join(map(str, table.columns))}")
-    parameters: dict[str, list[str]] = {}
-    for column in map(str, table.columns):
-        parameter, _, index = column.rpartition("_")
-        if parameter and index.isdigit():
-            parameters.setdefault(parameter, []).append(column)
+    parameters = parameters_of(list(map(str, table.columns)))
     if not parameters:
         raise ValueError("the table holds no learned parameter: this quantizer has nothing to draw")
     most = max(map(len, parameters.values()))
@@ -53,6 +49,20 @@ def plot_trajectory(table: pd.DataFrame, names: Sequence[str] = (), title: str =
         ax.set_title(PARAMETERS.get(parameter, parameter), fontsize=LARGE, color=INK)
     headline(figure, title)
     return figure
+
+
+def parameters_of(columns: Sequence[str]) -> dict[str, list[str]]:
+    """The columns of each learned parameter.
+
+    >>> parameters_of(["epoch", "gamma_0", "gamma_1", "mu_law_0"])
+    {'gamma': ['gamma_0', 'gamma_1'], 'mu_law': ['mu_law_0']}
+    """
+    parameters: dict[str, list[str]] = {}
+    for column in columns:
+        parameter, _, index = column.rpartition("_")
+        if parameter and index.isdigit():
+            parameters.setdefault(parameter, []).append(column)
+    return parameters
 
 
 def _lines(ax: Axes, epochs: np.ndarray, values: np.ndarray, labels: Sequence[str], height: float) -> None:

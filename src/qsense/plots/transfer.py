@@ -31,6 +31,7 @@ def plot_transfer(
     unit: str = "",
     title: str = "",
     counts: int | None = None,
+    own: tuple[npt.ArrayLike, str] | None = None,
 ) -> Figure:
     """Draw the curve, its staircase of levels, the decision thresholds and what the data looks like beneath them.
 
@@ -49,9 +50,12 @@ def plot_transfer(
         title: of the whole figure.
         counts: a raw sensor's native counts between 0 and 1: draws a logarithmic axis, and the counts above it; samples
             of 0 stand at its left end. None: a linear axis.
+        own: what the ends of `x` stand for in the sensor's own unit, [C, 2], and that unit, for an axis above each
+            panel; where one panel shows all axes and their scales differ, that of the first one, which is said.
 
     Raises:
-        ValueError: shapes that do not fit each other, or a logarithmic axis for values of 0 and below.
+        ValueError: shapes that do not fit each other, counts as well as an own unit, or a logarithmic axis for values
+            of 0 and below.
     """
     x = np.asarray(x, dtype=np.float64)
     curves = np.atleast_2d(np.asarray(curve, dtype=np.float64))
@@ -66,6 +70,9 @@ def plot_transfer(
         raise ValueError(f"{len(names)} names for {count} curves")
     if counts is not None and x[0] <= 0:
         raise ValueError(f"a logarithmic axis has no place for x from {x[0]:g} on: begin above 0")
+    scales = None if own is None else np.asarray(own[0], dtype=np.float64)
+    if scales is not None and (counts is not None or scales.shape != (samples.shape[1], 2)):
+        raise ValueError(f"own has shape {scales.shape}: two ends for each of {samples.shape[1]} axes, and no counts")
     if (thresholds is None) != (levels is None):
         raise ValueError("give both thresholds and levels, or neither")
     cuts = None if thresholds is None else _rows(thresholds, count)
@@ -76,7 +83,7 @@ def plot_transfer(
 
     columns = 1 if count == 1 else 3
     figure, axes = panels(
-        count, *((5.6, 3.8) if count == 1 else (3.3, 2.4 if counts is None else 2.8)), columns=columns
+        count, *((5.6, 3.8) if count == 1 else (3.3, 2.4 if counts is None and own is None else 2.8)), columns=columns
     )
     for index, ax in enumerate(axes):
         _histogram(ax, samples.ravel() if count == 1 else samples[:, index], x, counts)
@@ -98,6 +105,8 @@ def plot_transfer(
             axis.set_major_locator(MaxNLocator(8 if count == 1 else 5, steps=[1, 2, 2.5, 5, 10]))
         if counts is not None:
             _count_axis(ax, counts, labelled=index < columns)
+        if own is not None and scales is not None:
+            _own_axis(ax, x, scales[index], _own_label(scales, own[1], names, count) if index < columns else "")
         if index >= count - columns:
             ax.set_xlabel(f"analog value ({figure_text(unit)})" if unit else "analog value", fontsize=NORMAL, color=INK)
         if index % columns == 0:
@@ -142,6 +151,29 @@ def _count_axis(ax: Axes, counts: int, labelled: bool) -> None:
     above.xaxis.set_major_formatter(EngFormatter(sep=""))
     if labelled:
         above.set_xlabel("native counts", fontsize=SMALL, color=INK)
+
+
+def _own_axis(ax: Axes, x: Floats, ends: Floats, label: str) -> None:
+    """The same values in the sensor's own unit, above."""
+    factor, (low, _) = (ends[1] - ends[0]) / (x[-1] - x[0]), ends
+    above = ax.secondary_xaxis(
+        "top", functions=(lambda v: low + (v - x[0]) * factor, lambda v: x[0] + (v - low) / factor)
+    )
+    above.tick_params(labelsize=SMALL, color=INK, labelcolor=INK, length=3)
+    above.spines[:].set_visible(False)
+    above.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
+    if label:
+        above.set_xlabel(label, fontsize=SMALL, color=INK)
+
+
+def _own_label(scales: Floats, unit: str, names: Sequence[str], count: int) -> str:
+    """The unit; where one panel shows axes of different scales, whose scale it is, and by how much others differ."""
+    unit = f"in {figure_text(unit, 20)}"
+    off = np.abs(scales - scales[0]).max() / (scales[0, 1] - scales[0, 0])
+    if count > 1 or off < 0.005:
+        return unit
+    first = figure_text(names[0], 20) if names else "axis 0"
+    return f"{unit} of {first}; other axes reach up to {100 * off:.0f} % of this range elsewhere"
 
 
 def _staircase(ax: Axes, x: Floats, cuts: Floats, steps: Floats) -> None:

@@ -35,6 +35,8 @@ def one_line(text: str) -> str:
     >>> one_line("a\\nb"), one_line("\\x1b[31mred"), one_line("γ 加速度")
     ('a\\\\nb', '\\\\x1b[31mred', 'γ 加速度')
     """
+    if text.isprintable():  # nearly all of it is, and pages hold megabytes
+        return text
     return "".join(
         c.encode("unicode_escape").decode() if unicodedata.category(c) in INVISIBLE and c not in JOINERS else c
         for c in text

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 import os
 import platform
 import shutil
 import subprocess
 import sys
-import time
 import traceback
+from collections.abc import Mapping
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from qsense.runs import machine
 from qsense.runs.reading import read_json, read_text
 from qsense.runs.result import ResultError, damage, flaw, is_whole, plain, read_result, set_aside
+from qsense.runs.times import moment, now
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,7 @@ FAILURE = "failed.txt"
 FINISHED, RUNNING, FAILED, INTERRUPTED = "finished", "running", "failed", "interrupted"  # what a run says of itself
 TEMPORARY = ".tmp"  # how the name of a file ends that is being written
 SCHEMA = 3  # of a run: raise it where the same configuration on the same data gives other numbers than before
+DIRTY = "-dirty"  # how the revision of a checkout ends whose files differ from it
 PACKAGES = ("qsense", "torch", "lightning", "hydra-core", "omegaconf", "torchmetrics", "numpy")
 
 
@@ -119,7 +121,9 @@ def start(run: Path, config_yaml: str, overrides: list[str], data: str | None) -
     for leftover in (*run.glob(f".*{TEMPORARY}"), *run.glob(f"*/.*{TEMPORARY}")):
         leftover.unlink(missing_ok=True)
     write_atomically(run / CONFIG, config_yaml)
-    before = record(run).get("started")
+    before = record(run)
+    earlier = before.get("started")
+    earlier = earlier if isinstance(earlier, list) else []
     versions = {}
     for package in PACKAGES:
         try:
@@ -130,13 +134,25 @@ def start(run: Path, config_yaml: str, overrides: list[str], data: str | None) -
         run,
         status=RUNNING,
         command=[sys.executable, "-m", "qsense.train", *overrides],
-        git_revision=git_revision(),
+        git_revision=(revision := git_revision()),
+        git_dirty=None if revision is None else revision.endswith(DIRTY),
         data_fingerprint=data,
         versions=versions | {"python": platform.python_version()},
         host=platform.node(),
-        started=[*(before if isinstance(before, list) else []), time.time()],
+        processor=machine.processor(),
+        cores=machine.cores(),
+        threads=None,
+        gpu=None,
+        started=[*earlier, now()],
+        ended=None,
+        duration_s=_duration(before) if earlier else 0.0,
     )
     (run / FAILURE).unlink(missing_ok=True)
+
+
+def use(run: Path, threads: int, gpu: str | None) -> None:
+    """Note what a run that has been started works with, once torch knows it."""
+    _update(run, threads=threads, gpu=gpu)
 
 
 def finish(run: Path, content: dict[str, Any]) -> None:
@@ -148,14 +164,20 @@ def finish(run: Path, content: dict[str, Any]) -> None:
     content = plain(content)
     if problem := flaw(content):
         raise ResultError(f"the run has no result ({problem}), so it is not recorded as finished")
-    _update(run, status=FINISHED, ended=time.time())
+    _end(run, FINISHED)
     write_json(run / RESULT, content)
+
+
+def note_tracker(run: Path, name: str, address: str) -> None:
+    """Record where a tracker shows a run, beside what the run says of itself."""
+    with suppress(OSError):
+        _update(run, **{name: address})
 
 
 def interrupt(run: Path) -> None:
     """Record that a run was stopped from outside; the same command resumes it."""
     with suppress(OSError):
-        _update(run, status=INTERRUPTED, ended=time.time())
+        _end(run, INTERRUPTED)
 
 
 def record(run: Path) -> dict[str, Any]:
@@ -178,13 +200,35 @@ def recorded_state(run: Path) -> str:
 
 
 def seconds(run: Path) -> float | None:
-    """How long a run took; None where it was resumed, or has not ended."""
-    known = record(run)
-    started, ended = known.get("started"), known.get("ended")
-    if not isinstance(started, list) or len(started) != 1:
-        return None
-    are_dates = all(isinstance(value, int | float) and math.isfinite(value) for value in (ended, *started))
-    return float(ended - started[0]) if ended and are_dates else None
+    """How long a run took; None where it has not ended, or where nobody knows."""
+    return duration_of(record(run))
+
+
+def duration_of(known: Mapping[str, Any]) -> float | None:
+    """How long a run took, over all times that it was started, by its `run.json`; None where nobody knows.
+
+    That is so while it runs, and where it was killed and went on; records of older versions say it of runs alone that
+    were started once.
+    """
+    if "duration_s" in known:
+        return _duration(known)
+    started, ended = known.get("started"), moment(known.get("ended"))
+    first = moment(started[0]) if isinstance(started, list) and len(started) == 1 else None
+    return None if first is None or not ended else ended - first
+
+
+def _duration(known: Mapping[str, Any]) -> float | None:
+    worked = moment(known.get("duration_s"))
+    return None if moment(known.get("ended")) is None else worked
+
+
+def _end(run: Path, status: str) -> None:
+    known, ended = record(run), now()
+    started, worked = known.get("started"), moment(known.get("duration_s"))
+    last = moment(started[-1]) if isinstance(started, list) and started else None
+    if worked is not None and last is not None:
+        worked = round(worked + (moment(ended) or last) - last, 3)
+    _update(run, status=status, ended=ended, duration_s=worked)
 
 
 def failure(run: Path) -> str:
@@ -204,7 +248,7 @@ def fail(run: Path) -> None:
     with suppress(OSError):
         write_atomically(run / FAILURE, text)
     with suppress(OSError):
-        _update(run, status=FAILED, ended=time.time())
+        _end(run, FAILED)
 
 
 def discard(run: Path) -> None:

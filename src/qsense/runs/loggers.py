@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 import netrc
 import os
+import shlex
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,10 +18,12 @@ from urllib.parse import urlsplit
 import numpy as np
 from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
+from PIL import Image
 
+from qsense.runs import folder as run_folder
 from qsense.runs.mishaps import tolerated
+
+log = logging.getLogger(__name__)
 
 
 class RunWandbLogger(WandbLogger):
@@ -47,11 +51,8 @@ class RunWandbLogger(WandbLogger):
         tags: list[str] | None = None,
         offline: bool | None = None,
     ) -> None:
-        if offline is None:
-            reason = why_offline()
-            if reason:
-                print(f"wandb: {reason}, so this run is logged offline; upload it later with `qsense sync`")
-            offline = reason is not None
+        self.reason = why_offline() if offline is None else None
+        offline = self.reason is not None if offline is None else offline
         super().__init__(
             name=name or Path(save_dir).resolve().name,
             save_dir=save_dir,
@@ -62,11 +63,25 @@ class RunWandbLogger(WandbLogger):
             group=group,
             job_type=job_type,
             tags=tags or [],
+            # Its words are many; a line at the end (`where`) says what of them is needed. WANDB_SILENT=false has them.
+            settings={} if "WANDB_SILENT" in os.environ else {"silent": True},
         )
+        self._wandb_init.pop("anonymous", None)  # of Lightning's, and W&B warns of it
+
+    def where(self, run: Any) -> str:
+        """Where W&B's run is seen, or how it gets there; empty where W&B is switched off."""
+        if run.settings.mode in ("offline", "dryrun"):  # there, asking for the URL is warned of
+            why = f"{self.reason}, so " if self.reason else ""
+            folder = shlex.quote(os.path.relpath(run.settings.sync_dir))
+            return f"W&B: {why}logged offline; upload it by: wandb sync {folder}"
+        return f"W&B: {run.url}" if run.url else ""
 
     def log_hyperparams(self, params: dict[str, Any]) -> None:  # type: ignore[override]
         """Log the configuration under `qsense`: a sweep's agent locks the names of its parameters (data, quant, …)."""
         self.experiment.config.update({"qsense": params}, allow_val_change=True)
+        address, folder = getattr(self.experiment, "url", None), Path(self.save_dir or ".")
+        if isinstance(address, str) and (folder / run_folder.RECORD).is_file():  # offline there is none
+            run_folder.note_tracker(folder, "wandb", address)
 
     def log_adc(self, adc: dict[str, Any]) -> None:
         """Keep a learned converter as an artifact, one version per run: `adc.json` in `adc-<group>`."""
@@ -126,7 +141,7 @@ class RunTrackioLogger(Logger):
             self.run.log(dict(metrics), step=step)
 
     def log_picture(self, name: str, picture: Any) -> None:
-        """Show a picture, [height, width, 4] in bytes."""
+        """Show a picture, [height, width, 3] in bytes."""
         import trackio
 
         if self.run is not None:
@@ -227,31 +242,39 @@ def _netrc_knows(host: str) -> bool:
         return False
 
 
-def log_figure(loggers: Iterable[Logger], name: str, figure: Figure) -> None:
-    """Show a picture in every logger that has a place for one."""
-    for logger in loggers:
+def log_picture(loggers: Iterable[Logger], name: str, file: Path) -> None:
+    """Show a picture, a PNG that is written already, in every logger that has a place for one."""
+    showing = [logger for logger in loggers if isinstance(logger, WandbLogger | RunTrackioLogger | TensorBoardLogger)]
+    if not showing:
+        return
+    with Image.open(file) as picture:
+        pixels = np.asarray(picture.convert("RGB"))
+    for logger in showing:
         with tolerated(_name(logger)):
             if isinstance(logger, WandbLogger):
-                logger.log_image(f"figures/{name}", [_image(figure)])
+                logger.log_image(f"figures/{name}", [pixels])
             elif isinstance(logger, RunTrackioLogger):
-                logger.log_picture(f"figures/{name}", _image(figure))
-            elif isinstance(logger, TensorBoardLogger):
-                logger.experiment.add_figure(f"figures/{name}", figure, close=False)
+                logger.log_picture(f"figures/{name}", pixels)
+            else:
+                logger.experiment.add_image(f"figures/{name}", pixels, dataformats="HWC")
 
 
-def _image(figure: Figure) -> object:
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()  # type: ignore[no-untyped-call]
-    return np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+def close(loggers: Iterable[Logger], failed: bool, said: Mapping[str, Any] | None = None) -> None:
+    """End every logger's run; a W&B run left open would swallow the next run of a multirun.
 
-
-def close(loggers: Iterable[Logger], failed: bool) -> None:
-    """End every logger's run; a W&B run left open would swallow the next run of a multirun."""
+    Args:
+        loggers: of the run.
+        failed: whether it has.
+        said: `extra` of the log record that says where the run is seen.
+    """
     for logger in loggers:
         with tolerated(_name(logger)):
             logger.finalize("failed" if failed else "success")
         with tolerated(_name(logger)):
             if isinstance(logger, WandbLogger) and logger._experiment is not None:  # never opened: nothing to close
-                logger.experiment.finish(exit_code=int(failed))
+                run = logger.experiment
+                run.finish(exit_code=int(failed))
+                if isinstance(logger, RunWandbLogger) and (where := logger.where(run)):
+                    log.info("%s", where, extra=said)
             elif isinstance(logger, RunTrackioLogger):
                 logger.end()

@@ -18,7 +18,7 @@ NOT_DECISIVE = {
                 "log_every_n_steps", "enable_progress_bar", "enable_model_summary", "enable_checkpointing"},
     "data": {"cache", "num_workers", "root", "download", "url", "sha256"},
     "callback": {"checkpoint", "trajectory", "figures", "adc", "progress", "cost", "network_figures",
-                 "detection_figures"},
+                 "detection_figures", "results", "first_batch"},
 }  # fmt: skip
 # Keys that came after runs of this schema had been recorded, each with the value at which it computes what such a run
 # computed without it: there it does not count, so that those runs keep their names. By group, or by the group's part.
@@ -44,6 +44,8 @@ NEUTRAL: dict[str, dict[str, Any]] = {
     "HARTask": {"sensor_delay": 0},
     "ClassificationTask": {"sensor_delay": 0},
 }  # fmt: skip
+# What pictures may be written as: PNG always, the others beside it on request (figures=pdf).
+FORMATS = ("png", "pdf", "svg")
 # Where 1 is one batch, and 1.0 all of them.
 PARTIAL = ("limit_train_batches", "limit_val_batches", "limit_test_batches", "overfit_batches", "val_check_interval")
 

@@ -131,6 +131,15 @@ def short(value: float) -> str:
     return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 
+def in_bits(bits: int) -> str:
+    """A number of bits.
+
+    >>> in_bits(1), in_bits(2)
+    ('1 bit', '2 bits')
+    """
+    return f"{bits} bit{'s' * (bits != 1)}"
+
+
 def watts(microwatts: float) -> tuple[str, float]:
     """The unit that fits a power, and how many µW it has.
 

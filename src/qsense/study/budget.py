@@ -312,11 +312,20 @@ def choice(offers: Sequence[Offer], budget: Budget) -> dict[str, Offer | None]:
 
 def affords(budget: Budget, cost: Mapping[str, float]) -> bool:
     """Whether a row's sensor stays within the limits on power and rate; one that nobody priced is within none."""
-    power = next((cost[unit.key] for unit in POWER if unit.key in cost), math.inf)
-    rate = 1000 * cost.get(RATE.key, math.inf)
-    return (budget.microwatts is None or power <= budget.microwatts + ROUNDING) and (
-        budget.bits_per_second is None or rate <= budget.bits_per_second + ROUNDING
+    power, rate = power_of(cost), rate_of(cost)
+    return (budget.microwatts is None or (power is not None and power <= budget.microwatts + ROUNDING)) and (
+        budget.bits_per_second is None or (rate is not None and rate <= budget.bits_per_second + ROUNDING)
     )
+
+
+def power_of(cost: Mapping[str, float]) -> float | None:
+    """µW of a sensor's radio and ADC; of the radio alone where the runs of a row do not agree on the ADC."""
+    return next((cost[unit.key] for unit in POWER if unit.key in cost), None)
+
+
+def rate_of(cost: Mapping[str, float]) -> float | None:
+    """Bits that a sensor sends each second."""
+    return 1000 * cost[RATE.key] if RATE.key in cost else None
 
 
 def cheapest(offers: Sequence[Offer]) -> Offer | None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from qsense.runs.words import lower_is_better
+from qsense.runs.words import lower_is_better, watts
 from qsense.study.costs import LOSSLESS
 from qsense.study.rows import Row
 from qsense.study.summary import Summary
@@ -104,5 +104,15 @@ def _unit(costs: Sequence[Mapping[str, float]]) -> Unit:
     for unit in PRICES:
         prices = [cost[unit.key] for cost in costs if unit.key in cost]
         if len(prices) == len(costs) and min(prices) < max(prices) * (1 - SAME_PRICE):
-            return unit
+            return _in_watts(unit, max(prices)) if unit in POWER else unit
     return BITS
+
+
+def _in_watts(unit: Unit, most: float) -> Unit:
+    """A power in the unit that fits the largest.
+
+    >>> _in_watts(POWER[1], 4500.0)
+    Unit(key='radio_uj_s', name='radio', unit='mW', size=1000.0)
+    """
+    name, size = watts(most)
+    return replace(unit, unit=name, size=size)

@@ -5,11 +5,14 @@ Python gathers, the page's own script averages: what is filtered there is averag
 
 from __future__ import annotations
 
+import base64
 import json
+import math
 import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from html import escape
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -20,46 +23,77 @@ from qsense.runs.layout import FIXED
 from qsense.runs.status import FINISHED, STATES
 from qsense.runs.words import duration, lower_is_better, metric_name, percent
 from qsense.study import published
-from qsense.study.bounds import MOST_BITS
-from qsense.study.costs import LOSSLESS, axes, columns, explained
+from qsense.study.budget import Budget, default, power_of, rate_of, sentences, student
+from qsense.study.contest import SAME_PRICE, Contest, contests
+from qsense.study.costs import LOSSLESS, Axis, axes, columns, explained
+from qsense.study.curves import MEMORY, curve_of, short
 from qsense.study.progress import dataset_names, progress
 from qsense.study.rows import Row
 from qsense.study.run import Run
-from qsense.study.screen import sections
+from qsense.study.screen import sections, texts, title
+from qsense.study.significance import FEWEST
 from qsense.study.summary import Summary
 
 ASSETS = files("qsense") / "study" / "assets"
 PAGE = "index.html"
-SCRIPTS = ("numbers.js", "charts.js", "page.js")
-POWER_LAW, LOGARITHM, IDENTITY = "power", "log", "identity"  # transfer curves that the page can draw
+ORDER = ("bops", "entropy_kbit_s", "kbit_s", "uj_s")  # of axes that know equally many rows, the last
+SCRIPTS = ("numbers.js", "budget.js", "charts.js", "page.js")
+LIBRARY = "echarts.min.js.gz"  # Apache ECharts 6.1.0 as published, packed; its licence lies beside it
 
 
-def write_page(every: Sequence[Summary], out: Path) -> Path:
+def write_page(
+    every: Sequence[Summary], out: Path, pages: Mapping[Path, str] | None = None, budget: Budget | None = None
+) -> Path:
     """Write `<out>/index.html`, atomically; see `study_page`."""
     file = out / PAGE
-    write_atomically(file, study_page(every))
+    write_atomically(file, study_page(every, pages, budget))
     return file
 
 
-def study_page(every: Sequence[Summary]) -> str:
+def study_page(every: Sequence[Summary], pages: Mapping[Path, str] | None = None, budget: Budget | None = None) -> str:
     """The page over a study's runs.
 
     Args:
         every: one summary per metric; the first says which rows there are, and is shown first. Metrics that only the
             page shows need none.
+        pages: address of each run's own page, by the run's folder; None: there are none.
+        budget: what its budget box begins with; None for the usual one.
     """
-    data = json.dumps(contents(every), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    data = json.dumps(contents(every, pages, budget), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     page = (ASSETS / "page.html").read_text(encoding="utf-8")
     parts = {
         "/*STYLE*/": (ASSETS / "page.css").read_text(encoding="utf-8"),
+        "<!--TABLES-->": plain_tables(every, budget),
         "/*DATA*/": in_script(data),
+        "/*LIBRARY*/": base64.b64encode((ASSETS / LIBRARY).read_bytes()).decode(),
         "/*SCRIPT*/": "\n".join((ASSETS / name).read_text(encoding="utf-8") for name in SCRIPTS),
     }
     return re.sub("|".join(map(re.escape, parts)), lambda mark: parts[mark[0]], page)  # no mark within what is put in
 
 
-def contents(every: Sequence[Summary]) -> dict[str, Any]:
+def plain_tables(every: Sequence[Summary], budget: Budget | None = None) -> str:
+    """What a reader without scripts gets: the answers and the tables."""
+    parts = [f"<p>{escape(sentence)}</p>" for sentence in sentences(every[0], budget)]
+    for summary in every:
+        if summary.rows:
+            heads = "".join(f"<th scope='col'>{escape(name)}</th>" for name in ("quantizer", *summary.datasets))
+            lines = "".join(
+                f"<tr><th scope='row'>{escape(summary.short_label(row))}</th>"
+                + "".join(
+                    f"<td>{'<br>'.join(map(escape, texts(summary, row, name)))}</td>" for name in summary.datasets
+                )
+                + "</tr>"
+                for row in summary.shown_rows
+            )
+            parts.append(f"<table><caption>{escape(title(summary))}</caption><tr>{heads}</tr>{lines}</table>")
+    return "\n".join(parts)
+
+
+def contents(
+    every: Sequence[Summary], pages: Mapping[Path, str] | None = None, budget: Budget | None = None
+) -> dict[str, Any]:
     """What the page knows, as plain JSON."""
+    pages = pages or {}
     summary = every[0]
     rows, datasets = summary.shown_rows, summary.datasets
     counted = [run for run in summary.runs if run.folder in summary.rows_of_runs]
@@ -71,7 +105,10 @@ def contents(every: Sequence[Summary]) -> dict[str, Any]:
     compared = {name: [line.replace(FIXED, " ") for line in lines] for name, lines in summary.comparisons.items()}
     lists = {**compared, **sections(summary)}
     costs = [cell.cost for cell in summary.shown.values()]
-    shown, drawn = columns(costs), axes(costs)
+    shown, drawn = columns(costs), telling(summary)
+    curves = placed({run.folder: curve_of(run) for run in counted}, counted)
+    units = {run.dataset: curve["unit"] for run in counted if (curve := curves[run.folder]) and "unit" in curve}
+    limits = budget or default(summary)
     needed = dict.fromkeys([*(column.key for column in shown), *(axis.key for axis in drawn)])
     return {
         "made": time.strftime("%Y-%m-%d %H:%M"),
@@ -83,6 +120,7 @@ def contents(every: Sequence[Summary]) -> dict[str, Any]:
                 "name": name,
                 "folds": max(run.num_folds for run in counted if run.dataset == name),
                 "bipolar": any("mu" in run.learned or run.task == "har" for run in counted if run.dataset == name),
+                "unit": units.get(name, ""),
                 "classes": classes.get(name, {}),
             }
             for name in datasets
@@ -93,13 +131,20 @@ def contents(every: Sequence[Summary]) -> dict[str, Any]:
             {
                 "row": place_of_row[row],
                 "dataset": place_of_dataset[name],
-                **{key: _short(cell.cost.get(key)) for key in needed if key in cell.cost},
+                **{key: short(cell.cost.get(key)) for key in needed if key in cell.cost},
             }
             for (row, name), cell in summary.shown.items()
             if cell.cost
         ],
         "columns": [vars(column) for column in shown],
         "axes": [vars(axis) for axis in drawn],
+        "axis": usual_axis(summary, drawn),
+        "constant": alike(summary, drawn),
+        "contests": [_contest(summary, contest, place_of_row, place_of_dataset) for contest in contests(summary)],
+        "limits": {"loss": limits.loss, "microwatts": limits.microwatts, "bitsPerSecond": limits.bits_per_second},
+        "student": _student_table(counted),
+        "few": FEWEST,
+        "samePrice": SAME_PRICE,
         "legend": explained(costs),
         "runs": [
             {
@@ -107,14 +152,15 @@ def contents(every: Sequence[Summary]) -> dict[str, Any]:
                 "dataset": place_of_dataset[run.dataset],
                 "seed": run.seed,
                 "fold": run.fold,
-                "scores": [_short(run.metrics.get(m)) for m in metrics],
+                "scores": [short(run.metrics.get(m)) for m in metrics],
                 "classes": {
-                    m: [_short(scores.get(name)) for name in classes[run.dataset][m]]
+                    m: [short(scores.get(name)) for name in classes[run.dataset][m]]
                     for m, scores in run.per_class.items()
                 },
-                "curve": _curve(run),
+                "curve": curves[run.folder],
                 "seconds": None if run.seconds is None else round(run.seconds, 1),
                 "folder": run.path,
+                "page": pages.get(run.folder),
             }
             for run in counted
         ],
@@ -144,12 +190,83 @@ def contents(every: Sequence[Summary]) -> dict[str, Any]:
                 "fold": run.fold,
                 "reason": run.reason or "; ".join(run.unreadable),
                 "log": run.log,
+                "page": pages.get(run.folder),
             }
             for run, name in zip(summary.runs, dataset_names(summary.runs), strict=True)
             if run.status != FINISHED
         ],
         "lists": {name: lines for name, lines in lists.items() if name not in ("Not finished", "Pictures")},
     }
+
+
+def _contest(
+    summary: Summary, contest: Contest, place_of_row: Mapping[Row, int], place_of_dataset: Mapping[str, int]
+) -> dict[str, Any]:
+    def competitor(row: Row, price: float) -> dict[str, Any]:
+        cost = summary.shown[row, contest.dataset].cost
+        own = {"power": power_of(cost), "rate": rate_of(cost)}
+        return {"row": place_of_row[row], "price": price if math.isfinite(price) else None, **own}
+
+    return {
+        "name": contest.name,
+        "dataset": place_of_dataset[contest.dataset],
+        "reference": place_of_row[contest.reference],
+        "unit": vars(contest.unit),
+        "rows": [competitor(row, price) for row, price in contest.prices.items()],
+    }
+
+
+def _student_table(counted: Sequence[Run]) -> list[float | None]:
+    """`student` of every number of folds or seeds that can be paired, by that number."""
+    most = max((run.num_folds for run in counted), default=0)
+    most = max(most, len({run.seed for run in counted}))
+    return [None, None, *(student(count) for count in range(2, most + 1))]
+
+
+def placed(curves: Mapping[Path, dict[str, Any] | None], counted: Sequence[Run]) -> dict[Path, dict[str, Any] | None]:
+    """The same, where a run that did not record its sensor's range has that of its data set, if it is one in all."""
+    known: dict[str, list[dict[str, Any]]] = {}
+    for run in counted:
+        if (curve := curves[run.folder]) and "range" in curve:
+            place = {"range": curve["range"], "unit": curve["unit"]}
+            if place not in known.setdefault(run.dataset, []):
+                known[run.dataset].append(place)
+    common = {dataset: places[0] for dataset, places in known.items() if len(places) == 1}
+    return {
+        run.folder: curve if curve is None or curve["kind"] == MEMORY else {**common.get(run.dataset, {}), **curve}
+        for run in counted
+        for curve in [curves[run.folder]]
+    }
+
+
+def telling(summary: Summary) -> list[Axis]:
+    """The axes of costs that tell the rows of some data set apart."""
+
+    def tells(axis: Axis) -> bool:
+        for dataset in summary.datasets:
+            here = [cell.cost.get(axis.key, 0.0) for (_, name), cell in summary.shown.items() if name == dataset]
+            known = [cost for cost in here if cost > 0]
+            if known and min(known) < max(known) * (1 - SAME_PRICE):
+                return True
+        return False
+
+    return [axis for axis in axes(cell.cost for cell in summary.shown.values()) if tells(axis)]
+
+
+def usual_axis(summary: Summary, drawn: Sequence[Axis]) -> int:
+    """The axis that a page opens on: the one that most rows have a figure for; of equal ones power, then rate."""
+
+    def rank(axis: Axis) -> tuple[int, int]:
+        known = sum(axis.key in cell.cost for cell in summary.shown.values())
+        return known, ORDER.index(axis.key) if axis.key in ORDER else -1
+
+    return max(range(len(drawn)), key=lambda place: rank(drawn[place]), default=0)
+
+
+def alike(summary: Summary, drawn: Sequence[Axis]) -> str:
+    """Which costs tell no rows apart, in a sentence; empty for none."""
+    names = [axis.name for axis in axes(cell.cost for cell in summary.shown.values()) if axis not in drawn]
+    return f"The same for all rows of a data set, and not to choose: {', '.join(names)}." if names else ""
 
 
 def _row(summary: Summary, row: Row) -> dict[str, Any]:
@@ -170,47 +287,6 @@ def _classes(counted: Sequence[Run]) -> dict[str, dict[str, list[str]]]:
         for metric, scores in run.per_class.items():
             names.setdefault(run.dataset, {}).setdefault(metric, {}).update(dict.fromkeys(scores))
     return {name: {m: list(classes) for m, classes in metrics.items()} for name, metrics in names.items()}
-
-
-def _curve(run: Run) -> Mapping[str, Any] | None:
-    """What the page needs to draw a run's transfer curve; None for a sensor that is not quantized or not known."""
-    target = run.settings.get("quant.sensor._target_", "").rpartition(".")[2].lower()
-    gamma, mu = run.learned.get("gamma", ()), run.learned.get("mu", ())
-    if gamma and target != "gammanorm":
-        epsilon = _setting(run, "quant.sensor.epsilon", 0.001)
-        if epsilon is None or min(gamma) <= 0 or len(mu) not in (0, len(gamma)):
-            return None
-        return {
-            "kind": POWER_LAW,
-            "gamma": [_short(value) for value in gamma],
-            "mu": [_short(value) for value in mu],
-            "epsilon": epsilon,
-        }
-    if target == "log":
-        bits = _native_bits(run)
-        return None if bits is None or not 1 <= bits <= MOST_BITS else {"kind": LOGARITHM, "epsilon": 1 / (2**bits - 1)}
-    return {"kind": IDENTITY} if target == "linear" else None
-
-
-def _native_bits(run: Run) -> float | None:
-    """What the logarithm's ε follows: its own setting, or with null the bits of raw frames, and 12 of other signals."""
-    if run.settings.get("quant.sensor.native_bits") != "null":
-        return _setting(run, "quant.sensor.native_bits", 12)
-    return run.cost.get("native_bits") if run.task == "detection" else 12
-
-
-def _setting(run: Run, key: str, default: float) -> float | None:
-    """A number from 0 to 64 that a configuration sets; None where it sets something else."""
-    try:
-        value = float(run.settings.get(key, default))
-    except ValueError:
-        return None
-    return value if 0 <= value <= MOST_BITS else None
-
-
-def _short(value: float | None) -> float | None:
-    """Six digits: the page shows four."""
-    return None if value is None else float(f"{value:.6g}")
 
 
 def _left(seconds: float | None) -> str:

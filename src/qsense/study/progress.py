@@ -22,8 +22,8 @@ class Progress:
         dataset: its name.
         count: how many runs are in each of `runs.status.STATES`; "to do" are the folds and seeds of the table's cells
             of which nothing is there yet, and runs that a sweep at work has yet to begin.
-        seconds_left: until all of them are finished, at the speed so far and with as many at a time as run now (one,
-            if none does); None where no run has told how long it took.
+        seconds_left: until all of them are finished, at the speed so far and with as many at a time as run now; None
+            where nothing is at work, or no run has told how long it took.
     """
 
     dataset: str
@@ -37,11 +37,12 @@ class Progress:
 
 
 def progress(summary: Summary) -> list[Progress]:
-    """Of each data set, in the order of their names."""
-    names = dataset_names(summary.runs)
-    parallel = max(1, sum(run.status == RUNNING for run in summary.runs))
-    everywhere = _mean([run.seconds for run in summary.runs])
-    shown = {run.data: name for run, name in zip(summary.runs, names, strict=True)}
+    """Of each data set, in the order of their names; the folders of one and the same run count once."""
+    runs = once(summary.runs)
+    names = dataset_names(runs)
+    running = sum(run.status == RUNNING for run in runs)
+    everywhere = _mean([run.seconds for run in runs])
+    shown = {run.data: name for run, name in zip(runs, names, strict=True)}
     coming = Counter(
         shown.get(data, data)
         for folder in {run.folder.parent for run in summary.runs}
@@ -49,7 +50,7 @@ def progress(summary: Summary) -> list[Progress]:
     )
     parts = []
     for dataset in sorted({*names, *coming}):
-        here = [run for run, name in zip(summary.runs, names, strict=True) if name == dataset]
+        here = [run for run, name in zip(runs, names, strict=True) if name == dataset]
         count = {state: sum(run.status == state for run in here) for state in STATES}
         cells = [cell for (_, name), cell in summary.cells.items() if name == dataset]
         # A run that is not finished leaves a gap in its cell, and is counted once.
@@ -57,8 +58,28 @@ def progress(summary: Summary) -> list[Progress]:
         count[TO_DO] = max(coming[dataset], gaps - (len(here) - count[FINISHED]))
         mean = _mean([run.seconds for run in here]) or everywhere
         left = sum(count.values()) - count[FINISHED] - count[RUNNING] / 2
-        parts.append(Progress(dataset, count, None if mean is None else mean * left / parallel))
+        idle = not (running or coming.total())
+        parts.append(Progress(dataset, count, None if mean is None or idle else mean * left / max(1, running)))
     return parts
+
+
+def once(runs: Sequence[Run]) -> list[Run]:
+    """Each run (settings, seed, fold) once: of a copied folder the one that has come furthest."""
+    furthest: dict[tuple[object, ...], Run] = {}
+    settings: dict[int, States] = {}  # runs share them
+    for run in runs:
+        if not run.settings:  # nobody knows which run it is
+            furthest[(run.folder,)] = run
+            continue
+        own = settings.setdefault(id(run.settings), tuple(sorted(run.settings.items())))
+        kind = (run.task, run.data, run.quant, run.model, run.bits, run.network_bits, run.seed, run.fold, own)
+        if kind not in furthest or _rank(run) > _rank(furthest[kind]):
+            furthest[kind] = run
+    return list(furthest.values())
+
+
+def _rank(run: Run) -> int:
+    return 2 * (run.status == FINISHED) + (run.status == RUNNING)
 
 
 def dataset_names(runs: Sequence[Run]) -> list[str]:

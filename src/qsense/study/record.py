@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from qsense.runs.folder import duration_of
 from qsense.runs.settings import GROUPS, bits_of, decisive
 from qsense.study.bounds import MOST_CLASSES, DamageError, as_bits, as_figure, as_group, as_text, checked_settings
 
@@ -80,11 +81,7 @@ def of_config(text: str) -> tuple[dict[str, Any], dict[str, str]]:
         DamageError: it is no configuration of a run.
     """
     try:
-        config = yaml.load(text, _Loader)
-        if "&" in text:  # parts that are named again may hold themselves, or unfold to more than memory holds
-            _count(config, [0])
-        for key in (*GROUPS, "choices", "callback"):
-            as_group(as_group(config, "the file").get(key) or {}, key)
+        config = read_config(text)
         choices = config.get("choices") or {}
         bits, network_bits = bits_of(config)
         names = {group: choices.get(group) or NOBODY for group in ("task", "data", "quant", "model")}
@@ -108,6 +105,21 @@ def of_config(text: str) -> tuple[dict[str, Any], dict[str, str]]:
         raise DamageError(f"no configuration of a run: {error}") from error
 
 
+def read_config(text: str) -> Mapping[str, Any]:
+    """What `config.yaml` says, as plain values whose groups are mappings.
+
+    Raises:
+        DamageError: it is no configuration of a run, or has no end.
+        YAMLError, RecursionError, ValueError: it cannot be read.
+    """
+    config = yaml.load(text, _Loader)
+    if "&" in text:  # parts that are named again may hold themselves, or unfold to more than memory holds
+        _count(config, [0])
+    for key in (*GROUPS, "choices", "callback"):
+        as_group(as_group(config, "the file").get(key) or {}, key)
+    return as_group(config, "the file")
+
+
 def of_record(content: Any) -> dict[str, Any]:
     """How long a run took, and on which data, as fields of a `Run`: what `run.json` says.
 
@@ -115,14 +127,9 @@ def of_record(content: Any) -> dict[str, Any]:
         DamageError: it says something else.
     """
     record = as_group(content, "the file")
-    started, ended = record.get("started"), record.get("ended")
-    seconds = None
-    if ended and isinstance(started, list) and len(started) == 1:  # not resumed
-        first, last = (as_figure(value, key) for value, key in ((started[0], "started"), (ended, "ended")))
-        seconds = None if first is None or last is None else last - first
     fingerprint = record.get("data_fingerprint")
     fingerprint = None if fingerprint is None else as_text(fingerprint, "data_fingerprint")
-    return {"seconds": seconds, "fingerprint": fingerprint}
+    return {"seconds": as_figure(duration_of(record), "duration_s"), "fingerprint": fingerprint}
 
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # 1000 configurations in a second rather than ten

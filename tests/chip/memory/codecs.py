@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from tests.chip.converters import a_run
 
-from qsense.chip.memory import c_header, vectors, verilog
+from qsense.chip.memory import c_header, vectors, verilog, verilog_bench
 from qsense.chip.memory.codec import Codec, codec
 from qsense.chip.memory.vectors import random_walk
 from qsense.quant.sensor.memory.adpcm import ADPCM
@@ -49,9 +49,9 @@ def placed(kind: str, **changes: Any) -> MemoryConverter:
     return sensor
 
 
-def a_codec(kind: str, name: str = "adc_under_test") -> tuple[MemoryConverter, Codec]:
+def a_codec(kind: str, name: str = "adc_under_test", twos_complement: bool = False) -> tuple[MemoryConverter, Codec]:
     sensor = placed(kind)
-    return sensor, codec(sensor, name, STATISTICS)
+    return sensor, codec(sensor, name, STATISTICS, twos_complement)
 
 
 def write(found: Codec, folder: Path) -> None:
@@ -61,7 +61,7 @@ def write(found: Codec, folder: Path) -> None:
         f"{name}.h": c_header.header(found, run),
         f"{name}_test.c": c_header.program(found),
         f"{name}.v": verilog.module(found, run),
-        f"{name}_tb.v": verilog.bench(found),
+        f"{name}_tb.v": verilog_bench.bench(found),
         f"{name}_vectors.hex": vectors.as_text(found, run),
     }.items():
         (folder / file).write_text(text, encoding="utf-8")

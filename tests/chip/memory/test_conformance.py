@@ -16,7 +16,7 @@ from tests.chip.memory.codecs import EVERY, STATISTICS, a_codec, placed, signal,
 
 from qsense.chip.memory import conformance
 from qsense.chip.memory.codec import Recordings, codec
-from qsense.chip.memory.conformance import check, counted, some, walks
+from qsense.chip.memory.conformance import beginnings, check, counted, walks
 from qsense.chip.memory.vectors import random_walk, sequences
 from qsense.data.series.prepared import prepared
 from qsense.data.series.sbhar import SBHAR
@@ -106,12 +106,12 @@ def test_long_recordings_are_cut_and_all_of_them_are_used() -> None:
     counts, bounds = counted(sensor, (x, np.array([0, 3, 3, 23_003, 25_000])))
     assert bounds.tolist() == [0, 3, 10_003, 20_003, 23_003, 25_000]
     assert np.array_equal(counts, sensor.counts(x))
-    fewer, ends = some((counts, bounds), 3 * 5000)
+    fewer, ends = beginnings((counts, bounds), 3 * 5000)
     assert len(fewer) == ends[-1]
     assert 4900 < len(fewer) <= 5000
     assert (np.diff(ends) > 0).sum() == 5
     assert np.array_equal(fewer[ends[1] : ends[2]], counts[3 : 3 + ends[2] - ends[1]])
-    assert some((counts, bounds), 10**6)[0].shape == counts.shape
+    assert beginnings((counts, bounds), 10**6)[0].shape == counts.shape
 
 
 def test_random_walks_are_about_as_many_samples_as_asked_for() -> None:

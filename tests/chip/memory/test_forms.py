@@ -163,7 +163,7 @@ def test_it_synthesizes(kind: str, tmp_path: Path) -> None:
 def test_vectors_start_every_sequence_and_lose_some() -> None:
     _, found = a_codec("dpcm 2, all")
     text = vectors.as_text(found, a_run())
-    given = vectors.read(text)
+    given = vectors.read(text, found)
     every = vectors.vectors(found)
     for name, column in vars(every).items():
         assert np.array_equal(getattr(given, name), column), name
@@ -179,7 +179,7 @@ def test_vectors_start_every_sequence_and_lose_some() -> None:
     assert np.array_equal(given.code[refreshed], given.count[refreshed])
     line = text.splitlines()[-1]
     with refused(ValueError, "checksum"):
-        vectors.read(text.replace(line, line[:-1] + ("0" if line[-1] != "0" else "1")))
+        vectors.read(text.replace(line, line[:-1] + ("0" if line[-1] != "0" else "1")), found)
 
 
 def test_a_random_walk_stays_in_its_range() -> None:

@@ -6,8 +6,8 @@ import re
 from importlib import resources
 from textwrap import dedent
 
-from qsense.chip.c_header import commented, double, lines_of, table, uint
-from qsense.chip.memory.codec import Codec
+from qsense.chip.c_header import clamped, commented, double, from_word, integer, lines_of, table
+from qsense.chip.memory.codec import TABLES, Codec
 from qsense.chip.memory.words import meaning, summary, title
 from qsense.chip.origin import Origin
 from qsense.runs.escapes import comment
@@ -22,11 +22,13 @@ def header(codec: Codec, origin: Origin) -> str:
     Its arithmetic is the text of `recursion.h` with names of its own, so that one program may include many exports.
     """
     name, macro = codec.name, codec.name.upper()
-    sample, code = uint((1 << codec.native_bits) - 1), uint((1 << codec.sent_bits) - 1)
-    clamp = ""
-    if codec.native_bits not in (8, 16):
-        top = (1 << codec.native_bits) - 1
-        clamp = f"\n    if (count > {top}u) count = {top}u;"
+    coding = codec.coding
+    sample, code = integer(coding.lowest, coding.highest), integer(0, (1 << codec.sent_bits) - 1)
+    count = f"(int32_t)count + {coding.middle}" if coding.signed else "(int32_t)count"
+    encoded, sign, signed = f"{name}_core_encode(&{name}_channels[channel], state, {count})", "", ""
+    if coding.signed and codec.refresh:  # a sample that is sent as it is, as it is written
+        sign = f"    const int32_t sign = {name}_refreshes(state, channel) ? {coding.middle} : 0;\n"
+        encoded, signed = f"({encoded} ^ sign)", " ^ sign"
     unit = comment(codec.unit) or "the sensor's unit"
     scales = [codec.scale(c) for c in range(len(codec.channels))]
     head = [
@@ -73,15 +75,17 @@ static inline int {name}_refreshes(const {name}_state *state, unsigned channel)
 /* Sender: the code of each sample once, in order; state->value is what the receiver decodes. */
 static inline {name}_code {name}_encode(
     {name}_state *state, unsigned channel, {name}_sample count)
-{{{clamp}
-    return ({name}_code){name}_core_encode(&{name}_channels[channel], state, (int32_t)count);
+{{
+{clamped("count", coding)}{sign}\
+    return ({name}_code){encoded};
 }}
 
 /* Receiver: the value of each code once, in order. Bits beyond a code's own are ignored. */
 static inline int16_t {name}_decode({name}_state *state, unsigned channel, {name}_code code)
 {{
+{sign}\
     const unsigned bits = {name}_refreshes(state, channel) ? {macro}_NATIVE_BITS : {macro}_BITS;
-    const int32_t own = (int32_t)(code & ((1u << bits) - 1u));
+    const int32_t own = (int32_t)(code & ((1u << bits) - 1u)){signed};
     return (int16_t){name}_core_decode(&{name}_channels[channel], state, own);
 }}
 
@@ -125,9 +129,8 @@ def arithmetic(name: str) -> str:
 
 def table_bytes(codec: Codec) -> int:
     """What the tables of all channels take, 4 bytes a number; steps are shared."""
-    every = {id(getattr(c, t)) if t == "steps" else (k, t): len(getattr(c, t)) for k, c in enumerate(codec.constants)
-             for t in codec.tables}  # fmt: skip
-    return 4 * sum(every.values())
+    shared = len(codec.constants[0].steps)
+    return 4 * (shared + sum(len(getattr(c, t)) for c in codec.constants for t in codec.tables if t != "steps"))
 
 
 def _tables(codec: Codec) -> str:
@@ -136,7 +139,7 @@ def _tables(codec: Codec) -> str:
     texts, entries = "", []
     for which in codec.tables:
         rows = [getattr(c, which) for c in codec.constants]
-        if which == "steps" and len(set(rows)) == 1:
+        if which == "steps":
             texts += f"static const int32_t {name}_steps[{len(rows[0])}] = {{\n"
             texts += lines_of([str(step) for step in rows[0]], "    ", 12) + "\n};\n"
         else:
@@ -144,9 +147,9 @@ def _tables(codec: Codec) -> str:
             texts += table(rows, codec.channels, "{}") + "\n};\n"
     for c, (constants, label) in enumerate(zip(codec.constants, codec.channels, strict=True)):
         pointers = []
-        for which in ("thresholds", "levels", "steps", "moves"):
-            shared = which == "steps" and len({each.steps for each in codec.constants}) == 1
-            pointers.append("0" if which not in codec.tables else f"{name}_{which}" + ("" if shared else f"[{c}]"))
+        for which in TABLES:
+            own = "" if which == "steps" else f"[{c}]"
+            pointers.append(f"{name}_{which}{own}" if which in codec.tables else "0")
         numbers = [constants.leak, constants.slope, constants.refresh]
         entries.append(
             f"    {{ /* channel {c}: {comment(label)} */\n"
@@ -187,7 +190,7 @@ def program(codec: Codec) -> str:
                     NAME_start(&sender[channel], channel);
                     NAME_start(&receiver[channel], channel);
                 }
-                code = NAME_encode(&sender[channel], channel, (NAME_sample)count);
+                code = NAME_encode(&sender[channel], channel, SAMPLE);
                 value = flags & 2u ? NAME_lose(&receiver[channel], channel)
                                    : NAME_decode(&receiver[channel], channel, code);
                 result[0] = code;
@@ -248,6 +251,7 @@ def program(codec: Codec) -> str:
             }
             """
         )
+        .replace("SAMPLE", from_word("count", codec.coding))
         .replace("NAME", name)
         .replace("MACRO", macro)
     )

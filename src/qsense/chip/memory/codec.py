@@ -1,7 +1,7 @@
 """A converter with memory as plain numbers, from which every other form of it is written: its integers, and their unit.
 
 Open it to see what a decoded value means. Codes and values are those of `quant/sensor/memory/recursion.h`, of one
-channel at a time; a native count of n bits is offset binary, as in `chip/converter.py`.
+channel at a time; native counts are 0 … 2^n − 1, as in `chip/converter.py`, whichever way they are written.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from qsense.callbacks import stream
+from qsense.chip.coding import Coding
+from qsense.chip.origin import revision
 from qsense.quant.sensor.memory.base import MemoryConverter
 from qsense.quant.sensor.memory.constants import Constants, same_for_all, scaled
 from qsense.quant.sensor.record import as_record
@@ -43,6 +45,7 @@ class Codec:
         high: what `white` is for it.
         normalised: how the data was normalised in training ("dataset", "train", "range"); "none" where it was not.
         stated: whether the sensor delivers native counts, so that their bits and range are its own.
+        twos_complement: whether native counts are written so; else in offset binary.
     """
 
     name: str
@@ -58,6 +61,17 @@ class Codec:
     high: float
     normalised: str
     stated: bool
+    twos_complement: bool = False
+
+    @property
+    def coding(self) -> Coding:
+        """How native counts are written, those that are sent as they are, too."""
+        return Coding(self.native_bits, self.twos_complement)
+
+    @property
+    def revision(self) -> str:
+        """Of its numbers."""
+        return revision([*map(vars, self.constants), self.limits, self.twos_complement])
 
     @property
     def quantizer(self) -> str:
@@ -171,7 +185,7 @@ def snr(sensor: MemoryConverter, recordings: Recordings) -> tuple[float, ...]:
     return tuple(stream.snr(samples.astype(np.float64), sensor.convert(x, bounds).values).tolist())
 
 
-def codec(sensor: MemoryConverter, name: str, statistics: dict[str, Any]) -> Codec:
+def codec(sensor: MemoryConverter, name: str, statistics: dict[str, Any], twos_complement: bool = False) -> Codec:
     """A trained converter with memory as plain numbers.
 
     Args:
@@ -179,6 +193,7 @@ def codec(sensor: MemoryConverter, name: str, statistics: dict[str, Any]) -> Cod
         name: an identifier for symbols and files.
         statistics: what the run's data was normalised by: `low` and `high`, one value per channel; without them the
             converter saw the sensor's own unit.
+        twos_complement: how native counts are written; else in offset binary.
     """
     signal = sensor.signal
     assert signal.low is not None  # a converter with memory has a range, and a series a rate
@@ -201,4 +216,5 @@ def codec(sensor: MemoryConverter, name: str, statistics: dict[str, Any]) -> Cod
         high=signal.high,
         normalised=statistics.get("normalise", "none") if statistics.get("low") is not None else "none",
         stated=signal.native_bits is not None,
+        twos_complement=twos_complement,
     )

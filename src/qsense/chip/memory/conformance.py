@@ -49,18 +49,21 @@ def check(
         ValueError: it is damaged.
     """
     folder, name = folder.resolve(), codec.name
-    samples, simulate = samples or SAMPLES, simulate or SIMULATED
-    given = conformance_vectors.read((folder / f"{name}_vectors.hex").read_text(encoding="utf-8"))
+    samples = SAMPLES if samples is None else samples
+    simulate = SIMULATED if simulate is None else simulate
+    given = conformance_vectors.read((folder / f"{name}_vectors.hex").read_text(encoding="utf-8"), codec)
     what = "random walks" if recordings is None else "the run's recordings"
-    counts, bounds = some(walks(codec, samples) if recordings is None else counted(sensor, recordings), samples)
+    whole = walks(codec, samples) if recordings is None else counted(sensor, recordings)
+    counts, bounds = beginnings(whole, samples)
     every = in_order(codec, counts, bounds)
-    found = [_same("the kernel, vectors", given, again(codec, given))]
+    known = again(codec, given)
+    found = [_compared("the kernel, vectors", given.code, given.value, known)]
     found += _by_python(codec, sensor, counts, bounds, what)
     absent = "was not written"
     found += _by_c(folder, codec, every, what) if (folder / f"{name}.h").is_file() else [Check("C", None, absent)]
     if not (folder / f"{name}.v").is_file():
         return [*found, Check("Verilog", None, absent)]
-    few = in_order(codec, *some((counts, bounds), simulate))
+    few = in_order(codec, *beginnings((counts, bounds), simulate))
     with tempfile.TemporaryDirectory() as scratch:
         (Path(scratch) / f"{name}_vectors.hex").write_text(conformance_vectors.body(codec, few))
         found.append(simulated("Verilog, vectors", folder, name))
@@ -84,7 +87,7 @@ def walks(codec: Codec, samples: int) -> tuple[kernel.Counts, kernel.Bounds]:
     return np.stack(walk, axis=1).astype(np.uint16), np.arange(pieces + 1, dtype=np.int64) * each
 
 
-def some(recordings: tuple[kernel.Counts, kernel.Bounds], samples: int) -> tuple[kernel.Counts, kernel.Bounds]:
+def beginnings(recordings: tuple[kernel.Counts, kernel.Bounds], samples: int) -> tuple[kernel.Counts, kernel.Bounds]:
     """Recordings with at most so many samples in all, but for one of each: each one's first, alike in all."""
     counts, bounds = recordings
     lengths = np.diff(bounds)
@@ -117,10 +120,6 @@ def again(codec: Codec, given: Vectors) -> Vectors:
         lost = (given.flags[mine] & conformance_vectors.LOST) != 0
         parts.append(expected(channel, constants, given.count[mine], bounds, lost))
     return joined(parts)
-
-
-def _same(what: str, found: Vectors, wanted: Vectors) -> Check:
-    return _compared(what, found.code, found.value, wanted)
 
 
 def _compared(what: str, code: npt.NDArray[np.integer], value: npt.NDArray[np.integer], wanted: Vectors) -> Check:
@@ -157,7 +156,7 @@ def _by_c(folder: Path, codec: Codec, every: Vectors, what: str) -> list[Check]:
     found = compiler()
     if isinstance(found, Check):
         return [found]
-    name = codec.name
+    name, every = codec.name, conformance_vectors.written(codec, every)
     with tempfile.TemporaryDirectory() as scratch:
         program, samples, results = (Path(scratch) / file for file in ("test", "samples", "results"))
         done = command([found, *STRICT, "-o", str(program), str(folder / f"{name}_test.c")], folder)

@@ -1,4 +1,4 @@
-"""A converter with memory on one page: what it does, its tables, rate, state and start, losses, cost, origin."""
+"""A converter with memory on a page or two: block diagram, tables, rate, state, start, losses, cost, ports, origin."""
 
 from __future__ import annotations
 
@@ -8,11 +8,25 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from qsense.chip.cost import costs
+from qsense.chip.diagram import tracking
 from qsense.chip.memory.c_header import STATE_BYTES, table_bytes
 from qsense.chip.memory.codec import Codec
+from qsense.chip.memory.verilog import modules
 from qsense.chip.memory.words import mended, start
 from qsense.chip.origin import Origin
-from qsense.chip.page import NAME, behind, page, pairs, signed, some, svg, table, to_mind
+from qsense.chip.page import (
+    NAME,
+    listed,
+    page,
+    pairs,
+    ports,
+    scrolled,
+    signed,
+    standardisation,
+    svg,
+    table,
+    to_mind,
+)
 from qsense.quant.sensor.memory import kernel
 from qsense.runs.escapes import brief
 from qsense.runs.escapes import html as escape
@@ -44,25 +58,40 @@ def datasheet(
         codec.name,
         f"{what}, fitted to",
         origin,
+        codec.revision,
         f"""\
-{"" if picture is None else svg(picture, codec.name)}
+{scrolled(tracking(codec))}
+{"" if picture is None else scrolled(svg(picture, codec.name))}
 <h2>What it does</h2>
 <ol>{steps}</ol>
 <div class="columns">
 <section><h2>Converter</h2>
-{pairs(_facts(codec, full_scale_volts) + behind(origin))}</section>
-<section><h2>Cost</h2>
+{pairs(_facts(codec, full_scale_volts) + standardisation(origin))}</section>
+<section><h2>Cost of sensing</h2>
 {pairs(costs(origin.result))}</section>
 </div>
 <h2>Channel by channel</h2>
 {_channels(codec, snr)}
 {_codes(codec)}
+{ports(modules(codec))}
 {to_mind(_remarks(codec, snr))}""",
-        "Values and tables lie on a 16-bit scale: a native count q of n bits is (q − 2^(n−1)) · 2^(16−n) there. Shifts "
-        "round towards minus infinity. SNR: variance of the samples / mean squared error of what is decoded, over the "
-        "training recordings. Samples from start to an end: until what is decoded has first come within 2 % of the "
-        "range to a signal that lies at its end.",
+        _footnote(codec, snr is not None),
     )
+
+
+def _footnote(codec: Codec, measured: bool) -> str:
+    """What the page's own words mean."""
+    place = "q" if codec.twos_complement else "(q − 2^(n−1))"
+    text = f"Values and tables lie on a 16-bit scale: a native count q of n bits is {place} · 2^(16−n) there. Shifts "
+    text += "round towards minus infinity."
+    if measured:
+        text += " SNR: variance of the samples / mean squared error of what is decoded, over the training recordings."
+    if not codec.refresh:
+        text += (
+            " Samples from start to an end: until what is decoded has first come within 2 % of the range to a signal "
+            "that lies at its end."
+        )
+    return text
 
 
 def blocks(codec: Codec) -> list[str]:
@@ -129,15 +158,17 @@ def _facts(codec: Codec, full_scale_volts: float | None) -> list[tuple[str, str]
     facts = [
         ("code", f"{bits}; {codec.rate:.4g} bits per sample with refreshes" if codec.refresh else bits),
         ("rate", f"{rounded(codec.kbit_s)} kbit/s: {codec.rate_hz:g} samples per second and channel"),
-        ("native ADC", f"{codec.native_bits} bits, offset binary"),
+        ("native ADC", f"{codec.native_bits} bits, {codec.coding.name}"),
         ("its full scale", codec.full_scale),
-        ("channels", f"{len(codec.channels)}: {some(codec.channels)}"),
+        ("channels", f"{len(codec.channels)}: {listed(codec.channels)}"),
         ("state per channel", f"{sum(codec.state.values())} bits in hardware; {STATE_BYTES} bytes in C, on each side"),
         ("registers", ", ".join(f"{name} {bits}" for name, bits in codec.state.items())),
         ("tables in C", f"{table_bytes(codec):,} bytes"),
     ]
     if (codec.black, codec.white) != (0, (1 << codec.native_bits) - 1):
-        facts.insert(4, ("black, white", f"counts {codec.black}, {codec.white}"))
+        facts.insert(
+            4, ("black, white", f"counts {codec.coding.number(codec.black)}, {codec.coding.number(codec.white)}")
+        )
     if full_scale_volts is not None:
         step = full_scale_volts / ((1 << codec.native_bits) - 1)
         facts.insert(4, ("full scale", f"{full_scale_volts:g} V, {1000 * step:.4g} mV per native step"))

@@ -21,7 +21,8 @@ def as_json(
     """Everything as JSON.
 
     Numbers of `tables` and `start` lie on the 16-bit scale of the C header: a native count q of n bits is
-    (q − 2^(n−1)) · 2^(16−n) there, and a decoded value v means `offset` + `step` · v in `unit`.
+    (q − 2^(n−1)) · 2^(16−n) there, in two's complement q · 2^(16−n), and a decoded value v means `offset` + `step` · v
+    in `unit`.
 
     Args:
         codec: the converter.
@@ -47,6 +48,7 @@ def as_json(
     content = {
         "schema": 1,
         "name": codec.name,
+        "revision": codec.revision,
         "origin": origin.lines(),
         "simulated": origin.simulated,
         "quantizer": codec.quantizer,
@@ -57,9 +59,9 @@ def as_json(
         "channels": list(codec.channels),
         "native": {
             "bits": codec.native_bits,
-            "coding": "offset binary",
-            "black": codec.black,
-            "white": codec.white,
+            "coding": codec.coding.name,
+            "black": codec.coding.number(codec.black),
+            "white": codec.coding.number(codec.white),
             "full_scale": codec.full_scale,
             "volts": full_scale_volts,
         },

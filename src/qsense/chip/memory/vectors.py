@@ -123,6 +123,18 @@ def random_walk(length: int, native_bits: int, random: np.random.Generator) -> I
     return np.round(folded).astype(np.int64)
 
 
+def written(codec: Codec, given: Vectors) -> Vectors:
+    """Vectors with their native counts as words, those that are sent as they are, too; the same again gives counts."""
+    coding = codec.coding
+    if not coding.signed:
+        return given
+    time = np.arange(len(given.flags))
+    since = time - np.maximum.accumulate(np.where(given.flags & START, time, 0))  # its recording's start
+    sent = (since % codec.refresh == 0) if codec.refresh else np.zeros(len(time), dtype=np.bool_)
+    code = np.where(sent, coding.word(given.code), given.code)
+    return Vectors(given.flags, given.channel, coding.word(given.count), code, given.value)
+
+
 def as_text(codec: Codec, origin: Origin) -> str:
     """The vector file, with the SHA-256 of its vector lines at its head."""
     every = vectors(codec)
@@ -131,7 +143,7 @@ def as_text(codec: Codec, origin: Origin) -> str:
         f"{codec.name}: {len(every.count)} samples in order, sequences of native counts in every channel",
         *origin.lines(),
         "flags_channel_count_code_value in hexadecimal; flags: 1 = a recording starts, 2 = the code is lost; the value "
-        "is what the receiver decodes, in two's complement",
+        "is what the receiver decodes, in two's complement" + ", as are counts" * codec.twos_complement,
         f"channels: {names}",
     ]
     return sealed(head, body(codec, every))
@@ -140,6 +152,7 @@ def as_text(codec: Codec, origin: Origin) -> str:
 def body(codec: Codec, given: Vectors) -> str:
     """The lines of vectors."""
     of_flags, of_channel, of_count, of_code, of_value = widths(codec)
+    given = written(codec, given)
     columns = (given.flags, given.channel, given.count, given.code, given.value & 0xFFFF)
     return "".join(
         f"{flags:0{of_flags}x}_{channel:0{of_channel}x}_{count:0{of_count}x}_{code:0{of_code}x}_{value:0{of_value}x}\n"
@@ -158,11 +171,15 @@ def widths(codec: Codec) -> tuple[int, int, int, int, int]:
     )
 
 
-def read(text: str) -> Vectors:
+def read(text: str, codec: Codec) -> Vectors:
     """A vector file's vectors.
+
+    Args:
+        text: the file's.
+        codec: whose it is.
 
     Raises:
         ValueError: its lines are not those that its checksum stands for.
     """
     flags, channel, count, code, value = opened(text, 5)
-    return Vectors(flags, channel, count, code, value - ((value & 0x8000) << 1))
+    return written(codec, Vectors(flags, channel, count, code, value - ((value & 0x8000) << 1)))

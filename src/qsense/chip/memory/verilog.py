@@ -1,6 +1,7 @@
-"""A converter with memory as synthesizable Verilog (IEEE 1364-2001): decoder, encoder, and a bench that checks both.
+"""A converter with memory as synthesizable Verilog (IEEE 1364-2001): decoder and encoder.
 
-One sample a clock; nothing but adders, comparators, shifts by constants, and tables: no multiplication, no division.
+Open it to change the hardware, which `verilog_bench.py` checks. One sample a clock; nothing but adders, comparators,
+shifts by constants, and tables: no multiplication, no division.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ from textwrap import indent
 from typing import NamedTuple
 
 from qsense.chip.memory.codec import Codec
-from qsense.chip.memory.vectors import vectors, widths
 from qsense.chip.memory.words import meaning, summary, title
 from qsense.chip.origin import Origin
+from qsense.chip.ports import Module, Port, declared
 from qsense.chip.verilog import chosen, packed
 from qsense.runs.escapes import comment
 
@@ -35,34 +36,71 @@ def module(codec: Codec, origin: Origin) -> str:
     return text + "`timescale 1ns / 1ps\n\n" + _decoder(codec) + "\n" + _encoder(codec)
 
 
-def _width(codec: Codec) -> int:
+def width(codec: Codec) -> int:
     """Bits of all signed arithmetic: 16-bit values, their differences, and what the tables hold."""
     largest: int = max(abs(number) for c in codec.constants for name in codec.tables for number in getattr(c, name))
     return max(20, largest.bit_length() + 2)
 
 
+def modules(codec: Codec) -> list[Module]:
+    """The modules that are written."""
+    return [encoder(codec), decoder(codec)]
+
+
+def encoder(codec: Codec) -> Module:
+    """The sender's."""
+    count, sent = f"it is a native count of {codec.native_bits} bits; else it has {codec.bits}", codec.sent_bits
+    return Module(
+        f"{codec.name}_encoder",
+        "CHANNEL",
+        (
+            Port("input  wire", "clock", "one sample at its rising edge", remark=""),
+            Port("input  wire", "start", "begins a recording; the reset"),
+            Port("input  wire", "valid", "this clock has a sample"),
+            Port(
+                "input  wire", "sample", f"native count, {codec.coding.name}", codec.native_bits, codec.twos_complement,
+                "native count",
+            ),
+            Port("output reg ", "code", "what is sent", sent, remark=""),
+            Port("output reg ", "code_valid", "a code is there"),
+            Port("output reg ", "code_is_sample", count),
+            Port("output wire", "value", "what the receiver decodes", 16, signed=True),
+        ),
+    )  # fmt: skip
+
+
+def decoder(codec: Codec) -> Module:
+    """The receiver's, which the sender contains."""
+    code = "a native count where refreshes is 1" if codec.refresh else ""
+    step = Port("output wire", "step", "of the next code", width(codec), signed=True)
+    return Module(
+        f"{codec.name}_decoder",
+        "CHANNEL",
+        (
+            Port("input  wire", "clock", "one code at its rising edge", remark=""),
+            Port("input  wire", "start", "begins a recording; the reset"),
+            Port("input  wire", "valid", "this clock has a code"),
+            Port("input  wire", "lost", "with valid: the code did not arrive, the last value is held"),
+            Port("input  wire", "code", code or "what was sent", codec.sent_bits, remark=code),
+            Port("output reg ", "value", "decoded", 16, signed=True),
+            Port("output wire", "prediction", "of the next value", 16, signed=True),
+            *[step] * codec.adaptive,
+            Port("output wire", "refreshes", "the next code is a native count"),
+        ),
+    )
+
+
 def _decoder(codec: Codec) -> str:
-    name, sent, first = codec.name, codec.sent_bits, codec.constants[0]
+    name, first = codec.name, codec.constants[0]
     expected = "value"
     expected += f" - ((value - CENTRE) >>> {first.leak})" * bool(first.leak)
     expected += f" + ((value - earlier) >>> {first.slope})" * bool(first.slope)
-    ports = [
-        ("input  wire clock", ""),
-        ("input  wire start", "begins a recording; the reset"),
-        ("input  wire valid", "this clock has a code"),
-        ("input  wire lost", "with valid: the code did not arrive, the last value is held"),
-        (f"input  wire [{sent - 1}:0] code", "a native count where refreshes is 1" if codec.refresh else ""),
-        ("output reg  signed [15:0] value", "decoded"),
-        ("output wire signed [15:0] prediction", "of the next value"),
-        *[(f"output wire signed [{_width(codec) - 1}:0] step", "of the next code")] * codec.adaptive,
-        ("output wire refreshes", "the next code is a native count"),
-    ]
     registers = _registers(codec)
     sample, refreshes = "", "1'b0"
     if codec.refresh:
         sample = f"    wire signed [15:0] sample = {_scaled(codec, f'code[{codec.native_bits - 1}:0]')};\n"
         refreshes = f"age == {codec.state['age']}'d0"
-    declared = "".join(f"    reg {each.bits}{each.name};  // {each.what}\n" for each in registers)
+    kept = "".join(f"    reg {each.bits}{each.name};  // {each.what}\n" for each in registers)
     older = [f"{each.name} <= {each.grown};" for each in registers if each.grown]
     taken = _indented(["value <= after;", *(f"{each.name} <= {each.taken};" for each in registers if each.taken)])
     if codec.refresh:
@@ -76,8 +114,8 @@ def _decoder(codec: Codec) -> str:
 module {name}_decoder #(
     parameter CHANNEL = 0
 ) (
-{_ports(ports)});
-    localparam WIDTH = {_width(codec)};  // of signed arithmetic
+{declared(decoder(codec).ports)});
+    localparam WIDTH = {width(codec)};  // of signed arithmetic
     localparam signed [WIDTH-1:0] CENTRE ={_numbers(codec, [c.centre for c in codec.constants])}
 {_tables(codec)}
     function signed [15:0] clip;
@@ -85,7 +123,7 @@ module {name}_decoder #(
         clip = wide < -32768 ? 16'sh8000 : wide > 32767 ? 16'sh7fff : $signed(wide[15:0]);
     endfunction
 
-{declared}    wire signed [WIDTH-1:0] expected = {expected};
+{kept}    wire signed [WIDTH-1:0] expected = {expected};
     assign prediction = clip(expected);
     assign refreshes = {refreshes};
 {sample}{_residual(codec)}    wire signed [WIDTH-1:0] sum = prediction + residual;
@@ -95,13 +133,6 @@ module {name}_decoder #(
 {indent(clocked, " " * 8)}    end
 endmodule
 """
-
-
-def _ports(ports: Sequence[tuple[str, str]]) -> str:
-    """Declarations, each with a remark or none."""
-    last = len(ports) - 1
-    lines = [(f"    {port}{',' * (k < last)}", remark) for k, (port, remark) in enumerate(ports)]
-    return "".join(f"{line:<44} // {remark}\n" if remark else f"{line}\n" for line, remark in lines)
 
 
 class Register(NamedTuple):
@@ -157,18 +188,20 @@ def _indented(statements: Sequence[str]) -> str:
 
 
 def _scaled(codec: Codec, count: str) -> str:
-    """A native count on the 16-bit scale: its highest bit inverted, at the top."""
+    """A native count on the 16-bit scale: at the top, in two's complement as it is, else with its highest bit
+    inverted."""
     zeros = 16 - codec.native_bits
+    if codec.twos_complement:
+        return f"$signed({{{count}, {zeros}'d0}})" if zeros else f"$signed({count})"
     return f"$signed({{{count}, {zeros}'d0}} ^ 16'h8000)" if zeros else f"$signed({count} ^ 16'h8000)"
 
 
 def _numbers(codec: Codec, numbers: Sequence[int]) -> str:
-    width = _width(codec)
-    return chosen("CHANNEL", [_literal(number, width) for number in numbers], "WIDTH")
+    return chosen("CHANNEL", [_literal(number, width(codec)) for number in numbers], "WIDTH")
 
 
-def _literal(number: int, width: int = STRIDE) -> str:
-    return f"{'-' * (number < 0)}{width}'sd{abs(number)}"
+def _literal(number: int, bits: int = STRIDE) -> str:
+    return f"{'-' * (number < 0)}{bits}'sd{abs(number)}"
 
 
 def _tables(codec: Codec) -> str:
@@ -239,19 +272,9 @@ def _residual(codec: Codec) -> str:
 
 
 def _encoder(codec: Codec) -> str:
-    name, native, sent, bits, width = codec.name, codec.native_bits, codec.sent_bits, codec.bits, _width(codec)
-    step = f"    wire signed [{width - 1}:0] step;\n" if codec.adaptive else ""
+    name, native, sent, bits = codec.name, codec.native_bits, codec.sent_bits, codec.bits
+    step = f"    wire signed [{width(codec) - 1}:0] step;\n" if codec.adaptive else ""
     connected = ", .step(step)" if codec.adaptive else ""
-    ports = [
-        ("input  wire clock", ""),
-        ("input  wire start", "begins a recording; the reset"),
-        ("input  wire valid", "this clock has a sample"),
-        (f"input  wire [{native - 1}:0] sample", "native count"),
-        (f"output reg  [{sent - 1}:0] code", ""),
-        ("output reg  code_valid", "a code is there"),
-        ("output reg  code_is_sample", f"it is a native count of {native} bits; else it has {bits}"),
-        ("output wire signed [15:0] value", "what the receiver decodes"),
-    ]
     own = "own" if sent == bits else f"{{{sent - bits}'d0, own}}"
     if codec.refresh:
         sample = "sample" if sent == native else f"{{{sent - native}'d0, sample}}"
@@ -261,8 +284,8 @@ def _encoder(codec: Codec) -> str:
 module {name}_encoder #(
     parameter CHANNEL = 0
 ) (
-{_ports(ports)});
-    localparam WIDTH = {width};  // of signed arithmetic
+{declared(encoder(codec).ports)});
+    localparam WIDTH = {width(codec)};  // of signed arithmetic
     wire signed [15:0] prediction;
 {step}    wire refreshes;
     wire signed [15:0] scaled = {_scaled(codec, "sample")};
@@ -320,101 +343,3 @@ def _approximated(codec: Codec) -> str:
             rest = f"reached_{part} ? rest_{part} - {half} : rest_{part}"
             text += f"    wire signed [WIDTH-1:0] rest_{part + 1} = {rest};\n"
     return text + f"    wire [{parts}:0] own = {{sign, {', '.join(f'reached_{part}' for part in range(parts))}}};\n"
-
-
-def bench(codec: Codec) -> str:
-    """`<name>_tb.v`: drives every vector of `<name>_vectors.hex`, in order, through each channel's encoder and decoder,
-    and says PASS or FAIL.
-
-    iverilog -g2001 -o tb <name>.v <name>_tb.v && vvp tb
-    """
-    name, native, sent, channels = codec.name, codec.native_bits, codec.sent_bits, len(codec.channels)
-    of_flags, of_channel, of_count, of_code, of_value = (4 * digits for digits in widths(codec))
-    whole = of_flags + of_channel + of_count + of_code + of_value
-    step = f"            wire signed [{_width(codec) - 1}:0] step;\n" if codec.adaptive else ""
-    connected = ", .step(step)" if codec.adaptive else ""
-    return f"""\
-// Self-checking: iverilog -g2001 -o tb {name}.v {name}_tb.v && vvp tb
-`timescale 1ns / 1ps
-
-module {name}_tb;
-    parameter COUNT = {len(vectors(codec).count)};
-    reg [{whole - 1}:0] vectors [0:COUNT-1];
-    reg [{whole - 1}:0] vector;
-    reg clock, lost;
-    reg [{channels - 1}:0] start, valid;
-    reg [{channels * native - 1}:0] sample;  // of each channel its own, so that the others stay at rest
-    reg [{channels * sent - 1}:0] codes;
-    reg [{sent - 1}:0] code;
-    reg [15:0] value;
-    wire [{channels * sent - 1}:0] sent;
-    wire [{channels * 16 - 1}:0] decoded;
-    wire [{channels - 1}:0] ready;
-    integer index, channel, wrong;
-
-    genvar c;
-    generate
-        for (c = 0; c < {channels}; c = c + 1) begin : each
-            wire signed [15:0] known, prediction;
-            wire is_sample, refreshes;
-{step}            {name}_encoder #(.CHANNEL(c)) encoder (
-                .clock(clock), .start(start[c]), .valid(valid[c]), .sample(sample[c*{native} +: {native}]),
-                .code(sent[c*{sent} +: {sent}]), .code_valid(ready[c]), .code_is_sample(is_sample), .value(known)
-            );
-            {name}_decoder #(.CHANNEL(c)) decoder (
-                .clock(clock), .start(start[c]), .valid(valid[c]), .lost(lost), .code(codes[c*{sent} +: {sent}]),
-                .value(decoded[c*16 +: 16]), .prediction(prediction){connected}, .refreshes(refreshes)
-            );
-        end
-    endgenerate
-
-    initial begin
-        $readmemh("{name}_vectors.hex", vectors);
-        clock = 0;
-        start = 0;
-        valid = 0;
-        wrong = 0;
-        for (index = 0; index < COUNT; index = index + 1) begin
-            vector = vectors[index];
-            channel = vector[{of_count + of_code + of_value} +: {of_channel}];
-            code = vector[{of_value} +: {sent}];
-            sample[channel*{native} +: {native}] = vector[{of_code + of_value} +: {native}];
-            codes[channel*{sent} +: {sent}] = code;
-            value = vector[0 +: 16];
-            lost = vector[{whole - of_flags + 1}];
-            if (vector[{whole - of_flags}]) begin
-                start[channel] = 1;
-                #1 clock = 1;
-                #1 clock = 0;
-                start[channel] = 0;
-            end
-            valid[channel] = 1;
-            #1 clock = 1;
-            #1 clock = 0;
-            valid[channel] = 0;
-            if (^vector === 1'bx) begin
-                wrong = wrong + 1;
-                if (wrong == 1)
-                    $display("{name}_vectors.hex is missing or short");
-            end
-            if (ready[channel] !== 1'b1 || sent[channel*{sent} +: {sent}] !== code) begin
-                wrong = wrong + 1;
-                if (wrong <= 10)
-                    $display("encoder: channel %0d, vector %0d: code %0d instead of %0d", channel, index,
-                        sent[channel*{sent} +: {sent}], code);
-            end
-            if (decoded[channel*16 +: 16] !== value) begin
-                wrong = wrong + 1;
-                if (wrong <= 10)
-                    $display("decoder: channel %0d, vector %0d: value %0d instead of %0d", channel, index,
-                        $signed(decoded[channel*16 +: 16]), $signed(value));
-            end
-        end
-        if (wrong == 0)
-            $display("PASS: %0d samples, 0 differences", COUNT);
-        else
-            $display("FAIL: %0d samples, %0d differences", COUNT, wrong);
-        $finish;
-    end
-endmodule
-"""

@@ -17,7 +17,7 @@ def summary(codec: Codec) -> list[str]:
     bits, native = f"{codec.bits} bit{'s' * (codec.bits > 1)}", codec.native_bits
     return [
         f"Channels: {', '.join(f'{c} = {name}' for c, name in enumerate(codec.channels))}.",
-        f"Samples: native counts of {native} bits, offset binary, {codec.rate_hz:g} a second in each channel.",
+        f"Samples: native counts of {native} bits, {codec.coding.name}, {codec.rate_hz:g} a second in each channel.",
         f"Rate: {bits} a sample" + refreshing(codec) + f"; all channels together {rounded(codec.kbit_s)} kbit/s.",
         start(codec),
         f"A lost code: the receiver holds its last value; later values are off by what it missed. {mended(codec)}",
@@ -55,7 +55,8 @@ def mended(codec: Codec) -> str:
 
 def meaning(codec: Codec) -> list[str]:
     """What counts and decoded values mean in the sensor's unit, a line for each channel."""
-    unit = codec.unit
+    unit, coding = codec.unit, codec.coding
+    black, white = coding.number(codec.black), coding.number(codec.white)
     lines = [
         f"Full scale of the counts: {codec.full_scale}.",
         "A decoded value v, -32768 to 32767, is cut off at the ends of the full scale:",
@@ -63,7 +64,7 @@ def meaning(codec: Codec) -> list[str]:
     for c, (name, (low, high)) in enumerate(zip(codec.channels, codec.limits, strict=True)):
         offset, step = codec.scale(c)
         lines.append(
-            f"  {c} = {name}: count {codec.black} to {codec.white} is {low:g} to {high:g} {unit}; "
+            f"  {c} = {name}: count {black} to {white} is {low:g} to {high:g} {unit}; "
             f"v is {offset:.9g} + {step:.9g} v {unit}"
         )
     return lines

@@ -5,6 +5,7 @@ Open it when runs are given tables that are not theirs. Codes and values are not
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ import numpy.typing as npt
 import torch
 
 from qsense.data.cache import cached, digest, readable
+
+log = logging.getLogger(__name__)
 
 Recordings = tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]
 
@@ -31,7 +34,10 @@ def fit(converter: Any, recordings: Callable[[], Recordings], cache: Path, name:
     """
 
     def build() -> dict[str, npt.NDArray[Any]]:
-        converter.fit_recordings(*recordings())
+        x, bounds = recordings()
+        shape = f"{len(bounds) - 1} training recordings, {len(x):,} samples"
+        log.info("%s: placing its tables by %s; later runs take them from the cache", type(converter).__name__, shape)
+        converter.fit_recordings(x, bounds)
         return {key: table.cpu().numpy() for key, table in converter.state_dict().items()}
 
     tables = cached(cache, f"{readable(name)}-fit-{digest(converter.settings, source)[:24]}", build)

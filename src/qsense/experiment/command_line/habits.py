@@ -37,6 +37,7 @@ NULL = {"callback": "none", "logger": "none", "quant": "none", "quant/sensor": "
 NEEDED = ("data", "model", "task", "trainer")  # groups without which there is no experiment
 NOTHING = ("null", "None", "{}")
 OPENING, CLOSING = "[{(", "]})"
+ASKED = {"dry_run": "run.dry_run", "preflight": "run.preflight"}  # what is asked about runs, by the last name alone
 
 
 def understood(words: Sequence[str], multirun: bool = False) -> list[str]:
@@ -96,6 +97,8 @@ def _abbreviated(name: str, known: Mapping[str, Action]) -> Action | None:
 def _key_of_flag(name: str, word: str, known: Sequence[str]) -> str:
     """The key of `--key=value`."""
     key = name.lstrip("-")
+    if key.replace("-", "_") in ASKED:
+        return ASKED[key.replace("-", "_")]
     root = re.split(r"[./@]", key)[0]
     roots = [field.name for field in fields(Config)]
     if root in (*roots, "hydra"):
@@ -121,7 +124,12 @@ def _joined(words: Sequence[str]) -> list[str]:
 
 def _settings(word: str, several: bool, agents: Mapping[str, Any]) -> list[str]:
     """One setting as Hydra takes it; most as they are."""
+    if word in ASKED:
+        word = f"{word}=true"
     key, equals, value = word.partition("=")
+    if key.strip() in ASKED:
+        key = ASKED[key.strip()]
+        word = f"{key}={value.strip()}"
     if not equals and not word.startswith("~"):
         raise ConfigError(_no_setting(word))
     if key != key.strip():

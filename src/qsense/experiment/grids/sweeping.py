@@ -24,6 +24,7 @@ from hydra.plugins.launcher import Launcher
 from qsense.experiment import errors
 from qsense.experiment.command_line.overrides import Job, experiment_of
 from qsense.experiment.errors import ConfigError
+from qsense.experiment.grids.following import Following, following
 from qsense.runs import folder as run_folder
 from qsense.runs.announcements import announced
 from qsense.runs.lock import ClaimedError, claim
@@ -56,15 +57,11 @@ def unfinished(folders: Mapping[Job, Path]) -> dict[Job, Path]:
     return {job: folder for job, folder in folders.items() if not run_folder.finished(folder)}
 
 
-def tell(folders: Mapping[Job, Path], one_by_one: bool = False) -> None:
-    """Say where runs stand and how long the rest will take; where asked, print each by itself."""
-    every = [status_of(folder) for folder in folders.values()]
+def tell(folders: Mapping[Job, Path]) -> None:
+    """Say where runs stand and how long the rest will take."""
     left = seconds_left({folder: experiment_of(job) for job, folder in folders.items()})
     estimate = f" · about {duration(left)} of one worker's time" if left else ""
-    log.info("%s%s", overview(every), estimate)
-    if one_by_one:
-        for status in every:
-            print(f"{status.state:<11}  {status.folder.name}" + f"  {status.reason}" * bool(status.reason))
+    log.info("%s%s", overview([status_of(folder) for folder in folders.values()]), estimate)
 
 
 def launch_all(launcher: Launcher, folders: Mapping[Job, Path]) -> tuple[list[JobReturn], str]:
@@ -85,7 +82,7 @@ def launch_all(launcher: Launcher, folders: Mapping[Job, Path]) -> tuple[list[Jo
         stopped, waiting = "", unfinished(folders)
         while waiting:
             try:
-                return [*returns, *_launch(launcher, waiting)], stopped
+                return [*returns, *_launch(launcher, waiting, folders)], stopped
             except ConfigError:
                 raise
             except SystemExit as stop:  # of a worker that was told to stop; joblib hands it on
@@ -105,17 +102,26 @@ def launch_all(launcher: Launcher, folders: Mapping[Job, Path]) -> tuple[list[Jo
         return returns, stopped
 
 
-def _launch(launcher: Launcher, jobs: Mapping[Job, Path]) -> list[JobReturn]:
-    """Launch runs: one by one in this process, telling what is left, or all at once through other launchers."""
+def _launch(launcher: Launcher, jobs: Mapping[Job, Path], folders: Mapping[Job, Path]) -> list[JobReturn]:
+    """Launch runs, one by one in this process, or all at once through other launchers; each is told of as it ends.
+
+    Args:
+        launcher: whose they are.
+        jobs: those to launch.
+        folders: of all runs of the sweep.
+    """
     if not isinstance(launcher, BasicLauncher):
-        return list(launcher.launch(list(jobs), initial_job_idx=0))
+        log.info(
+            "what each run says is in its folder: %s/*/train.log", os.path.relpath(next(iter(jobs.values())).parent)
+        )
+        with following(folders):
+            return list(launcher.launch(list(jobs), initial_job_idx=0))
     returns: list[JobReturn] = []
-    began = time.monotonic()
+    follow = Following(folders)
     for number, (job, folder) in enumerate(jobs.items()):
-        mean = (time.monotonic() - began) / max(number, 1)
-        left = f" · about {duration(mean * (len(jobs) - number))} left" if number else ""
-        log.info("run %d of %d%s · %s", number + 1, len(jobs), left, folder.name)
+        log.info("run %d of %d: %s", number + 1, len(jobs), follow.name(folder))
         returns += launcher.launch([job], initial_job_idx=number)
+        follow.tell()
     return returns
 
 

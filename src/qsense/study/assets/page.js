@@ -2,12 +2,12 @@
 // The page: filters, and one function per section that draws it from the runs that pass them.
 
 const study = JSON.parse(document.getElementById("study").textContent);
-const MOST_CURVES = 300; // drawn; more of them are an area
+const MOST_CURVES = 150; // of a data set; more of them are an area
 const PAGE = 50; // runs to a page of the list
 const LINES = [...new Set(study.rows.map((row) => row.line))];
 const orderOf = (line) => LINES.indexOf(line);
 
-const state = { metric: 0, axis: 0, off: { dataset: new Set(), line: new Set(), bits: new Set(), seed: new Set() }, text: "", page: 0, sort: { by: 0, down: false } };
+const state = { metric: 0, curveBits: null, axis: study.axis, budget: { ...study.limits }, off: { dataset: new Set(), line: new Set(), bits: new Set(), seed: new Set() }, text: "", page: 0, sort: { by: 0, down: false } };
 
 const metric = () => study.metrics[state.metric];
 const value = (run) => run.scores[state.metric];
@@ -68,6 +68,12 @@ function filters() {
 
 // ----------------------------------------------------------------------------------------------------------- sections
 
+// A text that leads to a run's own page, where there is one.
+function linked(cell, text, page) {
+  if (page) node(cell, "a", { href: page }, text);
+  else cell.textContent = text;
+}
+
 function progressSection(box) {
   const named = (state) => state.replace(" ", "-");
   const grid = node(box, "div", { class: "progress" });
@@ -94,12 +100,65 @@ function progressSection(box) {
   for (const run of study.unfinished) {
     const line = node(body, "tr");
     node(line, "td", { class: `text status-${run.status}` }, run.status);
-    node(line, "td", { class: "text" }, run.quant);
+    linked(node(line, "td", { class: "text" }), run.quant, run.page);
     node(line, "td", { class: "text" }, run.dataset);
     node(line, "td", {}, run.seed);
     node(line, "td", {}, run.fold);
     node(node(line, "td", { class: "text wrap" }, run.reason), "small", {}, run.log);
   }
+}
+
+// What may be lost and spent; the sentences below it follow at each key.
+function answerSection(box) {
+  if (!study.contests.length) {
+    node(box, "p", { class: "note" }, study.runs.length ? "Nothing to compare with yet: the same folds and seeds with quant=none tell what quantizing costs." : "No run has finished yet.");
+    return;
+  }
+  const form = node(box, "form", { class: "budget", "aria-label": "Budget" });
+  form.addEventListener("submit", (event) => event.preventDefault());
+  const field = (name, before, after, step) => {
+    const label = node(form, "label", { for: name }, before);
+    const input = node(label, "input", { id: name, type: "number", min: 0, step, inputmode: "decimal", placeholder: "any" });
+    if (state.budget[name] != null) input.value = state.budget[name];
+    node(label, "span", {}, after);
+    input.addEventListener("input", () => {
+      state.budget[name] = input.value === "" || !(Number(input.value) >= 0) ? null : Number(input.value);
+      answers();
+      drawCharts(["cost"]);
+    });
+  };
+  field("loss", "lose at most", metric().percent ? "points" : `of ${metric().name}`, "any");
+  const priced = (what) => study.contests.some(({ rows }) => rows.some((row) => row[what] != null));
+  if (priced("power")) field("microwatts", "take at most", "µW", "any");
+  if (priced("rate")) field("bitsPerSecond", "send at most", "bits/s", "any");
+  node(box, "div", { id: "answers", "aria-live": "polite" });
+  answers();
+}
+
+function answers() {
+  const box = document.getElementById("answers");
+  if (!box) return;
+  box.replaceChildren();
+  const found = currentAnswers();
+  for (const answer of found) {
+    const line = node(box, "p", { class: answer.chosen ? "sentence" : "sentence none" });
+    node(line, "b", {}, `${answer.contest.name}: `);
+    node(line, "span", {}, wordsOf(answer));
+  }
+  if (!found.length) node(box, "p", { class: "note" }, "No row that passes the filters shares a fold with its reference.");
+}
+
+// The reference counts whatever the filters hide, but for seeds: it is what others are measured against.
+function currentAnswers() {
+  const seeds = study.seeds.length - state.off.seed.size;
+  const references = new Set(study.contests.map(({ reference }) => reference));
+  const runs = study.runs.filter((run) => passes(run) || (references.has(run.row) && !state.off.seed.has(run.seed)));
+  const hidden = (row) => !study.runs.some((run) => run.row === (study.rows[row].like ?? row) && passes(run));
+  return study.contests
+    .filter(({ dataset }) => !state.off.dataset.has(dataset))
+    .map((contest) => ({ ...contest, rows: contest.rows.filter(({ row }) => row === contest.reference || !hidden(row)) }))
+    .map((contest) => answerOf(contest, runs, state.budget, seeds))
+    .filter(Boolean);
 }
 
 function scoresSection(box, runs, cells) {
@@ -165,38 +224,65 @@ function withRivals(cells) {
   return all;
 }
 
+// A row's name at its point: short enough to stand beside others.
+const pointLabel = (row) => { const { label } = study.rows[row]; return label.length > 34 ? `${label.slice(0, 33)}…` : label; };
+
 function bitsSection(box, runs, cells) {
   const bits = [...new Set(present(runs, "row").map((row) => study.rows[row].bits).filter((each) => each != null))].sort((a, b) => a - b);
-  const panels = node(box, "div", { class: "panels" });
   const used = new Set();
   for (const dataset of present(runs, "dataset")) {
     const here = [...cells.values()].filter((cell) => cell.dataset === dataset);
     if (!here.length) continue;
     const name = study.datasets[dataset].name;
-    const x = { low: -0.5, high: Math.max(bits.length, 1) - 0.5, ticks: bits.map((_, place) => place), label: "bits", name: (place) => bits[place] };
-    const chart = panel(panels, name, `${axisLabel()} over bits on ${name}`, x, { ...range(here.map(scaled)), label: axisLabel() });
     const lines = grouped(here, (cell) => study.rows[cell.row].line);
-    const names = [...lines.keys()];
-    const apart = Math.min(14, (0.7 * (chart.at.x(1) - chart.at.x(0))) / names.length); // pixels between lines at the same bits
-    for (const [line, several] of lines) {
-      used.add(line);
-      const order = orderOf(line);
-      const titled = (cell) => ({ ...scaled(cell), title: `${study.rows[cell.row].label}, ${name}: ${plusMinus(cell)}` });
-      for (const cell of several.filter((each) => study.rows[each.row].bits == null)) level(chart, titled(cell), order);
-      const shift = apart * (names.indexOf(line) - (names.length - 1) / 2);
-      const points = several
-        .filter((cell) => study.rows[cell.row].bits != null)
+    const titled = (cell) => ({ ...scaled(cell), text: `${study.rows[cell.row].label}, ${name}: ${plusMinus(cell)}${cell.complete ? "" : ", runs are missing"}` });
+    const dodged = [...lines.keys()].filter((line) => lines.get(line).some((cell) => study.rows[cell.row].bits != null));
+    const apart = Math.min(0.03, 0.15 / Math.max(1, dodged.length - 1)); // of a step, between lines at the same bits
+    const all = [...lines].map(([line, several]) => ({
+      line, order: orderOf(line),
+      levels: several.filter((cell) => study.rows[cell.row].bits == null).map((cell) => ({ ...titled(cell), name: pointLabel(cell.row) })),
+      points: several.filter((cell) => study.rows[cell.row].bits != null)
         .sort((a, b) => study.rows[a.row].bits - study.rows[b.row].bits)
-        .map((cell) => ({ ...titled(cell), x: chart.at.x(bits.indexOf(study.rows[cell.row].bits)) + shift }));
-      if (points.length) series(chart, points, order);
+        .map((cell) => ({ ...titled(cell), x: bits.indexOf(study.rows[cell.row].bits) + apart * (dodged.indexOf(line) - (dodged.length - 1) / 2), side: "right" })),
+    }));
+    for (const { line, points } of all) {
+      used.add(line);
+      if (points.length) points[points.length - 1].label = line; // each line is named at its end
     }
+    const y = range(here.map(scaled));
+    const option = (chartOf) => {
+      const series = [];
+      for (const { order, levels, points } of all) {
+        for (const level of levels) {
+          const own = ink(`c${order % COLOURS}`);
+          series.push({ ...plainLine([{ value: [-0.5, level.mean], text: level.text }, { value: [bits.length - 0.5, level.mean], text: level.text }], { color: own, type: level.complete ? [7, 4] : [2, 4], width: 1.6 }),
+            endLabel: { show: true, formatter: () => level.name, color: own, align: "right", verticalAlign: "bottom", offset: [-6, -3], fontSize: 12 }, clip: false });
+        }
+        series.push(barSeries(points, order), lineSeries(points, order));
+      }
+      series.push(nameSeries(all.flatMap(({ points }) => points), chartOf));
+      const ticks = bits.map((_, place) => place);
+      return {
+        xAxis: axisOf("bits", 30, { own: { type: "value", min: -0.5, max: Math.max(bits.length, 1) - 0.5 }, lines: false, axisLabel: { customValues: ticks, formatter: (place) => bits[place] ?? "" }, axisTick: { customValues: ticks } }),
+        yAxis: valueAxis(axisLabel(), y), series,
+      };
+    };
+    chart(box, name, `${axisLabel()} over bits on ${name}`, option, readingOrder(all.flatMap(({ levels, points }) => [...levels.map((each) => ({ ...each, level: true })), null, ...(points.length ? [points] : [[]])])));
   }
   key(box, LINES.filter((line) => used.has(line)), orderOf);
 }
 
+// Points for the keyboard, from left to right. The list has the series of a chart in their order: a level, null for one
+// that is passed over, or an array of points.
+function readingOrder(list) {
+  return list
+    .flatMap((each, series) => (!each ? [] : Array.isArray(each) ? each.map((point, index) => ({ series, index, text: point.text, x: point.x })) : [{ series, index: null, text: each.text, x: -Infinity }]))
+    .sort((a, b) => a.x - b.x);
+}
+
 function costSection(box, runs, cells) {
   if (!study.axes.length) {
-    node(box, "p", { class: "note" }, "None of these runs counted what a prediction or its sensor costs.");
+    node(box, "p", { class: "note" }, study.constant || "None of these runs counted what a prediction or its sensor costs.");
     return;
   }
   const axis = study.axes[state.axis];
@@ -206,84 +292,182 @@ function costSection(box, runs, cells) {
   study.axes.forEach((each, place) => node(select, "option", { value: place }, each.name));
   select.value = state.axis;
   select.addEventListener("change", () => { state.axis = Number(select.value); redraw("cost"); document.getElementById("axis").focus(); });
-  const panels = node(box, "div", { class: "panels" });
+  const answered = currentAnswers();
   const used = new Set();
+  const all = withRivals(cells);
+  const without = new Set();
   for (const dataset of present(runs, "dataset")) {
-    const here = [...withRivals(cells).values()]
-      .filter((cell) => cell.dataset === dataset && costOf(cell.row, dataset, axis.key) > 0)
+    const cellsHere = [...all.values()].filter((cell) => cell.dataset === dataset);
+    const here = cellsHere
+      .filter((cell) => costOf(cell.row, dataset, axis.key) > 0)
       .map((cell) => ({ cell, cost: costOf(cell.row, dataset, axis.key) / axis.unit, mean: scaled(cell).mean }));
+    for (const cell of cellsHere) if (!(costOf(cell.row, dataset, axis.key) > 0)) without.add(study.rows[cell.row].label);
     if (!here.length) continue;
     const name = study.datasets[dataset].name;
-    const all = here.map((each) => each.cost);
-    const [low, high] = [Math.min(...all) / 1.6, Math.max(...all) * 1.6];
-    const x = { low, high, log: true, ticks: logTicks(low, high), label: axis.label };
-    const chart = panel(panels, name, `${axisLabel()} over ${axis.name} on ${name}`, x, { ...range(here.map(({ cell }) => scaled(cell))), label: axisLabel() });
+    const costs = here.map((each) => each.cost);
+    const [low, high] = [Math.min(...costs) / 1.5, Math.max(...costs) * 1.7];
     const ahead = front(here.filter(({ cell }) => cell.comparable), metric().less);
-    steps(chart, ahead);
-    for (const [line, several] of grouped(here, ({ cell }) => study.rows[cell.row].line)) {
-      used.add(line);
-      const points = several.sort((a, b) => a.cost - b.cost).map((point) => ({
-        ...scaled(point.cell), x: chart.at.x(point.cost), faint: !ahead.includes(point),
-        title: `${study.rows[point.cell.row].label}, ${name}: ${plusMinus(point.cell)} at ${point.cost.toPrecision(3)} ${axis.short}${ahead.includes(point) ? ", on the front" : ""}`,
-      }));
-      series(chart, points, orderOf(line), true);
-    }
+    const chosen = new Set(answered.filter(({ contest, chosen }) => contest.dataset === dataset && chosen).map(({ chosen }) => chosen.row));
+    const lines = [...grouped(here, ({ cell }) => study.rows[cell.row].line)].map(([line, several]) => ({
+      order: orderOf(line), line,
+      points: several.sort((a, b) => a.cost - b.cost).map((point) => {
+        const { row } = point.cell, on = ahead.includes(point);
+        return {
+          ...scaled(point.cell), x: point.cost, faint: !on && !chosen.has(row), bold: on, label: `${chosen.has(row) ? "✓ " : ""}${pointLabel(row)}`,
+          text: `${study.rows[row].label}, ${name}: ${plusMinus(point.cell)} at ${point.cost.toPrecision(3)} ${axis.short}${on ? ", on the front" : ""}${chosen.has(row) ? ", what the budget asks for" : ""}`,
+        };
+      }),
+    }));
+    for (const { line } of lines) used.add(line);
+    const limits = limitsOf(dataset, axis, answered, all);
+    const y = range([...here.map(({ cell }) => scaled(cell)), ...limits.y.map((mean) => ({ mean }))]);
+    const option = (chartOf) => ({
+      xAxis: logAxis(axis.label, low, high), yAxis: valueAxis(axisLabel(), y),
+      series: [
+        ...lines.flatMap(({ order, points }) => [barSeries(points, order), lineSeries(points, order, true)]),
+        nameSeries(lines.flatMap(({ points }) => points).map((point) => ({ ...point, bold: point.bold || point.label.startsWith("✓") })), chartOf),
+        plainLine([...ahead.map(({ cost, mean }) => [cost, mean]), ...(ahead.length ? [[high, ahead[ahead.length - 1].mean]] : [])], { opacity: 0.8 }, { step: "end", id: "front" }),
+        ...limits.y.map((mean) => plainLine([[low, mean], [high, mean]], { type: [3, 3], color: ink("accent") })),
+        ...limits.x.map((cost) => plainLine([[cost, y.min], [cost, y.max]], { type: [3, 3], color: ink("accent") })),
+      ],
+    });
+    chart(box, name, `${axisLabel()} over ${axis.name} on ${name}`, option, readingOrder(lines.flatMap(({ points }) => [null, points])));
   }
   if (!used.size) node(box, "p", { class: "note" }, `None of these runs knows its ${axis.name}.`);
+  else if (without.size) node(box, "p", { class: "note" }, `Not drawn, as their runs do not agree on one figure or have none: ${[...without].join(", ")}.`);
+  if (study.constant) node(box, "p", { class: "note" }, study.constant);
   key(box, LINES.filter((line) => used.has(line)), orderOf);
 }
 
+// Where a budget ends, on the axes of a data set's chart.
+function limitsOf(dataset, axis, answered, cells) {
+  const { loss, microwatts, bitsPerSecond } = state.budget;
+  const references = answered.filter(({ contest }) => contest.dataset === dataset).map(({ contest }) => cells.get(`${contest.reference}/${dataset}`)).filter(Boolean);
+  const x = (axis.key === "kbit_s" ? bitsPerSecond && bitsPerSecond / 1000 : axis.key === "uj_s" ? microwatts : null) / axis.unit;
+  return {
+    y: loss == null || references.length !== 1 ? [] : [scaled(references[0]).mean + (metric().less ? loss : -loss)],
+    x: x ? [x] : [],
+  };
+}
+
+// Transfer curves, before rounding; of levels that were fitted, the staircase itself.
 function curvesSection(box, runs) {
-  const panels = node(box, "div", { class: "panels" });
   const used = new Set();
   let left = 0;
-  for (const dataset of present(runs, "dataset")) {
-    let here = distinct(runs.filter((run) => run.dataset === dataset && run.curve));
+  const every = runs.filter((run) => run.curve && run.curve.kind !== "memory");
+  const bits = curveBits(box, every);
+  for (const dataset of present(every, "dataset")) {
+    let here = distinct(every.filter((run) => run.dataset === dataset && (bits == null || study.rows[run.row].bits === bits)));
     if (!here.length) continue;
-    if (here.length > MOST_CURVES) {
-      left += here.length - MOST_CURVES;
-      here = Array.from({ length: MOST_CURVES }, (_, i) => here[Math.floor((i * here.length) / MOST_CURVES)]);
+    const room = Math.max(1, Math.floor(MOST_CURVES / Math.max(...here.map((run) => channelsOf(run.curve)))));
+    const [own, fixed] = [here.filter(isOwn), here.filter((run) => !isOwn(run))]; // one of each fixed curve stays
+    if (own.length > room) {
+      left += own.length - room;
+      here = [...fixed, ...Array.from({ length: room }, (_, i) => own[Math.floor((i * own.length) / room)])];
     }
-    const { name, bipolar } = study.datasets[dataset];
-    const low = bipolar ? -1 : 0;
-    const axis = { low, high: 1, ticks: bipolar ? [-1, -0.5, 0, 0.5, 1] : [0, 0.25, 0.5, 0.75, 1] };
-    const chart = panel(panels, name, `Transfer curves on ${name}`, { ...axis, label: "signal, as a share of its range" }, { ...axis, label: "curve, before rounding" }, 385, 330);
+    const { name, bipolar, unit } = study.datasets[dataset];
+    const bottom = bipolar ? -1 : 0;
     const opacity = Math.min(0.85, Math.max(0.15, 20 / here.length)); // many curves are a cloud, and one a line
+    const ranged = here.every((run) => run.curve.range);
+    const place = (run, channel) => {
+      if (!ranged) return (u) => u;
+      const [low, high] = run.curve.range[Math.min(channel, run.curve.range.length - 1)];
+      return (u) => low + ((u - bottom) / (1 - bottom)) * (high - low);
+    };
+    const drawn = [];
     for (const run of here) {
-      const { line } = study.rows[run.row], order = orderOf(line);
+      const { line } = study.rows[run.row];
       used.add(line);
-      for (let channel = 0; channel < (run.curve.gamma?.length ?? 1); channel++) {
-        const curve = transfer(run.curve, channel);
-        const steps = 160;
-        // Denser where curves are steep: around the centre.
-        const points = Array.from({ length: steps + 1 }, (_, i) => {
-          const t = low + ((1 - low) * i) / steps;
-          return Math.sign(t) * t * t;
-        });
-        const path = points.map((u, i) => `${i ? "L" : "M"}${chart.at.x(u)},${chart.at.y(curve(u))}`).join("");
-        const drawn = node(chart.svg, "path", { class: "curve", d: path, stroke: colour(order), "stroke-dasharray": dash(order), style: `opacity:${run.curve.gamma ? opacity : 1}` });
-        node(drawn, "title", {}, curveTitle(run, channel));
+      for (let channel = 0; channel < channelsOf(run.curve); channel++) {
+        const at = place(run, channel), cuts = run.curve.cuts?.[channel];
+        const values = cuts ? staircase(cuts, bottom).map(([u, z]) => [at(u), z]) : samples(bottom).map((u) => [at(u), transfer(run.curve, channel)(u)]);
+        drawn.push({ values, order: orderOf(line), text: curveTitle(run, channel), opacity: isOwn(run) ? opacity : 1 });
       }
     }
+    const ends = drawn.flatMap(({ values }) => [values[0][0], values[values.length - 1][0]]);
+    const x = ranged ? { min: Math.min(...ends), max: Math.max(...ends) } : { min: bottom, max: 1 };
+    const label = ranged ? `signal (${unit || "in the sensor's unit"})` : "signal, as a share of its range";
+    const option = () => ({
+      xAxis: axisOf(label, 30, { own: { type: "value", ...x }, lines: false, axisLabel: { formatter: (tick) => String(Number(tick.toPrecision(3))) } }),
+      yAxis: valueAxis("curve, before rounding", { min: bottom, max: 1, ticks: bipolar ? [-1, -0.5, 0, 0.5, 1] : [0, 0.25, 0.5, 0.75, 1] }),
+      series: drawn.map(({ values, order, opacity }) => ({
+        type: "line", symbol: "none", triggerLineEvent: true, data: values, tooltip: { show: false },
+        lineStyle: { color: ink(`c${order % COLOURS}`), width: 1.4, type: dash(order), opacity }, emphasis: { lineStyle: { width: 4, opacity: 1 } },
+      })),
+    });
+    chart(box, name, `Transfer curves on ${name}`, option, drawn.map(({ text }, series) => ({ series, index: null, text })), 480);
   }
   if (!used.size) node(box, "p", { class: "note" }, "None of these runs quantizes its sensor by a curve that this page knows.");
-  if (left) node(box, "p", { class: "note" }, `${left} more curves are not drawn: every few runs one is. Filter to see others.`);
+  for (const line of notDrawn(runs)) node(box, "p", { class: "note" }, line);
+  if (left) node(box, "p", { class: "note" }, `The curves of ${left} more runs are not drawn: every few runs one is. Filter to see others.`);
   key(box, LINES.filter((line) => used.has(line)), orderOf);
 }
+
+// Which bits' curves are drawn, of those that are there: staircases of all would hide each other. Null: all.
+function curveBits(box, runs) {
+  const there = [...new Set(runs.map((run) => study.rows[run.row].bits))].sort((a, b) => a - b);
+  if (there.length < 2) return null;
+  const asked = study.rows[currentAnswers().find(({ chosen }) => chosen)?.chosen.row]?.bits;
+  const usual = there.includes(asked) ? asked : there.find((each) => each > 1);
+  const shown = state.curveBits === "all" || there.includes(state.curveBits) ? state.curveBits : usual;
+  const choice = node(box, "p");
+  node(choice, "label", { class: "label", for: "curve-bits" }, "Curves of");
+  const select = node(choice, "select", { id: "curve-bits" });
+  for (const each of [...there, "all"]) node(select, "option", { value: each }, each === "all" ? "all bits" : `${each} bit`);
+  select.value = shown;
+  select.addEventListener("change", () => {
+    state.curveBits = select.value === "all" ? "all" : Number(select.value);
+    redraw("curves");
+    document.getElementById("curve-bits").focus();
+  });
+  return shown === "all" ? null : shown;
+}
+
+// Why a converter has no curve here.
+function notDrawn(runs) {
+  const names = (several) => [...new Set(several.map((run) => study.rows[run.row].line))].join(", ");
+  const memory = runs.filter((run) => run.curve?.kind === "memory");
+  const unknown = runs.filter((run) => !run.curve && study.rows[run.row].bits != null && !study.rows[run.row].bitsName.startsWith("network"));
+  return [
+    memory.length && `${names(memory)}: a converter with memory has no curve, since what a sample becomes depends on those before it; figures/stream.png in a run's folder shows its signal and codes.`,
+    unknown.length && `${names(unknown)}: these runs did not record their levels; figures/transfer.png in a run's folder shows them, and so does qsense export.`,
+  ].filter(Boolean);
+}
+
+const channelsOf = (curve) => curve.cuts?.length ?? curve.gamma?.length ?? 1;
+
+// Where a curve is looked at: denser where curves are steep, around the centre.
+const samples = (bottom, steps = 100) => Array.from({ length: steps + 1 }, (_, i) => {
+  const t = bottom + ((1 - bottom) * i) / steps;
+  return Math.sign(t) * t * t;
+});
+
+// The corners of a staircase, from decision levels in unit coordinates.
+function staircase(cuts, bottom) {
+  const corners = [[bottom, bottom]];
+  cuts.forEach((cut, code) => {
+    const at = Math.min(1, Math.max(bottom, cut));
+    corners.push([at, bottom + ((1 - bottom) * code) / cuts.length], [at, bottom + ((1 - bottom) * (code + 1)) / cuts.length]);
+  });
+  return [...corners, [1, 1]];
+}
+
+const isOwn = (run) => run.curve.gamma != null || run.curve.cuts != null; // learned or fitted
 
 // Curves that are not learned are the same in every run of a line: one stands for all.
 function distinct(runs) {
   const seen = new Set();
   return runs.filter((run) => {
     const { line } = study.rows[run.row];
-    if (!run.curve.gamma && seen.has(line)) return false;
+    if (!isOwn(run) && seen.has(line)) return false;
     seen.add(line);
     return true;
   });
 }
 
 function curveTitle(run, channel) {
-  const { gamma, mu } = run.curve;
+  const { gamma, mu, cuts } = run.curve;
+  if (cuts) return `${study.rows[run.row].label}, seed ${run.seed}, fold ${run.fold}${cuts.length > 1 ? `, channel ${channel}` : ""}`;
   if (!gamma) return `${study.rows[run.row].line}: the same in every run`;
   const centre = mu.length ? `, μ ${mu[channel].toPrecision(2)}` : "";
   const learned = `, γ ${gamma[channel].toPrecision(3)}${centre}${gamma.length > 1 ? `, channel ${channel}` : ""}`;
@@ -380,7 +564,9 @@ function runsSection(box, runs) {
   const body = node(table, "tbody");
   for (const run of sorted.slice(state.page * PAGE, (state.page + 1) * PAGE)) {
     const line = node(body, "tr");
-    for (const [, get, kind, write] of columns) node(line, "td", { class: kind }, write ? write(get(run)) : get(run));
+    for (const [name, get, kind, write] of columns) {
+      linked(node(line, "td", { class: kind }), write ? write(get(run)) : get(run), name === "Folder" ? run.page : null);
+    }
   }
 }
 
@@ -400,13 +586,14 @@ function listsSection(box) {
 const present = (runs, what) => [...new Set(runs.map((run) => run[what]))].sort((a, b) => a - b);
 
 const SECTIONS = {
-  progress: ["Progress", "What the study's folders tell, and the sweeps that were at work when this page was written.", progressSection, false],
+  answer: ["Which to take", "The cheapest row that loses no more than this against unquantized data, paired over folds; with a limit on power or rate alone, the best within it. In brackets: 95 % of what the difference may be.", answerSection, false],
+  cost: ["Score against cost", "Logarithmic. Steps and bold names: the Pareto front, the best mean up to a cost; what another point beats in both is paler. ✓: what the budget asks for; blue: its limits. The sensor's figures are a model's and not measured.", costSection, true],
   scores: ["Scores", "Mean over folds per seed, then mean ± standard deviation over seeds.", scoresSection, true],
-  bits: ["Score against bits", "Error bars: ± one standard deviation over seeds. Hollow or dotted: runs are missing.", bitsSection, true],
-  cost: ["Score against cost", "Logarithmic. Steps: the Pareto front, the best mean up to a cost; what another point beats in both is paler. The sensor's figures are a model's and not measured.", costSection, true],
-  curves: ["Learned curves", "Every run's transfer curve, before rounding to its levels; point at one to see whose it is.", curvesSection, true],
+  bits: ["Score against bits", "Error bars: ± one standard deviation over seeds. Hollow or dotted: runs are missing, or other folds are averaged. Points beside each other have the same bits.", bitsSection, true],
+  curves: ["Converters' curves", "Every run's transfer curve, before rounding to its levels; of fitted levels the staircase. Point at one to see whose it is. One curve for all axes is drawn over the range of the first.", curvesSection, true],
   classes: ["By class", "Means over seeds and folds.", classesSection, true],
   folds: ["By fold", "One fold is one subject in activity recognition. Means over seeds.", foldsSection, true],
+  progress: ["Progress", "What the study's folders tell, and the sweeps that were at work when this page was written.", progressSection, false],
   runs: ["Runs", "Finished runs that pass the filters.", runsSection, true],
   lists: ["Missing, and to mind", "", listsSection, false],
 };
@@ -414,6 +601,7 @@ const SECTIONS = {
 function redraw(name) {
   const [title, note, drawSection] = SECTIONS[name];
   const box = document.getElementById(name);
+  clearCharts(box);
   box.replaceChildren();
   node(box, "h2", { id: `${name}-title` }, title);
   if (note) node(box, "p", { class: "note" }, note);
@@ -423,22 +611,42 @@ function redraw(name) {
   else drawSection(box, runs, filtered ? cellsOf(runs, value, study, study.seeds.length - state.off.seed.size) : null);
 }
 
+const CHARTED = ["cost", "bits", "curves"];
+
 function draw() {
-  for (const name of Object.keys(SECTIONS)) if (SECTIONS[name][3]) redraw(name);
+  for (const name of ["answer", ...Object.keys(SECTIONS).filter((each) => SECTIONS[each][3])]) if (!CHARTED.includes(name)) redraw(name);
+  drawCharts(CHARTED);
+}
+
+// Charts follow when nothing has been typed for a moment: of a thousand runs they take longer than a key.
+const waiting = new Set();
+let timer = null;
+function drawCharts(names) {
+  for (const name of names) waiting.add(name);
+  document.documentElement.dataset.drawn = "tables";
+  clearTimeout(timer);
+  timer = setTimeout(() => {
+    for (const name of waiting) redraw(name);
+    waiting.clear();
+    document.documentElement.dataset.drawn = "all";
+  }, 80);
 }
 
 function theme() {
   const button = document.getElementById("theme");
   const dark = () => (document.documentElement.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
   const tell = () => { button.textContent = dark() ? "Light" : "Dark"; button.setAttribute("aria-pressed", String(dark())); };
-  button.addEventListener("click", () => { document.documentElement.dataset.theme = dark() ? "light" : "dark"; tell(); });
+  button.addEventListener("click", () => { document.documentElement.dataset.theme = dark() ? "light" : "dark"; tell(); repaint(); });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { tell(); repaint(); });
   tell();
 }
 
-function start() {
+async function start() {
   const finished = study.progress.reduce((sum, part) => sum + part.count.finished, 0);
   const total = study.progress.reduce((sum, part) => sum + part.total, 0);
   document.getElementById("made").textContent = `${finished} of ${total} runs finished · made ${study.made}`;
+  const packed = document.getElementById("library").textContent.length;
+  document.getElementById("about").textContent = `One file without a network. Charts: Apache ECharts 6.1.0 (Apache License 2.0), ${(packed / 1e6).toFixed(2)} MB of it.`;
   const nav = document.getElementById("nav"), box = document.getElementById("sections");
   for (const [name, [title]] of Object.entries(SECTIONS)) {
     node(nav, "a", { href: `#${name}` }, title);
@@ -447,7 +655,10 @@ function start() {
   theme();
   if (study.runs.length) filters();
   else document.getElementById("filters").hidden = true;
-  for (const name of Object.keys(SECTIONS)) redraw(name);
+  const unpacked = unpackLibrary(); // tables need not wait for it
+  for (const name of Object.keys(SECTIONS)) if (!CHARTED.includes(name)) redraw(name);
+  await unpacked;
+  drawCharts(CHARTED);
 }
 
 start();
