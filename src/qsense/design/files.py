@@ -91,11 +91,13 @@ def draw(found: Recommendation, file: Path) -> None:
 
 def write_page(found: Recommendation, out: Path) -> None:
     """The study page of a design's runs, which opens on its answer; what was tried on few folds is in words alone."""
+    from qsense.study.budget import Budget
     from qsense.study.page import PAGE, study_page
     from qsense.study.summary import summarise
 
     whole = [one.candidate for one in found.judged if one.stage != PARTLY]
-    page = study_page([summarise(folders(found.design, whole), found.design.monitor)])
+    limits = Budget(found.design.request.max_loss, found.design.request.max_microwatts)
+    page = study_page([summarise(folders(found.design, whole), found.design.monitor)], budget=limits)
     with tempfile.TemporaryDirectory() as folder:
         draw(found, picture := Path(folder) / PICTURE)
         answer = answer_section(found, base64.b64encode(picture.read_bytes()).decode())
