@@ -331,6 +331,6 @@ def test_from_the_study_to_a_run_and_back(tmp_path: Path, capsys: pytest.Capture
         assert sees_a_picture(window)
         window.click("header a")
         window.click("#unfinished tbody a")
-        assert window.texts("h1") == [failed.name]
+        window.wait(f"document.querySelector('h1')?.textContent === {json.dumps(failed.name)}")
         assert "loss is NaN" in window.texts("main")[0]
         assert window.errors() == []
