@@ -180,7 +180,8 @@ def save(figure: Figure, path: Path, dpi: int = DPI) -> None:
     fast: dict[str, Any] = {}
     if form == "png":  # "tight" would draw the picture twice
         figure.set_dpi(dpi)
-        box = figure.get_tightbbox(FigureCanvasAgg(figure).get_renderer()).padded(PAD)
+        renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
+        box = figure.get_tightbbox(renderer).padded(PAD)
         fast = {"pil_kwargs": {"compress_level": 0}}
     figure.savefig(content, format=form, dpi=dpi, facecolor="white", bbox_inches=box, pad_inches=PAD, **fast)
     if form == "png":
