@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install train test test-fast test-ray test-slurm lint format bench wheel clean
+.PHONY: help install train test test-fast test-ray test-slurm lint format bench docs gallery wheel clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,12 @@ bench: $(STAMP)  ## measure speed: ratios from alternating runs
 	$(BIN)/python benchmarks/report.py
 	$(BIN)/python benchmarks/sweep.py
 	$(BIN)/python benchmarks/training.py
+
+docs: $(STAMP)  ## build the documentation into build/docs: offline, every warning an error
+	$(BIN)/python -m sphinx -E -W --keep-going -q -b html docs build/docs
+
+gallery: $(STAMP)  ## make the documentation's pictures anew, by the commands beside them (a quarter of an hour)
+	$(BIN)/python docs/make_gallery.py
 
 wheel: $(STAMP)  ## build dist/*.whl, which works without a checkout
 	$(BIN)/python -m build --wheel

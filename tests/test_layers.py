@@ -16,6 +16,7 @@ TIERS = (
     {"experiment"},
     {"study", "chip"},
     {"train"},
+    {"design"},
     {"commands", "__init__", "__main__"},
 )
 ONLY_IN = {

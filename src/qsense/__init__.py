@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
     train = train_here
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # The same once more for Python itself: where each name comes from. `train` is a module that can be called.
 _HOMES = {

@@ -207,6 +207,17 @@ def train_here(overrides: Sequence[str] = ()) -> TrainedRun:
     """
     from qsense.experiment.load import load
 
+    folder, config = run_here(overrides)
+    if config is not None and config.run.dry_run:
+        raise ConfigError("run.dry_run=true trains nothing, so there is no run to give back")
+    if not run_folder.finished(folder):
+        raise ClaimedError(f"{folder} is being trained by another process")
+    return load(folder, allow=trusted.named(config) if config is not None else ())
+
+
+def run_here(overrides: Sequence[str]) -> tuple[Path, DictConfig | None]:
+    """`train_here`, but for what it gives back: the run's folder, finished unless another process trains it, and its
+    configuration."""
     try:
         with own_hydra(), compose.hydra():
             started = GlobalHydra.instance().hydra
@@ -217,12 +228,7 @@ def train_here(overrides: Sequence[str] = ()) -> TrainedRun:
     except (CompactHydraException, OmegaConfBaseException) as error:
         raise ConfigError(errors.explain(error)) from error
     assert done.hydra_cfg is not None
-    folder = Path(done.hydra_cfg.hydra.runtime.output_dir)
-    if done.cfg is not None and done.cfg.run.dry_run:
-        raise ConfigError("run.dry_run=true trains nothing, so there is no run to give back")
-    if not run_folder.finished(folder):
-        raise ClaimedError(f"{folder} is being trained by another process")
-    return load(folder, allow=trusted.named(done.cfg) if done.cfg is not None else ())
+    return Path(done.hydra_cfg.hydra.runtime.output_dir), done.cfg
 
 
 def logged(config: DictConfig) -> float:

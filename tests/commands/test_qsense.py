@@ -23,7 +23,20 @@ if TYPE_CHECKING:
     from tests.conftest import Command
 
 NAMES = list(commands())
-KNOWN = {"train", "sweep", "folds", "evaluate", "freeze", "export", "report", "audit", "scenes", "visibility", "sync"}
+KNOWN = {
+    "train",
+    "sweep",
+    "folds",
+    "evaluate",
+    "freeze",
+    "export",
+    "report",
+    "audit",
+    "design",
+    "scenes",
+    "visibility",
+    "sync",
+}
 HEAVY = "{'hydra', 'omegaconf', 'torch', 'lightning', 'pandas', 'numpy', 'matplotlib'} & set(sys.modules)"
 
 UNTIMED = "run.preflight=false"  # a dry run counts, and takes no second

@@ -165,7 +165,8 @@ class ExperimentData(LightningDataModule):
         Series alone do.
 
         Args:
-            converter: has `convert(x, bounds)` → (codes, values), and `receive(codes, bounds, lost)` → values.
+            converter: has `convert(x, bounds)` → (codes, values), and `receive(codes, bounds, lost)` → values. None:
+                from here on batches hold the samples again.
         """
         raise NotImplementedError
 

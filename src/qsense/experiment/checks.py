@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from importlib.util import find_spec
 from typing import Any
 
 from hydra.utils import instantiate
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 
 from qsense.data.errors import DataError
 from qsense.data.series.dataset import signal_of
@@ -273,9 +273,34 @@ def _check_data(config: DictConfig) -> None:
         signal = signal_of_data(config)
     except (DataError, FileNotFoundError, ValueError) as error:
         raise ConfigError(str(error)) from error
+    _check_converter(config, signal, dataset.name)
+
+
+def misfit(config: DictConfig, sensor: Mapping[str, Any], signal: Signal) -> str:
+    """Why a configuration cannot have another converter, in a line; empty where it can.
+
+    Args:
+        config: has passed `check`.
+        sensor: in place of its `quant.sensor`; resolved.
+        signal: `signal_of_data(config)`.
+    """
+    other = OmegaConf.masked_copy(config, ["data", "quant"])
+    with open_dict(other):
+        other.quant = {"sensor": dict(sensor), "network": None}
+    try:
+        _check_series(other)
+        _check_arguments("quant.sensor", dict(sensor))
+        _check_converter(other, signal, config.data.dataset._target_.rpartition(".")[2])
+    except ConfigError as error:
+        return str(error)
+    return ""
+
+
+def _check_converter(config: DictConfig, signal: Signal, dataset: str) -> None:
+    """Is the range known that a converter's levels divide, and can one with memory be built?"""
     if bits_of(config)[0] and signal.low is None:
         raise ConfigError(
-            f"{config.quant.sensor._target_.rpartition('.')[2]} needs the signal's range, and {dataset.name} states "
+            f"{config.quant.sensor._target_.rpartition('.')[2]} needs the signal's range, and {dataset} states "
             f"none: set data.dataset.range=[low,high] in {signal.unit}, or data.normalise=dataset to use the data's own"
         )
     _check_memory(config, signal)

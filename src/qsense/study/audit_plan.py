@@ -149,13 +149,17 @@ def _others(asked: Options, config: Any, quant: Sequence[str], own: Sequence[str
     learned one does not hold for this one."""
     kept = [entry for entry in asked.overrides if root_of(entry) != "quant"]
     keys = {key_of(entry) for entry in own}
-    restored = [entry for entry in _restored(config, quant) if key_of(entry) not in keys]
-    return (*kept, *quant, *restored, *own)
+    back = [entry for entry in restored(config.hydra.runtime.choices.experiment, quant) if key_of(entry) not in keys]
+    return (*kept, *quant, *back, *own)
 
 
-def _restored(config: Any, quant: Sequence[str]) -> list[str]:
-    """Overrides that take back what an experiment sets at the sensor."""
-    experiment = config.hydra.runtime.choices.experiment
+def restored(experiment: str | None, quant: Sequence[str]) -> list[str]:
+    """Overrides that take back what an experiment sets at the sensor, for another quantizer than its own.
+
+    Args:
+        experiment: its option, if any.
+        quant: overrides that choose the other quantizer.
+    """
     if not experiment:
         return []
     default, changed = (

@@ -187,13 +187,14 @@ class HARDataModule(ExperimentData):
 
     def convert(self, converter: Any) -> None:
         """See the base class. What is converted is kept for this run, and not on disk: that takes as long to read."""
-        tables = (converter.settings, converter.channels())
         self.converter = converter
+        tables = None if converter is None else (converter.settings, converter.channels())
         if self._streamed != tables:
-            arrays = prepared(self.dataset, self.cache)
-            train: WindowDataset = self.part("train")
-            self.stream = converter.convert(train.normalised(np.array(arrays["x"])), np.asarray(arrays["bounds"]))
-            self._streamed = tables
+            self._streamed, self.stream = tables, None
+            if converter is not None:
+                arrays = prepared(self.dataset, self.cache)
+                train: WindowDataset = self.part("train")
+                self.stream = converter.convert(train.normalised(np.array(arrays["x"])), np.asarray(arrays["bounds"]))
         self._deliver()
 
     def lose(self, share: float, packet: int = 1, repeat: int = 0) -> tuple[int, int]:
