@@ -25,7 +25,7 @@ MOST_LISTED = 20  # lines of a list on the screen; the files have all
 INCOMPLETE, INCOMPARABLE, OTHER_PROTOCOL, NOTHING, BEST = "*", "†", "‡", "–", "•"
 MARKS = INCOMPLETE + INCOMPARABLE + BEST
 LINKS = " links"  # in place of the radio's power where one link is not enough
-OF_FILES = ("Could not be read", "No finite number", "Pictures")  # lists whose lines stay whole, to be copied
+OF_FILES = ("Could not be read", "No finite number")  # lists whose lines stay whole, to be copied
 
 
 def title(summary: Summary) -> str:
