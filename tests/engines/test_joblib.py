@@ -73,4 +73,4 @@ def test_a_killed_worker_costs_one_more_start(tmp_path: Path, number: signal.Sig
     begun = sweeps.starts(tmp_path)
     assert all(begun[name] == 1 for name in before)
     assert begun[victim.name] == 2
-    assert f"resuming from {victim}" in printed(tmp_path)
+    assert f"resuming from {victim}" in (victim / "train.log").read_text()
