@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from tests import browser as chromium
 from tests.design import designs
 from tests.design.designs import FOLDS, LOSSES, design, trained, trainer
 from tests.refusal import refused
@@ -295,6 +296,17 @@ def test_the_page_misses_no_run_that_the_search_did_not_need(tmp_path: Path, mon
     assert told["ownSeeds"]
     assert "Missing" not in told["lists"]
     assert [part["total"] for part in told["progress"]] == [len(told["runs"])]
+
+
+@pytest.mark.skipif(bool(chromium.MISSING), reason=chromium.MISSING)
+def test_a_browser_shows_the_answer_above_the_study(tmp_path: Path) -> None:
+    work.work(asked := design(tmp_path))
+    write_answer(found := recommend(asked))
+    with chromium.browser() as window:
+        window.open(tmp_path / "design" / "index.html")
+        window.wait("document.documentElement.dataset.drawn === 'all'")
+        assert window.texts("main h2")[:2] == [headline(found)[0], "Which to take"]
+        assert window.errors() == []
 
 
 def test_names_of_others_stay_text_on_the_page(tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ def answer_section(found: Recommendation, picture: str) -> str:
     others = [f"<li>{_html(line)}</li>" for line in left_out(found)]
     return "\n".join(
         [
-            f'<section id="answer" style="margin-bottom: 1rem"><h2>{first}</h2>',
+            f'<section id="design" style="margin-bottom: 1rem"><h2>{first}</h2>',
             *lines,
             f'<img src="data:image/png;base64,{picture}" alt="score against power" style="max-width: 100%">',
             *small,

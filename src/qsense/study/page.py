@@ -60,7 +60,7 @@ def study_page(
             page shows need none.
         pages: address of each run's own page, by the run's folder; None: there are none.
         budget: what its budget box begins with; None for the usual one.
-        lead: HTML that stands above all.
+        lead: HTML that stands above all; with no id of the page's own sections, which its script draws anew.
     """
     data = json.dumps(contents(every, pages, budget), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     page = (ASSETS / "page.html").read_text(encoding="utf-8")
