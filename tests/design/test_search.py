@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from optuna.storages.journal import JournalFileOpenLock
 from tests import browser as chromium
 from tests.design import designs
 from tests.design.designs import FOLDS, LOSSES, design, trained, trainer
@@ -188,7 +189,7 @@ def test_a_killed_search_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytes
 
 def test_the_lock_of_a_killed_process_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(search, "JournalFileOpenLock", partial(search.JournalFileOpenLock, grace_period=3))
+    monkeypatch.setattr(search, "JournalFileOpenLock", partial(JournalFileOpenLock, grace_period=3))
     asked = design(Path())  # as by default, its paths are relative
     asked.state.mkdir(parents=True)
     (asked.state / f"{search.JOURNAL}.lock").touch()

@@ -61,8 +61,8 @@ class Judged:
 
     def _holds(self, limit: float) -> str:
         half = self.half
-        ends = (None, None) if half is None else (-self.loss - half, -self.loss + half)
-        return holds(-self.loss, *ends, limit)
+        low, high = (None, None) if half is None else (-self.loss - half, -self.loss + half)
+        return holds(-self.loss, low, high, limit)
 
 
 def score_of(folder: Path) -> float | None:

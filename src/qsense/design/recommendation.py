@@ -180,8 +180,8 @@ def trust(found: Recommendation) -> list[str]:
         f"{seeds}; {metric_name(design.monitor)}. Bootstrap over folds: {number(low)} … {number(high)} lost."
     )
     if best.stage == CONFIRMED:
-        others = [one.candidate.name for one in found.judged if one.stage == CONFIRMED and one is not best]
-        chose = f"which refused {some(others)}, too" if others else "which chose nothing"
+        others = {one.candidate.name for one in found.judged if one.stage == CONFIRMED} - {best.candidate.name}
+        chose = f"which refused {some(sorted(others))}, too" if others else "which chose nothing"
         texts.append(
             f"The search saw seed {design.search_seed} alone; the loss is that of trainings with {seeds}, {chose}. "
             "Their folds are those of the search, so the choice has seen these subjects: for new ones expect a little "
