@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,11 @@ from qsense import __version__
 
 COMPLETING = "_ARGCOMPLETE"  # set by a shell that asks for completions
 
+COLUMN = 16  # in which a subcommand's help begins
 HELP = """usage: qsense COMMAND …
 
-Sensors that digitise only what the task needs: learn where a sensor's few levels should lie.
+Sensors that digitise only what the task needs: learn where a sensor's few
+levels should lie.
 
 commands:
 {commands}
@@ -28,7 +31,8 @@ options:
   -h, --help    this help; of one command: qsense COMMAND --help
   --version     the version
 
-To complete commands, options and settings by the Tab key, add a line to the shell's start file:
+To complete commands, options and settings by the Tab key, add a line to the
+shell's start file:
   bash   eval "$(qsense completion bash)"
   zsh    eval "$(qsense completion zsh)"
   fish   qsense completion fish | source"""
@@ -40,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         complete()
     name, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     if name in ("-h", "--help"):
-        print(HELP.format(commands="\n".join(f"  {each:<14}{line}" for each, line in commands().items())))
+        print(HELP.format(commands="\n".join(listed(each, line) for each, line in commands().items())))
         return 0
     if name == "--version":
         print(f"qsense {__version__}")
@@ -73,6 +77,11 @@ def commands() -> dict[str, str]:
     """Every subcommand with its line of help; read from the files, as importing them takes longer."""
     files = sorted((Path(__file__).parent / "commands").glob("[a-z]*.py"))
     return {file.stem: file.open(encoding="utf-8").readline().strip('". \n') for file in files}
+
+
+def listed(name: str, line: str) -> str:
+    """A subcommand and its line of help, in lines for a terminal of 80 columns."""
+    return textwrap.fill(line, 79, initial_indent=f"  {name:<{COLUMN - 2}}", subsequent_indent=" " * COLUMN)
 
 
 def command(name: str) -> Any:

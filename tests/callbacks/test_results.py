@@ -42,7 +42,9 @@ def task(data: HARDataModule, **settings: Any) -> HARTask:
 
 def trainer(data: Any, **facts: Any) -> Any:
     known = {"is_global_zero": True, "datamodule": data, "loggers": [], "callbacks": [], "sanity_checking": False}
-    return SimpleNamespace(**known | {"current_epoch": 0, "global_step": 0, "callback_metrics": {}} | facts)
+    return SimpleNamespace(
+        **known | {"accumulate_grad_batches": 1, "current_epoch": 0, "global_step": 0, "callback_metrics": {}} | facts
+    )
 
 
 def test_rows_hold_an_epochs_mean_loss_and_its_scores(activities: HARDataModule) -> None:
@@ -63,6 +65,23 @@ def test_rows_hold_an_epochs_mean_loss_and_its_scores(activities: HARDataModule)
     resumed = Results("")
     resumed.load_state_dict(callback.state_dict())
     assert resumed.rows == callback.rows
+
+
+def test_the_loss_of_accumulated_batches_is_that_of_each(activities: HARDataModule) -> None:
+    callback, built = Results(""), task(activities)
+    at = trainer(activities, accumulate_grad_batches=4)
+    callback.on_train_epoch_start(at, built)
+    callback.on_train_batch_end(at, built, {"loss": torch.tensor(0.5)}, None, 0)  # a quarter of 2.0
+    callback.on_train_epoch_end(at, built)
+    assert callback.rows == [{"epoch": 1, "loss": 2.0}]
+
+
+def test_a_sensor_that_fails_in_a_picture_goes_on_training(activities: HARDataModule) -> None:
+    built = task(activities)
+    built.train()
+    with pytest.raises((RuntimeError, ValueError, IndexError)):
+        as_seen(built, torch.zeros(1, 5, 7))  # of 3 axes
+    assert built.sensor.training
 
 
 def test_a_sanity_check_and_no_loss_leave_no_trace(activities: HARDataModule) -> None:

@@ -62,8 +62,10 @@ def test_help_lists_every_command_with_a_line(capsys: pytest.CaptureFixture[str]
     assert set(NAMES) >= KNOWN
     assert main([]) == main(["--help"]) == main(["-h"]) == 0
     said = capsys.readouterr().out
+    assert max(map(len, said.splitlines())) <= 80
     for name, line in commands().items():
-        assert re.search(rf"^  {name} +{re.escape(line)}$", said, re.MULTILINE)
+        assert re.search(rf"^  {name} +{re.escape(line.split()[0])}", said, re.MULTILINE)
+        assert f" {name} {line} " in " ".join(said.split())
         assert 0 < len(line) <= 90
     assert 'eval "$(qsense completion bash)"' in said
 
@@ -139,7 +141,7 @@ def test_train_is_the_same_program(tmp_path: Path) -> None:
         )
         assert one.returncode == other.returncode
         assert one.stderr == other.stderr
-        without_times = [re.sub(r"^\[[^]]*\]", "", done.stdout, flags=re.MULTILINE) for done in (one, other)]
+        without_times = [re.sub(r"^\d\d:\d\d:\d\d ", "", done.stdout, flags=re.MULTILINE) for done in (one, other)]
         assert without_times[0] == without_times[1]
 
 
@@ -212,9 +214,10 @@ def test_shells_complete_commands_options_and_settings(
 def pasted(text: str) -> list[list[str]]:
     """The commands that a text says come next, as a shell takes them apart."""
     (block,) = re.findall(r"^next: .*(?:\n      .*)*", text, re.MULTILINE)
-    lines = [line[6:] for line in block.splitlines()]
-    assert 1 <= len(lines) <= 3
-    return [shlex.split(line, comments=True) for line in lines]
+    lines = [shlex.split(line[6:], comments=True) for line in block.splitlines()]
+    commands = [words for words in lines if words]  # else it is a comment below one
+    assert 1 <= len(commands) <= 3
+    return commands
 
 
 def parse(words: list[str]) -> None:
@@ -239,6 +242,25 @@ def test_what_comes_next_can_be_pasted(
     monkeypatch.setenv(PART, "folds")
     say_next((("report",), "look"))
     assert capsys.readouterr().err == ""
+
+
+def test_what_comes_next_fits_a_narrow_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(PART, raising=False)
+    steps = ((("export", "runs/a"), "tables"), (("report", "runs"), "beside other runs"))
+    monkeypatch.setenv("COLUMNS", "80")
+    say_next(*steps)
+    assert capsys.readouterr().err == (
+        "next: qsense export runs/a  # tables\n      qsense report runs    # beside other runs\n"
+    )
+    monkeypatch.setenv("COLUMNS", "40")
+    say_next(*steps)
+    said = capsys.readouterr().err
+    assert said == (
+        "next: qsense export runs/a\n        # tables\n      qsense report runs\n        # beside other runs\n"
+    )
+    assert pasted(said) == [["qsense", "export", "runs/a"], ["qsense", "report", "runs"]]
 
 
 def test_every_command_says_what_comes_next(

@@ -428,9 +428,9 @@ def test_all_files_are_written_and_named(report: Path, capsys: pytest.CaptureFix
     names = {"report.md", "report.csv", "runs.csv", "report.tex", "scores.png"}
     assert {file.name for file in report.iterdir()} == names
     assert (report / "scores.png").read_bytes().startswith(b"\x89PNG")
-    said = capsys.readouterr().out
+    said = " ".join(capsys.readouterr().out.split())
     assert f"Written to {report}/: report.md, runs.csv, report.csv, report.tex, scores.png" in said
-    assert f"Pictures\n  {report.parent / 'runs'}/*/figures: confusion.png, transfer.png" in said
+    assert f"Pictures {report.parent / 'runs'}/*/figures: confusion.png, transfer.png" in said
 
 
 def test_markdown(report: Path) -> None:
@@ -733,6 +733,19 @@ def test_a_cell_without_any_run_is_missing_where_its_kind_was_tried(tmp_path: Pa
     assert [(row.quant, dataset) for row, dataset in summary.empty] == [("linear", "SBHAR"), ("gamma", "RWHAR")]
     assert not summary.complete
     assert "Missing\n  8 of 16 runs: linear 2 bit, SBHAR no run; gamma 2 bit, RWHAR no run\n" in screen(summary)
+
+
+def test_a_trial_on_a_few_batches_makes_no_row_beside_whole_tests(tmp_path: Path) -> None:
+    few = {"limit_test_batches": 3}
+    make_run(tmp_path / "runs", 0.1, trainer=few)
+    assert len(summarise([tmp_path / "runs"]).rows) == 1, "alone it is shown"
+    make_run(tmp_path / "runs", 0.2, trainer={"limit_test_batches": 1})  # one batch; 1.0 is all
+    make_run(tmp_path / "runs", 0.5, trainer={"limit_test_batches": 1.0})
+    summary = summarise([tmp_path / "runs"])
+    assert [summary.label(row) for row in summary.rows] == ["gamma 2 bit"]
+    assert [cell.mean for cell in summary.cells.values()] == [0.5]
+    assert any("trainer=smoke" in note and note.endswith("left out: 2.") for note in summary.notes)
+    assert len(summary.runs) == 3
 
 
 def test_runs_is_the_folder_looked_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,7 +87,7 @@ def test_runs_are_those_of_ordinary_sweeps() -> None:
 
 
 def test_what_an_experiment_sets_at_its_own_sensor_holds_for_no_other() -> None:
-    design = planned("experiment=recommended", "bits=2", "quant=lloyd_max,gamma", "fold=0,1", "seed=0")
+    design = planned("experiment=series_gamma", "bits=2", "quant=lloyd_max,gamma", "fold=0,1", "seed=0")
     assert all(design.runs_of(one) for one in design.candidates)
 
 

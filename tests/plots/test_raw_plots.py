@@ -165,7 +165,7 @@ def test_predictions_lie_over_the_quantized_and_the_untouched_frame() -> None:
     assert len(figure.axes) == 4
     left, right = figure.axes[:2]
     assert left.get_title(loc="left") == "street, quantized"
-    assert right.get_title(loc="left") == "as the sensor delivers it"
+    assert right.get_title(loc="left") == "not quantized"
     assert right.get_title(loc="right") == "1 prediction ≥ 0.3, 1 object"
     np.testing.assert_allclose(np.asarray(left.images[0].get_array()), balanced(as_light(quantized(2), LIGHT)))
     np.testing.assert_allclose(np.asarray(right.images[0].get_array()), balanced(LIGHT))

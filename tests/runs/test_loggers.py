@@ -17,6 +17,7 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from PIL import Image
 from tests.refusal import assert_names, refused
 
+from qsense.runs import folder as run_folder
 from qsense.runs.loggers import RunTrackioLogger, RunWandbLogger, close, log_adc, log_picture, log_result, why_offline
 
 
@@ -64,6 +65,27 @@ class FakeExperiment:
 
     def finish(self, exit_code: int) -> None:
         self.codes.append(exit_code)
+
+
+@pytest.mark.parametrize(("mode", "asked"), [("online", True), ("offline", False), ("dryrun", False)])
+def test_wandb_is_asked_for_a_url_only_where_there_is_one(
+    tmp_path: Path, mode: str, asked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Asked(FakeExperiment):
+        settings = SimpleNamespace(mode=mode)
+        config: dict[str, Any]
+
+        @property
+        def url(self) -> str:  # type: ignore[override]
+            assert asked, "W&B warns of it"
+            return FakeExperiment.url
+
+    logger, experiment = RunWandbLogger("qsense", save_dir=str(tmp_path), offline=True), Asked()
+    experiment.config = SimpleNamespace(update=lambda *_, **__: None)  # type: ignore[assignment]
+    monkeypatch.setattr(type(logger), "experiment", property(lambda self: experiment))
+    run_folder.start(tmp_path, "bits: 2", [], None)
+    logger.log_hyperparams({})
+    assert run_folder.record(tmp_path).get("wandb") == (FakeExperiment.url if asked else None)
 
 
 @pytest.mark.parametrize("failed", [False, True])
@@ -137,6 +159,7 @@ reached = []
 sys.addaudithook(lambda event, details: reached.append(details) if event == "socket.connect" else None)
 from pathlib import Path
 from PIL import Image
+from qsense.runs import folder as run_folder
 from qsense.runs.loggers import RunTrackioLogger, close, log_picture, log_result
 Image.new("RGB", (30, 20)).save("transfer.png")
 for name in ("run-a", "run-b"):

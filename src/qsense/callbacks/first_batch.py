@@ -79,6 +79,7 @@ def as_seen(task: Task, x: Tensor, condition: list[int] | None = None) -> Tensor
     """What the network is given for some examples, in evaluation mode, on the host."""
     training = task.sensor.training
     task.sensor.eval()
-    seen = task.input_of(x, condition).float().cpu()
-    task.sensor.train(training)
-    return seen
+    try:
+        return task.input_of(x, condition).float().cpu()
+    finally:  # a picture that fails changes no training
+        task.sensor.train(training)

@@ -44,7 +44,8 @@ class Results(Pictures):
     ) -> None:
         loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
         if loss is not None:
-            self._total = self._total + loss.detach()
+            # Lightning hands on each batch's share of a step's loss.
+            self._total = self._total + loss.detach() * trainer.accumulate_grad_batches
             self._batches += 1
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -22,6 +22,7 @@ from rich.text import Text
 from qsense.commands._allow import add_allow
 from qsense.runs.announcements import not_begun
 from qsense.runs.escapes import one_line
+from qsense.runs.layout import fixed, sentence
 from qsense.runs.next_steps import say_next
 from qsense.runs.status import RUNNING
 from qsense.study.budget import Budget
@@ -138,7 +139,8 @@ def main(arguments: Sequence[str]) -> int:
         written, problem = list(error.written), str(error)
     if written:
         names = ", ".join(file.name for file in written)
-        console.print(Text(f"\nWritten to {shown}{os.sep}: {names}"), soft_wrap=True)
+        text = f"Written to {fixed(shown)}{os.sep}: {names}"
+        console.print(Text(f"\n{sentence(text, console.width, hanging='  ')}"), soft_wrap=True)
     if problem:
         print(f"warning: {shown}: {problem}; the tables above are whole. Elsewhere: {option} FOLDER", file=sys.stderr)
         return UNWRITTEN

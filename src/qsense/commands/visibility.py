@@ -58,7 +58,10 @@ def parser() -> argparse.ArgumentParser:
         description="The share of objects in simulated raw scenes that a quantizer leaves visible (d′ > 6), for "
         "linear, log and γ curves in each regime: what no detector behind it can win back.",
     )
-    parser.add_argument("--regimes", nargs="+", choices=list(REGIMES), default=list(REGIMES), help="(default: all)")
+    parser.add_argument(
+        "--regimes", nargs="+", choices=list(REGIMES), default=list(REGIMES), metavar="REGIME",
+        help=f"{', '.join(REGIMES)} (default: all)",
+    )  # fmt: skip
     parser.add_argument("--bits", type=int, default=4, help="resolution (default: 4)")
     parser.add_argument("--gammas", type=float, nargs="+", default=[0.6, 0.35, 0.2], help="(default: 0.6 0.35 0.2)")
     parser.add_argument(

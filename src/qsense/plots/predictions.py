@@ -101,7 +101,7 @@ def plot_predictions(sights: Sequence[Sight], class_names: Sequence[str], title:
             ax.set_yticks([])
             ax.spines[:].set_color(FAINT)
         left.set_title(f"{figure_text(sight.name, 40)}, quantized", fontsize=NORMAL, color=INK, loc="left")
-        right.set_title("as the sensor delivers it", fontsize=NORMAL, color=INK, loc="left")
+        right.set_title("not quantized", fontsize=NORMAL, color=INK, loc="left")
         right.set_title(_note(sight, len(drawn)), fontsize=SMALL, color=INK, loc="right")
         shown |= {int(label) for label in (*sight.labels[drawn], *sight.true_labels)}
         crowds = crowds or bool(sight.crowd.any())

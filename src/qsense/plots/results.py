@@ -68,9 +68,10 @@ def plot_results(
     upper, middle, lower = (stack[row, 0] for row in range(3))
     above = _panel(figure, upper, "loss")
     _losses(above, history)
-    _scores(_panel(figure, middle, f"{score}{' (%)' * percent}"), history, factor, factor * tested)
+    scored = _panel(figure, middle, f"{score}{' (%)' * percent}")
+    _scores(scored, history, factor, factor * tested)
     if above.lines:
-        figure.axes[-1].set_xlim(above.get_xlim())  # there may be no validation
+        scored.set_xlim(above.get_xlim())  # there may be no validation
     names = [figure_text(name, LONGEST) for name in class_names]
     values = [None if value is None else factor * value for value in per_class]
     parameters = parameters_of(list(learned[0])) if learned else {}
@@ -84,9 +85,7 @@ def plot_results(
         _upright(_panel(figure, lower, f"{score} by class{' (%)' * percent}"), names, values)
     else:
         figure.add_subplot(lower).set_axis_off()
-    below = figure.axes[-1]
-    if below.axison and not (not parameters and values and confusion is not None):
-        below.set_xlabel("epoch", fontsize=NORMAL, color=INK)
+    (figure.axes[-1] if parameters else scored).set_xlabel("epoch", fontsize=NORMAL, color=INK)
     if confusion is not None:
         _confusion(figure.add_subplot(right), np.asarray(confusion, dtype=np.int64), names)
     elif values:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -27,6 +28,7 @@ COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, "#000000")
 DASHES = ("-", "--", ":")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")  # as many as colours: what has one colour has one shape, too
 DODGE, WIDEST = 0.06, 0.15  # between two lines of one picture, and between all of them; shares of a step of the x-axis
+PAD = 0.1  # inches around a picture
 DPI = 120  # of pictures that are saved
 SMALL, NORMAL, LARGE = 7.5, 9, 11  # points
 LONGEST = 120  # characters of a figure's title
@@ -171,11 +173,17 @@ def save(figure: Figure, path: Path, dpi: int = DPI) -> None:
     """
     if (engine := figure.get_layout_engine()) is not None:
         engine.execute(figure)
-        figure.set_layout_engine("none")
+        figure.set_layout_engine(None)
     content = io.BytesIO()
     form = path.suffix.removeprefix(".")
-    fast: dict[str, Any] = {"pil_kwargs": {"compress_level": 0}} if form == "png" else {}
-    figure.savefig(content, format=form, dpi=dpi, facecolor="white", bbox_inches="tight", pad_inches=0.1, **fast)
+    box: Any = "tight"
+    fast: dict[str, Any] = {}
+    if form == "png":  # "tight" would draw the picture twice
+        figure.set_dpi(dpi)
+        renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
+        box = figure.get_tightbbox(renderer).padded(PAD)
+        fast = {"pil_kwargs": {"compress_level": 0}}
+    figure.savefig(content, format=form, dpi=dpi, facecolor="white", bbox_inches=box, pad_inches=PAD, **fast)
     if form == "png":
         with Image.open(content) as picture:
             content = io.BytesIO()

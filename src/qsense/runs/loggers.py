@@ -26,6 +26,9 @@ from qsense.runs.mishaps import tolerated
 log = logging.getLogger(__name__)
 
 
+OFFLINE = ("offline", "dryrun")  # modes of W&B in which it warns of who asks for a run's URL
+
+
 class RunWandbLogger(WandbLogger):
     """A W&B run for one qsense run; offline where there is no API key or no network, saying so.
 
@@ -70,18 +73,21 @@ class RunWandbLogger(WandbLogger):
 
     def where(self, run: Any) -> str:
         """Where W&B's run is seen, or how it gets there; empty where W&B is switched off."""
-        if run.settings.mode in ("offline", "dryrun"):  # there, asking for the URL is warned of
+        if run.settings.mode in OFFLINE:
             why = f"{self.reason}, so " if self.reason else ""
             folder = shlex.quote(os.path.relpath(run.settings.sync_dir))
             return f"W&B: {why}logged offline; upload it by: wandb sync {folder}"
         return f"W&B: {run.url}" if run.url else ""
 
+    @rank_zero_only
     def log_hyperparams(self, params: dict[str, Any]) -> None:  # type: ignore[override]
         """Log the configuration under `qsense`: a sweep's agent locks the names of its parameters (data, quant, …)."""
-        self.experiment.config.update({"qsense": params}, allow_val_change=True)
-        address, folder = getattr(self.experiment, "url", None), Path(self.save_dir or ".")
-        if isinstance(address, str) and (folder / run_folder.RECORD).is_file():  # offline there is none
-            run_folder.note_tracker(folder, "wandb", address)
+        run, folder = self.experiment, Path(self.save_dir or ".")
+        run.config.update({"qsense": params}, allow_val_change=True)
+        if run.settings.mode in OFFLINE or not (folder / run_folder.RECORD).is_file():
+            return
+        if isinstance(run.url, str):  # it is None where W&B is switched off
+            run_folder.note_tracker(folder, "wandb", run.url)
 
     def log_adc(self, adc: dict[str, Any]) -> None:
         """Keep a learned converter as an artifact, one version per run: `adc.json` in `adc-<group>`."""

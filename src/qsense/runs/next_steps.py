@@ -7,26 +7,37 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import sys
 from collections.abc import Sequence
 
 from qsense.runs.escapes import one_line
+from qsense.runs.layout import sentence
 
 MOST = 3
+START = "next:"
+BELOW = " " * 8  # before what is said below a command
 PART = "QSENSE_PART"  # set where this process is a part of another command, which itself says what comes next
 
 
 def say_next(*steps: tuple[Sequence[object], str]) -> None:
     """Print the first three of some commands with what each is good for, to be pasted into a shell.
 
-    They go to stderr: what a command prints on stdout may be read by a program.
+    They go to stderr: what a command prints on stdout may be read by a program. What a command is good for stands
+    beside it, as a comment, or below where the screen is too narrow for one of them.
 
     Args:
         steps: words of a command after `qsense`, and what it does.
     """
     if os.environ.get(PART):
         return
-    lines = [(f"qsense {shlex.join(map(str, words))}", what) for words, what in steps[:MOST]]
+    lines = [(f"qsense {shlex.join(map(str, words))}", one_line(what)) for words, what in steps[:MOST]]
     width = max((len(line) for line, _ in lines), default=0)
+    columns = shutil.get_terminal_size().columns
+    beside = all(len(f"{START} {line:<{width}}  # {what}") <= columns for line, what in lines)
     for number, (line, what) in enumerate(lines):
-        print(f"{'     ' if number else 'next:'} {line:<{width}}  # {one_line(what)}", file=sys.stderr)
+        start = " " * len(START) if number else START
+        if beside:
+            print(f"{start} {line:<{width}}  # {what}", file=sys.stderr)
+        else:
+            print(f"{start} {line}", sentence(f"# {what}", columns, BELOW, f"{BELOW}# "), sep="\n", file=sys.stderr)

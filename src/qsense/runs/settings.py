@@ -48,6 +48,7 @@ NEUTRAL: dict[str, dict[str, Any]] = {
 FORMATS = ("png", "pdf", "svg")
 # Where 1 is one batch, and 1.0 all of them.
 PARTIAL = ("limit_train_batches", "limit_val_batches", "limit_test_batches", "overfit_batches", "val_check_interval")
+ONE_BATCH = "one batch"  # what stands for that 1, as 1.0 is written 1, too
 
 
 def decisive(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -63,7 +64,7 @@ def decisive(config: Mapping[str, Any]) -> dict[str, Any]:
         if config.get(group) is not None
     }
     data, model, trainer = parts.get("data", {}), parts.get("model", {}), config.get("trainer") or {}
-    parts.get("trainer", {}).update({key: "one batch" for key in PARTIAL if _is_one(trainer.get(key))})
+    parts.get("trainer", {}).update({key: ONE_BATCH for key in PARTIAL if _is_one(trainer.get(key))})
     if isinstance(data.get("batch_size"), int):
         data["batch_size"] *= processes(config)
     if pretrained(config):  # there the map is not applied

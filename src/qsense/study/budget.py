@@ -19,6 +19,7 @@ from qsense.study.significance import FEWEST, differences
 from qsense.study.summary import Summary
 
 SURELY, BY_MEAN, PERHAPS, NO = "surely", "by its mean", "perhaps", "no"
+UNQUANTIZED = "unquantized"
 POINTS = "points"  # of a percentage
 ROUNDING = 1e-9  # two sums of the same scores may differ by it
 
@@ -45,7 +46,7 @@ class Budget:
             if value is not None and not (math.isfinite(value) and value >= 0):
                 raise ValueError(f"{name}={value:g}: a finite number from 0 on expected, or none for no limit")
 
-    def within(self, points: str = POINTS, reference: str = "unquantized") -> str:
+    def within(self, points: str = POINTS, reference: str = UNQUANTIZED) -> str:
         """The limits in words.
 
         >>> Budget(1, microwatts=20).within()
@@ -239,7 +240,9 @@ def default(summary: Summary) -> Budget:
 
 def question(summary: Summary, budget: Budget | None = None) -> str:
     """The title above the answers' sentences."""
-    return f"Which to take {(budget or default(summary)).within(unit_of(summary))}"
+    references = {each.reference for each in answers(summary, budget)}
+    reference = references.pop() if len(references) == 1 else UNQUANTIZED
+    return f"Which to take {(budget or default(summary)).within(unit_of(summary), reference)}"
 
 
 def unit_of(summary: Summary) -> str:
@@ -270,7 +273,7 @@ def answer(summary: Summary, contest: Contest, budget: Budget) -> Answer | None:
     return Answer(
         contest,
         budget,
-        reference="unquantized" if shown_bits is None else summary.short_label(contest.reference),
+        reference=UNQUANTIZED if shown_bits is None else summary.short_label(contest.reference),
         paired=("seeds", len(cell.seeds)) if cell.num_folds == 1 else ("folds", cell.num_folds),
         points=unit_of(summary),
         **choice(offers, budget),

@@ -62,7 +62,8 @@ Kind = tuple[str, str, tuple[tuple[str, str], ...]]  # task, model, settings of 
 
 
 def contests(summary: Summary) -> list[Contest]:
-    """All contests of a table, by data set; none where no row has bits, or nothing to be measured against."""
+    """All contests of a table, by data set; none where no row has bits, or where all have the same, beside none that is
+    not quantized."""
     groups: dict[tuple[str, Kind], list[Row]] = defaultdict(list)
     for row, dataset in summary.shown:
         training = tuple(item for item in row.settings if not item[0].startswith("quant."))
@@ -71,7 +72,7 @@ def contests(summary: Summary) -> list[Contest]:
     for (dataset, kind), rows in sorted(groups.items()):
         raw = [row for row in rows if row.shown_bits is None and row.quant != LOSSLESS]
         quantized = [row for row in rows if row.shown_bits is not None]
-        if not quantized or len(quantized) + len(raw) < 2:
+        if not quantized or not (raw or len(_widest(quantized)) < len(quantized)):
             continue
         alone = sum(other == dataset for other, _ in groups) == 1
         name = dataset if alone else f"{dataset}, {summary.short_label(Row('', None, None, *kind))}"

@@ -12,6 +12,7 @@ from typing import Any
 from qsense.runs import folder as run_folder
 from qsense.runs.escapes import one_line
 from qsense.runs.reading import read_json, read_text
+from qsense.runs.settings import ONE_BATCH
 from qsense.runs.status import FAILED, FINISHED, RUNNING, TO_DO, Status, status_of
 from qsense.study.bounds import LONGEST_REASON, checked
 from qsense.study.record import NOBODY, of_config, of_record, of_result
@@ -90,6 +91,12 @@ class Run:
     def quantizer(self) -> str:
         """The quantizer with its bits, as tables name it."""
         return quantizer_name(self.quant, self.bits, self.network_bits)
+
+    @property
+    def is_trial(self) -> bool:
+        """Whether its score comes from a few batches of the test, which no whole test can be compared with."""
+        batches = self.settings.get("trainer.limit_test_batches", "1")  # 1 is all of them
+        return batches == ONE_BATCH or (batches.isdigit() and int(batches) > 1)
 
     @property
     def log(self) -> str:

@@ -25,7 +25,7 @@ MOST_LISTED = 20  # lines of a list on the screen; the files have all
 INCOMPLETE, INCOMPARABLE, OTHER_PROTOCOL, NOTHING, BEST = "*", "†", "‡", "–", "•"
 MARKS = INCOMPLETE + INCOMPARABLE + BEST
 LINKS = " links"  # in place of the radio's power where one link is not enough
-OF_FILES = ("Could not be read", "No finite number", "Pictures")  # lists whose lines stay whole, to be copied
+OF_FILES = ("Could not be read", "No finite number")  # lists whose lines stay whole, to be copied
 
 
 def title(summary: Summary) -> str:
@@ -304,7 +304,7 @@ def _aligned(cells: Sequence[Sequence[str]]) -> list[list[str]]:
 
 def _print_list(console: Console, name: str, lines: Sequence[str]) -> None:
     """Sentences are broken at blanks; files below them stay whole, and lines of files."""
-    console.print(Text(f"\n{name}", "bold"))
+    console.print(Text(f"\n{sentence(name, console.width)}", "bold"), soft_wrap=True)
     for line in lines[:MOST_LISTED]:
         first, *files = line.split("\n")
         if name not in OF_FILES:

@@ -193,6 +193,10 @@ def table(runs: Sequence[Run], metric: str | None = None, by: Sequence[str] = ()
         raise ReportError(f"no run measured {metric}{hint}; there are {', '.join(known)}")
     if len(scored) < len(finished):
         notes.append(f"Finished runs that did not measure {metric} and are left out: {len(finished) - len(scored)}.")
+    tested = {run.dataset for run in scored if not run.is_trial}
+    if trials := [run for run in scored if run.is_trial and run.dataset in tested]:
+        notes.append(f"Runs tested on a few batches alone, as by trainer=smoke, and left out: {len(trials)}.")
+        scored = [run for run in scored if not (run.is_trial and run.dataset in tested)]
 
     # A row of one's own choice may average over settings: the runs of each setting are counted once.
     alike = rows_of(scored)

@@ -171,7 +171,7 @@ class Task(LightningModule):
         broken = [name for name, parameter in self.named_parameters() if not parameter.isfinite().all()]
         if broken:
             raise DivergedError(
-                f"training diverged: {len(broken)} parameters are not finite after epoch {self.current_epoch}, "
+                f"training diverged: {len(broken)} parameters are not finite after epoch {self.current_epoch + 1}, "
                 f"first {broken[0]}. Lower task.lr or quant.sensor.lr, or clip gradients (trainer.gradient_clip_val=1)"
             )
 

@@ -72,6 +72,26 @@ def test_each_run_is_told_of_once_with_its_score(folders: dict[Job, Path], caplo
     assert lines[2] == "4/4 gamma 4 bit fold 1 seed 0 · 50.0 % · 0 s"
 
 
+def test_time_left_is_of_runs_that_wait_not_of_failed_ones(
+    folders: dict[Job, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_folder, "seconds", lambda folder: 120.0 if run_folder.finished(folder) else None)
+    first, second, third, _ = folders.values()
+    follow = Following(folders)
+    follow.parallel = 8
+    begin(first)
+    finish(first)
+    follow.tell()
+    assert told(first)[-1].endswith(" · 2 min left"), "three at a time, as more do not wait"
+    for folder in (second, third):
+        begin(folder)
+        fail(folder)
+    follow.tell()
+    assert told(first)[-1].endswith(" · 2 min left"), "one waits: a second worker makes it no faster"
+    follow.parallel = 1
+    assert follow.left() == ["2 min left"]
+
+
 def test_a_silent_sweep_says_what_is_at_work(folders: dict[Job, Path]) -> None:
     first = next(iter(folders.values()))
     begin(first)

@@ -42,8 +42,8 @@ class Following:
         self.names = name_runs(folders)
         self.experiments = {folder: experiment_of(job) for job, folder in folders.items()}
         self.several = len({name.data for name in self.names.values()}) > 1
-        self.ended = sum(run_folder.finished(folder) for folder in self.names)
         self.waiting = {folder: _ends(folder) for folder in self.names if not run_folder.finished(folder)}
+        self.ended = len(self.names) - len(self.waiting)
         self.parallel = 1  # runs at a time, as far as seen
         self.due = Due()
 
@@ -76,12 +76,13 @@ class Following:
 
     def left(self) -> list[str]:
         """How long the rest takes with as many at a time as ran so far, in words; nothing where nobody knows."""
-        seconds = seconds_left(self.experiments)
+        failed = {folder for folder in self.names if folder not in self.waiting and not run_folder.finished(folder)}
+        seconds = seconds_left({folder: each for folder, each in self.experiments.items() if folder not in failed})
         if not self.waiting or seconds is None:
             return []
         running = sum(status_of(folder).state == RUNNING for folder in self.waiting)
         to_do = 1 - running / 2 / len(self.waiting)  # a run that is at work is half done, on average
-        return [f"{duration(seconds * to_do / self.parallel)} left"]
+        return [f"{duration(seconds * to_do / min(self.parallel, len(self.waiting)))} left"]
 
 
 @contextmanager
