@@ -120,8 +120,9 @@ def answer_section(found: Recommendation, picture: str) -> str:
             "<details><summary>The others, and why not</summary><ul>",
             *others,
             "</ul></details>",
-            '<p class="note">Below: the converters that were trained on all folds, with all of their seeds, also that '
-            "of the search. The loss above is that of the fresh seeds where there are any.</p></section>",
+            '<p class="note">Below: only the converters that were trained on all folds, with all of their seeds, also '
+            "that of the search. The loss above is that of the fresh seeds where there are any. What was given up "
+            "before is in the list above.</p></section>",
         ]
     )
 
