@@ -89,10 +89,11 @@ class ResumableSweeper(BasicSweeper):
         parents = dict.fromkeys(os.path.relpath(folder.parent) for folder in folders.values())
         if offline := sum(any(folder.glob("wandb/offline-run-*/")) for folder in folders.values()):
             print(f"W&B: {offline} runs are logged offline; upload them by: qsense sync {shlex.join(parents)}")
+        converters = [folder for folder in folders.values() if (folder / "adc.json").is_file()]
         say_next(
             (("report", *parents, "--html", "page"), "one page of all runs: tables, curves, scores against bits"),
             (("report", *parents, "--figure", "list"), "the papers' figures that they can draw"),
-            (("export", os.path.relpath(next(iter(folders.values())))), "a learned ADC as tables, C and Verilog"),
+            *((("export", os.path.relpath(folder)), "its ADC as tables, C and Verilog") for folder in converters[:1]),
         )
         lost = mishaps(waiting.values())
         if lost:

@@ -80,3 +80,14 @@ def test_scores_over_losses() -> None:
 def test_losses_begin_at_0_with_a_score_each(percents: list[float]) -> None:
     with refused(ValueError, f"{len(percents)} losses", "2 means", "0 %"):
         plot_loss(percents, [0.5, 0.4], [None, None], label="f1")
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_the_legend_fits_the_picture(count: int) -> None:
+    parts = [stretch("moving", 0.0) for _ in range(count)]
+    parts[0].codes[7, 1] = np.nan
+    figure = plot_stream(parts, RATE, 2)
+    figure.draw_without_rendering()
+    extent = figure.legends[0].get_window_extent()
+    assert extent.x0 >= 0
+    assert extent.x1 <= figure.bbox.x1

@@ -159,8 +159,18 @@ def test_the_lossless_rival_competes_as_a_bound(tmp_path: Path) -> None:
     make_cell(tmp_path, lambda _, fold: 0.3 + fold / 20, sensing=sensing(2, entropy=0.6, lossless=6.6))
     answer = only(tmp_path)
     assert label(answer.chosen) == "lossless"
-    assert "lossless, native samples by an ideal coder (a bound: none is built); radio + ADC 71" in answer.words
+    assert "lossless: native samples by an ideal coder (a bound: none is built); radio + ADC 71" in answer.words
     assert "next cheaper: gamma 2 bit" in answer.words
+
+
+def test_a_converter_is_taken_before_the_bound(tmp_path: Path) -> None:
+    make_cell(tmp_path, lambda _, fold: 0.5 + fold / 10, quant="none", bits=None,
+              sensing=sensing(None, lossless=6.6), rates=rates(None, 0.6, 6.6))  # fmt: skip
+    make_cell(tmp_path, lambda _, fold: 0.5 + fold / 10, bits=8, sensing=sensing(8, entropy=6.0, lossless=6.6))
+    answer = only(tmp_path)
+    assert (label(answer.chosen), label(answer.cheaper)) == ("gamma 8 bit", "lossless")
+    assert "next cheaper: lossless (a bound), level with unquantized" in answer.words
+    assert label(only(tmp_path, Budget(None, 1000)).chosen) == "gamma 8 bit"
 
 
 def test_less_loss_is_better(table: Path) -> None:

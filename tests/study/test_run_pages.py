@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 import time
@@ -75,11 +76,36 @@ def written(*folders: Path, out: Path) -> int:
 def test_scores_learned_values_and_when(tmp_path: Path) -> None:
     folder = make_run(tmp_path, 0.4321, fold=1)
     record(folder, ended="2026-11-28T09:11:14+00:00", git_revision="c0ffee" * 6)
-    (folder / "adc.json").write_text(json.dumps({"rows": ["x", "y"], "thresholds": [[-0.5], [0.25]], "unit": "g"}))
+    adc = {"rows": ["x", "y"], "thresholds": [[-0.5], [0.25]], "unit": "g", "low": -2, "high": 2}
+    (folder / "adc.json").write_text(json.dumps(adc))
     text = shown(folder)
     for said in ("43.21 %", "macro-F1, sample-wise", "gamma 2 bit", "fold 1 of 4", "2026-11-28 09:11 UTC", "c0ffeec0ff",
                  "Where codes begin (g)", "<th scope=\"col\">x", "<td>0.25", "<td>0.125"):  # fmt: skip
         assert said in text
+
+
+def test_thresholds_are_told_in_the_sensors_unit(tmp_path: Path) -> None:
+    folder = make_run(tmp_path)
+
+    def codes(**adc: object) -> list[Any]:
+        content = {"unit": "g", "low": -1, "high": 1, **adc}
+        (folder / "adc.json").write_text(json.dumps(content))
+        section = shown(folder).partition("Where codes begin")[2].partition("</tbody>")[0]
+        return [section.partition("</h3>")[0], *re.findall(r'<th scope="row">([^<]*)((?:<td>[^<]*)*)', section)]
+
+    several = {"low": [-8, 0], "high": [8, 4]}  # of two axes
+    assert codes(rows=["all"], thresholds=[[-0.5, 0.25]], statistics=several) == [
+        " (g)", ("axis 0", "<td>-4<td>2\n"), ("axis 1", "<td>1<td>2.5\n"),
+    ]  # fmt: skip
+    assert codes(rows=["x", "y"], thresholds=[[0.5], [0.5]], statistics=several)[1:] == [
+        ("x", "<td>4\n"), ("y", "<td>3\n"),
+    ]  # fmt: skip
+    same = {"low": [-8, -8], "high": [8, 8]}
+    assert codes(rows=["all"], thresholds=[[0.5]], statistics=same)[1:] == [("all", "<td>4\n")]
+    assert codes(rows=["day", "night"], thresholds=[[0.5], [0.25]], low=0, high=255, unit="DN")[0] == " (DN)"
+    unclear = codes(rows=["a", "b", "c"], thresholds=[[0.5], [0.25], [0]], statistics=several)
+    assert "(g)" not in unclear[0]
+    assert unclear[1] == ("a", "<td>0.5\n")
 
 
 def test_what_differs_from_the_options_stands_first(tmp_path: Path) -> None:
@@ -305,6 +331,6 @@ def test_from_the_study_to_a_run_and_back(tmp_path: Path, capsys: pytest.Capture
         assert sees_a_picture(window)
         window.click("header a")
         window.click("#unfinished tbody a")
-        assert window.texts("h1") == [failed.name]
+        window.wait(f"document.querySelector('h1')?.textContent === {json.dumps(failed.name)}")
         assert "loss is NaN" in window.texts("main")[0]
         assert window.errors() == []

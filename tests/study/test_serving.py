@@ -91,6 +91,14 @@ def test_nothing_else_is_served(path: str, server: PageServer) -> None:
     assert b"SECRET" not in content
 
 
+def test_a_file_that_is_gone_by_the_time_it_is_read(
+    server: PageServer, out: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(server, "file", lambda _: out / FOLDER / "gone.png")
+    assert ask(server, "/x.png")[0] == 404
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.parametrize(("host", "status"), [("localhost:99", 200), ("[::1]:1", 200), ("evil.com", 403), ("", 200),
                                               (f"evil.com:{HERE}", 403), (f"{HERE}.evil.com:80", 403)])  # fmt: skip
 def test_a_site_that_pretends_to_be_this_machine_gets_nothing(host: str, status: int, server: PageServer) -> None:

@@ -98,11 +98,12 @@ def tracking(codec: Codec) -> str:
     extras += [f"slope 1/{1 << codec.constants[0].slope}"] * bool(codec.constants[0].slope)
     predictor = ("from the last value", ", ".join(extras))
     word = (f"{bits} bit{'s' * (bits > 1)}", f"each {codec.refresh}th: {codec.native_bits}" if codec.refresh else "")
-    channels = len(codec.channels)
+    count = len(codec.channels)
+    channels = f"{count} channel{'s' * (count > 1)}"
     parts = [
         frame(2, 2, 638, 222, "sender"),
         frame(690, 2, 196, 274, "receiver"),
-        box(10, 36, "sampler, ADC", (f"{codec.native_bits} bits, {short(codec.rate_hz)} Hz", f"{channels} channels")),
+        box(10, 36, "sampler, ADC", (f"{codec.native_bits} bits, {short(codec.rate_hz)} Hz", channels)),
         arrow((134, 65), (192, 65)),
         label(158, 59, "s"),
         adder(206, 65, "−"),

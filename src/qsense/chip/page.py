@@ -50,6 +50,8 @@ th { color: var(--soft); font-weight: 600; border-bottom-color: var(--rule); }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
 td:last-child, th:last-child { padding-right: 0; }
 td small { color: var(--soft); font-size: 9.5px; }
+.facts td { vertical-align: top; }
+.facts td:last-child { white-space: normal; overflow-wrap: anywhere; }
 .ports td, .ports th { text-align: left; vertical-align: top; }
 .ports td:last-child { white-space: normal; width: 70%; }
 .ports { overflow-wrap: anywhere; }
@@ -76,7 +78,7 @@ footer { margin-top: 3mm; border-top: 1px solid var(--rule); padding-top: 1.5mm;
   .score { text-align: left; margin-top: 2mm; }
   .columns { grid-template-columns: 1fr; }
   .scroll { overflow-x: auto; }
-  .facts td { white-space: normal; vertical-align: top; overflow-wrap: anywhere; }
+  .facts td { white-space: normal; }
   .diagram.wide { display: none; }
   .diagram.narrow { display: block; max-width: 230px; margin: 2mm auto; }
   .diagram.loop, .figure { min-width: 560px; }

@@ -87,7 +87,9 @@ def main(arguments: Sequence[str]) -> int:
         print(f"error: {len(found.problems)} to mend before these files train, see ! above", file=sys.stderr)
         return 1
     if target is None:
-        say_next((("data", "import", *arguments[1:]), "write the YAML file of a data set"))
+        place = list(arguments).index(options.task)
+        words = [*arguments[:place], "import", *arguments[place + 1 :]]
+        say_next((("data", *words), "write the YAML file of a data set"))
     else:
         _write(target, found, options.name, ["data", *arguments])
     return 0
@@ -163,7 +165,8 @@ def _numbers(key: str, text: str | None, count: int | None) -> list[float] | Non
         numbers = []
     if not numbers or (count is not None and len(numbers) != count):
         name = "rate" if key == "rate_hz" else key
-        raise ConfigError(f"--{name} {text}: {OPTIONS[key][0]}, {count or 'some'} number{'s' * (count != 1)}")
+        unit = " in the samples' unit" * (key == "range")
+        raise ConfigError(f"--{name} {text}: {OPTIONS[key][0]}, {count or 'some'} number{'s' * (count != 1)}{unit}")
     return numbers
 
 
@@ -202,7 +205,7 @@ def _write(target: Path, found: Finding, name: str, words: Sequence[str]) -> Non
     elif folder.parent != own_folder():
         choice = ["--config-dir", str(folder.parent), *choice]
     say_next(
-        (("train", *choice, "trainer=smoke"), "a few batches of everything, in seconds"),
+        (("train", *choice, "trainer=smoke", "runs=smoke"), "a few batches of everything, in seconds"),
         (("train", *choice, "quant=lloyd_max", "bits=2", "-m"), "every fold × seeds 0, 1, 2: a table"),
         (("train", *choice, "quant=none,linear,lloyd_max", "bits=2,4", "-m"), "is it worth it? beside others"),
     )

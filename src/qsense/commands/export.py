@@ -14,6 +14,7 @@ data, random walks), up to 1 200 000 samples in C and NumPy, of which Verilog si
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -149,8 +150,9 @@ def main(arguments: Sequence[str]) -> int:
     )  # fmt: skip
     for note in exported.notes:
         print(f"note: {one_line(note)}")
+    print(f"Written to {one_line(str(out))}{os.sep}:")
     for file in exported.files:
-        print(f"{file.stat().st_size:>12,} B  {one_line(str(file))}")
+        print(f"{file.stat().st_size:>12,} B  {one_line(os.path.relpath(file, out))}")
     if options.check:
         checks = compare(run, exported, out)
         print("\n".join(str(each) for each in checks))

@@ -129,4 +129,5 @@ def quieten() -> None:
     warnings.filterwarnings("ignore", ".*The dirpath has changed from.*")  # a run that was moved, or is gone on from
     warnings.filterwarnings("ignore", ".*callbacks used to create the checkpoint need to be provided.*")
     warnings.filterwarnings("ignore", ".*`srun` command is available.*")  # a cluster's launcher starts our jobs
+    warnings.filterwarnings("ignore", ".*smaller than the logging interval.*")  # of a small data set; epochs are logged
     warnings.filterwarnings("ignore", ".*LeafSpec.*is deprecated.*")

@@ -113,7 +113,8 @@ class Answer:
         reference: the reference's name: "unquantized", "gamma 8 bit".
         paired: what differences are paired over, "folds" or "seeds", and how many there should be.
         points: "points" of a percentage; else the metric's name.
-        chosen: the cheapest row that holds, by its mean; without a limit on loss the best within the other limits.
+        chosen: the cheapest converter that holds, by its mean; without a limit on loss the best within the other
+            limits. The lossless rival, which nobody has built, is chosen where no converter is.
         surely: the cheapest that holds surely, where that is another.
         cheaper: the best of the next cheaper rows.
         nearest: where no row holds, the best within the other limits, or the cheapest if no row is within them.
@@ -148,14 +149,17 @@ class Answer:
             if self.cheaper is None:
                 parts.append("nothing cheaper was tried")
             else:
-                parts.append(f"next cheaper: {self.cheaper.label}, {self._distance(self.cheaper)}")
+                bound = " (a bound)" * (self.cheaper.row.quant == LOSSLESS)
+                level = f" {self.reference}" * (self._number(self.cheaper.difference).strip("-0.") == "")
+                parts.append(f"next cheaper: {self.cheaper.label}{bound}, {self._distance(self.cheaper)}{level}")
         if self.early:
             parts.append(f"too few {self.paired[0]} yet to judge {some(self.early)}")
         return f"{self.contest.name}: {'; '.join(parts)}"
 
     def _described(self, offer: Offer) -> str:
         if offer.row.quant == LOSSLESS:
-            return f"{offer.label}, native samples by an ideal coder (a bound: none is built)"
+            coder = "native samples by an ideal coder (a bound: none is built)"
+            return f"no converter that was tried, but {offer.label}: {coder}"
         return f"{offer.label}, {self._distance(offer)} {self.reference} ({self._interval(offer)})"
 
     def _distance(self, offer: Offer) -> str:
@@ -313,17 +317,16 @@ def student(count: int, level: float = 0.95) -> float:
 def choice(offers: Sequence[Offer], budget: Budget) -> dict[str, Offer | None]:
     """The rule itself: the offers of an `Answer` by their names."""
     affordable = [each for each in offers if affords(budget, each.cost)]
-    if budget.loss is None:
-        chosen, surely, dearer = best(affordable), None, None
-    else:
-        holding = [each for each in offers if each.holds(budget.loss) in (SURELY, BY_MEAN)]
-        chosen = cheapest([each for each in affordable if each in holding])
-        surely = cheapest([each for each in affordable if each.holds(budget.loss) == SURELY])
-        dearer = cheapest(holding)
+    loss = budget.loss
+    holding = offers if loss is None else [each for each in offers if each.holds(loss) in (SURELY, BY_MEAN)]
+    kept = built([each for each in affordable if each in holding])
+    chosen = best(kept) if loss is None else cheapest(kept)
+    surely = None if loss is None else cheapest([each for each in kept if each.holds(loss) == SURELY])
+    dearer = None if loss is None else cheapest(built(holding))
     if chosen is None:
         return {
             "chosen": None, "surely": None, "cheaper": None,
-            "nearest": best(affordable) or cheapest(offers), "dearer": dearer,
+            "nearest": best(built(affordable)) or cheapest(built(offers)), "dearer": dearer,
         }  # fmt: skip
     below = [each for each in offers if each.price < chosen.price * (1 - SAME_PRICE)]
     dearest = max((each.price for each in below), default=0.0)
@@ -334,6 +337,11 @@ def choice(offers: Sequence[Offer], budget: Budget) -> dict[str, Offer | None]:
         "nearest": None,
         "dearer": None,
     }
+
+
+def built(offers: Sequence[Offer]) -> Sequence[Offer]:
+    """Those of converters; all where there are none: the lossless rival is a bound."""
+    return [each for each in offers if each.row.quant != LOSSLESS] or offers
 
 
 def affords(budget: Budget, cost: Mapping[str, float]) -> bool:

@@ -29,7 +29,7 @@ def curve_of(run: Run) -> dict[str, Any] | None:
     if "channels" in record or _target(run) in WITH_MEMORY:
         return {"kind": MEMORY}
     own = _by_formula(run) or _staircase(record)
-    return None if own is None else {**own, **_place(record)}
+    return None if own is None else {**own, **place_of(record)}
 
 
 def _target(run: Run) -> str:
@@ -75,7 +75,7 @@ def _cuts(row: Any, low: float, high: float) -> list[float | None] | None:
     return levels if levels == sorted(levels, key=float) else None  # type: ignore[arg-type]
 
 
-def _place(record: Mapping[str, Any]) -> dict[str, Any]:
+def place_of(record: Mapping[str, Any]) -> dict[str, Any]:
     """The range of each channel in the sensor's unit, as far as it is known, and the unit."""
     statistics = record.get("statistics")
     ends = statistics if isinstance(statistics, dict) and "low" in statistics else record

@@ -27,6 +27,7 @@ from qsense.runs.status import FINISHED
 from qsense.runs.words import clipped, duration, metric_name, percent
 from qsense.study.bounds import DamageError
 from qsense.study.costs import columns, explained
+from qsense.study.curves import place_of
 from qsense.study.record import read_config
 from qsense.study.repeating import Repeat, repeat
 from qsense.study.run import Run
@@ -183,12 +184,35 @@ def _learned(run: Run) -> str:
         text = _table(["", *map(html, heads[:MOST_VALUES])], rows)
     thresholds = [_numbers(row) for row in _list(adc.get("thresholds"))]
     if thresholds and all(thresholds) and len(thresholds) == len(names) and len(thresholds[0]) <= MOST_VALUES:
-        unit = adc.get("unit")
-        title = f"Where codes begin{f' ({html(clipped(unit, 40))})' if isinstance(unit, str) and unit else ''}"
-        rows = [[html(name), *(f"{value:.4g}" for value in row)] for name, row in zip(names, thresholds, strict=True)]
+        unit, placed = _in_unit(adc, names, thresholds)
+        title = f"Where codes begin{f' ({html(clipped(unit, 40))})' if unit else ''}"
+        rows = [[html(name), *(f"{value:.4g}" for value in row)] for name, row in placed]
         heads = [f"code {code + 1}" for code in range(len(thresholds[0]))]
         text += f"<h3>{title}</h3>" + _table(["", *heads], rows[:MOST_CLASSES])
     return text
+
+
+def _in_unit(
+    adc: Mapping[str, Any], names: Sequence[str], thresholds: Sequence[Sequence[float]]
+) -> tuple[str, list[tuple[str, Sequence[float]]]]:
+    """Thresholds by their row's name in the sensor's unit, and the unit.
+
+    A file has them on the scale of normalised samples, and the range of each channel: one row of thresholds for
+    channels of several ranges becomes several. Where these do not tell what is meant, no unit is named.
+    """
+    ends, place = _numbers([adc.get("low"), adc.get("high")]), place_of(adc)
+    low, high = ends if len(ends) == 2 else (0.0, 0.0)
+    ranges = place.get("range", [])
+    if low < high and len({tuple(each) for each in ranges}) == 1:
+        ranges = ranges[:1] * len(thresholds)
+    elif len(thresholds) == 1:
+        names, thresholds = [f"axis {axis}" for axis in range(len(ranges))], [*thresholds] * len(ranges)
+    if not (low < high and ranges and len(ranges) == len(thresholds)):
+        return ("of samples as the converter sees them", list(zip(names, thresholds, strict=True)))
+    return place["unit"], [
+        (name, [bottom + (value - low) / (high - low) * (top - bottom) for value in row])
+        for name, row, (bottom, top) in zip(names, thresholds, ranges, strict=True)
+    ]
 
 
 def _cost(run: Run) -> str:

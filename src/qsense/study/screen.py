@@ -245,7 +245,7 @@ def print_report(
     """
     console = console or Console()
     for name, lines in summary.comparisons.items():
-        console.print(Text(f"\n{name}", "bold"))
+        console.print(Text(f"\n{sentence(name, console.width)}", "bold"), soft_wrap=True)
         for line in lines:
             console.print(Text(sentence(line, console.width, "  ", "    ")), soft_wrap=True)
     if summary.rows:

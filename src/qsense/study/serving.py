@@ -86,7 +86,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(HTTPStatus.NOT_FOUND, b"nothing is here\n")
         else:
             version = self.server.version  # of before it is read: a page that changes meanwhile is fetched again
-            content = file.read_bytes()
+            try:
+                content = file.read_bytes()
+            except OSError:  # it is being written anew
+                self._send(HTTPStatus.NOT_FOUND, b"nothing is here\n")
+                return
             if file == self.server.folder / PAGE:
                 body, end, after = content.rpartition(b"</body>")
                 content = body + refreshing(version) + end + after

@@ -25,13 +25,21 @@ function cheapestOf(offers) {
   return bestOf(offers.filter((each) => each.price * (1 - study.samePrice) <= least));
 }
 
+const lossless = (offer) => study.rows[offer.row]?.like != null;
+
+// Those of converters; all where there are none: the lossless rival is a bound.
+function built(offers) {
+  const converters = offers.filter((each) => !lossless(each));
+  return converters.length ? converters : offers;
+}
+
 function choice(offers, { loss, microwatts, bitsPerSecond }) {
   const within = (limit, spent) => limit == null || (spent != null && spent <= limit + ROUNDING);
   const affordable = offers.filter((each) => within(microwatts, each.power) && within(bitsPerSecond, each.rate));
   const holding = loss == null ? offers : offers.filter((each) => holds(each, loss) !== NO);
-  const kept = affordable.filter((each) => holding.includes(each));
-  const chosen = loss == null ? bestOf(affordable) : cheapestOf(kept);
-  if (!chosen) return { nearest: bestOf(affordable) ?? cheapestOf(offers), dearer: loss == null ? null : cheapestOf(holding) };
+  const kept = built(affordable.filter((each) => holding.includes(each)));
+  const chosen = loss == null ? bestOf(kept) : cheapestOf(kept);
+  if (!chosen) return { nearest: bestOf(built(affordable)) ?? cheapestOf(built(offers)), dearer: loss == null ? null : cheapestOf(built(holding)) };
   const surely = loss == null ? null : cheapestOf(kept.filter((each) => holds(each, loss) === SURELY));
   const below = offers.filter((each) => each.price < chosen.price * (1 - study.samePrice));
   const dearest = Math.max(...below.map((each) => each.price));
@@ -101,10 +109,9 @@ function wordsOf(answer) {
     const over = count === whole ? `${count} ${unit}` : `${count} of ${whole} ${unit}`;
     return `95 %: ${signed(low)} … ${signed(high)}, ${over}${count < study.few ? ", which are few" : ""}`;
   };
-  const lossless = (offer) => study.rows[offer.row].like != null;
   const described = (offer) =>
     lossless(offer)
-      ? `${label(offer)}, native samples by an ideal coder (a bound: none is built)`
+      ? `no converter that was tried, but ${label(offer)}: native samples by an ideal coder (a bound: none is built)`
       : `${label(offer)}, ${distance(offer)} ${reference} (${interval(offer)})`;
   const figure = (each) => rounded(each / contest.unit.size);
   const paid = contest.rows.find(({ row }) => row === contest.reference).price;
@@ -127,7 +134,8 @@ function wordsOf(answer) {
       }
     }
     if (contest.unit.key) parts.push(price(chosen, ""));
-    parts.push(cheaper ? `next cheaper: ${label(cheaper)}, ${distance(cheaper)}` : "nothing cheaper was tried");
+    const level = (offer) => (Number(number(Math.abs(offer.difference))) === 0 ? ` ${reference}` : "");
+    parts.push(cheaper ? `next cheaper: ${label(cheaper)}${lossless(cheaper) ? " (a bound)" : ""}, ${distance(cheaper)}${level(cheaper)}` : "nothing cheaper was tried");
   }
   if (early.length) parts.push(`too few ${unit} yet to judge ${some(early.map((row) => study.rows[row].label))}`);
   return parts.join("; ");

@@ -172,7 +172,8 @@ function scoresSection(box, runs, cells) {
   const best = new Map();
   for (const cell of [...cells.values()].filter((each) => each.comparable)) {
     const place = `${study.rows[cell.row].bitsName}/${cell.dataset}`, other = best.get(place);
-    if (!other || (metric().less ? cell.mean < other.mean : cell.mean > other.mean)) best.set(place, cell);
+    const gain = other && (metric().less ? other.mean - cell.mean : cell.mean - other.mean);
+    if (!other || gain > 0 || (gain === 0 && cell.row < other.row)) best.set(place, cell); // of equals the first row
   }
   const several = grouped([...cells.values()].filter((each) => each.comparable), (cell) => `${study.rows[cell.row].bitsName}/${cell.dataset}`);
   const all = withRivals(cells);

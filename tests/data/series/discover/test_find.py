@@ -214,3 +214,33 @@ def test_what_is_no_table_is_refused_in_one_line(tmp_path: Path, files: dict[str
 def test_a_name_that_nothing_has_is_refused() -> None:
     with refused(FileNotFoundError, "/nowhere/*.csv"):
         find(["/nowhere/*.csv"], {})
+
+
+def test_the_same_under_other_heads_is_said(tmp_path: Path) -> None:
+    phyphox(tmp_path)
+    for activity in ACTIVITIES:
+        exports.physics_toolbox(tmp_path / f"ben_{activity}.csv", exports.motion(activity))
+    found = find([str(tmp_path)], {})
+    assert [line.mark for line in found.lines if line.topic == "left out"] == [GUESS]
+    assert "3 of them" in report(found)
+    (other := tmp_path / "other").mkdir()
+    sensor_logger(other)
+    beside = find([str(other)], {})
+    assert GUESS not in [line.mark for line in beside.lines if line.topic == "left out"], "other sensors"
+
+
+def test_a_file_that_is_no_such_table_is_a_problem_once(tmp_path: Path) -> None:
+    androsensor(tmp_path)
+    (tmp_path / "ben_walking.csv").write_text("")
+    broken = tmp_path / "anna_walking.csv"
+    broken.write_text(f"{broken.read_text().rstrip()}\n1;2\n")
+    found = find([str(tmp_path)], {})
+    assert len([problem for problem in found.problems if "anna_walking.csv" in problem]) == 1
+    assert len([problem for problem in found.problems if "ben_walking.csv" in problem]) == 1
+
+
+def test_copies_that_a_phone_numbers_are_of_the_same_class(tmp_path: Path) -> None:
+    for activity in ACTIVITIES:
+        for copy in ("", " (1)"):
+            exports.physics_toolbox(tmp_path / f"anna_{activity}{copy}.csv", exports.motion(activity))
+    assert find([str(tmp_path)], {}).arguments["labels"] == sorted(ACTIVITIES)

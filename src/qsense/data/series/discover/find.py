@@ -12,7 +12,7 @@ from typing import Any
 
 from qsense.data.errors import DataError
 from qsense.data.series.discover.columns import Seen
-from qsense.data.series.discover.finding import GUESS, Finding, first_line
+from qsense.data.series.discover.finding import GUESS, SURE, Finding, first_line
 from qsense.data.series.discover.gather import gather
 from qsense.data.series.discover.glance import Content, columns_of, content_of
 from qsense.data.series.discover.layouts import one_layout
@@ -52,14 +52,18 @@ def find(words: Sequence[str], given: Mapping[str, Any]) -> Finding:
     contents = _contents(tables, form, seen, given, found)
     if not contents:
         return found
+    read = {content.path for content in contents}
     seen = replace(seen, times=seen.times[:1] if contents[0].clock else ())
     _format(found, tables)
     say_time(found, first, seen, contents, given)
     say_axes(found, first, seen, given)
     say_values(found, first, seen, contents, given)
-    say_owners(found, gathered, first, seen, contents, given)
-    if others:
-        found.say("left out", f"{others}; {found.arguments['files']} is read")
+    say_owners(found, gathered, first, seen, contents, given, broken={table.path for table in tables} - read)
+    if others.words:
+        found.say("left out", f"{others.words}; {found.arguments['files']} is read", GUESS if others.alike else SURE)
+    if others.alike:
+        text = f"{others.alike} of them seem to hold the same under other heads"
+        found.say("", f"{text}: give all files the same names of columns, or make each kind a data set", GUESS)
     for line in gathered.left_out:
         found.say("left out", line)
     if found.problems:

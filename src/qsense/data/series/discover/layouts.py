@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from qsense.data.errors import DataError
 from qsense.data.series.discover.columns import Seen
@@ -18,10 +18,22 @@ from qsense.data.series.tables.format import TableFormat
 from qsense.data.series.tables.table import Table
 
 
+class Others(NamedTuple):
+    """Files of other layouts.
+
+    Args:
+        words: which; empty where there are none.
+        alike: how many suit as well as those that are read, but for their heads.
+    """
+
+    words: str
+    alike: int
+
+
 def one_layout(
     gathered: Gathered, form: TableFormat, given: Mapping[str, Any], found: Finding
-) -> tuple[list[Table], str]:
-    """The tables of the layout that most files have, or that holds accelerations; and in words what the others are."""
+) -> tuple[list[Table], Others]:
+    """The tables of the layout that most files have, or that holds accelerations; and what the others are."""
     names = Counter(file.name for file in gathered.files)
     recurring = [name for name, count in names.items() if count > 1]
     groups: dict[Any, list[Table]] = {}
@@ -54,7 +66,9 @@ def one_layout(
     kinds = sorted({group[0].path.name for group in ranked[1:]})
     others = sum(map(len, ranked[1:]))
     text = f"{counted(others, 'file')} of other kinds, as {', '.join(kinds[:4])}{' …' * (len(kinds) > 4)}"
-    return ranked[0], text if others else ""
+    chosen, suits = ranked[0], worth(ranked[0])[0]
+    alike = sum(len(group) for group in ranked[1:] if worth(group)[0] == suits and group[0].names != chosen[0].names)
+    return chosen, Others(text if others else "", alike)
 
 
 def _sensor(table: Table, seen: Seen) -> int:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from qsense.data.series.discover.columns import Seen
@@ -29,7 +30,13 @@ def say_owners(
     seen: Seen,
     contents: Sequence[Content],
     given: Mapping[str, Any],
+    broken: Set[Path] = frozenset(),
 ) -> None:
+    """Labels and subjects, as lines and arguments; `given` are those that the user states.
+
+    Args:
+        broken: files of the data set that could not be read, which has been said.
+    """
     files = [content.path for content in contents]
     named = pattern_of(
         gathered.root, files, seen.label is None, seen.subject is None and not given.get("blocks")
@@ -47,15 +54,15 @@ def say_owners(
             named = replace(named, labels=tuple(label_in(content.path, named.files) for content in contents))
     found.arguments["files"] = named.files
     matched = {path for _, path in matching_files(gathered.root, named.files)}
-    strange = sorted(matched - set(files))
+    strange = sorted(matched - set(files) - broken)
     owners = {owner for owner, path in matching_files(gathered.root, named.files) if path in strange}
     if strange and named.subjects and not owners & set(named.subjects):
         found.arguments["subjects"] = sorted(set(named.subjects), key=natural)
         found.say("left out", f"{', '.join(path.name for path in strange[:4])}: none of the subjects that are named")
     elif strange:
         found.problems.append(
-            f"{named.files} also matches {counted(len(strange), 'file')} of another kind (as {strange[0].name}): move "
-            "them elsewhere, or name those that are meant (--files PATTERN)"
+            f"{named.files} also matches {counted(len(strange), 'file')} without such a table (as {strange[0].name}): "
+            "move them elsewhere, or name those that are meant (--files PATTERN)"
         )
     rate = found.arguments.get("rate_hz") or math.nan
     pairs: Counter[tuple[str, str]] = Counter()

@@ -169,5 +169,6 @@ def _range(found: Finding, x: Any, unit: str | None, gravity: float | None, give
         found.arguments["range"] = list(given["range"])
         text += f"; full scale {given['range']}, as stated"
     elif scale:
-        text += f". Full scale at least ±{scale:g} g: --range LOW,HIGH states it"
+        end = f"{scale * (gravity or 1):.4g}"
+        text += f". Full scale at least ±{scale:g} g: --range -{end},{end} would state that"
     found.say("range", text, SURE if step is not None or given.get("range") else GUESS)

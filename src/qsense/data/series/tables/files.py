@@ -73,6 +73,8 @@ def label_in(path: Path, pattern: str) -> str:
 
     >>> label_in(Path("a/walking_upstairs_1.csv"), "{label}_{subject}.csv")
     'walking_upstairs'
+    >>> label_in(Path("walking (2).csv"), "{label}*.csv")
+    'walking'
     """
     match = _expression(pattern).fullmatch(path.as_posix())
     return match["label"] if match else ""
@@ -87,7 +89,7 @@ def _expression(pattern: str) -> re.Pattern[str]:
     tail = re.escape(pattern).replace(r"\*\*/", "(?:.*/)?").replace(r"\*", "[^/]*")
     for sign, name, texts in (
         (SUBJECT, "subject", r"\d+|[^/._\- ]+|[^/]+?"),
-        (LABEL, "label", r"[^/\d]*[^/\d._\- ]|[^/]+"),
+        (LABEL, "label", r"[^/\d]*[^/\d._\- (\[{]|[^/]+"),
     ):
         sign = re.escape(sign)
         tail = tail.replace(sign, f"(?P<{name}>{texts})", 1).replace(sign, f"(?P={name})")
