@@ -29,13 +29,14 @@ from rich.console import Console
 from rich.table import Table
 
 from qsense.design import work
-from qsense.design.judging import interval, score_of
+from qsense.design.judging import score_of
 from qsense.design.plan import Candidate, Design, Repeat, plan_design
 from qsense.design.recommendation import recommend
 from qsense.design.request import read
 from qsense.experiment.command_line.overrides import Job
 from qsense.runs import folder as run_folder
 from qsense.runs.lock import alive
+from qsense.study.budget import interval
 
 CPU = "processor_seconds.json"  # in a run's folder
 FEW = ["callback.figures=null", "callback.progress=null", "callback.cost=null", "logger=none"]

@@ -106,7 +106,7 @@ def test_a_converter_that_cannot_have_so_many_bits_says_why() -> None:
 
 def test_what_is_planned_fits_a_few_lines_and_tells_the_time() -> None:
     design = planned(*TINY)
-    lines = describe(design, measure=False)
+    lines = list(describe(design, measure=False))
     assert len(lines) < 12
     assert "known once one is finished" in lines[-1]
 

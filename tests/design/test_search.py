@@ -9,19 +9,24 @@ import signal
 import time
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
+from optuna.storages.journal import JournalFileOpenLock
+from tests import browser as chromium
 from tests.design import designs
 from tests.design.designs import FOLDS, LOSSES, design, trained, trainer
+from tests.refusal import refused
 
-from qsense.design import screening, work
+from qsense.design import screening, search, work
 from qsense.design.estimate import runs_left
 from qsense.design.files import answer_on_file, write_answer
 from qsense.design.judging import CONFIRMED
 from qsense.design.plan import Design
 from qsense.design.recommendation import as_record, headline, left_out, recommend, trust
 from qsense.experiment.command_line.overrides import Job
+from qsense.experiment.errors import ConfigError
 from qsense.runs import folder as run_folder
 from qsense.runs.lock import claim
 
@@ -112,6 +117,17 @@ def test_one_that_held_by_luck_alone_is_not_recommended(tmp_path: Path, monkeypa
     assert other.loss == pytest.approx(2.5, abs=0.01)
 
 
+def test_fresh_seeds_that_refused_another_one_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    work.work(asked := design(tmp_path))
+    assert "which chose nothing" in " ".join(trust(recommend(asked)))
+
+    other = tmp_path / "other"
+    lucky, honest = trainer(other, {**LOSSES, "1 bit adpcm": 0.5}), trainer(other)
+    monkeypatch.setattr(work, "train_run", lambda job: (lucky if "seed=0" in job else honest)(job))
+    work.work(asked := design(other))
+    assert "which refused 1 bit adpcm, too" in " ".join(trust(recommend(asked)))
+
+
 def test_without_fresh_seeds_it_says_so(tmp_path: Path) -> None:
     asked = design(tmp_path, seeds=(0,))
     work.work(asked)
@@ -169,6 +185,28 @@ def test_a_killed_search_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytes
     found = recommend(design(tmp_path))
     assert found.winner is not None
     assert found.winner.candidate.name == "2 bits adpcm"
+
+
+def test_the_lock_of_a_killed_process_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(search, "JournalFileOpenLock", partial(JournalFileOpenLock, grace_period=3))
+    asked = design(Path())  # as by default, its paths are relative
+    asked.state.mkdir(parents=True)
+    (asked.state / f"{search.JOURNAL}.lock").touch()
+    work.work(asked, time.time() + 60)
+    assert recommend(asked).finished
+
+
+def test_a_damaged_journal_is_named_and_costs_no_run(tmp_path: Path) -> None:
+    work.work(asked := design(tmp_path))
+    before, journal = trained(tmp_path), asked.state / search.JOURNAL
+    journal.write_bytes(journal.read_bytes()[:-20] + b'{"op_code": 1}\n' * 2)  # a line was cut, and others followed
+    with refused(ConfigError, str(journal), "delete it"):
+        recommend(design(tmp_path))
+    journal.unlink()
+    work.work(design(tmp_path))
+    assert trained(tmp_path) == before
+    assert recommend(design(tmp_path)).winner is not None
 
 
 def test_two_processes_share_one_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,6 +283,31 @@ def test_the_answer_is_written_with_its_picture_on_top_of_the_page(tmp_path: Pat
     (tmp_path / "design" / "export" / "run.txt").touch()
     assert answer_on_file(asked) == record
     assert answer_on_file(design(tmp_path, max_loss=3.0)) is None
+
+
+def test_the_page_misses_no_run_that_the_search_did_not_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(work, "train_run", trainer(tmp_path, {**LOSSES, "2 bits adpcm": 0.9}))
+    work.work(asked := design(tmp_path))
+    write_answer(recommend(asked))
+    page = (tmp_path / "design" / "index.html").read_text()
+    told = json.loads(page.partition('id="study">')[2].partition("</script>")[0])
+    rows = [told["rows"][place]["label"] for place in {run["row"] for run in told["runs"]}]
+    assert sorted(rows) == ["adpcm 2 bit", "mulaw 2 bit", "none"]
+    assert len(told["runs"]) == (2 + 1 + 2) * FOLDS  # the second best has no fresh seed
+    assert told["ownSeeds"]
+    assert "Missing" not in told["lists"]
+    assert [part["total"] for part in told["progress"]] == [len(told["runs"])]
+
+
+@pytest.mark.skipif(bool(chromium.MISSING), reason=chromium.MISSING)
+def test_a_browser_shows_the_answer_above_the_study(tmp_path: Path) -> None:
+    work.work(asked := design(tmp_path))
+    write_answer(found := recommend(asked))
+    with chromium.browser() as window:
+        window.open(tmp_path / "design" / "index.html")
+        window.wait("document.documentElement.dataset.drawn === 'all'")
+        assert window.texts("main h2")[:2] == [headline(found)[0], "Which to take"]
+        assert window.errors() == []
 
 
 def test_names_of_others_stay_text_on_the_page(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import shutil
 import sys
 import textwrap
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from qsense.design.request import BITS, KEEP, OWN, read
 from qsense.experiment.command_line.overrides import key_of
@@ -21,7 +21,7 @@ from qsense.study.writing import UNWRITTEN, NotWrittenError
 
 RESERVE_S = 30.0  # of the hours are kept for the answer's files
 
-DESCRIPTION = f"""Finds the converter of least power for a data set that loses little against unquantized samples.
+DESCRIPTION = f"""Finds the converter of fewest bits for a data set that loses little against unquantized samples.
 A network is trained once on unquantized samples of each fold and tested behind every converter of conf/quant/sensor
 (screening); the promising ones are trained by successive halving over folds, fewest bits first; the winner is trained
 again with fresh seeds. Runs are ordinary ones: finished ones are used, and the same command goes on after a stop.
@@ -87,12 +87,11 @@ def tell(first: Sequence[str], behind: Sequence[str], others: Sequence[str]) -> 
     say(["", *first, "", *behind, "", "The others:", *(f"- {line}" for line in others)])
 
 
-def say(lines: Sequence[str]) -> None:
-    """Print lines, the long ones broken between words to the width of the screen."""
+def say(lines: Iterable[str]) -> None:
+    """Print lines at once, the long ones broken between words to the width of the screen."""
     width = shutil.get_terminal_size().columns
     for line in lines:
-        print(textwrap.fill(one_line(line), width, subsequent_indent="  ", break_long_words=False))
-    sys.stdout.flush()
+        print(textwrap.fill(one_line(line), width, subsequent_indent="  ", break_long_words=False), flush=True)
 
 
 def write(found: object) -> int:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import fmean
 
@@ -62,8 +63,8 @@ def may_hold(design: Design, number: int) -> bool:
     return any(one is not None and (one.stage != CONFIRMED or one.within(limit)) for one in judged)
 
 
-def describe(design: Design, measure: bool) -> list[str]:
-    """What a design does, step by step, and how long it takes.
+def describe(design: Design, measure: bool) -> Iterator[str]:
+    """What a design does, step by step, and how long it takes; lines come as soon as they are known.
 
     Args:
         design: checked.
@@ -72,13 +73,11 @@ def describe(design: Design, measure: bool) -> list[str]:
     request, folds, fresh = design.request, len(design.folds), many("seed", design.fresh_seeds or [0])
     options = list(dict.fromkeys(one.option for one in design.candidates))
     price = {one.bits: one.power for one in design.candidates}
-    limits = [] if request.max_loss is None else [f"at most {design.limit} lost"]
-    limits += [] if request.max_microwatts is None else [f"at most {request.max_microwatts:g} µW"]
     goal = "the least loss" if request.max_loss is None else "the fewest bits"
     power = " · ".join(f"{bits} bit {rounded(microwatts)}" for bits, microwatts in price.items())
     count = min(request.keep, max(map(len, design.brackets)))
-    lines = [
-        f"{design.dataset}: {goal} with {', '.join(limits)}; {folds} folds",
+    yield from [
+        f"{design.dataset}: {goal} {request.budget.within(design.unit)}; {folds} folds",
         f"radio + converter in µW: {power} · unquantized ({design.native_bits} bit) {rounded(design.power)}",
         f"1. unquantized: {folds} runs",
         f"2. screening: each behind {len(design.candidates)} converters, untrained: {', '.join(options)}",
@@ -87,11 +86,12 @@ def describe(design: Design, measure: bool) -> list[str]:
         if design.fresh_seeds
         else "4. no fresh seeds to confirm the winner: give several, seed=0,1,2",
     ]
-    lines += [f"not tried: {name}: {reason}" for name, reason in design.excluded.items()]
+    yield from (f"not tried: {name}: {reason}" for name, reason in design.excluded.items())
     seconds = known_seconds(design)
     if seconds is None and measure:
         seconds = measured_seconds(design)
-    return [*lines, in_words(design, seconds), *too_short(design, seconds)]
+    yield in_words(design, seconds)
+    yield from too_short(design, seconds)
 
 
 def too_short(design: Design, seconds: float | None) -> list[str]:

@@ -9,6 +9,7 @@ import base64
 import html
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,6 @@ from qsense.study.writing import write_each
 
 WORDS, NUMBERS, PICTURE, EXPORT = "design.md", "design.json", "pareto.png", "export"
 EXPORTED, MOST_BYTES = "run.txt", 1 << 24  # in the export: which run it is of
-BEFORE = "<main>"  # of the study page: what comes first in it
 
 
 def write_answer(found: Recommendation) -> list[Path]:
@@ -91,17 +91,18 @@ def draw(found: Recommendation, file: Path) -> None:
 
 def write_page(found: Recommendation, out: Path) -> None:
     """The study page of a design's runs, which opens on its answer; what was tried on few folds is in words alone."""
-    from qsense.study.budget import Budget
     from qsense.study.page import PAGE, study_page
     from qsense.study.summary import summarise
 
     whole = [one.candidate for one in found.judged if one.stage != PARTLY]
-    limits = Budget(found.design.request.max_loss, found.design.request.max_microwatts)
-    page = study_page([summarise(folders(found.design, whole), found.design.monitor)], budget=limits)
+    summary = summarise(folders(found.design, whole), found.design.monitor)
+    # Fresh seeds are trained of the best alone, so a row is whole with its own seeds.
+    own = {place: replace(cell, seeds=tuple(cell.folds)) for place, cell in summary.cells.items()}
     with tempfile.TemporaryDirectory() as folder:
         draw(found, picture := Path(folder) / PICTURE)
         answer = answer_section(found, base64.b64encode(picture.read_bytes()).decode())
-    run_folder.write_atomically(out / PAGE, page.replace(BEFORE, f"{BEFORE}\n{answer}", 1))
+    page = study_page([replace(summary, cells=own)], budget=found.design.request.budget, lead=answer)
+    run_folder.write_atomically(out / PAGE, page)
 
 
 def answer_section(found: Recommendation, picture: str) -> str:
@@ -112,15 +113,16 @@ def answer_section(found: Recommendation, picture: str) -> str:
     others = [f"<li>{_html(line)}</li>" for line in left_out(found)]
     return "\n".join(
         [
-            f'<section id="answer" style="margin-bottom: 1rem"><h2>{first}</h2>',
+            f'<section id="design" style="margin-bottom: 1rem"><h2>{first}</h2>',
             *lines,
             f'<img src="data:image/png;base64,{picture}" alt="score against power" style="max-width: 100%">',
             *small,
             "<details><summary>The others, and why not</summary><ul>",
             *others,
             "</ul></details>",
-            '<p class="note">Below: the runs that trained on all folds. Those that the search did not need are counted '
-            "as missing there.</p></section>",
+            '<p class="note">Below: only the converters that were trained on all folds, with all of their seeds, also '
+            "that of the search. The loss above is that of the fresh seeds where there are any. What was given up "
+            "before is in the list above.</p></section>",
         ]
     )
 

@@ -8,14 +8,14 @@ was made by; the folds stay those of the search, and this is said.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
 
 from qsense.design.plan import Candidate, Design, Repeat
 from qsense.runs import folder as run_folder
+from qsense.study.budget import BY_MEAN, SURELY, holds, interval
 
 CONFIRMED, SEARCHED, PARTLY = "confirmed", "searched", "partly trained"
 
@@ -52,25 +52,17 @@ class Judged:
         return (high - low) / 2
 
     def within(self, limit: float | None) -> bool:
-        """Whether it loses no more, by its mean."""
-        return limit is None or self.loss <= limit + 1e-9
+        """Whether it loses no more, by its mean: the rule of reports."""
+        return limit is None or self._holds(limit) in (SURELY, BY_MEAN)
 
     def surely(self, limit: float) -> bool:
         """Whether the whole interval lies within."""
-        return self.half is not None and self.loss + self.half <= limit + 1e-9
+        return self._holds(limit) == SURELY
 
-
-def interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float]:
-    """Interval of the mean of two values or more, Student's: mean ± t · s/√n.
-
-    >>> low, high = interval([0.0, 1.0, 2.0])
-    >>> round(low, 3), round(high, 3)
-    (-1.484, 3.484)
-    """
-    from scipy.special import stdtrit  # type: ignore[import-untyped]  # here: it takes a third of a second
-
-    half = float(stdtrit(len(values) - 1, (1 + level) / 2)) * stdev(values) / math.sqrt(len(values))
-    return fmean(values) - half, fmean(values) + half
+    def _holds(self, limit: float) -> str:
+        half = self.half
+        low, high = (None, None) if half is None else (-self.loss - half, -self.loss + half)
+        return holds(-self.loss, low, high, limit)
 
 
 def score_of(folder: Path) -> float | None:

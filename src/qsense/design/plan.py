@@ -26,6 +26,7 @@ from qsense.metrics.sensing import SensingModel
 from qsense.runs.words import did_you_mean, lower_is_better, many, percent, rounded, some
 from qsense.signal import Signal
 from qsense.study.audit_plan import restored
+from qsense.study.budget import affords, amount, points_of
 
 Repeat = tuple[int, int]  # (seed, fold)
 GAMMAS = (0.3, 0.4, 0.5, 0.7)  # exponents at which a power law is held fixed
@@ -153,13 +154,12 @@ class Design:
     @property
     def limit(self) -> str:
         """What may be lost, in words: "1 point"."""
-        loss = self.request.max_loss
-        return f"{loss:g} {self.unit.removesuffix('s') if loss == 1 and self.unit == 'points' else self.unit}"
+        return amount(self.request.max_loss or 0.0, self.unit)
 
     @property
     def unit(self) -> str:
         """Of what is lost."""
-        return "points" if percent(self.monitor) else self.monitor
+        return points_of(self.monitor)
 
     @property
     def less(self) -> bool:
@@ -215,18 +215,18 @@ def plan_design(request: Request) -> Design:
         raise ConfigError(next(one.misfit for one in found if not request.only or one.option in request.only))
     every = [each for one in fitting for each in variants(one, model, values_per_s, signal)]
     excluded = _reasons(found, request)
-    limit = request.max_microwatts
-    able = [each for each in every if limit is None or each.power <= limit]
+    most = f"max_uW={request.max_microwatts}".removesuffix(".0")
+    able = [each for each in every if affords(request.budget, {"uj_s": each.power})]
     if not able:
         least = min(every, key=lambda each: each.power)
         raise ConfigError(
-            f"max_uW={limit:g}: no converter takes so little; the nearest is {least.name}, {rounded(least.power)} µW "
+            f"{most}: no converter takes so little; the nearest is {least.name}, {rounded(least.power)} µW "
             f"(radio {rounded(least.radio)}) by the model of conf/sensing. Fewer bits (bits=1), or a higher limit"
         )
     dear = sorted({each.bits for each in every} - {each.bits for each in able})
     if dear:
         above = min(each.power for each in every if each.bits == dear[0])
-        excluded[f"{', '.join(map(str, dear))} bits"] = f"from {rounded(above)} µW on, above max_uW={limit:g}"
+        excluded[f"{', '.join(map(str, dear))} bits"] = f"from {rounded(above)} µW on, above {most}"
     return Design(
         request,
         reference,

@@ -14,7 +14,7 @@ from qsense.design.judging import CONFIRMED, PARTLY, Judged, judge, score_of
 from qsense.design.plan import Candidate, Design
 from qsense.design.search import endings, over, studies
 from qsense.design.work import answered, bracket_name, chosen_of, screened
-from qsense.runs.words import many, metric_name, rounded
+from qsense.runs.words import many, metric_name, rounded, some
 from qsense.study.significance import FEWEST, bootstrap
 
 MOST_SHOWN = 8
@@ -176,19 +176,22 @@ def trust(found: Recommendation) -> list[str]:
     low, high = bootstrap_of(best)
     seeds = many("seed", list(best.seeds))
     texts.append(
-        f"± is the 95 % interval (Student's t) of the mean over {folds} held-out folds, each converter − unquantized, "
+        f"± is the 95 % interval (Student's t) of the mean over {folds} held-out folds, each unquantized − converter, "
         f"{seeds}; {metric_name(design.monitor)}. Bootstrap over folds: {number(low)} … {number(high)} lost."
     )
     if best.stage == CONFIRMED:
+        others = {one.candidate.name for one in found.judged if one.stage == CONFIRMED} - {best.candidate.name}
+        chose = f"which refused {some(sorted(others))}, too" if others else "which chose nothing"
         texts.append(
-            f"The search saw seed {design.search_seed} alone; the loss is that of trainings with {seeds}, by which "
-            "nothing was chosen. Their folds are those of the search, so the choice has seen these subjects: for new "
-            "ones expect a little more."
+            f"The search saw seed {design.search_seed} alone; the loss is that of trainings with {seeds}, {chose}. "
+            "Their folds are those of the search, so the choice has seen these subjects: for new ones expect a little "
+            "more."
         )
     else:
+        fresh = "have not measured it" if design.fresh_seeds else "would tell (seed=0,1,2)"
         texts.append(
-            "The same trainings chose it and measure it, so it is a lucky one: expect to lose more. Fresh seeds would "
-            "tell (seed=0,1,2)."
+            "The trainings that chose it measure it, too, and a choice favours the lucky: expect to lose more. Fresh "
+            f"seeds {fresh}."
         )
     limit = design.request.max_loss
     kept = [] if limit is None else [

@@ -16,6 +16,7 @@ from qsense.experiment.errors import ConfigError
 from qsense.experiment.schema import Config
 from qsense.runs.escapes import one_line
 from qsense.runs.words import did_you_mean, entries
+from qsense.study.budget import Budget
 from qsense.study.writing import unusable
 
 BITS, KEEP, MAX_LOSS = (1, 2, 3, 4), 4, 1.0
@@ -50,6 +51,11 @@ class Request:
     only: tuple[str, ...] = ()
     overrides: tuple[str, ...] = ()
 
+    @property
+    def budget(self) -> Budget:
+        """The limits, as reports have them."""
+        return Budget(self.max_loss, self.max_microwatts)
+
 
 def read(arguments: Sequence[str]) -> Request:
     """Read the command line.
@@ -66,9 +72,9 @@ def read(arguments: Sequence[str]) -> Request:
         if key in (*OWN, "quant"):
             given[key] = value
             continue
-        hint = did_you_mean(key, OWN)
-        if hint and key not in [each.name for each in fields(Config)]:
-            raise ConfigError(f"unknown key {key}{hint}; a design's own keys are {', '.join(OWN)}")
+        if key.isidentifier() and key not in ("experiment", *(each.name for each in fields(Config))):
+            own = ", ".join(OWN)
+            raise ConfigError(f"unknown key {key}{did_you_mean(key, OWN)}; a design's own keys are {own}, quant")
         if key_of(key).startswith(("quant.", "quant/")) or key_of(key) == "network_bits":
             raise ConfigError(
                 f"{one_line(argument)}: a design tries converters as their YAML files have them, beside a network in "

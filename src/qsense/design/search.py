@@ -18,13 +18,14 @@ from statistics import fmean
 
 import optuna
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from qsense.design.judging import interval
 from qsense.design.plan import Candidate, Design
 from qsense.experiment.errors import ConfigError
+from qsense.runs.escapes import one_line
 from qsense.runs.lock import ClaimedError, alive, claim
+from qsense.study.budget import interval
 
 log = logging.getLogger(__name__)
 JOURNAL = "journal.log"
@@ -72,14 +73,31 @@ def search(
 def open_study(design: Design, name: str, candidates: Sequence[Candidate]) -> optuna.Study:
     """The bracket's study with a trial for each candidate; whoever comes first makes it."""
     with alone(design.state / "study"):
-        storage = JournalStorage(JournalFileBackend(str(design.state / JOURNAL)))
         pruner = optuna.pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=REDUCTION)
         study = optuna.create_study(
-            storage=storage, study_name=name, pruner=pruner, direction="minimize", load_if_exists=True
+            storage=journal(design), study_name=name, pruner=pruner, direction="minimize", load_if_exists=True
         )
         for candidate in candidates:
             offer(study, candidate.name)
     return study
+
+
+def journal(design: Design) -> JournalStorage:
+    """The file in which processes keep what their trials have come to.
+
+    The lock is a file of its own that is made by one process alone, on network file systems, too; one that a killed
+    process left behind is removed after half a minute. (Optuna's usual lock is a link to the journal: where the path
+    is relative the link leads nowhere, and what a killed process left is waited for without an end.)
+
+    Raises:
+        ConfigError: the file is damaged, as by a full disk.
+    """
+    file = str(design.state / JOURNAL)
+    try:
+        return JournalStorage(JournalFileBackend(file, JournalFileOpenLock(file)))
+    except (ValueError, LookupError, TypeError) as error:
+        problem = one_line(f"{file} is damaged ({error})")
+        raise ConfigError(f"{problem}: delete it, and start the command again; finished runs are kept") from error
 
 
 def offer(study: optuna.Study, name: str, again: bool = False) -> None:
@@ -149,8 +167,11 @@ def attempt(
         trial.report(fmean(found), step)
         if step == len(design.folds):
             break
-        if why := HOPELESS * hopeless(found, design.request.max_loss) or HALVED * trial.should_prune():
-            end(study, trial, candidate, why, TrialState.PRUNED)
+        if hopeless(found, design.request.max_loss):
+            end(study, trial, candidate, HOPELESS, TrialState.PRUNED)
+            return
+        if trial.should_prune():
+            end(study, trial, candidate, HALVED, TrialState.PRUNED)
             return
     log.info("%s: %.1f points lost on all folds", candidate.name, fmean(found))
     study.tell(trial, fmean(found))
@@ -179,7 +200,7 @@ def studies(design: Design) -> dict[str, list[FrozenTrial]]:
     """The trials of each bracket, by its name; empty before there is one."""
     if not (design.state / JOURNAL).is_file():
         return {}
-    storage = JournalStorage(JournalFileBackend(str(design.state / JOURNAL)))
+    storage = journal(design)
     return {study.study_name: storage.get_all_trials(study._study_id) for study in storage.get_all_studies()}
 
 

@@ -88,10 +88,19 @@ class Offer:
 
     def holds(self, loss: float) -> str:
         """Whether no more than `loss` is lost: surely, by its mean, perhaps, no."""
-        least = -loss - ROUNDING
-        if self.difference >= least:
-            return SURELY if self.low is not None and self.low >= least else BY_MEAN
-        return PERHAPS if self.high is not None and self.high >= least else NO
+        return holds(self.difference, self.low, self.high, loss)
+
+
+def holds(difference: float, low: float | None, high: float | None, loss: float) -> str:
+    """Whether a difference to the reference, with its interval, loses no more: surely, by its mean, perhaps, no.
+
+    >>> holds(-0.5, -0.9, -0.1, 1), holds(-0.5, -1.5, 0.5, 1), holds(-1.5, -2.5, -0.5, 1), holds(-3, None, None, 1)
+    ('surely', 'by its mean', 'perhaps', 'no')
+    """
+    least = -loss - ROUNDING
+    if difference >= least:
+        return SURELY if low is not None and low >= least else BY_MEAN
+    return PERHAPS if high is not None and high >= least else NO
 
 
 @dataclass(frozen=True)
@@ -242,7 +251,12 @@ def question(summary: Summary, budget: Budget | None = None) -> str:
 
 def unit_of(summary: Summary) -> str:
     """What differences are counted in."""
-    return POINTS if percent(summary.metric) else summary.metric
+    return points_of(summary.metric)
+
+
+def points_of(metric: str) -> str:
+    """What differences of a metric are counted in: points of a percentage, or the unit of a loss, by its name."""
+    return POINTS if percent(metric) else metric
 
 
 def answer(summary: Summary, contest: Contest, budget: Budget) -> Answer | None:
@@ -273,22 +287,31 @@ def answer(summary: Summary, contest: Contest, budget: Budget) -> Answer | None:
 
 def offer(row: Row, label: str, points: Sequence[float], price: float, cost: Mapping[str, float]) -> Offer:
     """A row by its differences to the reference, in points."""
-    mean, count = float(np.mean(points)), len(points)
-    if count < 2:
-        return Offer(row, label, mean, None, None, count, price, cost)
-    half = student(count) * float(np.std(points, ddof=1)) / math.sqrt(count)
-    return Offer(row, label, mean, mean - half, mean + half, count, price, cost)
+    low, high = interval(points) if len(points) > 1 else (None, None)
+    return Offer(row, label, float(np.mean(points)), low, high, len(points), price, cost)
 
 
-def student(count: int) -> float:
-    """How many standard errors the 95 % interval of a mean of `count` ≥ 2 values reaches to each side.
+def interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float]:
+    """Interval of the mean of two values or more, Student's: mean ± t·s/√n.
+
+    >>> low, high = interval([0.0, 1.0, 2.0])
+    >>> round(low, 3), round(high, 3)
+    (-1.484, 3.484)
+    """
+    mean, count = float(np.mean(values)), len(values)
+    half = student(count, level) * float(np.std(values, ddof=1)) / math.sqrt(count)
+    return mean - half, mean + half
+
+
+def student(count: int, level: float = 0.95) -> float:
+    """How many standard errors the interval of a mean of `count` ≥ 2 values reaches to each side.
 
     >>> round(student(2), 2), round(student(30), 3)
     (12.71, 2.045)
     """
     from scipy.special import stdtrit  # type: ignore[import-untyped]  # here: it takes a third of a second
 
-    return float(stdtrit(count - 1, 0.975))
+    return float(stdtrit(count - 1, (1 + level) / 2))
 
 
 def choice(offers: Sequence[Offer], budget: Budget) -> dict[str, Offer | None]:

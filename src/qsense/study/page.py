@@ -50,7 +50,9 @@ def write_page(
     return file
 
 
-def study_page(every: Sequence[Summary], pages: Mapping[Path, str] | None = None, budget: Budget | None = None) -> str:
+def study_page(
+    every: Sequence[Summary], pages: Mapping[Path, str] | None = None, budget: Budget | None = None, lead: str = ""
+) -> str:
     """The page over a study's runs.
 
     Args:
@@ -58,11 +60,13 @@ def study_page(every: Sequence[Summary], pages: Mapping[Path, str] | None = None
             page shows need none.
         pages: address of each run's own page, by the run's folder; None: there are none.
         budget: what its budget box begins with; None for the usual one.
+        lead: HTML that stands above all; with no id of the page's own sections, which its script draws anew.
     """
     data = json.dumps(contents(every, pages, budget), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     page = (ASSETS / "page.html").read_text(encoding="utf-8")
     parts = {
         "/*STYLE*/": (ASSETS / "page.css").read_text(encoding="utf-8"),
+        "<!--LEAD-->": lead,
         "<!--TABLES-->": plain_tables(every, budget),
         "/*DATA*/": in_script(data),
         "/*LIBRARY*/": base64.b64encode((ASSETS / LIBRARY).read_bytes()).decode(),
@@ -126,6 +130,7 @@ def contents(
             for name in datasets
         ],
         "seeds": sorted({run.seed for run in summary.runs if run.seed >= 0}),
+        "ownSeeds": len({cell.seeds for cell in summary.cells.values()}) > 1,
         "rows": [_row(summary, row) for row in rows],
         "costs": [
             {

@@ -37,7 +37,8 @@ function cellOf(runs, value, folds, seeds) {
 function cellsOf(runs, value, study, seeds) {
   const cells = new Map();
   for (const [place, several] of grouped(runs, (run) => `${run.row}/${run.dataset}`)) {
-    const cell = cellOf(several, value, study.datasets[several[0].dataset].folds, seeds);
+    const expected = study.ownSeeds ? new Set(several.map((run) => run.seed)).size : seeds;
+    const cell = cellOf(several, value, study.datasets[several[0].dataset].folds, expected);
     if (cell) cells.set(place, Object.assign(cell, { row: several[0].row, dataset: several[0].dataset }));
   }
   for (const column of grouped(cells.values(), (cell) => cell.dataset).values()) {
