@@ -217,7 +217,7 @@ def test_names_cannot_break_out_of_the_data(summary: Summary) -> None:
 def test_on_the_command_line(study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
     assert main(["report", str(study), "--html", str(out)]) == 0
-    assert f"Written to {out}/: index.html" in capsys.readouterr().out
+    assert f"Written to {out}/: index.html" in " ".join(capsys.readouterr().out.split())
     assert not (tmp_path / "report").exists()
     (tmp_path / "file").touch()
     assert main(["report", str(study), "--html", str(tmp_path / "file")]) == 1

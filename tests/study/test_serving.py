@@ -166,6 +166,7 @@ def started(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
         [sys.executable, "-m", "qsense", "report", "runs", "--serve", "--port", "0"],
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # what a shell runs behind ignores it
     )  # fmt: skip
     assert process.stdout
     line = next((line for line in process.stdout if line.startswith("Serving ")), "")
