@@ -41,7 +41,11 @@ def test_a_sweep_over_folds_and_memories_and_its_report(command: Command, tmp_pa
     folders = sorted((tmp_path / "runs").glob("*/"))
     assert len(folders) == 4
     for folder in folders:
-        assert {file.name for file in (folder / "figures").iterdir()} == {"stream.png", "confusion.png"}
+        assert {file.name for file in (folder / "figures").iterdir()} == {
+            "stream.png",
+            "confusion.png",
+            "first_batch.png",
+        }
         adc = json.loads((folder / "adc.json").read_text())
         assert (adc["data"], len(adc["channels"])) == ("Synthetic IMU", 3)
         assert (folder / "cost.csv").is_file()
