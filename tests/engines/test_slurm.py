@@ -17,6 +17,8 @@ import pytest
 from tests.engines.sweeps import LONG_S, SHORT, finished, printed, start, starts, wait_until, worker_of
 from tests.refusal import assert_names
 
+from qsense.runs.times import moment
+
 CLUSTER = os.environ.get("QSENSE_TEST_SLURM", "")
 pytestmark = [pytest.mark.engine, pytest.mark.skipif(not CLUSTER, reason="needs a cluster of its own: make test-slurm")]
 
@@ -56,7 +58,8 @@ def trains(folder: Path, seed: int, number: int = 1) -> bool:
     if not (record.is_file() and checkpoint.is_file()):
         return False
     started = json.loads(record.read_text())["started"]
-    return len(started) == number and checkpoint.stat().st_mtime > started[-1]
+    last = moment(started[-1])
+    return len(started) == number and last is not None and checkpoint.stat().st_mtime > last
 
 
 def by_seed(of_runs: dict[str, int]) -> dict[int, int]:
