@@ -97,6 +97,7 @@ def test_a_cameras_file_states_its_own_levels(monkeypatch: pytest.MonkeyPatch) -
             ["--data", "synthetic_raw", "--root", "/x"],
             ("--root", "qsense.data.frames.synthetic_raw.SyntheticRaw"),
         ),
+        (["--photo", "chna"], ("--photo chna", *SAMPLES)),
         (["--data", "synthetic_raw", "--bits", "0"], ("bits=0", "Gamma", 1, 16)),
         (["--data", "synthetic_raw", "--gammas", "-1"], ("gamma=-1.0", "Gamma")),
     ],

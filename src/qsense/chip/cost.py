@@ -24,8 +24,9 @@ def _rates(rates: dict[str, Any]) -> list[tuple[str, str]]:
     """Bits per sample: nominal, and the bounds of an ideal entropy coder; runs of images have none."""
     if "nominal" not in rates:
         return []
+    refreshes = "" if float(rates["nominal"]).is_integer() else ", refreshes counted"  # they alone make a fraction
     return [
-        ("bits per sample", f"{_number(rates['nominal'])}, refreshes counted"),
+        ("bits per sample", f"{_number(rates['nominal'])}{refreshes}"),
         ("entropy of codes", f"{_number(rates['entropy'])} bits per sample (bound, no coder)"),
         ("lossless rival", f"{_number(rates['lossless']['bits'])} bits per sample (differences, bound)"),
     ]

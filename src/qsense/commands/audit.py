@@ -8,17 +8,16 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from pathlib import Path
 
 from qsense.experiment.command_line.habits import understood
 from qsense.experiment.command_line.overrides import key_of
+from qsense.experiment.command_line.own_keys import divide
 from qsense.experiment.completion import OverridesCompleter
 from qsense.experiment.errors import ConfigError
-from qsense.experiment.schema import Config
 from qsense.runs.escapes import one_line
 from qsense.runs.next_steps import say_next
-from qsense.runs.words import did_you_mean, entries
+from qsense.runs.words import entries
 from qsense.study.audit_plan import EXAMPLES, GAMMAS, MUS, Options, collect, describe, plan_audit, train
 from qsense.study.writing import UNWRITTEN, NotWrittenError, unusable
 
@@ -43,19 +42,7 @@ def options(arguments: Sequence[str]) -> Options:
     Raises:
         ConfigError: an argument that is no key=value, or a value that its key does not allow.
     """
-    given: dict[str, str] = {}
-    overrides = []
-    for argument in arguments:
-        key, is_one, value = argument.partition("=")
-        if not is_one and not argument.startswith("~"):
-            raise ConfigError(f"{argument}: an audit takes key=value; its own keys are {', '.join(OWN)}")
-        if key in OWN:
-            given[key] = value
-            continue
-        hint = did_you_mean(key, OWN)
-        if hint and key not in [each.name for each in fields(Config)]:
-            raise ConfigError(f"unknown key {key}{hint}; an audit's own keys are {', '.join(OWN)}")
-        overrides.append(argument)
+    given, overrides = divide(arguments, OWN, "an audit")
     gammas = _numbers(given, "gammas", "exponents of fixed curves, positive numbers as in gammas=0.2,0.4,0.7", 0.0)
     mus = _numbers(given, "mus", "centres of fixed curves, numbers from -1 to 1 as in mus=-0.1,0,0.1", -1.0, 1.0)
     examples = given.get("gradients", str(EXAMPLES))

@@ -141,14 +141,22 @@ def from_photo(name: str, stops: float, iso: float) -> Scene:
 
 
 def photograph(name: str) -> npt.NDArray[Any]:
-    """A photograph, uint8 [h, w, 3]."""
+    """A photograph, uint8 [h, w, 3].
+
+    Raises:
+        ConfigError: neither a built-in one nor a file.
+    """
     from importlib.resources import as_file, files
 
     import numpy as np
 
     from qsense.data.photos import read_photo
+    from qsense.experiment.errors import ConfigError
+    from qsense.runs.escapes import one_line
 
     if name not in SAMPLES:
+        if not Path(name).exists():
+            raise ConfigError(f"--photo {one_line(name)}: there is no such file; built in are {', '.join(SAMPLES)}")
         return np.asarray(read_photo(Path(name)))
     with as_file(files("sklearn.datasets.images") / f"{name}.jpg") as file:
         return np.asarray(read_photo(file))

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 from qsense.experiment.command_line.habits import understood
 from qsense.experiment.command_line.overrides import key_of
+from qsense.experiment.command_line.own_keys import divide
 from qsense.experiment.errors import ConfigError
-from qsense.experiment.schema import Config
 from qsense.runs.escapes import one_line
-from qsense.runs.words import did_you_mean, entries
+from qsense.runs.words import entries
 from qsense.study.budget import Budget
 from qsense.study.writing import unusable
 
@@ -63,29 +63,19 @@ def read(arguments: Sequence[str]) -> Request:
     Raises:
         ConfigError: an argument that is no key=value, or a value that its key does not allow.
     """
-    given: dict[str, str] = {}
-    overrides = []
-    for argument in arguments:
-        key, equals, value = argument.partition("=")
-        if not equals and not argument.startswith("~"):
-            raise ConfigError(f"{argument}: a design takes key=value; its own keys are {', '.join(OWN)}")
-        if key in (*OWN, "quant"):
-            given[key] = value
-            continue
-        if key.isidentifier() and key not in ("experiment", *(each.name for each in fields(Config))):
-            own = ", ".join(OWN)
-            raise ConfigError(f"unknown key {key}{did_you_mean(key, OWN)}; a design's own keys are {own}, quant")
-        if key_of(key).startswith(("quant.", "quant/")) or key_of(key) == "network_bits":
+    given, overrides = divide(arguments, (*OWN, "quant"), "a design")
+    for override in overrides:
+        key = key_of(override.partition("=")[0])
+        if key.startswith(("quant.", "quant/")) or key == "network_bits":
             raise ConfigError(
-                f"{one_line(argument)}: a design tries converters as their YAML files have them, beside a network in "
+                f"{one_line(override)}: a design tries converters as their YAML files have them, beside a network in "
                 "full precision; quant=lloyd_max,dpcm limits it to these. For settings of one: qsense train … -m"
             )
-        if key_of(key).startswith(("hydra/launcher", "hydra.launcher", "hydra/sweeper", "hydra.sweeper")):
+        if key.startswith(("hydra/launcher", "hydra.launcher", "hydra/sweeper", "hydra.sweeper")):
             raise ConfigError(
-                f"{one_line(argument)}: a design starts workers=N processes here; on further machines, start the same "
+                f"{one_line(override)}: a design starts workers=N processes here; on further machines, start the same "
                 "command with the same runs and out folders, and they share the work"
             )
-        overrides.append(argument)
     request = Request(
         max_loss=_max_loss(given),
         max_microwatts=_positive(given, "max_uW", "the most power of radio and converter in µW, a number above 0"),
