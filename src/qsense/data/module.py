@@ -80,7 +80,7 @@ class ExperimentData(LightningDataModule):
         self._parts: dict[str, Any] = {}
 
     def divide(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Read the data: examples of "train", "validation" and "test", and the statistics of this kind of data."""
+        """Read the data: examples of "train", "validation" and "test", and its statistics; each kind says how."""
         raise NotImplementedError
 
     def setup(self, stage: str | None = None) -> None:

@@ -176,7 +176,7 @@ class Task(LightningModule):
             )
 
     def objective(self, batch: Any) -> Tensor:
-        """The loss that training minimises, of one batch."""
+        """The loss that training minimises, of one batch; each task says it."""
         raise NotImplementedError
 
     def on_test_epoch_start(self) -> None:
