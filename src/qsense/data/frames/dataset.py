@@ -35,6 +35,7 @@ class Frame:
         crowd: bool [n], whether a box holds a crowd, which counts neither as hit nor as miss.
         area: float32 [n], true areas of the objects in the frame's own pixels²; boxes' areas where nobody knows better.
         condition: index into the signal's `conditions`.
+        gains: the camera's white balance, what red, green and blue are multiplied by; None: not known.
     """
 
     id: int
@@ -46,6 +47,7 @@ class Frame:
     crowd: npt.NDArray[np.bool_]
     area: npt.NDArray[np.float32]
     condition: int = 0
+    gains: tuple[float, float, float] | None = None
 
 
 class FrameDataset(SensorDataset):
