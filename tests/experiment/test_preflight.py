@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.quick import NO_PICTURES
 from tests.refusal import assert_names
 
 from qsense.experiment.schema import config_folder
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from tests.conftest import Command
 
 SMALL = ["data.dataset.subjects=2", "data.dataset.sessions=1", "data.dataset.minutes=2", "model.filters=4"]
-SMALL += ["model.hidden=8", "trainer.max_epochs=1", "fold=0", "seed=0"]
+SMALL += ["model.hidden=8", "trainer.max_epochs=1", "fold=0", "seed=0", *NO_PICTURES]
 
 
 def test_a_failed_preflight_starts_nothing(command: Command, tmp_path: Path) -> None:
