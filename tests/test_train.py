@@ -51,11 +51,11 @@ def metrics(run: Path) -> dict[str, Any]:
     return content
 
 
-@pytest.fixture
-def fake_pascal_raw(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def fake_pascal_raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two photographs of noise, of the camera's own size, in PASCAL RAW's layout: one to train on, one to test."""
     write_dng = runpy.run_path(str(Path(__file__).parent / "data" / "frames" / "dng.py"))["write_dng"]
-    folder = tmp_path / "pascal_raw"
+    folder = tmp_path_factory.mktemp("pascal") / "pascal_raw"
     for part in ("original/raw", "annotations", "trainval"):
         (folder / part).mkdir(parents=True)
     mosaic = np.random.default_rng(0).integers(0, 4096, (4012, 6034)).astype(np.uint16)
@@ -142,7 +142,6 @@ def test_a_finished_run_is_not_trained_again(command: Command, light_command: Co
     assert result.stat().st_mtime_ns == before
 
 
-@pytest.mark.slow
 def test_a_killed_run_resumes_to_the_same_result_bit_for_bit(command: Command, begin: Begin, tmp_path: Path) -> None:
     options = [*SMALL, *NO_PICTURES, "trainer.max_epochs=6", "quant=gamma_per_axis", "bits=3"]
     assert command("qsense.train", *options, "runs=whole").code == 0
@@ -280,19 +279,20 @@ def test_every_quantizer_serves_every_task(composed: Compose, tmp_path: Path, qu
 
 @pytest.mark.parametrize("experiment", [file.stem for file in sorted((config_folder() / "experiment").glob("*.yaml"))])
 def test_every_experiment_runs(
-    composed: Compose, tmp_path: Path, experiment: str, fake_imagenet: Path, request: pytest.FixtureRequest
+    composed: Compose, tmp_path: Path, experiment: str, request: pytest.FixtureRequest
 ) -> None:
-    options = [f"experiment={experiment}", "trainer=smoke", "logger=none", "callback={}", "fold=0"]
+    options = [f"experiment={experiment}", "trainer=smoke", "logger=none", *NO_PICTURES, "fold=0"]
     config = composed(*options)
-    if config.hydra.runtime.choices.data == "imagenet":
-        config.data.dataset.root = str(fake_imagenet)
+    if config.hydra.runtime.choices.data == "imagenet":  # the recipe and its network on smaller pictures
+        small = {"root": str(request.getfixturevalue("fake_imagenet")), "size": 64, "resize": 72}
+        config.data.dataset = {**config.data.dataset, **small}
         config.data.num_workers = 0
         config.model.weights = None
     if config.hydra.runtime.choices.data == "pascal_raw":  # the recipe and its network on smaller frames
-        small = {"root": str(request.getfixturevalue("fake_pascal_raw")), "extension": "dng"}
-        config.data.dataset = {**config.data.dataset, **small}
+        photographs = request.getfixturevalue("fake_pascal_raw")
+        config.data.dataset = {**config.data.dataset, "root": str(photographs), "extension": "dng"}
         config.data = {**config.data, "batch_size": 1, "train_sizes": [64], "test_size": 64, "num_workers": 0}
-        config.data.cache = str(tmp_path / "cache")
+        config.data.cache = str(photographs.parent / "cache")
         config.model = {**config.model, "pretrained": None, "norm": "group"}
     if config.init_from and not Path(config.init_from).exists():
         pytest.skip(f"needs released weights: {config.init_from}")
