@@ -27,7 +27,8 @@ test: $(STAMP)  ## the tests, but for those that take long (QSENSE_DATA=… adds
 
 # Many of them wait, for W&B's agents or for a process that has been killed: one more at a time than there are cores.
 test-slow: $(STAMP)  ## those that take long
-	$(BIN)/python -m pytest --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist worksteal -m "slow and not engine"
+	$(BIN)/python -m pytest --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist worksteal \
+		-m "slow and not engine" $$(grep -rl --include='test_*.py' mark.slow tests)
 
 test-ray: $(STAMP)  ## a Ray cluster of two nodes on this machine, one of which dies (installs Ray)
 	test -x $(BIN)/ray || $(BIN)/python -m pip install --quiet --editable '.[dev,ray]'

@@ -117,7 +117,7 @@ def test_a_stopped_run_is_interrupted_and_says_so(composed: Compose, tmp_path: P
 
 
 def test_one_that_is_stopped_while_it_draws_is_finished(composed: Compose, tmp_path: Path) -> None:
-    config = composed(*BRIEF, f"+callback.mine={{_target_: {HERE}.Stopped, hook: on_test_end}}")
+    config = composed(*SMALL, "logger=none", f"+callback.mine={{_target_: {HERE}.Stopped, hook: on_test_end}}")
     with pytest.raises(SystemExit) as stop:
         train(config)
     assert stop.value.code == 143
