@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from qsense.quant.sensor import conversion
 from qsense.quant.sensor.base import SensorQuantizer
-from qsense.quant.sensor.gamma import Gamma, Parametrization
+from qsense.quant.sensor.gamma import Gamma
+from qsense.quant.sensor.learned import Parametrization
 from qsense.quant.sensor.settings import Settings
 from qsense.quant.ste import straight_through
 from qsense.signal import Signal
