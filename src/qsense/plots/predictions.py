@@ -38,6 +38,7 @@ class Sight:
         true_boxes: of objects, [m, 4].
         true_labels: their classes, [m].
         crowd: which of them are crowds, bool [m].
+        gains: the frame's white balance, of red, green and blue; None: not known.
     """
 
     name: str
@@ -49,13 +50,15 @@ class Sight:
     true_boxes: npt.NDArray[np.floating]
     true_labels: npt.NDArray[np.integer]
     crowd: npt.NDArray[np.bool_]
+    gains: Sequence[float] | None = None
 
 
 def plot_predictions(sights: Sequence[Sight], class_names: Sequence[str], title: str = "") -> Figure:
     """Draw one row per frame: quantized on the left (every level as the light it means), as it is on the right.
 
     Over both lie the same predictions of at least `LEAST` and the objects, dashed; crowds dotted. The best predictions
-    bear their class and score, where such a tag covers no other. Colours are balanced for the picture alone.
+    bear their class and score, where such a tag covers no other. Colours are balanced (`display.balance`), for the
+    picture alone.
 
     Args:
         sights: the frames.
@@ -79,7 +82,7 @@ def plot_predictions(sights: Sequence[Sight], class_names: Sequence[str], title:
         for label in (*sight.labels.tolist(), *sight.true_labels.tolist()):
             if not 0 <= label < len(class_names):
                 raise ValueError(f"{sight.name}: label {label} is none of the classes {', '.join(class_names)}")
-        gains = balance(sight.light)
+        gains = balance(sight.light, sight.gains)
         white = white_of(np.asarray(sight.light) * gains)
         best = np.argsort(-sight.scores, kind="stable")[:MOST]
         drawn = best[sight.scores[best] >= LEAST]

@@ -32,10 +32,9 @@ class Gamma(LearnedExponent):
 
         ∂u = h·γ·a^(γ-1),  ∂γ = Σ h·z·ln a,  ∂μ = -Σ h·γ·a^(γ-1).
 
-    γ is learned as exp(`log_gamma`), so it stays positive, without weight decay; or as in the authors' code, as
-    ReLU(`raw_gamma`) with the network's weight decay on it and μ. A `raw_gamma` that a step takes to 0 or below is
-    dead (`LearnedExponent`). `mu` is kept within the range by `clamp_`. At 1 bit γ moves no decision level (except unipolar with rounding "round") and is
-    frozen.
+    γ is learned as exp(`log_gamma`), or as in the authors' code, as ReLU(`raw_gamma`) with the network's weight decay
+    on it and μ; see `LearnedExponent`. `mu` is kept within the range by `clamp_`. At 1 bit γ moves no decision level
+    (except unipolar with rounding "round") and is frozen.
 
     Args:
         gamma: exponent to start from, positive; None: 0.4 for bipolar signals, 1.0 for unipolar ones.
@@ -87,6 +86,11 @@ class Gamma(LearnedExponent):
             raise ValueError(f"gamma={gamma!r}: {name} needs a positive exponent, or null for the default")
         if not 0 < epsilon < 1:
             raise ValueError(f"epsilon={epsilon!r}: {name} needs a number between 0 and 1")
+
+    def power(self, condition: Sequence[int] | Tensor | None = None) -> float | Tensor | None:
+        """γ of the unipolar curve, one per curve."""
+        unipolar = self.mu is None and self.output != "centroid"
+        return self.exponents(next(self.parameters()).dtype) if unipolar else super().power(condition)
 
     def curve(self, u: Tensor) -> Tensor:
         """z = u^γ or s·(|u - μ| + ε)^γ; see the class."""
