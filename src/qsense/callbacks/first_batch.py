@@ -52,11 +52,8 @@ def first_batch(task: Task, data: ExperimentData, batch: Any) -> Figure:
         some = slice(MOST_FRAMES)
         targets = batch.targets()[some]
         balanced = in_colour(task, batch, some)
-        seen = (
-            balanced.numpy()
-            if balanced is not None
-            else as_seen(task, batch.x[some], batch.condition[some], batch.gains and batch.gains[some]).numpy()
-        )
+        gains = batch.gains and batch.gains[some]
+        seen = (as_seen(task, batch.x[some], batch.condition[some], gains) if balanced is None else balanced).numpy()
         return plot_frames(
             [image[:, :height, :width] for image, (height, width) in zip(seen, batch.sizes, strict=False)],
             [target["boxes"].cpu().numpy() for target in targets],

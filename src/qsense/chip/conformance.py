@@ -267,8 +267,8 @@ def check_network(file: Path, task: Task, data: ExperimentData) -> list[Check]:
     name, part = exported_part(task)
     batch = data.on_after_batch_transfer(next(iter(data.test_dataloader())), 0)
     x, condition, gains = batch.x, getattr(batch, "condition", None), getattr(batch, "gains", None)
-    given = [x, *[torch.tensor(condition)] * has_conditions(task), *[torch.tensor(gains)] * by_camera(task)]
-    fed = [tensor.numpy() for tensor in given]
+    told = [condition] * has_conditions(task) + [gains] * by_camera(task)
+    fed = [x.numpy(), *(np.array(each) for each in told)]
     found = session(file)(*fed)
     checks = []
     if isinstance(task.sensor, SensorQuantizer):
