@@ -49,6 +49,13 @@ def test_white_balance_makes_the_usual_grey_and_leaves_lamps_and_srgb_alone() ->
     assert np.isfinite(balance(np.zeros((4, 2, 2)))).all()
 
 
+def test_known_gains_are_taken_as_they_are() -> None:
+    light = np.random.default_rng(0).uniform(0, 1, (4, 6, 6))
+    assert balance(light, (2.0, 1.0, 1.5)).ravel().tolist() == [2, 1, 1, 1.5]
+    assert balance(light[:3], (2.0, 1.0, 1.5)).ravel().tolist() == [2, 1, 1.5]
+    assert balance(light[:1], (2.0, 1.0, 1.5)).ravel().tolist() == [1], "of grey there is none"
+
+
 def test_greens_are_averaged_scaled_and_shown_at_a_screens_gamma() -> None:
     light = np.array([0.1, 0.2, 0.4, 0.5]).reshape(4, 1, 1)
     assert develop(light, white=0.4)[0, 0] == pytest.approx(np.array([0.25, 0.75, 1]) ** (1 / 2.2))
