@@ -16,8 +16,10 @@ from tests.data.frames.test_coco_raw import content, write
 from tests.refusal import refused
 from torch import nn
 
+from qsense.callbacks.first_batch import in_colour
 from qsense.data.errors import DataError
 from qsense.data.frames.batch import FrameBatch
+from qsense.data.frames.dataset import Frame
 from qsense.experiment.build import build
 from qsense.experiment.compose import options
 from qsense.experiment.errors import ConfigError
@@ -294,6 +296,28 @@ def test_frames_that_state_none_are_refused_before_training(composed: Compose, r
     keys = ("task.white_balance=camera", "1 of 12", part.frames[0].name, "[r,g,b]", "learned", "null")
     with refused(DataError, *keys):
         subject.calibrate(data)
+
+
+@pytest.mark.parametrize("output", ["level", "code"])
+def test_the_first_batch_is_shown_in_its_colours(output: Any) -> None:
+    adc = Gamma(RAW, 4, gamma=0.5, output=output)
+    grey = np.array([0.1, 0.2, 0.2, 0.2 / 1.5]).reshape(4, 1, 1) * np.linspace(0.2, 1, 64).reshape(8, 8)
+    codes = torch.from_numpy(np.rint(512 + grey * (15871 - 512)).astype(np.int64))[None]
+    codes[..., 0, 0] = 16383  # a lamp
+    nothing = np.zeros((0, 4), np.float32), np.zeros(0, np.int64), np.zeros(0, bool), np.zeros(0, np.float32)
+    frame = Frame(0, "grey", 16, 16, *nothing, gains=GAINS)
+    batch = FrameBatch(codes, [(8, 8)], [frame])
+    found = in_colour(task(adc), batch, slice(4))
+    assert found is not None
+    assert found.shape == (1, 3, 8, 8)
+    scale = 15 if output == "code" else 1
+    assert found[0, :, 0, 0].tolist() == [scale] * 3, "white, and not magenta"
+    torch.testing.assert_close(found[:, 0], found[:, 1], atol=0.1 * scale, rtol=0)
+    torch.testing.assert_close(found[:, 2], found[:, 1], atol=0.1 * scale, rtol=0)
+    assert in_colour(task(Log(RAW, 4)), batch, slice(4)) is None
+    unknown = replace(batch, frames=[replace(frame, gains=None)])
+    assert in_colour(task(adc), unknown, slice(4)) is None
+    assert in_colour(task(adc, white_balance=list(GAINS)), unknown, slice(4)) is not None
 
 
 def test_a_batch_without_all_gains_has_none(composed: Compose, root: Path) -> None:

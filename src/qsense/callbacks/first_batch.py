@@ -15,8 +15,11 @@ from torch import Tensor
 
 from qsense.callbacks.pictures import Drawing, Pictures
 from qsense.data.frames.batch import FrameBatch
+from qsense.data.frames.bayer import to_rgb
+from qsense.data.frames.dataset import PLANES
 from qsense.data.module import ExperimentData
 from qsense.plots.first_batch import MOST_FRAMES, MOST_IMAGES, MOST_WINDOWS, plot_frames, plot_mosaic, plot_windows
+from qsense.quant.sensor.base import SensorQuantizer
 from qsense.runs.words import in_bits
 from qsense.tasks.base import Task
 from qsense.tasks.detection import DetectionTask
@@ -95,7 +98,11 @@ def in_colour(task: Task, batch: FrameBatch, some: slice) -> Tensor | None:
     try:
         condition, gains = batch.condition[some], batch.gains and batch.gains[some]
         levels = task.sensor(batch.x[some], condition)
-        return task.to_rgb(balance.to(levels.device)(levels, task.sensor, condition, gains)).float().cpu()
+        factors = balance.to(levels.device).factors(levels, task.sensor, condition, gains)[..., None, None]
+        white = task.sensor.steps if isinstance(task.sensor, SensorQuantizer) and task.sensor.output == "code" else 1.0
+        # Cut off where the first colour saturates, as on a camera's screen: lamps are white and not magenta.
+        shown = torch.minimum(levels * factors, white * factors.amin(1, keepdim=True))
+        return (to_rgb(shown) if shown.shape[1] == len(PLANES) else shown).float().cpu()
     finally:
         task.sensor.train(training)
 

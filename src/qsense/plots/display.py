@@ -44,6 +44,22 @@ def balance(light: npt.ArrayLike, gains: Sequence[float] | None = None) -> Float
     return found
 
 
+def balanced(light: npt.ArrayLike, gains: npt.ArrayLike) -> Floats:
+    """Planes times the gains of `balance`, cut off where the colour of the smallest gain saturates, as in a camera: a
+    lamp that saturates all colours is white and not magenta.
+
+    Args:
+        light: planes in [0, 1], as in `develop`.
+        gains: [planes, 1, 1].
+
+    >>> balanced([[[0.25, 1.0]], [[0.5, 1.0]]], [[[2.0]], [[1.0]]]).tolist()
+    [[[0.5, 1.0]], [[0.5, 1.0]]]
+    """
+    factors = np.asarray(gains, dtype=np.float64)
+    found: Floats = np.minimum(np.asarray(light, dtype=np.float64) * factors, factors.min())
+    return found
+
+
 def white_of(light: npt.ArrayLike) -> float:
     """The light to show as white: what 1 % of the samples exceed (lamps), above 0.
 

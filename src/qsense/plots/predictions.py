@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from qsense.plots.display import as_light, balance, develop, white_of
+from qsense.plots.display import as_light, balance, balanced, develop, white_of
 from qsense.plots.style import COLOURS, FAINT, INK, NORMAL, SMALL, close_up, headline, legend_below, on
 from qsense.runs.escapes import figure_text
 
@@ -83,7 +83,7 @@ def plot_predictions(sights: Sequence[Sight], class_names: Sequence[str], title:
             if not 0 <= label < len(class_names):
                 raise ValueError(f"{sight.name}: label {label} is none of the classes {', '.join(class_names)}")
         gains = balance(sight.light, sight.gains)
-        white = white_of(np.asarray(sight.light) * gains)
+        white = white_of(balanced(sight.light, gains))
         best = np.argsort(-sight.scores, kind="stable")[:MOST]
         drawn = best[sight.scores[best] >= LEAST]
         tags = place_tags(
@@ -92,7 +92,7 @@ def plot_predictions(sights: Sequence[Sight], class_names: Sequence[str], title:
             width,
         )
         for ax, light in ((left, as_light(sight.seen, sight.light)), (right, np.asarray(sight.light))):
-            ax.imshow(develop(light * gains, white), interpolation="nearest")
+            ax.imshow(develop(balanced(light, gains), white), interpolation="nearest")
             _objects(ax, sight)
             for index in drawn[::-1]:  # the best lies on top
                 _box(ax, sight.boxes[index], _colour(int(sight.labels[index])), "-", 1.4, 1.0)

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from qsense.plots.display import as_light, balance, develop, used, white_of
+from qsense.plots.display import as_light, balance, balanced, develop, used, white_of
 from qsense.plots.style import FAINT, INK, LARGE, NORMAL, SMALL, VERMILION, close_up, headline, legend_below
 from qsense.runs.escapes import figure_text
 from qsense.runs.words import in_bits
@@ -60,8 +60,8 @@ def plot_scene(
                 f"{len(bits)} resolutions and {len(quantizers)} quantizers need as many rows and columns of {what}, "
                 f"got {[len(row) for row in table]}"
             )
-    balanced = balance(samples, gains)
-    white = white_of(samples * balanced)
+    factors = balance(samples, gains)
+    white = white_of(balanced(samples, factors))
     columns = len(quantizers) + 1
     height = WIDTH * samples.shape[1] / samples.shape[2]
     strip = STRIP if thresholds is not None else 0.0
@@ -82,7 +82,7 @@ def plot_scene(
                 last = figure.add_subplot(grid[top + 1, column + 1])
                 _strip(last, samples, None if unquantized else thresholds[row][column - 1])
             shown = samples if unquantized else as_light(image, samples)
-            ax.imshow(develop(shown * balanced, white), interpolation="nearest")
+            ax.imshow(develop(balanced(shown, factors), white), interpolation="nearest")
             levels, entropy = used(image)
             of = "" if unquantized else f" of {2**resolution}"
             last.set_xlabel(f"{levels}{of} levels, {entropy:.1f} bits used", fontsize=SMALL, color=INK, labelpad=2)
