@@ -26,8 +26,9 @@ class WhiteBalance(nn.Module):
     while γ is learned. Behind any other curve no factor of levels means more light; there they are refused. **A learned
     gain** multiplies levels behind any curve: f_c = exp(p_c), from 1, at the network's learning rate, without decay.
 
-    Nothing is cut off at white: the sensor has told lamps of different colours apart, a network's input has no upper
-    end, and where it was cut off a learned gain would get no gradient.
+    Nothing is cut off at white: a network's input has no upper end, a cut would take from red and blue what the sensor
+    has told apart, and a learned gain would get no gradient there. What saturates all colours is thus not grey for the
+    network; pictures cut off, as cameras do, and show it white (`plots/display.py`).
 
     RawDet-7's published code (github.com/Mishalfatima/RawDet-7 at 598f96e, `WB`; off in all of its configurations) has
     gains before the curve, of colours as floats: red times ReLU(G)/ReLU(R) and blue times ReLU(G)/ReLU(B), cut off at
