@@ -19,6 +19,7 @@ from torchvision.ops import FrozenBatchNorm2d
 from torchvision.ops.feature_pyramid_network import LastLevelP6P7
 
 from qsense.experiment.build import build
+from qsense.metrics.cost import count
 from qsense.models.fcos import FCOS, responsible
 
 IDENTITY = {"min_size": 128, "max_size": 256, "image_mean": [0.0] * 3, "image_std": [1.0] * 3, "_skip_resize": True}
@@ -161,6 +162,18 @@ def test_such_a_file_starts_a_network_of_other_classes(composed: Callable[..., D
     assert {
         name for name in given if state[name].shape != given[name].shape or not torch.equal(state[name], given[name])
     } == {f"head.classification_head.cls_logits.{part}" for part in ("weight", "bias")}
+
+
+def test_every_layer_of_the_head_is_counted_on_every_level() -> None:
+    network = FCOS(3, depth=18, width=8, channels=8, tower=2, norm="batch", finest=2, coarsest=4).eval()
+    names = [name for name, module in network.head.named_modules() if isinstance(module, nn.Conv2d)]
+    counts = count(network, [f"head.{name}" for name in names], torch.zeros(1, 3, 64, 64))
+    places = 16**2 + 8**2 + 4**2
+    assert len(counts) == 2 * 2 + 3 + 1  # two towers, three results, and the backbone, which is not asked for
+    weights = {f"head.{name}": network.head.get_submodule(name).weight.numel() for name in names}
+    assert {each.name: each.macs for each in counts if each.name} == {
+        name: number * places for name, number in weights.items()
+    }
 
 
 @pytest.mark.parametrize("wrong", ["center_radius", "reach"])

@@ -89,12 +89,17 @@ def outputs(found: Tensor | dict[str, Tensor]) -> tuple[Tensor, ...]:
 
 
 def exported_part(task: Task) -> tuple[str, nn.Module]:
-    """What of a task's network is exported, and its outputs' name: all of it, or a detector's backbone, since what
-    follows there picks boxes by data-dependent loops."""
-    if isinstance(task.network, Detector):
-        backbone = task.network.get_submodule("backbone")
-        return "features", backbone
-    return "logits", task.network
+    """What of a task's network is exported, and its outputs' name: all of it, or of a detector what it names (mostly
+    its backbone), since what follows there picks boxes by data-dependent loops.
+
+    Raises:
+        ValueError: the detector names nothing.
+    """
+    if not isinstance(task.network, Detector):
+        return "logits", task.network
+    if task.network.exported is None:
+        raise ValueError(f"{type(task.network).__name__} names no part for ONNX: see `Detector.exported`")
+    return "features", task.network.get_submodule(task.network.exported)
 
 
 def sensor_by_counts(converter: Converter) -> bytes:
