@@ -93,13 +93,14 @@ def exported_part(task: Task) -> tuple[str, nn.Module]:
     its backbone), since what follows there picks boxes by data-dependent loops.
 
     Raises:
-        ValueError: the detector names nothing.
+        ValueError: the detector has no part of that name.
     """
     if not isinstance(task.network, Detector):
         return "logits", task.network
-    if task.network.exported is None:
-        raise ValueError(f"{type(task.network).__name__} names no part for ONNX: see `Detector.exported`")
-    return "features", task.network.get_submodule(task.network.exported)
+    name = task.network.exported
+    if name not in dict(task.network.named_modules()):
+        raise ValueError(f"{type(task.network).__name__} has no part {name}: name one in `Detector.exported`")
+    return "features", task.network.get_submodule(name)
 
 
 def sensor_by_counts(converter: Converter) -> bytes:

@@ -33,10 +33,10 @@ class Detector(nn.Module, ABC):
 
     Attributes:
         exported: name of the submodule that `qsense export` writes as ONNX, which maps images to a dictionary of
-            feature maps; None: no part of the network is written.
+            feature maps. Where there is none of that name, nothing of the network is written.
     """
 
-    exported: ClassVar[str | None] = None
+    exported: ClassVar[str] = "backbone"
 
     def forward(
         self, images: Tensor, sizes: Sizes | None = None, targets: list[dict[str, Tensor]] | None = None
@@ -102,7 +102,6 @@ class PyramidDetector(Detector):
         FileNotFoundError: there is no such weights file.
     """
 
-    exported = "backbone"
     extra: ClassVar[Literal["pool", "convolution"]] = "convolution"
 
     def __init__(
