@@ -23,6 +23,7 @@ from qsense.signal import BAYER
 Kind = Literal["camera", "headless", "picture"]
 Area = Literal["visible", "all"]
 PICTURES = (".png", ".tif", ".tiff")
+HEADLESS = (".raw", ".bin")
 # Kinds of camera raw files, by what their names end in; LibRaw looks into them for what they are.
 CAMERAS = (
     ".3fr", ".ari", ".arw", ".cap", ".cr2", ".cr3", ".crw", ".dcr", ".dcs", ".dng", ".drf", ".eip", ".erf", ".fff",
