@@ -72,7 +72,7 @@ def test_frames_have_their_boxes_counts_and_gains(root: Path, tmp_path: Path) ->
     assert data.signal == Signal(
         4, 0.0, 1.0, "full scale", names=("red", "green 1", "green 2", "blue"), native_bits=12, bayer="RGGB"
     )
-    assert [len(data.frames(part)) for part in ("train", "test")] == [3, 1]  # type: ignore[arg-type]
+    assert [len(data.frames(part)) for part in ("train", "test")] == [3, 1]
     before = everything(data)
     assert [frame.gains for frame in before] == [None] * 4  # not read yet
     decoded = [data.codes(frame) for frame in before]
@@ -280,7 +280,7 @@ def test_parts_by_files_lists_and_shares(root: Path) -> None:
         raw(root, test_annotations="test.json").check()
     write_coco(root / "train.json", [image(number, f"a{number}.jpg") for number in (0, 1)], [])
     data = raw(root, annotations="train.json", test_annotations="test.json")
-    assert [[frame.name for frame in data.frames(part)] for part in ("train", "test")] == [  # type: ignore[arg-type]
+    assert [[frame.name for frame in data.frames(part)] for part in ("train", "test")] == [
         ["a0.DNG", "a1.DNG"],
         ["a2.DNG", "a3.DNG"],
     ]
