@@ -141,6 +141,10 @@ def test_raw_files_are_checked_drawn_and_lead_to_training(photos: Path, capsys: 
     out, err = capsys.readouterr()
     assert_names(out, "4 DNG", "68 × 44", "60 × 40", "crop=centre", "photos-sheet.png")
     assert_names(err, "qsense train task=detection data=raw_coco data.dataset.root=photos data.dataset.crop=centre")
+    assert main(["check", "photos", "--annotations", "photos/instances.json"]) == 0
+    assert capsys.readouterr().err == err.replace(
+        "check photos", "check photos --annotations photos/instances.json"
+    ).replace("import photos", "import photos --annotations photos/instances.json")
     with Image.open("photos-sheet.png") as sheet:
         assert sheet.width > 500
     assert (

@@ -170,8 +170,10 @@ def _stated(found: RawFindings) -> dict[str, Any]:
 
 def _below(root: Path, name: str) -> str:
     """A file as stated from here, or from the folder, as a path for the data set."""
-    here = Path(name)
-    return str(here.absolute()) if here.exists() and not (root / here).exists() else name
+    here, folder = Path(name).absolute(), root.absolute()
+    if (root / name).exists() or not here.exists():
+        return name
+    return here.relative_to(folder).as_posix() if here.is_relative_to(folder) else str(here)
 
 
 def _draw(dataset: RawFrames, file: Path, title: str) -> None:
