@@ -112,7 +112,7 @@ def main() -> None:
             return 1
 
         def cached() -> int:
-            return len(part.__getitems__(range(len(part))))
+            return len(part.__getitems__((0, range(len(part)))))
 
         steps = {"decoding": decode, "rawpy alone": rawpy_alone, "cached": cached}
         times = alternate(steps, 5 if arguments.quick else 21)

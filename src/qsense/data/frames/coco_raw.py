@@ -181,7 +181,7 @@ class CocoRaw(FrameDataset):
         names = sorted(printable(path.relative_to(self.root).as_posix()) for path in found)
         return f"; JSON files there: {', '.join(names[:4])}{' …' * (len(names) > 4)}" if names else ""
 
-    def prepare(self, cache: Path, short_side: int) -> None:
+    def prepare(self, cache: Path, short_side: int | None) -> None:
         """See the base class."""
         pictures = self._pictures
         make = PhotoConversion(
