@@ -49,7 +49,7 @@ class Files(FrameDataset):
         self.count = count
         make = CameraConversion((file,) * count, self.size, "planes", 16, short_side, False, False)
         stamps = {str(i): stamp(file) for i in range(count)}
-        self.cache = convert(cache, "benchmark", stamps, make, "converting", processes=1)
+        self.cache = convert(cache, "benchmark", stamps, make, self.name, processes=1)
 
     @property
     def signal(self) -> Signal:

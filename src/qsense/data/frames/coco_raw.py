@@ -203,7 +203,7 @@ class CocoRaw(FrameDataset):
             how = [] if header is None else header.otherwise(turn, self.full_scale)
             made_from = [str(picture.original), stamp(picture.file), *map(str, how)]
             stamps[self._key(picture)] = ", ".join(made_from)
-        self._cache = convert(cache, key, stamps, make, f"Converting {self.name}")
+        self._cache = convert(cache, key, stamps, make, self.name)
 
     def sources(self) -> tuple[Path, ...]:
         """See the base class."""
