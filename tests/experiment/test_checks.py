@@ -87,7 +87,13 @@ WRONG = {
     ),
     "frozen stages of random weights": (
         ["task=detection", "data=synthetic_raw", "model=retinanet_small", "model.norm=group", "model.frozen_stages=1"],
-        ["model.frozen_stages=1", "model.pretrained=null", "model.weights=null", "init_from=RUN", "model.frozen_stages=-1"],
+        [
+            "model.frozen_stages=1",
+            "model.pretrained=null",
+            "model.weights=null",
+            "init_from=RUN",
+            "model.frozen_stages=-1",
+        ],
     ),
     "a converter with memory for images": (
         ["quant=dpcm", "task=classification"],
