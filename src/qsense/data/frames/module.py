@@ -22,14 +22,13 @@ from qsense.data.batches import EpochBatches, EvaluationEpochBatches
 from qsense.data.frames.batch import FrameBatch
 from qsense.data.frames.dataset import Frame, FrameDataset
 from qsense.data.frames.nearest import resize, target_size
-from qsense.data.frames.storing import affordable_side
+from qsense.data.frames.storing import SMALLEST, asked_for, stored_side
 from qsense.data.module import ExperimentData
 from qsense.data.splitting import stratified
 
 log = logging.getLogger(__name__)
 
 STRIDE = 32  # what the sides of a batch are multiples of: the detectors' coarsest feature map but for pooling
-STORED = 800  # short side at which frames are stored where no size is asked for
 
 # Few torch operations know unsigned integers; the bits are moved about as signed ones.
 SIGNED = {torch.uint16: torch.int16, torch.uint32: torch.int32}
@@ -109,9 +108,9 @@ class DetectionDataModule(ExperimentData):
         self.longest = longest
         self.flip = flip
         self.cache = Path(cache).expanduser()
-        self.largest_size = max(sizes, default=None)
-        if stored not in (None, "native") and not (isinstance(stored, int) and stored >= (self.largest_size or STRIDE)):
-            least = self.largest_size or STRIDE
+        self.largest_size = asked_for(train_sizes, test_size)
+        least = self.largest_size or SMALLEST
+        if stored not in (None, "native") and not (isinstance(stored, int) and stored >= least):
             raise ValueError(f"stored={stored!r} must be native, null, or at least {least}, the largest size asked for")
         if cache_gb is not None and cache_gb <= 0:
             raise ValueError(f"cache_gb={cache_gb} must be above 0, or null for no limit")
@@ -134,14 +133,8 @@ class DetectionDataModule(ExperimentData):
         Raises:
             DataError: they take more than `cache_gb`.
         """
-        least = self.largest_size or (STORED if self.stored is None else STRIDE)
-        wanted = least if self.stored is None else None if self.stored == "native" else self.stored
-        if self.cache_gb is None:
-            return wanted
-        frames = [*self.dataset.frames("train"), *self.dataset.frames("test")]
-        shrinks = self.stored == "native"
-        side = affordable_side(frames, self.signal, wanted, least if shrinks else wanted, self.cache_gb)
-        if side != wanted:
+        side = stored_side(self.dataset, self.largest_size, self.stored, self.cache_gb)
+        if self.stored == "native" and side is not None:
             log.warning(
                 "%s: native frames take more than data.cache_gb=%g and are stored at a short side of %d pixels, from "
                 "which each is resized once more",

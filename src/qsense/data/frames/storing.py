@@ -6,12 +6,46 @@ Open it when converted frames take too much room.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Literal
 
 from qsense.data.errors import DataError
-from qsense.data.frames.dataset import Frame
+from qsense.data.frames.dataset import Frame, FrameDataset
 from qsense.data.frames.nearest import shrunk_size
 from qsense.signal import Signal
+
+Stored = int | Literal["native"] | None
+
+STORED = 800  # short side at which frames are stored where no size is asked for
+SMALLEST = 32  # short side of what a detector is given
+
+
+def asked_for(train_sizes: Sequence[int] | None, test_size: int | None) -> int | None:
+    """The largest short side that is asked for; None: none is.
+
+    >>> asked_for([480, 800], 640), asked_for(None, 640), asked_for(None, None)
+    (800, 640, None)
+    """
+    return max([*(train_sizes or ()), *(() if test_size is None else (test_size,))], default=None)
+
+
+def stored_side(dataset: FrameDataset, largest: int | None, stored: Stored, cache_gb: float | None) -> int | None:
+    """The short side at which a data set's frames are stored; None: as they are. See `DetectionDataModule`.
+
+    Args:
+        dataset: knows its frames.
+        largest: what `asked_for` says.
+        stored: as the data module is told; `cache_gb` likewise.
+
+    Raises:
+        DataError: they take more than `cache_gb`.
+    """
+    least = largest or (STORED if stored is None else SMALLEST)
+    wanted = least if stored is None else None if stored == "native" else stored
+    if cache_gb is None:
+        return wanted
+    frames = [*dataset.frames("train"), *dataset.frames("test")]
+    return affordable_side(frames, dataset.signal, wanted, least if stored == "native" else wanted, cache_gb)
 
 
 def stored_bytes(frames: Iterable[Frame], signal: Signal, short_side: int | None) -> int:
