@@ -165,7 +165,7 @@ class GammaPerCondition(SensorQuantizer):
                 self._converter(c), [(x[part], grad[part]) for part in parts], wants_x, wants[place]
             )
             if grad_x is not None and grad_parts is not None:
-                for part, own in zip(parts, grad_parts.split([len(x[part]) for part in parts]), strict=True):
+                for part, own in zip(parts, torch.split(grad_parts, [len(x[part]) for part in parts]), strict=True):
                     grad_x[part] = own
             for total, grad_parameter in zip(totals[place], grad_parameters, strict=True):
                 if total is not None and grad_parameter is not None:
