@@ -27,6 +27,7 @@ from qsense.data.frames.dataset import PLANES, Frame, FrameDataset, Part
 from qsense.data.frames.headless import Layout, read_headless
 from qsense.data.frames.nearest import shrunk
 from qsense.data.frames.plane_cache import Codes, PlaneCache, Planes, convert, stamp
+from qsense.data.frames.raw_folder import files_by_name
 from qsense.data.photos import look, read_otherwise, read_photo
 from qsense.data.splitting import read_split, refuse_overlap
 from qsense.signal import Signal
@@ -172,7 +173,7 @@ class RAOD(FrameDataset):
         return {part: [self._frame(next(number), name) for name in names] for part, names in self._split.items()}
 
     def _frame(self, number: int, name: str) -> Frame:
-        condition, objects = _condition(self._raws[name]), self._objects[name]
+        condition, objects = condition_of(self._raws[name]), self._objects[name]
         kept = large_enough(objects.boxes, self.size, self.min_box)
         boxes = objects.boxes[kept]
         area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
@@ -181,11 +182,11 @@ class RAOD(FrameDataset):
 
     @cached_property
     def _raws(self) -> dict[str, Path]:
-        return _by_name(self.root / "raws", (".raw",))
+        return files_by_name(self.root / "raws", (".raw",))
 
     @cached_property
     def _annotations(self) -> dict[str, Path]:
-        return _by_name(self.root / "anno", (".json",))
+        return files_by_name(self.root / "anno", (".json",))
 
     @cached_property
     def _split(self) -> dict[Part, list[str]]:
@@ -216,7 +217,7 @@ class RAOD(FrameDataset):
         names = [name for names in self._split.values() for name in names]
         if self.image == "planes":
             return {name: self._raws[name] for name in names}
-        pictures = _by_name(self.root / "srgb", PICTURES)
+        pictures = files_by_name(self.root / "srgb", PICTURES)
         missing = [name for name in names if name not in pictures]
         if missing:
             raise DataError(
@@ -272,25 +273,16 @@ def large_enough(boxes: npt.NDArray[np.float32], size: tuple[int, int], least: i
     height, width = size
     across, down = SQUARE / width, SQUARE / height
     squeezed = np.floor(boxes.astype(np.float64) * [across, down, across, down])
-    kept: npt.NDArray[np.bool_] = ((squeezed[:, 2:] - squeezed[:, :2]) >= least).all(1)
+    kept: npt.NDArray[np.bool_] = np.logical_and.reduce(squeezed[:, 2:] - squeezed[:, :2] >= least, axis=1)
     return kept
 
 
-def _by_name(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
-    """All files of these kinds, but hidden ones, below a folder by name without suffix, sorted.
+def condition_of(file: Path) -> int:
+    """Index of a frame's condition, which its name begins with.
 
     Raises:
-        DataError: two files of one name.
+        DataError: it begins with neither.
     """
-    found: dict[str, Path] = {}
-    for file in sorted(path for path in folder.rglob("[!.]*") if path.suffix.lower() in suffixes):
-        if file.stem in found:
-            raise DataError(f"{file} and {found[file.stem]} have the same name: a frame is known by it, so remove one")
-        found[file.stem] = file
-    return found
-
-
-def _condition(file: Path) -> int:
     name = file.name.partition("-")[0].lower()
     if name not in CONDITIONS:
         raise DataError(f"{file}: the name must begin with {' or '.join(f'{each}-' for each in CONDITIONS)}")

@@ -5,7 +5,7 @@ Open it when a raw file is not found, or another is taken for it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
@@ -71,3 +71,17 @@ class RawFolder:
             if self._is_raw(file.name) and file.is_file():
                 found.setdefault(file.relative_to(self.folder).with_suffix("").as_posix(), []).append(file)
         return found
+
+
+def files_by_name(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
+    """All files of these kinds, but hidden ones, below a folder by name without suffix, sorted.
+
+    Raises:
+        DataError: two files of one name.
+    """
+    found: dict[str, Path] = {}
+    for file in sorted(path for path in folder.rglob("[!.]*") if path.suffix.lower() in suffixes):
+        if file.stem in found:
+            raise DataError(f"{file} and {found[file.stem]} have the same name: a frame is known by it, so remove one")
+        found[file.stem] = file
+    return found

@@ -173,7 +173,7 @@ def test_rawdet(document: Any, strict: bool) -> None:
     content = json.dumps(document).encode()
 
     def read(check: BoxCheck) -> None:
-        found = read_rawdet(content, "a.json", ["lamp"], 0.8, check)
+        _, found = read_rawdet(content, "a.json", ["lamp"], 0.8, check)
         boxed(found, *found.size[::-1])
 
     tolerated(read, strict)

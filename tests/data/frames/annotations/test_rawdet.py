@@ -25,12 +25,13 @@ def document(*entries: Any, **facts: Any) -> bytes:
 
 
 def test_boxes_are_two_corners_in_pixels_of_the_stated_size() -> None:
-    found = read_rawdet(document(entry(), entry("person", (0, 0, 600.5, 400))), "a.json", CLASSES)
+    image, found = read_rawdet(document(entry(), entry("person", (0, 0, 600.5, 400))), "a.json", CLASSES)
+    assert image == "/home/x/a.jpg"
     assert found.boxes.tolist() == [[10, 20, 30, 40], [0, 0, 600, 400]]
     assert found.labels.tolist() == [0, 1]
     assert found.difficult.tolist() == [False, False]
     assert found.size == (400, 600)
-    assert read_rawdet(document(), "a.json", CLASSES).boxes.shape == (0, 4)
+    assert read_rawdet(document(), "a.json", CLASSES)[1].boxes.shape == (0, 4)
 
 
 @pytest.mark.parametrize(
@@ -38,14 +39,14 @@ def test_boxes_are_two_corners_in_pixels_of_the_stated_size() -> None:
     [(0.8, True), (0.79, False), (1, True), (None, True), ([0.9, 0.1], True), ([0.1, 0.9], False), ([], True)],
 )
 def test_a_score_is_high_enough_or_not_stated(score: Any, kept: bool) -> None:
-    assert len(read_rawdet(document(entry(score=score)), "a.json", CLASSES).labels) == kept
-    assert len(read_rawdet(document(entry(score=score)), "a.json", CLASSES, score=0).labels) == 1
-    assert len(read_rawdet(document(entry()), "a.json", CLASSES).labels) == 1
+    assert len(read_rawdet(document(entry(score=score)), "a.json", CLASSES)[1].labels) == kept
+    assert len(read_rawdet(document(entry(score=score)), "a.json", CLASSES, score=0)[1].labels) == 1
+    assert len(read_rawdet(document(entry()), "a.json", CLASSES)[1].labels) == 1
 
 
 def test_what_its_authors_skip_is_left_out_with_one_warning(caplog: pytest.LogCaptureFixture) -> None:
     entries = entry("dog"), entry(box=(30, 20, 10, 40)), entry(box=(10, 20, 10, 40)), entry("person")
-    found = read_rawdet(document(*entries), "a.json", CLASSES)
+    _, found = read_rawdet(document(*entries), "a.json", CLASSES)
     assert found.labels.tolist() == [1]
     assert len(caplog.records) == 1
     assert_names(caplog.text, "a.json", 3, "1 of other classes", "2 without area", "'dog'", "car, person")
@@ -61,6 +62,7 @@ def test_what_its_authors_skip_is_left_out_with_one_warning(caplog: pytest.LogCa
         (b"{", ("img_width", "annotations")),
         (b"[]", ("img_height", "class_name")),
         (document(3), ("annotations",)),
+        (document(image_path=3), ("image_path", 3)),
         (document(img_width=0), ("img_width 0", "img_height 400")),
         (document(entry(box=[1, 2, 3])), ("box 1", "[1, 2, 3]")),
         (document(entry(box=[1, 2, "x", 4])), ("box 1 of 1", "number")),

@@ -19,7 +19,7 @@ from qsense.data.frames.annotations.voc import Objects
 
 def read_rawdet(
     content: bytes, where: str, classes: Sequence[str], score: float = 0.8, check: BoxCheck | None = None
-) -> Objects:
+) -> tuple[str, Objects]:
     """The objects of an annotation, as the authors' `to_coco.py` takes them: those of a known class, with an area and a
     score that is high enough. A score that is not stated counts as 1, and of a list its first counts.
 
@@ -30,16 +30,19 @@ def read_rawdet(
         score: smallest score of a box.
         check: notes what is wrong with boxes; the caller asks it to `finish`. None: a lenient one, finished here.
 
+    Returns:
+        The image's path as it is written, and its objects.
+
     Raises:
-        DataError: no such JSON, or a file without the size of its image; further what `check` refuses.
+        DataError: no such JSON, or a file without the path or the size of its image; further what `check` refuses.
 
     >>> entry = {"class_name": "car", "bbox": [1, 2, 9, 8], "score": 0.9}
     >>> document = {"image_path": "a.jpg", "img_width": 20, "img_height": 10, "annotations": [entry]}
-    >>> objects = read_rawdet(json.dumps(document).encode(), "a.json", ["car"])
-    >>> objects.boxes.tolist(), objects.size
-    ([[1.0, 2.0, 9.0, 8.0]], (10, 20))
+    >>> image, objects = read_rawdet(json.dumps(document).encode(), "a.json", ["car"])
+    >>> image, objects.boxes.tolist(), objects.size
+    ('a.jpg', [[1.0, 2.0, 9.0, 8.0]], (10, 20))
     """
-    size, entries = _parsed(content, where)
+    image, size, entries = _parsed(content, where)
     checked = check or BoxCheck()
     boxes, labels, places = [], [], []
     for place, entry in enumerate(entries, start=1):
@@ -65,26 +68,29 @@ def read_rawdet(
     found, keep = checked.fit(boxes, (size[1], size[0]), describe, lambda i: where)
     if check is None:
         checked.finish(where)
-    return Objects(found[keep], np.array(labels, dtype=np.int64)[keep], np.zeros(int(keep.sum()), dtype=bool), size)
+    kept = np.array(labels, dtype=np.int64)[keep]
+    return image, Objects(found[keep], kept, np.zeros(len(kept), dtype=bool), size)
 
 
-def _parsed(content: bytes, where: str) -> tuple[tuple[int, int], list[Mapping[str, Any]]]:
-    """Height and width of the image, and its objects."""
+def _parsed(content: bytes, where: str) -> tuple[str, tuple[int, int], list[Mapping[str, Any]]]:
+    """The image's path, its height and width, and its objects."""
     try:
         document = json.loads(content)
-        entries = document["annotations"]
+        image, entries = document["image_path"], document["annotations"]
         height, width = whole(document["img_height"]), whole(document["img_width"])
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
             raise TypeError("'annotations' is no list of objects")
+        if not isinstance(image, str) or not image.strip():
+            raise TypeError(f"image_path is {show(image)}")
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise DataError(
-            f"{where} is no annotation of RawDet-7 or damaged ({error!r}): img_width, img_height and a list "
-            f"'annotations' with class_name, bbox and score are expected"
+            f"{where} is no annotation of RawDet-7 or damaged ({error!r}): image_path, img_width, img_height and a "
+            f"list 'annotations' with class_name, bbox and score are expected"
         ) from error
     if height is None or width is None:
         sides = f"img_width {show(document['img_width'])}, img_height {show(document['img_height'])}"
         raise DataError(f"{where} states {sides}: two whole numbers of pixels are needed")
-    return (height, width), entries
+    return image, (height, width), entries
 
 
 def _score(value: Any) -> float:
