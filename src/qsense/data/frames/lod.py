@@ -75,41 +75,33 @@ class LOD(RawFrames):
         self.lights = LIGHTS if light == "both" else (light,)
         self.conditions = LIGHTS if light == "both" else ()
         self.name = "LOD" if light == "both" else f"LOD {light}"
-        self.images = self.root / images
-        self.annotations = {"long": self.root / long_annotations, "short": self.root / short_annotations}
+        folders = {"images": images, "long_annotations": long_annotations, "short_annotations": short_annotations}
+        self.folders = {key: self.root / folder for key, folder in folders.items()}
         self.lists: dict[Part, Path] = {"train": self.root / train, "test": self.root / test}
 
     def annotated(self, part: Part) -> list[Picture]:
         """See the base class."""
-        for key, place in (
-            ("images", self.images),
-            *((f"{light}_annotations", self.annotations[light]) for light in self.lights),
-        ):
-            if not place.is_dir():
-                raise DataMissingError(
-                    f"{place} is missing: get it from {self.url}, and point at it with data.dataset.{key}=…"
-                )
-        wanted = list(self._numbers(part))
-        names = {number: self._file(self.annotations[light], number, "xml") for light, number in wanted}
-        raws = {number: self._file(self.images, number, "CR2") for _, number in wanted}
-        missing = [str(file) for files in (names, raws) for file in files.values() if not file.is_file()]
+        frames = list(self._frames_of(part))
+        annotations = [self._file(f"{light}_annotations", number, "xml") for light, number in frames]
+        raws = [self._file("images", number, "CR2") for _, number in frames]
+        missing = [str(file) for file in (*annotations, *raws) if not file.is_file()]
         if missing:
             raise DataError(
-                f"{self.lists[part]}: {len(missing)} files of its frames are missing, an annotation and a raw file "
-                f"each:" + listed(missing, len(missing), MISSING)
+                f"{self.lists[part]}: {len(missing)} files of its {len(frames)} frames are missing; each needs an "
+                "annotation and a raw file:" + listed(missing, len(missing), MISSING)
             )
         check = BoxCheck(self.strict)
         found = read_all(
-            map(str, names.values()), lambda file: read_voc(Path(file).read_bytes(), file, self.classes, None, check)
+            map(str, annotations), lambda file: read_voc(Path(file).read_bytes(), file, self.classes, None, check)
         )
-        check.finish(" and ".join(str(self.annotations[light]) for light in self.lights))
+        check.finish(" and ".join(str(self.folders[f"{light}_annotations"]) for light in self.lights))
         return [
-            picture_of(raws[number], found[str(names[number])], place, self.lights.index(light))
-            for place, (light, number) in enumerate(wanted)
+            picture_of(raw, objects, place, self.lights.index(light))
+            for place, (raw, objects, (light, _)) in enumerate(zip(raws, found.values(), frames, strict=True))
         ]
 
-    def _numbers(self, part: Part) -> Iterator[tuple[str, int]]:
-        """Every frame of a part: its light and its number, pair by pair."""
+    def _frames_of(self, part: Part) -> Iterator[tuple[str, int]]:
+        """Every frame of a part: its exposure and its number, pair by pair."""
         file = self.lists[part]
         try:
             names = read_split(file.read_text(encoding="utf-8", errors="replace"), str(file))
@@ -118,32 +110,31 @@ class LOD(RawFrames):
                 f"{file} cannot be read ({error.strerror}): it lists the pairs of the {part} part, one number a line; "
                 f"point at it with data.dataset.{part}=…"
             ) from error
-        wrong = [name for name in names if _number(name) is None]
-        if wrong:
-            raise DataError(f"{file}: {show(wrong[0])} is no frame: frames are numbers, 1 or more")
-        for first in dict.fromkeys(first_of_pair(_number(name) or 0) for name in names):
+        numbers = [number_of(name) for name in names]
+        if not all(numbers):
+            wrong = names[numbers.index(None)]
+            raise DataError(f"{file}: {show(wrong)} is no frame: these are numbers, 1 or more")
+        for first in dict.fromkeys(first_of_pair(number) for number in numbers if number):
             for light in self.lights:
                 yield light, first + LIGHTS.index(light)
 
-    def _file(self, folder: Path, number: int, extension: str) -> Path:
-        """A frame's file; where it would be if it is not there."""
-        return self._by_number(folder).get(number, folder / f"{number}.{extension}")
-
-    def _by_number(self, folder: Path) -> dict[int, Path]:
-        return self._files[folder]
+    def _file(self, key: str, number: int, extension: str) -> Path:
+        """A frame's file in one of the folders; where it would be, if it is not there."""
+        return self._numbered[key].get(number, self.folders[key] / f"{number}.{extension}")
 
     @cached_property
-    def _files(self) -> dict[Path, dict[int, Path]]:
-        """Raw files and annotations by folder and number."""
-        folders = {self.images: CAMERAS, **{self.annotations[light]: (".xml",) for light in self.lights}}
-        return {
-            folder: {
-                number: file
-                for name, file in files_by_name(folder, kinds).items()
-                if (number := _number(name)) is not None
-            }
-            for folder, kinds in folders.items()
-        }
+    def _numbered(self) -> dict[str, dict[int, Path]]:
+        """Raw files and annotations of each folder by their numbers."""
+        found = {}
+        for key in ("images", *(f"{light}_annotations" for light in self.lights)):
+            folder = self.folders[key]
+            if not folder.is_dir():
+                raise DataMissingError(
+                    f"{folder} is missing: get it from {self.url}, and point at it with data.dataset.{key}=…"
+                )
+            files = files_by_name(folder, CAMERAS if key == "images" else (".xml",))
+            found[key] = {number: file for name, file in files.items() if (number := number_of(name)) is not None}
+        return found
 
 
 def first_of_pair(number: int) -> int:
@@ -155,7 +146,11 @@ def first_of_pair(number: int) -> int:
     return number - 1 + number % 2
 
 
-def _number(name: str) -> int | None:
-    """What a name means, whatever its folder, its ending and its leading zeros; None for no number of 1 or more."""
+def number_of(name: str) -> int | None:
+    """What a name means, whatever its folder, its ending and its leading zeros; None for no number of 1 or more.
+
+    >>> number_of("12"), number_of("x/0012.png"), number_of("0"), number_of("a12")
+    (12, 12, None, None)
+    """
     stem = Path(name).stem
     return int(stem) or None if stem.isascii() and stem.isdigit() else None
