@@ -1,4 +1,4 @@
-"""AODRaw in its own layout: tiny raw files, one turned by a quarter, COCO annotations with tags and regions to ignore."""
+"""AODRaw in its own layout: tiny raw files, one turned by a quarter; COCO annotations with tags, regions to ignore."""
 
 from __future__ import annotations
 
