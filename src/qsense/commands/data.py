@@ -78,8 +78,8 @@ def main(arguments: Sequence[str]) -> int:
     given = stated(vars(options))
     target = _target(options.name, options.out) if options.task == "import" else None
 
+    from qsense.data.findings import report
     from qsense.data.series.discover.find import find
-    from qsense.data.series.discover.told import report
 
     found = find(options.paths, given)
     print(report(found))

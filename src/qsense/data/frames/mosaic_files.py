@@ -5,31 +5,33 @@ Open it when a raw file is taken for another kind, or its bits, levels or patter
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 from qsense.data.errors import DataError
 from qsense.data.frames.cfa import stated_source
 from qsense.data.frames.headless import Layout, read_headless
 from qsense.data.frames.raw_files import Mosaic, camera_size, read_mosaic
-from qsense.data.photos import look
 from qsense.signal import BAYER
 
 Kind = Literal["camera", "headless", "picture"]
 Area = Literal["visible", "all"]
 PICTURES = (".png", ".tif", ".tiff")
+HEADLESS = (".raw", ".bin")
 # Kinds of camera raw files, by what their names end in; LibRaw looks into them for what they are.
 CAMERAS = (
     ".3fr", ".ari", ".arw", ".cap", ".cr2", ".cr3", ".crw", ".dcr", ".dcs", ".dng", ".drf", ".eip", ".erf", ".fff",
     ".gpr", ".iiq", ".k25", ".kdc", ".mdc", ".mef", ".mos", ".mrw", ".nef", ".nrw", ".orf", ".pef", ".ptx", ".pxn",
     ".raf", ".raw", ".rw2", ".rwl", ".rwz", ".sr2", ".srf", ".srw", ".x3f",
 )  # fmt: skip
-GREY = {"1": 1, "L": 8, "I;16": 16, "I;16L": 16, "I;16B": 16, "I;16N": 16, "I": 32}  # Pillow's modes and their bits
+# Pillow's modes of one channel, and a type that holds their counts.
+GREY = {"1": np.uint8, "L": np.uint8, "I;16": np.uint16, "I;16L": np.uint16, "I;16B": np.uint16, "I": np.uint32}
 
 
 @dataclass(frozen=True)
@@ -126,11 +128,8 @@ def look_at(file: Path, stated: RawFormat) -> Header:
         if not stated.layout.fits(size):
             read_headless(file, stated.layout)  # refuses it, with the layouts that would fit
         return Header(kind, (stated.layout.width, stated.layout.height))
-    picture = look(file)
-    if picture is None:
-        _picture(file)  # refuses it
-    assert picture is not None
-    return Header(kind, picture.size)
+    with _grey(file) as picture:
+        return Header(kind, picture.size)
 
 
 def read_counts(file: Path, stated: RawFormat) -> Mosaic:
@@ -148,7 +147,8 @@ def read_counts(file: Path, stated: RawFormat) -> Mosaic:
             assert stated.layout is not None
             own = Mosaic(read_headless(file, stated.layout), "", (0, 0, 0, 0), 0, None)
         else:
-            own = Mosaic(_picture(file), "", (0, 0, 0, 0), 0, None)
+            with _grey(file) as picture:
+                own = Mosaic(np.asarray(picture).astype(GREY[picture.mode]), "", (0, 0, 0, 0), 0, None)
         if stated.pattern is None:
             raise DataError(
                 f"{file} states no pattern of its colours: set data.dataset.pattern to one of {', '.join(BAYER)}"
@@ -171,17 +171,22 @@ def _bytes(file: Path) -> int:
         raise DataError(f"{file} cannot be read: {error.strerror}") from error
 
 
-def _picture(file: Path) -> npt.NDArray[Any]:
-    """Counts [H, W] of a grey picture."""
+@contextmanager
+def _grey(file: Path) -> Iterator[Image.Image]:
+    """A grey picture while it is read.
+
+    Raises:
+        DataError: it cannot be read, or has several channels.
+    """
     try:
         with Image.open(file) as picture:
-            mode = picture.mode
-            counts = np.asarray(picture) if mode in GREY else None
+            if picture.mode not in GREY:
+                raise DataError(
+                    f"{file} is a picture of mode {picture.mode}, and a mosaic has one channel: set "
+                    "data.dataset.extension to that of the raw files, such as nef"
+                )
+            yield picture
+    except DataError:
+        raise
     except Exception as error:  # a damaged file can raise nearly anything
-        raise DataError(f"{file} cannot be read as a picture ({error}): it is damaged, or fetch it again") from error
-    if counts is None:
-        raise DataError(
-            f"{file} is a picture of mode {mode}, no mosaic, which has one channel: set data.dataset.extension to that "
-            "of the raw files, such as nef"
-        )
-    return counts.astype(np.uint8 if mode in ("1", "L") else np.uint16 if mode != "I" else np.uint32)
+        raise DataError(f"{file} cannot be read as a picture ({error}): is it damaged?") from error

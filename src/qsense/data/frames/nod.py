@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property
-from pathlib import Path
 from typing import Literal
 
 from qsense.data.errors import DataMissingError
@@ -16,9 +14,8 @@ from qsense.data.frames.annotations.boxes import BoxCheck
 from qsense.data.frames.annotations.coco import chosen_classes, read_annotations
 from qsense.data.frames.annotations.pictures import Picture, read_pictures
 from qsense.data.frames.dataset import Part
-from qsense.data.frames.mosaic_files import CAMERAS
 from qsense.data.frames.placing import Crop
-from qsense.data.frames.raw_folder import files_by_name
+from qsense.data.frames.raw_folder import RawFolder
 from qsense.data.frames.raw_frames import RawFrames
 
 SPLITS = ("train", "val", "test")
@@ -102,12 +99,13 @@ class NOD(RawFrames):
             replace(picture, condition=place)
             for place, camera in enumerate(self.cameras)
             for split in self.parts[part]
-            for picture in self._pictures_of(self.annotations / ANNOTATIONS[camera][split], check)
+            for picture in self._pictures_of(camera, split, check)
         ]
         check.finish(str(self.annotations))
         return pictures
 
-    def _pictures_of(self, file: Path, check: BoxCheck) -> list[Picture]:
+    def _pictures_of(self, camera: str, split: str, check: BoxCheck) -> list[Picture]:
+        file = self.annotations / ANNOTATIONS[camera][split]
         if not file.is_file():
             raise DataMissingError(
                 f"{file} is missing: it is in {self.url}; point at its folder annotations with "
@@ -115,9 +113,5 @@ class NOD(RawFrames):
             )
         found = read_annotations(file)
         chosen_classes(found, self.classes)  # one file lists COCO's 80 categories, these three first
-        return read_pictures(found, self.images, self.classes, check, find=lambda name: self._raws.get(Path(name).stem))
-
-    @cached_property
-    def _raws(self) -> dict[str, Path]:
-        """Every raw file by name."""
-        return files_by_name(self.images, CAMERAS)
+        find = RawFolder(self.images, {"nikon": "nef", "sony": "arw"}[camera])
+        return read_pictures(found, self.images, self.classes, check, find=find)

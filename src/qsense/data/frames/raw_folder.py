@@ -5,18 +5,20 @@ Open it when a raw file is not found, or another is taken for it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from qsense.data.errors import DataError
 from qsense.data.frames.annotations.pictures import find_file, possible_paths
+from qsense.data.frames.annotations.values import printable
 from qsense.data.frames.headless import Layout
-from qsense.data.frames.mosaic_files import CAMERAS, PICTURES
+from qsense.data.frames.mosaic_files import CAMERAS, HEADLESS, PICTURES
 
 
 class RawFolder:
     """Finds raw files: the file of that name if it is raw, else the one raw file of that name with another ending.
+
+    A name without a folder may lie in any folder below.
 
     Args:
         folder: where they are, in folders of any depth.
@@ -42,29 +44,32 @@ class RawFolder:
         if exact is not None and self._is_raw(exact.name):
             return exact
         for path in possible_paths(self.folder, name):
-            found = self._by_stem.get(str(PurePosixPath(path).with_suffix("")), [])
+            stem = str(PurePosixPath(path).with_suffix(""))
+            found = self._by_path.get(stem) or ([] if "/" in path else self._by_name.get(stem, []))
             if len(found) > 1:
-                kinds = ", ".join(file.name for file in found)
+                endings = {file.suffix.lower() for file in found}
+                names = ", ".join(file.relative_to(self.folder).as_posix() for file in found)
+                key = "extension" if len(endings) == len(found) else "images"
                 raise DataError(
-                    f"{self.folder} has several raw files for {name}: {kinds}. Say which with "
-                    f"data.dataset.extension={found[0].suffix.lstrip('.').lower()}"
+                    f"{self.folder} has several raw files for {printable(name)}: {printable(names)}. Say which with "
+                    f"data.dataset.{key}=…"
                 )
             if found:
                 return found[0]
         return None
 
-    def all(self) -> Iterator[Path]:
+    def all(self) -> list[Path]:
         """Every raw file, sorted."""
-        yield from (file for files in self._by_stem.values() for file in files)
+        return sorted(file for files in self._by_path.values() for file in files)
 
     def _is_raw(self, name: str) -> bool:
         end = PurePosixPath(name).suffix.lower()
         if self.extension is not None:
             return end == self.extension
-        return end in (*CAMERAS, *PICTURES) or (self.layout is not None and end in (".raw", ".bin"))
+        return end in (*CAMERAS, *PICTURES) or (self.layout is not None and end in HEADLESS)
 
     @cached_property
-    def _by_stem(self) -> dict[str, list[Path]]:
+    def _by_path(self) -> dict[str, list[Path]]:
         """Raw files by their path below the folder without its ending."""
         found: dict[str, list[Path]] = {}
         for file in sorted(self.folder.rglob("[!.]*")):
@@ -72,16 +77,11 @@ class RawFolder:
                 found.setdefault(file.relative_to(self.folder).with_suffix("").as_posix(), []).append(file)
         return found
 
-
-def files_by_name(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
-    """All files of these kinds, but hidden ones, below a folder by name without suffix, sorted.
-
-    Raises:
-        DataError: two files of one name.
-    """
-    found: dict[str, Path] = {}
-    for file in sorted(path for path in folder.rglob("[!.]*") if path.suffix.lower() in suffixes):
-        if file.stem in found:
-            raise DataError(f"{file} and {found[file.stem]} have the same name: a frame is known by it, so remove one")
-        found[file.stem] = file
-    return found
+    @cached_property
+    def _by_name(self) -> dict[str, list[Path]]:
+        """Raw files by their name without its ending."""
+        found: dict[str, list[Path]] = {}
+        for files in self._by_path.values():
+            for file in files:
+                found.setdefault(file.stem, []).append(file)
+        return found
