@@ -1,7 +1,9 @@
-"""Look at your own tables (check), and make them a data set for `data=` (import).
+"""Look at your own tables or raw photos (check), and make them a data set for `data=` (import).
 
 qsense data check recordings/
 qsense data import recordings/ --name mine
+qsense data check photos/ --annotations instances.json
+qsense data check photos/ crop=centre condition=tag
 """
 
 from __future__ import annotations
@@ -20,9 +22,11 @@ from qsense.runs.escapes import one_line
 from qsense.runs.next_steps import say_next
 
 if TYPE_CHECKING:
+    from qsense.data.frames.raw_coco import RawCoco
     from qsense.data.series.discover.finding import Finding
 
 TASKS = ("check", "import")
+SHEET = 12  # frames of the contact sheet
 # Arguments of `data=csv_har` that the files may not tell, in the order of --help.
 OPTIONS = {
     "axes": ("A,B,C", "columns of the axes in order, by name or number, or named: x=5,y=6,z=7"),
@@ -52,12 +56,18 @@ def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="qsense data",
         description="check: say what tables of a phone's app, a logger or a spreadsheet hold (format, clock, axes, "
-        "unit, range, labels, subjects), and what would keep them from training. import: say so, and write the YAML "
-        "file that makes them data=NAME. Nothing is asked: what a ? marks is a guess, and an option states it.",
+        "unit, range, labels, subjects), or a folder of raw files with COCO boxes (cameras, sizes, bits, levels, "
+        "margins), and what would keep them from training; of raw files, draw a sheet of frames with their boxes. "
+        "import: say so, and write the YAML file that makes them data=NAME. Nothing is asked: what a ? marks is a "
+        "guess, and an option states it.",
     )
     parser.add_argument("task", choices=TASKS, help="what to do")
     parser.add_argument(
-        "paths", nargs="+", metavar="FILES", help="folders, files or patterns of CSV, TSV or text files"
+        "paths",
+        nargs="+",
+        metavar="FILES",
+        help="folders, files or patterns of CSV, TSV or text files; or one folder of raw files, and beside it "
+        "KEY=VALUE for any argument of data=raw_coco: crop=centre, headless='{height: 1856, width: 2880, sample: 3}'",
     )
     parser.add_argument("--name", default="mine", help="import: name of the data set (default: mine)")
     parser.add_argument(
@@ -65,6 +75,9 @@ def parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help=f"import: the YAML file, or the folder of your own YAML files (default: ${VARIABLE}, else ./{FOLDER})",
     )
+    frames = parser.add_argument_group("raw files (arguments of data=raw_coco)")
+    frames.add_argument("--annotations", metavar="FILE", help="COCO annotations, in the folder (default: looked for)")
+    frames.add_argument("--sheet", metavar="FILE", help="picture of frames with boxes (default: FOLDER-sheet.png here)")
     stated = parser.add_argument_group("what you know better (arguments of data=csv_har)")
     for key, (metavar, text) in OPTIONS.items():
         names = [f"--{key.replace('_', '-')}", *(["--rate"] if key == "rate_hz" else [])]
@@ -75,11 +88,17 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str]) -> int:
     """Check or import tables; 1 where something keeps them from training."""
     options = parser().parse_args(_negative_numbers(arguments))
-    given = stated(vars(options))
     target = _target(options.name, options.out) if options.task == "import" else None
 
     from qsense.data.findings import report
+    from qsense.data.frames.discover.survey import holds_raw_files
+
+    folders = [path for path in options.paths if "=" not in path]
+    if options.annotations or len(folders) < len(options.paths) or any(holds_raw_files(Path(path)) for path in folders):
+        return _frames(folders, options, target, list(arguments))
     from qsense.data.series.discover.find import find
+
+    given = stated(vars(options))
 
     found = find(options.paths, given)
     print(report(found))
@@ -93,6 +112,112 @@ def main(arguments: Sequence[str]) -> int:
     else:
         _write(target, found, options.name, ["data", *arguments])
     return 0
+
+
+def _frames(folders: Sequence[str], options: argparse.Namespace, target: Path | None, words: list[str]) -> int:
+    """Check or import a folder of raw files; 1 where something keeps them from training."""
+    from qsense.data.findings import entry, report
+    from qsense.data.frames.discover.survey import survey
+
+    if len(folders) != 1:
+        raise ConfigError(f"{len(folders)} folders: name one, which holds raw files and annotations")
+    root = Path(folders[0])
+    given = raw_arguments([path for path in options.paths if "=" in path])
+    if options.annotations is not None:
+        given["annotations"] = _below(root, options.annotations)
+    found = survey(root, given)
+    print(report(found, "KEY=VALUE of data=raw_coco states what it is"))
+    if found.dataset is not None:
+        sheet = Path(options.sheet) if options.sheet else Path(f"{root.absolute().name}-sheet.png")
+        print(f"\nSheet: {_draw(found.dataset, sheet)}")
+    if found.problems:
+        print(f"error: {len(found.problems)} to mend before these files train, see ! above", file=sys.stderr)
+        return 1
+    usual = {"root": root, "annotations": "instances.json"}
+    arguments = {key: value for key, value in found.arguments.items() if usual.get(key) not in (root, value)}
+    if target is None:
+        overrides = [f"data.dataset.{key}={_override(value)}" for key, value in arguments.items()]
+        choice = ["data=raw_coco", f"data.dataset.root={root}", *overrides]
+        place = words.index(options.task)
+        again = [*words[:place], "import", *words[place + 1 :]]
+        say_next(
+            (("train", "task=detection", *choice, "trainer=smoke"), "a few batches of everything"),
+            (("data", *again), "write the YAML file of a data set, for data=mine"),
+        )
+        return 0
+    lines = [
+        "# @package _global_",
+        f"# {one_line(shlex.join(['qsense', 'data', *words]))}",
+        "defaults:",
+        "  - raw_coco",
+    ]
+    lines += ["  - _self_", "data:", "  dataset:", entry(4, "root", str(root.absolute()), "")]
+    lines += [entry(4, key, value, "") for key, value in {"name": options.name, **arguments}.items()]
+    choice = _placed(target, "\n".join(lines) + "\n")
+    say_next(
+        (("train", "task=detection", *choice, "trainer=smoke"), "a few batches of everything"),
+        (("train", "task=detection", *choice, "quant=gamma", "bits=4"), "a learned γ of 4 bits"),
+    )
+    return 0
+
+
+def raw_arguments(words: Sequence[str]) -> dict[str, Any]:
+    """KEY=VALUE, or as in training data.dataset.KEY=VALUE, as arguments of `data=raw_coco`.
+
+    Raises:
+        ConfigError: a key that it does not have, or a value that is no YAML.
+
+    >>> raw_arguments(["data.dataset.crop=[16,8]", "native_bits=14"])
+    {'crop': [16, 8], 'native_bits': 14}
+    """
+    import yaml
+
+    from qsense.experiment.signatures import arguments
+
+    known = [key for key in arguments("qsense.data.frames.raw_coco.RawCoco") or () if key != "root"]
+    found = {}
+    for word in words:
+        key, _, text = word.partition("=")
+        key = key.removeprefix("data.dataset.")
+        if key not in known:
+            raise ConfigError(f"{word}: data=raw_coco has no argument {key}; it has {', '.join(known)}")
+        try:
+            found[key] = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise ConfigError(f"{word}: the value is no YAML, such as centre, [16,8] or '{{black: 512}}'") from error
+    return found
+
+
+def _below(root: Path, name: str) -> str:
+    """A file as stated from here, or from the folder, as a path for the data set."""
+    here = Path(name)
+    if not (root / here).exists() and here.exists():
+        return str(here.absolute())
+    return name
+
+
+def _override(value: Any) -> str:
+    """A value as the command line of training takes it.
+
+    >>> _override({"black": 512}), _override([1, 2]), _override(None), _override(True), _override("tag")
+    ('{black:512}', '[1,2]', 'null', 'true', 'tag')
+    """
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{key}:{_override(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(map(_override, value)) + "]"
+    return {None: "null", True: "true", False: "false"}.get(value, str(value)) if not isinstance(value, str) else value
+
+
+def _draw(dataset: RawCoco, file: Path) -> Path:
+    """Write the contact sheet of a data set."""
+    from qsense.data.frames.discover.shown import choose, show
+    from qsense.plots.contact_sheet import plot_contact_sheet
+    from qsense.plots.style import save
+
+    frames = [show(dataset, frame) for frame in choose(dataset, SHEET)]
+    save(plot_contact_sheet(frames, dataset.classes, f"{dataset.root.absolute().name}: boxes over frames"), file)
+    return file
 
 
 def stated(options: dict[str, Any]) -> dict[str, Any]:
@@ -192,9 +317,19 @@ def _target(name: str, out: str | None) -> Path:
 def _write(target: Path, found: Finding, name: str, words: Sequence[str]) -> None:
     from qsense.data.series.discover.told import settings_file
 
+    choice = _placed(target, settings_file(found, name, f"qsense {shlex.join(words)}"))
+    say_next(
+        (("train", *choice, "trainer=smoke", "runs=smoke"), "a few batches of everything, in seconds"),
+        (("train", *choice, "quant=lloyd_max", "bits=2", "-m"), "every fold × seeds 0, 1, 2: a table"),
+        (("train", *choice, "quant=none,linear,lloyd_max", "bits=2,4", "-m"), "is it worth it? beside others"),
+    )
+
+
+def _placed(target: Path, text: str) -> list[str]:
+    """Write a YAML file; the words by which a command finds it."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.open("x", encoding="utf-8") as file:  # never overwrites
-        file.write(settings_file(found, name, f"qsense {shlex.join(words)}"))
+        file.write(text)
     print(f"\nWritten: {one_line(str(target))}")
     choice = [f"data={target.stem}"]
     folder = target.absolute().parent
@@ -204,8 +339,4 @@ def _write(target: Path, found: Finding, name: str, words: Sequence[str]) -> Non
         )
     elif folder.parent != own_folder():
         choice = ["--config-dir", str(folder.parent), *choice]
-    say_next(
-        (("train", *choice, "trainer=smoke", "runs=smoke"), "a few batches of everything, in seconds"),
-        (("train", *choice, "quant=lloyd_max", "bits=2", "-m"), "every fold × seeds 0, 1, 2: a table"),
-        (("train", *choice, "quant=none,linear,lloyd_max", "bits=2,4", "-m"), "is it worth it? beside others"),
-    )
+    return choice

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from qsense.runs.escapes import one_line
+from qsense.runs.layout import FIXED
 
 SURE, GUESS = " ", "?"
 WIDTH = 80
@@ -83,13 +84,14 @@ def size_of(count: int) -> str:
 
 
 def _wrapped(topic: str, mark: str, text: str) -> list[str]:
-    return textwrap.wrap(
-        one_line(text),
+    lines = textwrap.wrap(
+        FIXED.join(map(one_line, text.split(FIXED))),
         WIDTH,
         initial_indent=f"{topic:<{TOPIC}}{mark} ",
         subsequent_indent=" " * (TOPIC + 2),
         break_on_hyphens=False,
     )
+    return [line.replace(FIXED, " ") for line in lines]
 
 
 def entry(indent: int, key: str, value: Any, comment: str) -> str:

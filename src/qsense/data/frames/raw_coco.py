@@ -27,6 +27,7 @@ from qsense.data.splitting import read_split
 
 CAMERA = "camera"  # the condition that files state themselves
 MISSING = 5  # names in a message
+USUAL = ("id", "file_name", "width", "height", "license", "flickr_url", "coco_url", "date_captured")
 
 
 class RawCoco(RawFrames):
@@ -109,6 +110,11 @@ class RawCoco(RawFrames):
     def conditions(self) -> tuple[str, ...]:  # type: ignore[override]
         """Names of the conditions, sorted; none where nothing tells them."""
         return tuple(sorted({name for names in self._condition_names for name in names}))
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """What images in the annotations state beside what every image states: maybe a condition."""
+        return tuple(field for field in self._files[0].fields if field not in USUAL)
 
     def check(self) -> None:
         """See the base class."""

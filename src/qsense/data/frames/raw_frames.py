@@ -264,7 +264,7 @@ class RawFrames(FrameDataset):
     def prepare(self, cache: Path, short_side: int) -> None:
         """See the base class."""
         self.check()
-        sources, opened = self.sources_of_frames, self._cache is not None
+        sources, opened = self.raw_sources, self._cache is not None
         key = f"{readable(self.name)}-{digest(VERSION, str(self.root.resolve()), self.bits, self.subtract_black)[:16]}"
         stamps = {
             name: f"{stamp(source.file)}, {digest(asdict(source))[:16]}"
@@ -279,7 +279,7 @@ class RawFrames(FrameDataset):
         """SHA-256 (hex) over settings, pictures, and names and sizes of raw files, as these have too many bytes."""
         pictures = [
             (key, picture.file.stat().st_size, picture.width, picture.height, picture.condition, _checksum(picture))
-            for key, picture in zip(self._keys, self._pictures, strict=True)
+            for key, picture in zip(self._keys, self.pictures, strict=True)
         ]
         parts = {part: len(found) for part, found in self._parts.items()}
         return digest(self.settings, self.classes, self.conditions, parts, pictures)
@@ -292,12 +292,12 @@ class RawFrames(FrameDataset):
         """See the base class; converted anew, at full size, where `prepare` was not called."""
         if self._cache is not None:
             return self._cache[self._keys[frame.id]]
-        return RawConversion((self.sources_of_frames[frame.id],), self.bits, 1 << 30, self.subtract_black)(0).codes
+        return RawConversion((self.raw_sources[frame.id],), self.bits, 1 << 30, self.subtract_black)(0).codes
 
     @cached_property
-    def sources_of_frames(self) -> list[RawSource]:
+    def raw_sources(self) -> list[RawSource]:
         """Every frame's raw file and how it is read, by the frame's id."""
-        rows = zip(self._pictures, self._placed, self._bits, strict=True)
+        rows = zip(self.pictures, self._placed, self._bits, strict=True)
         return [RawSource(picture.file, self.format_of(picture), *placed, bits) for picture, placed, bits in rows]
 
     @cached_property
@@ -307,7 +307,7 @@ class RawFrames(FrameDataset):
         return {part: list(self.annotated(part)) for part in parts}
 
     @cached_property
-    def _pictures(self) -> list[Picture]:
+    def pictures(self) -> list[Picture]:
         """All pictures; those of the test part come last."""
         part_of_file: dict[Path, Part] = {}
         for part, pictures in self._read.items():
@@ -326,28 +326,28 @@ class RawFrames(FrameDataset):
     @cached_property
     def _parts(self) -> dict[Part, range]:
         """Places of each part's pictures."""
-        everything = len(self._pictures)
+        everything = len(self.pictures)
         first = len(self._read["train"])
         return {"train": range(first), "test": range(everything) if self.same else range(first, everything)}
 
     @cached_property
     def _keys(self) -> list[str]:
         """The pictures' names in the cache."""
-        files = (picture.file for picture in self._pictures)
+        files = (picture.file for picture in self.pictures)
         return [str(file.relative_to(self.root)) if file.is_relative_to(self.root) else str(file) for file in files]
 
     @cached_property
     def _headers(self) -> list[Header]:
         """What every raw file says before it is decoded."""
         found, wrong = [], []
-        for picture in self._pictures:
+        for picture in self.pictures:
             try:
                 found.append(look_at(picture.file, self.format_of(picture)))
             except DataError as error:
                 wrong.append(str(error))
         if wrong:
             raise DataError(
-                f"{self.name}: {len(wrong)} of {len(self._pictures)} raw files cannot be read:"
+                f"{self.name}: {len(wrong)} of {len(self.pictures)} raw files cannot be read:"
                 + listed(wrong, len(wrong), MISFITS)
             )
         return found
@@ -355,13 +355,13 @@ class RawFrames(FrameDataset):
     @cached_property
     def _placed(self) -> list[tuple[int, Place]]:
         """Every picture's turn, and its place in the turned raw frame."""
-        shapes = [_shape(picture.width, picture.height) for picture in self._pictures]
+        shapes = [_shape(picture.width, picture.height) for picture in self.pictures]
         seen = tuple(Shape(_shape(*header.size), header.orientation) for header in self._headers)
-        turning = find_turns([picture.file for picture in self._pictures], shapes, self.orientation, seen)
+        turning = find_turns([picture.file for picture in self.pictures], shapes, self.orientation, seen)
         turning.tell(self.name)
         found: list[tuple[int, Place]] = []
         wrong: dict[str, list[Path]] = {}
-        for picture, header, turn in zip(self._pictures, self._headers, turning.turns, strict=True):
+        for picture, header, turn in zip(self.pictures, self._headers, turning.turns, strict=True):
             size = seen_size(Shape(header.size, turn))
             try:
                 found.append((turn, find_place(size, (picture.width, picture.height), self.crop_of(picture))))
@@ -374,7 +374,7 @@ class RawFrames(FrameDataset):
                 for words, files in sorted(wrong.items(), key=lambda item: -len(item[1]))
             )
             raise DataError(
-                f"{self.name}: {count} of {len(self._pictures)} raw files do not fit their annotations:"
+                f"{self.name}: {count} of {len(self.pictures)} raw files do not fit their annotations:"
                 + listed(lines, len(wrong), MISFITS)
             )
         return found
@@ -384,7 +384,7 @@ class RawFrames(FrameDataset):
         """Bits of every frame's counts."""
         known: dict[object, int] = {}
         found = []
-        for place, picture in enumerate(self._pictures):
+        for place, picture in enumerate(self.pictures):
             stated = self.format_of(picture)
             bits = stated.stated_bits
             if bits is None:
@@ -396,7 +396,7 @@ class RawFrames(FrameDataset):
         return found
 
     def _frame(self, index: int) -> Frame:
-        picture, (_, place) = self._pictures[index], self._placed[index]
+        picture, (_, place) = self.pictures[index], self._placed[index]
         height, width = place.height - place.height % 2, place.width - place.width % 2
         scale = np.array([place.across, place.down, place.across, place.down])
         boxes = np.minimum(picture.boxes * scale, [width, height, width, height]).astype(np.float32)
@@ -428,7 +428,7 @@ class RawFrames(FrameDataset):
             log.info("%s: %d frames of %s bits, %s, black %s, white %s", self.name, count, bits, pattern, black, white)
         resized = [index for index, (_, place) in enumerate(self._placed) if place.resized]
         if resized:
-            picture, (_, place) = self._pictures[resized[0]], self._placed[resized[0]]
+            picture, (_, place) = self.pictures[resized[0]], self._placed[resized[0]]
             log.info(
                 "%s: boxes of %d frames are scaled, first from %d × %d pixels to %d × %d samples",
                 self.name, len(resized), picture.width, picture.height, place.width, place.height,
