@@ -53,6 +53,23 @@ def metrics(run: Path) -> dict[str, Any]:
 
 
 @pytest.fixture
+def fake_rawdet7(tmp_path: Path) -> Path:
+    """A frame of one sensor in each part, of noise."""
+    for part, number in (("train", 1), ("val", 2)):
+        annotated, raw = (
+            tmp_path / "rawdet7" / kind / part / "ZURICH" for kind in ("annotations_normal_json", "combined_raw")
+        )
+        annotated.mkdir(parents=True)
+        raw.mkdir(parents=True)
+        noise = np.random.default_rng(number).integers(0, 1 << 10, (128, 192)).astype(np.uint16)
+        Image.fromarray(noise).save(raw / f"{number}.png")
+        boxes = [{"class_name": "car", "bbox": [10, 20, 90, 80]}]
+        document = {"image_path": f"{number}.jpg", "img_width": 192, "img_height": 128, "annotations": boxes}
+        (annotated / f"{number}.json").write_text(json.dumps(document))
+    return tmp_path / "rawdet7"
+
+
+@pytest.fixture
 def fake_pascal_raw(tmp_path: Path) -> Path:
     """Two photographs of noise, of the camera's own size, in PASCAL RAW's layout: one to train on, one to test."""
     write_dng = runpy.run_path(str(Path(__file__).parent / "data" / "frames" / "dng.py"))["write_dng"]
@@ -288,9 +305,10 @@ def test_every_experiment_runs(
         config.data.dataset.root = str(fake_imagenet)
         config.data.num_workers = 0
         config.model.weights = None
-    if config.hydra.runtime.choices.data == "pascal_raw":  # the recipe and its network on smaller frames
-        small = {"root": str(request.getfixturevalue("fake_pascal_raw")), "extension": "dng"}
-        config.data.dataset = {**config.data.dataset, **small}
+    smaller = {"pascal_raw": {"extension": "dng"}, "rawdet7": {"sensor": "ZURICH"}}
+    if (name := config.hydra.runtime.choices.data) in smaller:  # the recipe and its network on smaller frames
+        root = str(request.getfixturevalue(f"fake_{name}"))
+        config.data.dataset = {**config.data.dataset, "root": root, **smaller[name]}
         config.data = {**config.data, "batch_size": 1, "train_sizes": [64], "test_size": 64, "num_workers": 0}
         config.data.cache = str(tmp_path / "cache")
         config.model = {**config.model, "pretrained": None, "norm": "group"}
