@@ -4,6 +4,7 @@ qsense data check recordings/
 qsense data import recordings/ --name mine
 qsense data check photos/ --annotations instances.json
 qsense data check photos/ crop=centre condition=tag
+qsense data check data=nod data.dataset.crop=[16,8]
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import re
 import shlex
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,10 +21,11 @@ from typing import TYPE_CHECKING, Any
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.own_files import FOLDER, VARIABLE, own_folder
 from qsense.runs.escapes import one_line
+from qsense.runs.layout import sentence
 from qsense.runs.next_steps import say_next
 
 if TYPE_CHECKING:
-    from qsense.data.frames.raw_coco import RawCoco
+    from qsense.data.frames.raw_frames import RawFrames
     from qsense.data.series.discover.finding import Finding
 
 TASKS = ("check", "import")
@@ -67,7 +70,8 @@ def parser() -> argparse.ArgumentParser:
         nargs="+",
         metavar="FILES",
         help="folders, files or patterns of CSV, TSV or text files; or one folder of raw files, and beside it "
-        "KEY=VALUE for any argument of data=raw_coco: crop=centre, headless='{height: 1856, width: 2880, sample: 3}'",
+        "KEY=VALUE for any argument of data=raw_coco: crop=centre, headless='{height: 1856, width: 2880, sample: 3}'; "
+        "or a known set of raw files, as in training: data=nod data.dataset.root=…",
     )
     parser.add_argument("--name", default="mine", help="import: name of the data set (default: mine)")
     parser.add_argument(
@@ -93,6 +97,8 @@ def main(arguments: Sequence[str]) -> int:
     from qsense.data.findings import report
     from qsense.data.frames.discover.survey import holds_raw_files
 
+    if options.task == "check" and any(path.startswith("data=") for path in options.paths):
+        return _known(options.paths, options.sheet)
     folders = [path for path in options.paths if "=" not in path]
     if options.annotations or len(folders) < len(options.paths) or any(holds_raw_files(Path(path)) for path in folders):
         return _frames(folders, options, target, list(arguments))
@@ -161,6 +167,33 @@ def _frames(folders: Sequence[str], options: argparse.Namespace, target: Path | 
     return 0
 
 
+def _known(overrides: Sequence[str], sheet: str | None) -> int:
+    """Say what a set of raw files with a YAML of its own holds, and draw its sheet."""
+    import numpy as np
+    from hydra.utils import instantiate
+
+    from qsense.data.frames.raw_frames import RawFrames
+    from qsense.experiment.compose import compose
+
+    config = compose(["task=detection", *overrides])
+    name, dataset = config.hydra.runtime.choices.data, instantiate(config.data.dataset)
+    if not isinstance(dataset, RawFrames):
+        raise ConfigError(f"data={name} is no set of raw files whose boxes can be drawn here: data=raw_coco, nod, …")
+    dataset.check()
+    parts = {"to train on": dataset.frames("train"), "to test on": dataset.frames("test")}
+    print(dataset.name)
+    for part, frames in parts.items():
+        labels = np.bincount(np.concatenate([frame.labels for frame in frames]), minlength=len(dataset.classes))
+        boxes = ", ".join(f"{one_line(each)} {count}" for each, count in zip(dataset.classes, labels, strict=True))
+        print(sentence(f"{len(frames)} frames {part}: {boxes}", shutil.get_terminal_size().columns, hanging="  "))
+    for place, condition in enumerate(dataset.conditions):
+        counts = [sum(frame.condition == place for frame in frames) for frames in parts.values()]
+        print(f"{one_line(condition)}: {counts[0]} and {counts[1]} frames")
+    print(f"Sheet: {_draw(dataset, Path(sheet or f'{name}-sheet.png'))}")
+    say_next((("train", "task=detection", *overrides, "trainer=smoke"), "a few batches of everything"))
+    return 0
+
+
 def raw_arguments(words: Sequence[str]) -> dict[str, Any]:
     """KEY=VALUE, or as in training data.dataset.KEY=VALUE, as arguments of `data=raw_coco`.
 
@@ -209,7 +242,7 @@ def _override(value: Any) -> str:
     return {None: "null", True: "true", False: "false"}.get(value, str(value)) if not isinstance(value, str) else value
 
 
-def _draw(dataset: RawCoco, file: Path) -> Path:
+def _draw(dataset: RawFrames, file: Path) -> Path:
     """Write the contact sheet of a data set."""
     from qsense.data.frames.discover.shown import choose, show
     from qsense.plots.contact_sheet import plot_contact_sheet
