@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
+from PIL import Image
+from tests.data.frames.dng import write_dng
 from tests.data.series.discover import exports
 from tests.refusal import assert_names, refused
 
@@ -111,3 +115,54 @@ def test_options_become_arguments() -> None:
         "label": False,
         "subjects": 3,
     }
+
+
+@pytest.fixture
+def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Four raw files with margins of 4 and 2, annotated on their JPEGs; commands are started in the folder above."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    images, boxes = [], []
+    for number in range(4):
+        counts = np.random.default_rng(number).integers(0, 4096, (44, 68)).astype(np.uint16)
+        write_dng(folder / f"p{number}.dng", counts)
+        images.append({"id": number, "file_name": f"p{number}.jpg", "width": 60, "height": 40})
+        boxes.append({"id": number, "image_id": number, "category_id": 1, "bbox": [4, 4, 20, 10]})
+    content = {"images": images, "annotations": boxes, "categories": [{"id": 1, "name": "car"}]}
+    (folder / "instances.json").write_text(json.dumps(content))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("QSENSE_CONF", raising=False)
+    return folder
+
+
+def test_raw_files_are_checked_drawn_and_lead_to_training(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "photos"]) == 0
+    out, err = capsys.readouterr()
+    assert_names(out, "4 DNG", "68 × 44", "60 × 40", "crop=centre", "photos-sheet.png")
+    assert_names(err, "qsense train task=detection data=raw_coco data.dataset.root=photos data.dataset.crop=centre")
+    with Image.open("photos-sheet.png") as sheet:
+        assert sheet.width > 500
+    assert (
+        main(["check", "photos", "data.dataset.crop=[4,2]", "--sheet", "other.png", "--annotations", "boxes.json"]) == 1
+    )
+    out, err = capsys.readouterr()
+    assert_names(out + err, "boxes.json", "instances.json", 1)
+    assert not Path("other.png").exists()
+
+
+def test_an_import_of_raw_files_is_found(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["import", "photos", "--name", "street", "condition_pattern=p([0-9])"]) == 0
+    assert_names(capsys.readouterr().err, "qsense train task=detection data=street")
+    dataset = compose.compose(["task=detection", "data=street"]).data.dataset
+    assert (dataset.root, dataset.crop, dataset.condition_pattern) == (str(photos), "centre", "p([0-9])")
+
+
+def test_arguments_of_raw_files_are_checked(photos: Path) -> None:
+    with refused(ConfigError, "crops=centre", "crops", "crop", "levels"):
+        main(["check", "photos", "crops=centre"])
+    with refused(ConfigError, "levels={black: 1"):
+        main(["check", "photos", "levels={black: 1"])
+    with refused(ValueError, "crop=middle", "centre"):
+        main(["check", "photos", "crop=middle"])
+    with refused(ConfigError, 2):
+        main(["check", "photos", "others", "crop=centre"])

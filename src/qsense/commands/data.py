@@ -91,7 +91,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str]) -> int:
     """Check or import tables; 1 where something keeps them from training."""
-    options = parser().parse_args(_negative_numbers(arguments))
+    options = parser().parse_intermixed_args(_negative_numbers(arguments))
     target = _target(options.name, options.out) if options.task == "import" else None
 
     from qsense.data.findings import report

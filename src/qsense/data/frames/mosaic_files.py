@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from qsense.data.errors import DataError
-from qsense.data.frames.cfa import stated_source
+from qsense.data.frames.cfa import StatedSource, stated_source
 from qsense.data.frames.headless import Layout, read_headless
 from qsense.data.frames.raw_files import Mosaic, camera_size, read_mosaic
 from qsense.signal import BAYER
@@ -32,6 +32,9 @@ CAMERAS = (
 )  # fmt: skip
 # Pillow's modes of one channel, and a type that holds their counts.
 GREY = {"1": np.uint8, "L": np.uint8, "I;16": np.uint16, "I;16L": np.uint16, "I;16B": np.uint16, "I": np.uint32}
+
+
+UNSTATED = StatedSource()
 
 
 @dataclass(frozen=True)
@@ -90,15 +93,13 @@ class Header:
         kind: how it is read.
         size: width and height as stored, in samples.
         orientation: EXIF's number, 1 … 8; 1 is upright.
+        source: camera, bits of a stored sample and white level, as far as they are stated.
     """
 
     kind: Kind
     size: tuple[int, int]
     orientation: int = 1
-
-    def source(self, file: Path) -> tuple[object, ...]:
-        """Files that agree in this have one white level: kind, size, camera, bits of a stored sample."""
-        return self.kind, self.size, *(stated_source(file) if self.kind == "camera" else ())
+    source: StatedSource = UNSTATED
 
 
 def kind_of(file: Path, layout: Layout | None) -> Kind:
@@ -121,7 +122,7 @@ def look_at(file: Path, stated: RawFormat) -> Header:
     """
     kind = kind_of(file, stated.layout)
     if kind == "camera":
-        return Header(kind, *camera_size(file, borders=stated.area == "all"))
+        return Header(kind, *camera_size(file, borders=stated.area == "all"), stated_source(file))
     if kind == "headless":
         assert stated.layout is not None
         size = _bytes(file)

@@ -16,13 +16,14 @@ from typing import Any, Literal, TypedDict
 
 import numpy as np
 
-from qsense.data.cache import digest, readable
+from qsense.data.cache import default_folder, digest, readable
 from qsense.data.errors import DataError, DataMissingError, listed
 from qsense.data.frames.annotations.pictures import Picture
 from qsense.data.frames.bayer import pack
 from qsense.data.frames.dataset import PLANES, Frame, FrameDataset, Part
+from qsense.data.frames.header_memo import headers_of
 from qsense.data.frames.headless import Layout
-from qsense.data.frames.mosaic_files import Area, Header, RawFormat, look_at, read_counts
+from qsense.data.frames.mosaic_files import Area, Header, RawFormat, read_counts
 from qsense.data.frames.nearest import shrunk
 from qsense.data.frames.placing import Crop, Place, check_crop, find_place, part_of
 from qsense.data.frames.plane_cache import Codes, PlaneCache, Planes, convert, stamp
@@ -339,12 +340,8 @@ class RawFrames(FrameDataset):
     @cached_property
     def _headers(self) -> list[Header]:
         """What every raw file says before it is decoded."""
-        found, wrong = [], []
-        for picture in self.pictures:
-            try:
-                found.append(look_at(picture.file, self.format_of(picture)))
-            except DataError as error:
-                wrong.append(str(error))
+        files = [(picture.file, self.format_of(picture)) for picture in self.pictures]
+        found, wrong = headers_of(files, Path(default_folder()).expanduser())
         if wrong:
             raise DataError(
                 f"{self.name}: {len(wrong)} of {len(self.pictures)} raw files cannot be read:"
@@ -388,7 +385,8 @@ class RawFrames(FrameDataset):
             stated = self.format_of(picture)
             bits = stated.stated_bits
             if bits is None:
-                kind = stated, self._headers[place].source(picture.file)
+                header = self._headers[place]
+                kind = stated, header.kind, header.size, header.source
                 if kind not in known:
                     known[kind] = read_counts(picture.file, stated).white.bit_length()
                 bits = known[kind]
@@ -422,7 +420,8 @@ class RawFrames(FrameDataset):
         facts = [self._cache.facts(key) for key in self._keys]
         kinds: dict[tuple[object, ...], int] = {}
         for each in facts:
-            kind = (each["bits"], each["pattern"], str(each["black"]), each["white"])
+            black = each["black"] if len(set(each["black"])) > 1 else each["black"][0]
+            kind = (each["bits"], each["pattern"], str(black), each["white"])
             kinds[kind] = kinds.get(kind, 0) + 1
         for (bits, pattern, black, white), count in sorted(kinds.items(), key=lambda item: -item[1])[:MISFITS]:
             log.info("%s: %d frames of %s bits, %s, black %s, white %s", self.name, count, bits, pattern, black, white)

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from qsense.data.errors import DataError
 from qsense.data.findings import counted
-from qsense.data.frames.cfa import StatedSource, stated_source
 from qsense.data.frames.mosaic_files import Header, RawFormat, look_at, read_counts
 from qsense.data.frames.raw_files import Mosaic
 from qsense.runs.layout import FIXED, fixed
@@ -95,9 +94,8 @@ def kinds_of(files: Sequence[Path], stated: RawFormat) -> tuple[list[Kind], list
         except DataError as error:
             wrong.append(str(error))
             continue
-        source = stated_source(file) if header.kind == "camera" else StatedSource()
         ending = file.suffix.lstrip(".").upper()
-        kinds.setdefault((source, ending), Kind(source.camera, ending)).add(file, header)
+        kinds.setdefault((header.source, ending), Kind(header.source.camera, ending)).add(file, header)
     found = sorted(kinds.values(), key=lambda kind: -len(kind.files))
     for kind in found[:MOST_DECODED]:
         try:

@@ -106,7 +106,12 @@ def _annotation_files(root: Path, found: RawFindings, given: Mapping[str, Any]) 
     """The files of annotations, stated or found: of training, and of testing where there is one."""
     if "annotations" in given or "test_annotations" in given:
         names = [given.get("annotations", "instances.json"), given.get("test_annotations")]
-        return [root / name for name in names if name is not None]
+        stated = [root / name for name in names if name is not None]
+        if missing := [file for file in stated if not file.is_file()]:
+            there = ", ".join(file.relative_to(root).as_posix() for file in coco_files(root)[:MOST_NAMED])
+            found.problems.append(f"{missing[0]} is no file; COCO annotations there: {printable(there) or 'none'}")
+            return None
+        return stated
     files = coco_files(root)
     names = [file.relative_to(root).as_posix() for file in files]
     if len(files) == 1:
