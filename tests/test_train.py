@@ -53,23 +53,6 @@ def metrics(run: Path) -> dict[str, Any]:
 
 
 @pytest.fixture
-def fake_rawdet7(tmp_path: Path) -> Path:
-    """A frame of one sensor in each part, of noise."""
-    for part, number in (("train", 1), ("val", 2)):
-        annotated, raw = (
-            tmp_path / "rawdet7" / kind / part / "ZURICH" for kind in ("annotations_normal_json", "combined_raw")
-        )
-        annotated.mkdir(parents=True)
-        raw.mkdir(parents=True)
-        noise = np.random.default_rng(number).integers(0, 1 << 10, (128, 192)).astype(np.uint16)
-        Image.fromarray(noise).save(raw / f"{number}.png")
-        boxes = [{"class_name": "car", "bbox": [10, 20, 90, 80]}]
-        document = {"image_path": f"{number}.jpg", "img_width": 192, "img_height": 128, "annotations": boxes}
-        (annotated / f"{number}.json").write_text(json.dumps(document))
-    return tmp_path / "rawdet7"
-
-
-@pytest.fixture
 def fake_pascal_raw(tmp_path: Path) -> Path:
     """Two photographs of noise, of the camera's own size, in PASCAL RAW's layout: one to train on, one to test."""
     write_dng = runpy.run_path(str(Path(__file__).parent / "data" / "frames" / "dng.py"))["write_dng"]
