@@ -19,7 +19,7 @@ from qsense.data.frames.module import DetectionDataModule
 
 WriteDng = Callable[..., Path]
 RAW, ANNOTATED = (46, 66), (40, 60)  # height and width
-TAGS = (["low_light"], ["rain", "low_light"], ["normal_light"], ["fog"], [], ["indoor", "night"])
+TAGS: tuple[list[str], ...] = (["low_light"], ["rain", "low_light"], ["normal_light"], ["fog"], [], ["indoor", "night"])
 TURNED = 1  # the frame that is turned
 
 
@@ -27,7 +27,7 @@ def mosaic(number: int) -> Any:
     return np.random.default_rng(number).integers(512, 16384, RAW).astype(np.uint16)
 
 
-def annotations(numbers: range) -> dict[str, Any]:
+def document(numbers: range) -> dict[str, Any]:
     images, boxes = [], []
     for key, number in enumerate(numbers):
         height, width = ANNOTATED if number != TURNED else ANNOTATED[::-1]
@@ -59,7 +59,7 @@ def root(tmp_path: Path, write_dng: WriteDng) -> Path:
         )
         Image.new("RGB", ANNOTATED[::-1]).save(folder / "images" / f"{number:08d}.JPG")
     for part, numbers in (("train", range(4)), ("test", range(4, 6))):
-        (folder / "annotations" / f"{part}_annotations.json").write_text(json.dumps(annotations(numbers)))
+        (folder / "annotations" / f"{part}_annotations.json").write_text(json.dumps(document(numbers)))
     return folder
 
 
@@ -138,4 +138,4 @@ def test_damaged_files_are_named(root: Path, tmp_path: Path) -> None:
         ({"tags": ["rain", "rain"]}, ("tags=['rain', 'rain']", "null")),
     ):
         with refused(ValueError, *named):
-            AODRaw("x", **arguments)  # type: ignore[arg-type]
+            AODRaw("x", **arguments)

@@ -39,7 +39,7 @@ def mosaic(name: str) -> Any:
     return np.random.default_rng(int(name[4:8])).integers(600, 16384, size).astype(np.uint16)
 
 
-def annotations(camera: str, split: str) -> dict[str, Any]:
+def document(camera: str, split: str) -> dict[str, Any]:
     """Ids are stems, but in Sony's test file, which has flags per box, too; Nikon's test file lists more categories."""
     numbered = (camera, split) == ("sony", "test")
     height, width = ANNOTATED[camera]
@@ -66,7 +66,7 @@ def root(tmp_path: Path, write_dng: WriteDng) -> Path:
     for (camera, split), names in NAMES.items():
         file = folder / "annotations" / ANNOTATIONS[camera][split]
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(annotations(camera, split)))
+        file.write_text(json.dumps(document(camera, split)))
         (folder / "raw" / camera).mkdir(parents=True, exist_ok=True)
         for name in names:
             write_dng(folder / "raw" / camera / name, mosaic(name), white=16383, black=(600,) * 4)
@@ -141,7 +141,7 @@ def test_it_trains_from_its_cache_alone(root: Path, tmp_path: Path) -> None:
 def test_the_fingerprint_follows_annotations_and_options(root: Path) -> None:
     seen = [
         NOD(str(root), **how).fingerprint() for how in ({}, {"camera": "nikon"}, {"crop": [4, 2]}, {"test": ["val"]})
-    ]  # type: ignore[arg-type]
+    ]
     file = root / "annotations" / ANNOTATIONS["sony"]["train"]
     file.write_text(file.read_text().replace("[4, 6, 20, 10]", "[4, 6, 20, 11]"))
     seen.append(NOD(str(root)).fingerprint())
@@ -189,7 +189,7 @@ def test_wrong_arguments_are_refused() -> None:
         ({"crop": "middle"}, ("crop=middle", "centre")),
     ):
         with refused(ValueError, *named):
-            NOD("x", **arguments)  # type: ignore[arg-type]
+            NOD("x", **arguments)
 
 
 COUNTS = {  # published frames and boxes; one more box of Nikon's test file has no height

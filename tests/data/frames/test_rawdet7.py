@@ -133,7 +133,7 @@ def test_scores_and_negatives_are_options(root: Path) -> None:
     prints = [
         RawDet7(str(root), **how).fingerprint()
         for how in ({}, {"score": 0.5}, {"negatives": False}, {"condition": "light"})
-    ]  # type: ignore[arg-type]
+    ]
     assert len(set(prints)) == 4
     assert RawDet7(str(root)).fingerprint() == prints[0]
 
@@ -222,4 +222,4 @@ def test_wrong_arguments_are_refused() -> None:
         ({"area": "half"}, ("area='half'", "visible", "all")),
     ):
         with refused(ValueError, *named):
-            RawDet7("x", **arguments)  # type: ignore[arg-type]
+            RawDet7("x", **arguments)

@@ -42,8 +42,9 @@ class NOD(RawFrames):
     One box of Nikon's test part has no height and is left out (the file has 2 852). Raw files may lie in any folders of
     `images`: they are found by their names, `DSC_0557.NEF` and `DSC01088.ARW`.
 
-    What was annotated is smaller than what LibRaw reads (3968 × 2640 for the Nikon). That it is the middle is likely
-    and **not verified**, as is whether lens distortion was corrected in it: look at the frames with their boxes first.
+    What LibRaw reads may be larger than what was annotated (3968 × 2640 for the Nikon, by public code). That it is the
+    middle is likely and **not verified**, as is whether lens distortion was corrected in it: look at the frames with
+    their boxes first (`qsense data check data=nod`).
 
     Args:
         root: folder that the other paths are relative to.
@@ -77,7 +78,7 @@ class NOD(RawFrames):
         strict: bool = False,
     ) -> None:
         super().__init__(root, native_bits=14, crop=crop, subtract_black=subtract_black, strict=strict)
-        self.format = replace(self.format, clip=True)  # RawDet-7's authors clip the Sony's counts at 16383, too
+        self.format = replace(self.format, clip=True)  # at 16383, as RawDet-7's authors do with the Sony's counts
         if camera not in (*ANNOTATIONS, "both"):
             raise ValueError(f"camera={camera!r} must be {', '.join(ANNOTATIONS)} or both")
         for key, splits in (("train", train), ("test", test)):
