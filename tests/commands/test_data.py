@@ -15,6 +15,7 @@ from tests.refusal import assert_names, refused
 
 from qsense.__main__ import main as door
 from qsense.commands.data import main, stated
+from qsense.data.errors import DataError
 from qsense.experiment import compose
 from qsense.experiment.checks import folds
 from qsense.experiment.errors import ConfigError
@@ -140,6 +141,10 @@ def test_raw_files_are_checked_drawn_and_lead_to_training(photos: Path, capsys: 
     out, err = capsys.readouterr()
     assert_names(out, "4 DNG", "68 × 44", "60 × 40", "crop=centre", "photos-sheet.png")
     assert_names(err, "qsense train task=detection data=raw_coco data.dataset.root=photos data.dataset.crop=centre")
+    assert main(["check", "photos", "--annotations", "photos/instances.json"]) == 0
+    assert capsys.readouterr().err == err.replace(
+        "check photos", "check photos --annotations photos/instances.json"
+    ).replace("import photos", "import photos --annotations photos/instances.json")
     with Image.open("photos-sheet.png") as sheet:
         assert sheet.width > 500
     assert (
@@ -166,3 +171,19 @@ def test_arguments_of_raw_files_are_checked(photos: Path) -> None:
         main(["check", "photos", "crop=middle"])
     with refused(ConfigError, 2):
         main(["check", "photos", "others", "crop=centre"])
+    with refused(ConfigError, "data=raw_coco", "import"):
+        main(["import", "data=raw_coco", "--name", "other"])
+    with refused(ConfigError, "photos", "data.dataset.root=photos"):
+        main(["check", "photos", "data=raw_coco"])
+    with refused(ConfigError, "data=synthetic_raw"):
+        main(["check", "data=synthetic_raw"])
+
+
+def test_a_set_of_raw_files_that_is_known_is_drawn(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    known = ["data=raw_coco", "data.dataset.root=photos", "data.dataset.crop=centre"]
+    assert main(["check", *known]) == 0
+    out, err = capsys.readouterr()
+    assert_names(out, "qsense test", "4 car", "3 to train", "photos-sheet.png", "from sample 4 and row 2 on")
+    assert_names(err, f"qsense train task=detection {' '.join(known)}")
+    with refused(DataError, "60 × 40", "68 × 44"):
+        main(["check", *known[:2]])

@@ -4,7 +4,7 @@ qsense data check recordings/
 qsense data import recordings/ --name mine
 qsense data check photos/ --annotations instances.json
 qsense data check photos/ crop=centre condition=tag
-qsense data check data=nod data.dataset.crop=[16,8]
+qsense data check data=nod data.dataset.root=nod/
 """
 
 from __future__ import annotations
@@ -12,24 +12,21 @@ from __future__ import annotations
 import argparse
 import re
 import shlex
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qsense.commands._raw_data import add_raw_options, check_folder, is_raw, known_set, say_training, settings_file
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.own_files import FOLDER, VARIABLE, own_folder
 from qsense.runs.escapes import one_line
-from qsense.runs.layout import sentence
 from qsense.runs.next_steps import say_next
 
 if TYPE_CHECKING:
-    from qsense.data.frames.raw_frames import RawFrames
     from qsense.data.series.discover.finding import Finding
 
 TASKS = ("check", "import")
-SHEET = 12  # frames of the contact sheet
 # Arguments of `data=csv_har` that the files may not tell, in the order of --help.
 OPTIONS = {
     "axes": ("A,B,C", "columns of the axes in order, by name or number, or named: x=5,y=6,z=7"),
@@ -70,8 +67,7 @@ def parser() -> argparse.ArgumentParser:
         nargs="+",
         metavar="FILES",
         help="folders, files or patterns of CSV, TSV or text files; or one folder of raw files, and beside it "
-        "KEY=VALUE for any argument of data=raw_coco: crop=centre, headless='{height: 1856, width: 2880, sample: 3}'; "
-        "or a known set of raw files, as in training: data=nod data.dataset.root=…",
+        "KEY=VALUE for any argument of data=raw_coco: crop=centre, headless='{height: 1856, width: 2880, sample: 3}'",
     )
     parser.add_argument("--name", default="mine", help="import: name of the data set (default: mine)")
     parser.add_argument(
@@ -79,9 +75,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help=f"import: the YAML file, or the folder of your own YAML files (default: ${VARIABLE}, else ./{FOLDER})",
     )
-    frames = parser.add_argument_group("raw files (arguments of data=raw_coco)")
-    frames.add_argument("--annotations", metavar="FILE", help="COCO annotations, in the folder (default: looked for)")
-    frames.add_argument("--sheet", metavar="FILE", help="picture of frames with boxes (default: FOLDER-sheet.png here)")
+    add_raw_options(parser)
     stated = parser.add_argument_group("what you know better (arguments of data=csv_har)")
     for key, (metavar, text) in OPTIONS.items():
         names = [f"--{key.replace('_', '-')}", *(["--rate"] if key == "rate_hz" else [])]
@@ -94,18 +88,13 @@ def main(arguments: Sequence[str]) -> int:
     options = parser().parse_intermixed_args(_negative_numbers(arguments))
     target = _target(options.name, options.out) if options.task == "import" else None
 
-    from qsense.data.findings import report
-    from qsense.data.frames.discover.survey import holds_raw_files
+    if is_raw(options):
+        return _raw(options, target, list(arguments))
 
-    if options.task == "check" and any(path.startswith("data=") for path in options.paths):
-        return _known(options.paths, options.sheet)
-    folders = [path for path in options.paths if "=" not in path]
-    if options.annotations or len(folders) < len(options.paths) or any(holds_raw_files(Path(path)) for path in folders):
-        return _frames(folders, options, target, list(arguments))
+    from qsense.data.findings import report
     from qsense.data.series.discover.find import find
 
     given = stated(vars(options))
-
     found = find(options.paths, given)
     print(report(found))
     if found.problems:
@@ -120,137 +109,23 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _frames(folders: Sequence[str], options: argparse.Namespace, target: Path | None, words: list[str]) -> int:
-    """Check or import a folder of raw files; 1 where something keeps them from training."""
-    from qsense.data.findings import entry, report
-    from qsense.data.frames.discover.survey import survey
-
-    if len(folders) != 1:
-        raise ConfigError(f"{len(folders)} folders: name one, which holds raw files and annotations")
-    root = Path(folders[0])
-    given = raw_arguments([path for path in options.paths if "=" in path])
-    if options.annotations is not None:
-        given["annotations"] = _below(root, options.annotations)
-    found = survey(root, given)
-    print(report(found, "KEY=VALUE of data=raw_coco states what it is"))
-    if found.dataset is not None:
-        sheet = Path(options.sheet) if options.sheet else Path(f"{root.absolute().name}-sheet.png")
-        print(f"\nSheet: {_draw(found.dataset, sheet)}")
+def _raw(options: argparse.Namespace, target: Path | None, words: list[str]) -> int:
+    """Check or import raw files; 1 where something keeps them from training."""
+    known = known_set(options.paths)
+    if target is not None and known is not None:
+        raise ConfigError(f"{known} is a data set already: import takes a folder of raw files")
+    found = check_folder(options)
     if found.problems:
-        print(f"error: {len(found.problems)} to mend before these files train, see ! above", file=sys.stderr)
         return 1
-    usual = {"root": root, "annotations": "instances.json"}
-    arguments = {key: value for key, value in found.arguments.items() if usual.get(key) not in (root, value)}
     if target is None:
-        overrides = [f"data.dataset.{key}={_override(value)}" for key, value in arguments.items()]
-        choice = ["data=raw_coco", f"data.dataset.root={root}", *overrides]
-        place = words.index(options.task)
-        again = [*words[:place], "import", *words[place + 1 :]]
-        say_next(
-            (("train", "task=detection", *choice, "trainer=smoke"), "a few batches of everything"),
-            (("data", *again), "write the YAML file of a data set, for data=mine"),
-        )
+        say_training(options, found, words)
         return 0
-    lines = [
-        "# @package _global_",
-        f"# {one_line(shlex.join(['qsense', 'data', *words]))}",
-        "defaults:",
-        "  - raw_coco",
-    ]
-    lines += ["  - _self_", "data:", "  dataset:", entry(4, "root", str(root.absolute()), "")]
-    lines += [entry(4, key, value, "") for key, value in {"name": options.name, **arguments}.items()]
-    choice = _placed(target, "\n".join(lines) + "\n")
+    choice = _placed(target, settings_file(found, options.name, words))
     say_next(
         (("train", "task=detection", *choice, "trainer=smoke"), "a few batches of everything"),
         (("train", "task=detection", *choice, "quant=gamma", "bits=4"), "a learned γ of 4 bits"),
     )
     return 0
-
-
-def _known(overrides: Sequence[str], sheet: str | None) -> int:
-    """Say what a set of raw files with a YAML of its own holds, and draw its sheet."""
-    import numpy as np
-    from hydra.utils import instantiate
-
-    from qsense.data.frames.raw_frames import RawFrames
-    from qsense.experiment.compose import compose
-
-    config = compose(["task=detection", *overrides])
-    name, dataset = config.hydra.runtime.choices.data, instantiate(config.data.dataset)
-    if not isinstance(dataset, RawFrames):
-        raise ConfigError(f"data={name} is no set of raw files whose boxes can be drawn here: data=raw_coco, nod, …")
-    dataset.check()
-    parts = {"to train on": dataset.frames("train"), "to test on": dataset.frames("test")}
-    print(dataset.name)
-    for part, frames in parts.items():
-        labels = np.bincount(np.concatenate([frame.labels for frame in frames]), minlength=len(dataset.classes))
-        boxes = ", ".join(f"{one_line(each)} {count}" for each, count in zip(dataset.classes, labels, strict=True))
-        print(sentence(f"{len(frames)} frames {part}: {boxes}", shutil.get_terminal_size().columns, hanging="  "))
-    for place, condition in enumerate(dataset.conditions):
-        counts = [sum(frame.condition == place for frame in frames) for frames in parts.values()]
-        print(f"{one_line(condition)}: {counts[0]} and {counts[1]} frames")
-    print(f"Sheet: {_draw(dataset, Path(sheet or f'{name}-sheet.png'))}")
-    say_next((("train", "task=detection", *overrides, "trainer=smoke"), "a few batches of everything"))
-    return 0
-
-
-def raw_arguments(words: Sequence[str]) -> dict[str, Any]:
-    """KEY=VALUE, or as in training data.dataset.KEY=VALUE, as arguments of `data=raw_coco`.
-
-    Raises:
-        ConfigError: a key that it does not have, or a value that is no YAML.
-
-    >>> raw_arguments(["data.dataset.crop=[16,8]", "native_bits=14"])
-    {'crop': [16, 8], 'native_bits': 14}
-    """
-    import yaml
-
-    from qsense.experiment.signatures import arguments
-
-    known = [key for key in arguments("qsense.data.frames.raw_coco.RawCoco") or () if key != "root"]
-    found = {}
-    for word in words:
-        key, _, text = word.partition("=")
-        key = key.removeprefix("data.dataset.")
-        if key not in known:
-            raise ConfigError(f"{word}: data=raw_coco has no argument {key}; it has {', '.join(known)}")
-        try:
-            found[key] = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise ConfigError(f"{word}: the value is no YAML, such as centre, [16,8] or '{{black: 512}}'") from error
-    return found
-
-
-def _below(root: Path, name: str) -> str:
-    """A file as stated from here, or from the folder, as a path for the data set."""
-    here = Path(name)
-    if not (root / here).exists() and here.exists():
-        return str(here.absolute())
-    return name
-
-
-def _override(value: Any) -> str:
-    """A value as the command line of training takes it.
-
-    >>> _override({"black": 512}), _override([1, 2]), _override(None), _override(True), _override("tag")
-    ('{black:512}', '[1,2]', 'null', 'true', 'tag')
-    """
-    if isinstance(value, dict):
-        return "{" + ",".join(f"{key}:{_override(each)}" for key, each in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ",".join(map(_override, value)) + "]"
-    return {None: "null", True: "true", False: "false"}.get(value, str(value)) if not isinstance(value, str) else value
-
-
-def _draw(dataset: RawFrames, file: Path) -> Path:
-    """Write the contact sheet of a data set."""
-    from qsense.data.frames.discover.shown import choose, show
-    from qsense.plots.contact_sheet import plot_contact_sheet
-    from qsense.plots.style import save
-
-    frames = [show(dataset, frame) for frame in choose(dataset, SHEET)]
-    save(plot_contact_sheet(frames, dataset.classes, f"{dataset.root.absolute().name}: boxes over frames"), file)
-    return file
 
 
 def stated(options: dict[str, Any]) -> dict[str, Any]:
@@ -348,9 +223,9 @@ def _target(name: str, out: str | None) -> Path:
 
 
 def _write(target: Path, found: Finding, name: str, words: Sequence[str]) -> None:
-    from qsense.data.series.discover.told import settings_file
+    from qsense.data.series.discover import told
 
-    choice = _placed(target, settings_file(found, name, f"qsense {shlex.join(words)}"))
+    choice = _placed(target, told.settings_file(found, name, f"qsense {shlex.join(words)}"))
     say_next(
         (("train", *choice, "trainer=smoke", "runs=smoke"), "a few batches of everything, in seconds"),
         (("train", *choice, "quant=lloyd_max", "bits=2", "-m"), "every fold × seeds 0, 1, 2: a table"),

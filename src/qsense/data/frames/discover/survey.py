@@ -24,6 +24,7 @@ from qsense.data.frames.headless import Layout
 from qsense.data.frames.mosaic_files import CAMERAS
 from qsense.data.frames.raw_coco import RawCoco
 from qsense.data.frames.raw_folder import RawFolder
+from qsense.data.frames.raw_frames import RawFrames
 
 MOST_LOOKED_AT = 20_000  # entries of a folder by which it is known
 MOST_CONDITIONS = 12  # different values of a field that may name conditions
@@ -39,7 +40,7 @@ class RawFindings(Findings):
         dataset: reads it; None where it cannot be read.
     """
 
-    dataset: RawCoco | None = None
+    dataset: RawFrames | None = None
 
 
 def holds_raw_files(folder: Path) -> bool:
@@ -205,7 +206,7 @@ def _try(found: RawFindings, given: Mapping[str, Any]) -> None:
     dataset = RawCoco(**found.arguments)
     try:
         dataset.check()
-        bits = dataset.bits
+        _ = dataset.bits
     except (DataError, DataMissingError) as error:
         if "crop" in given:
             found.problems.append(str(error))
@@ -213,14 +214,43 @@ def _try(found: RawFindings, given: Mapping[str, Any]) -> None:
         try:
             dataset = RawCoco(**found.arguments, crop="centre")
             dataset.check()
-            bits = dataset.bits
+            _ = dataset.bits
         except (DataError, DataMissingError):
             found.problems.append(str(error))
             return
         found.arguments["crop"] = "centre"
+    _say_frames(dataset, found, guessed="crop" in found.arguments and "crop" not in given)
+    if not dataset.conditions:
+        _propose_conditions(dataset, found)
+
+
+def survey_set(dataset: RawFrames) -> RawFindings:
+    """What a set holds that says by itself how it is read.
+
+    Raises:
+        DataMissingError: it is not there.
+        DataError: it cannot be read.
+    """
+    dataset.check()
+    found = RawFindings()
+    kinds, _ = kinds_of([picture.file for picture in dataset.pictures], dataset.format)
+    for number, kind in enumerate(kinds[:MOST_NAMED]):
+        found.say("" if number else "raw files", kind.words)
+    labels = Counter(label for picture in dataset.pictures for label in picture.labels.tolist())
+    parts = [f"{labels[label]} {name}" for label, name in enumerate(dataset.classes)]
+    found.say("boxes", f"{labels.total()}: {', '.join(parts)}")
+    _say_frames(dataset, found)
+    return found
+
+
+def _say_frames(dataset: RawFrames, found: RawFindings, guessed: bool = False) -> None:
+    """How many frames there are, of which conditions, and where the annotated pictures lie in them."""
     found.dataset = dataset
-    _say_places(dataset, found, guessed="crop" in found.arguments and "crop" not in given)
-    _say_conditions(dataset, found)
+    _say_places(dataset, found, guessed)
+    if dataset.conditions:
+        counts = Counter(dataset.conditions[picture.condition] for picture in dataset.pictures)
+        found.say("conditions", ", ".join(f"{printable(name)}: {count}" for name, count in counts.most_common()))
+    bits = dataset.bits
     train, test = dataset.frames("train"), dataset.frames("test")
     parts = "the same to train and test" if dataset.same else f"{len(train)} to train, {len(test)} to test"
     own = sorted({source.bits for source in dataset.raw_sources})
@@ -228,7 +258,7 @@ def _try(found: RawFindings, given: Mapping[str, Any]) -> None:
     found.say("frames", f"{parts}; codes of {bits} bits{aligned}")
 
 
-def _say_places(dataset: RawCoco, found: RawFindings, guessed: bool) -> None:
+def _say_places(dataset: RawFrames, found: RawFindings, guessed: bool) -> None:
     """Margins, scales and turns."""
     starts: dict[str, Counter[tuple[int, int]]] = {}
     scaled = 0
@@ -257,11 +287,8 @@ def _say_places(dataset: RawCoco, found: RawFindings, guessed: bool) -> None:
         found.say("turned", f"{counted(turned, 'frame')} as the files say (orientation=stored: none)")
 
 
-def _say_conditions(dataset: RawCoco, found: RawFindings) -> None:
-    if dataset.conditions:
-        counts = Counter(dataset.conditions[picture.condition] for picture in dataset.pictures)
-        found.say("conditions", ", ".join(f"{printable(name)}: {count}" for name, count in counts.most_common()))
-        return
+def _propose_conditions(dataset: RawCoco, found: RawFindings) -> None:
+    """What could tell conditions."""
     told = []
     for field in ("camera", *dataset.fields[:MOST_NAMED]):
         values = RawCoco(**{**found.arguments, "condition": field})
