@@ -60,7 +60,8 @@ def report(found: Findings, how: str = "an option states what it is (--help)") -
     if any(line.mark == GUESS for line in found.lines):
         lines += ["", f"? is a guess: {how}"]
     for problem in found.problems:
-        lines += _wrapped("to mend", "!", problem)
+        for number, part in enumerate(problem.splitlines()):
+            lines += _wrapped("" if number else "to mend", " " if number else "!", part.strip())
     return "\n".join(lines)
 
 

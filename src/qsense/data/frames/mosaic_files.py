@@ -24,6 +24,7 @@ Kind = Literal["camera", "headless", "picture"]
 Area = Literal["visible", "all"]
 PICTURES = (".png", ".tif", ".tiff")
 HEADLESS = (".raw", ".bin")
+CAMERA_HEADS = (b"II*\0", b"MM\0*", b"IIU\0")  # what a camera's `.raw` begins with: TIFF, and Panasonic's own
 # Kinds of camera raw files, by what their names end in; LibRaw looks into them for what they are.
 CAMERAS = (
     ".3fr", ".ari", ".arw", ".cap", ".cr2", ".cr3", ".crw", ".dcr", ".dcs", ".dng", ".drf", ".eip", ".erf", ".fff",
@@ -122,6 +123,7 @@ def look_at(file: Path, stated: RawFormat) -> Header:
     """
     kind = kind_of(file, stated.layout)
     if kind == "camera":
+        _refuse_numbers(file)
         return Header(kind, *camera_size(file, borders=stated.area == "all"), stated_source(file))
     if kind == "headless":
         assert stated.layout is not None
@@ -142,6 +144,7 @@ def read_counts(file: Path, stated: RawFormat) -> Mosaic:
     """
     kind = kind_of(file, stated.layout)
     if kind == "camera":
+        _refuse_numbers(file)
         own = read_mosaic(file, borders=stated.area == "all", cells=False)
     else:
         if kind == "headless":
@@ -170,6 +173,22 @@ def _bytes(file: Path) -> int:
         return file.stat().st_size
     except OSError as error:
         raise DataError(f"{file} cannot be read: {error.strerror}") from error
+
+
+def _refuse_numbers(file: Path) -> None:
+    """Refuse a `.raw` file that states nothing: LibRaw would guess a camera by its size."""
+    if file.suffix.lower() not in HEADLESS:
+        return
+    try:
+        with file.open("rb") as stream:
+            head = stream.read(4)
+    except OSError as error:
+        raise DataError(f"{file} cannot be read: {error.strerror}") from error
+    if head not in CAMERA_HEADS:
+        raise DataError(
+            f"{file} has no header: state its layout with data.dataset.headless={{height: …, width: …}} (sample, "
+            "packing, byte_order, stride), data.dataset.pattern and data.dataset.native_bits"
+        )
 
 
 @contextmanager

@@ -87,19 +87,22 @@ class RawConversion:
     Args:
         sources: the raw files and how to read them.
         bits: of the codes: counts of fewer bits are shifted to the left, which can be undone exactly.
-        short_side: larger frames are made smaller, by nearest neighbour, until their shorter side is this long.
+        short_side: larger frames are made smaller, by nearest neighbour, until their shorter side is this long; None:
+            all stay as they are.
         subtract_black: take each frame's black level off, in counts, before the shift.
     """
 
     sources: tuple[RawSource, ...]
     bits: int
-    short_side: int
+    short_side: int | None
     subtract_black: bool
 
     def __call__(self, index: int) -> Planes:
         source = self.sources[index]
         mosaic = source.mosaic()
-        planes = shrunk(pack(mosaic.codes, mosaic.pattern), self.short_side)
+        planes = pack(mosaic.codes, mosaic.pattern)
+        if self.short_side is not None:
+            planes = shrunk(planes, self.short_side)
         planes = corrected(planes, source.bits, mosaic.black if self.subtract_black else None, None)
         facts = {
             "pattern": mosaic.pattern,
@@ -262,7 +265,7 @@ class RawFrames(FrameDataset):
             )
         _ = self._placed
 
-    def prepare(self, cache: Path, short_side: int) -> None:
+    def prepare(self, cache: Path, short_side: int | None) -> None:
         """See the base class."""
         self.check()
         sources, opened = self.raw_sources, self._cache is not None
@@ -272,7 +275,7 @@ class RawFrames(FrameDataset):
             for name, source in zip(self._keys, sources, strict=True)
         }
         make = RawConversion(tuple(sources), self.bits, short_side, self.subtract_black)
-        self._cache = convert(cache, f"{key}-{short_side}", stamps, make, f"Converting {self.name}")
+        self._cache = convert(cache, f"{key}-{short_side or 'native'}", stamps, make, self.name)
         if not opened:
             self._tell()
 
@@ -293,7 +296,7 @@ class RawFrames(FrameDataset):
         """See the base class; converted anew, at full size, where `prepare` was not called."""
         if self._cache is not None:
             return self._cache[self._keys[frame.id]]
-        return RawConversion((self.raw_sources[frame.id],), self.bits, 1 << 30, self.subtract_black)(0).codes
+        return RawConversion((self.raw_sources[frame.id],), self.bits, None, self.subtract_black)(0).codes
 
     @cached_property
     def raw_sources(self) -> list[RawSource]:

@@ -102,13 +102,16 @@ def test_files_that_are_missing_or_broken_are_said(root: Path) -> None:
         survey(root / "no", {})
 
 
-def test_headless_files_are_proposed_by_their_size(tmp_path: Path) -> None:
-    np.zeros((40, 60), "<u2").tofile(tmp_path / "a.bin")
-    np.zeros((40, 60), "<u2").tofile(tmp_path / "b.bin")
+@pytest.mark.parametrize("ending", ["bin", "raw"])
+def test_headless_files_are_proposed_by_their_size(tmp_path: Path, ending: str) -> None:
+    np.zeros((40, 60), "<u2").tofile(tmp_path / f"a.{ending}")
+    np.zeros((40, 60), "<u2").tofile(tmp_path / f"b.{ending}")
     write_coco(tmp_path / "boxes.json", {"a.png": (60, 40), "b.png": (60, 40)})
     assert holds_raw_files(tmp_path)
     found, text = told(tmp_path)
-    assert_names(text.replace("\n             ", " "), "a.bin", 4800, "height: 40", "width: 60", "sample: 2", "pattern")
+    assert_names(
+        text.replace("\n             ", " "), f"a.{ending}", 4800, "height: 40", "width: 60", "sample: 2", "pattern"
+    )
     layout = {"height": 40, "width": 60, "sample": 2}
     found, _ = told(tmp_path, headless=layout, pattern="RGGB", native_bits=12)
     assert found.problems == []

@@ -19,14 +19,15 @@ from qsense.data.findings import GUESS, SURE, Findings, counted, size_of
 from qsense.data.frames.annotations.coco import Annotations, read_annotations
 from qsense.data.frames.annotations.foreign import HEAD
 from qsense.data.frames.annotations.values import printable
-from qsense.data.frames.discover.cameras import Kind, kinds_of, sizes_in_words
+from qsense.data.frames.discover.cameras import kinds_of, sizes_in_words
 from qsense.data.frames.headless import Layout
-from qsense.data.frames.mosaic_files import CAMERAS
+from qsense.data.frames.mosaic_files import CAMERAS, PICTURES, kind_of
 from qsense.data.frames.raw_coco import RawCoco
 from qsense.data.frames.raw_folder import RawFolder
 from qsense.data.frames.raw_frames import RawFrames
 
 MOST_LOOKED_AT = 20_000  # entries of a folder by which it is known
+LARGE = 50 << 20  # bytes of annotations that are read once, and not again for each field
 MOST_CONDITIONS = 12  # different values of a field that may name conditions
 MOST_NAMED = 8  # kinds, classes, conditions, sizes in a line
 TEST_WORDS = ("test", "val", "valid", "validation")
@@ -87,7 +88,8 @@ def survey(root: Path, given: Mapping[str, Any]) -> RawFindings:
     files = _annotation_files(root, found, given)
     stated = RawCoco(**found.arguments)
     folder = stated.raws(stated.images)
-    kinds = _say_files(folder, stated, found) if stated.images.is_dir() else []
+    if stated.images.is_dir():
+        _say_files(folder, stated, found)
     if files is None:
         return found
     try:
@@ -96,7 +98,7 @@ def survey(root: Path, given: Mapping[str, Any]) -> RawFindings:
         found.problems.append(str(error))
         return found
     _say_boxes(read, found)
-    _propose_layout(folder, read, stated, found, kinds)
+    _propose_layout(folder, read, stated, found)
     if found.problems:
         return found
     _try(found, given)
@@ -139,14 +141,16 @@ def _annotation_files(root: Path, found: RawFindings, given: Mapping[str, Any]) 
     return None
 
 
-def _say_files(folder: RawFolder, stated: RawCoco, found: RawFindings) -> list[Kind]:
-    files = folder.all()
+def _say_files(folder: RawFolder, stated: RawCoco, found: RawFindings) -> None:
+    found_there = folder.all()
+    # Beside a camera's files, pictures are previews, or a sheet that was drawn here.
+    files = [file for file in found_there if file.suffix.lower() not in PICTURES] or found_there
     if not files:
         found.problems.append(
             f"no raw file in {folder.folder}; headless files (.raw, .bin) need "
             "headless='{height: …, width: …}' beside the folder's name"
         )
-        return []
+        return
     endings = Counter(file.suffix.lstrip(".").upper() for file in files)
     size = size_of(sum(file.stat().st_size for file in files))
     found.say("raw files", f"{', '.join(f'{count} {ending}' for ending, count in endings.most_common())}, {size}")
@@ -158,7 +162,6 @@ def _say_files(folder: RawFolder, stated: RawCoco, found: RawFindings) -> list[K
     # Files that nobody annotated do no harm, so a file that cannot be read is not yet a problem.
     if wrong:
         found.say("", f"{counted(len(wrong), 'file')} cannot be read, first {wrong[0]}", GUESS)
-    return kinds
 
 
 def _say_boxes(read: Sequence[Annotations], found: RawFindings) -> None:
@@ -172,7 +175,7 @@ def _say_boxes(read: Sequence[Annotations], found: RawFindings) -> None:
         found.say(
             "boxes",
             f"{printable(one.file.name)}: {counted(len(one.images), 'image')}, "
-            f"{len(one.category)} boxes: {', '.join(parts)}{negatives}",
+            f"{len(one.category)} box{'es' * (len(one.category) != 1)}: {', '.join(parts)}{negatives}",
         )
         scores = one.score[np.isfinite(one.score)]
         if len(scores):
@@ -181,15 +184,13 @@ def _say_boxes(read: Sequence[Annotations], found: RawFindings) -> None:
     found.say("drawn on", sizes_in_words(sizes))
 
 
-def _propose_layout(
-    folder: RawFolder, read: Sequence[Annotations], stated: RawCoco, found: RawFindings, kinds: Sequence[Kind]
-) -> None:
+def _propose_layout(folder: RawFolder, read: Sequence[Annotations], stated: RawCoco, found: RawFindings) -> None:
     """Say how headless files may be read, where annotations name files that are none of a camera."""
-    if kinds or stated.format.layout is not None or not read[0].images:
+    if stated.format.layout is not None or not read[0].images:
         return
     image = read[0].images[0]
-    file = RawFolder(folder.folder, None, Layout(1, 1))(image.name)
-    if file is None:
+    file = RawFolder(folder.folder, stated.extension, Layout(1, 1))(image.name)
+    if file is None or kind_of(file, Layout(1, 1)) != "headless":
         return
     size = file.stat().st_size
     for sample in (1, 2, 3, 4):
@@ -289,6 +290,8 @@ def _say_places(dataset: RawFrames, found: RawFindings, guessed: bool) -> None:
 
 def _propose_conditions(dataset: RawCoco, found: RawFindings) -> None:
     """What could tell conditions."""
+    if dataset.annotations.stat().st_size > LARGE:
+        return
     told = []
     for field in ("camera", *dataset.fields[:MOST_NAMED]):
         values = RawCoco(**{**found.arguments, "condition": field})
