@@ -15,7 +15,7 @@ from tests.refusal import refused
 from qsense.data.errors import DataError, DataMissingError
 from qsense.data.frames.bayer import pack
 from qsense.data.frames.module import DetectionDataModule
-from qsense.data.frames.pascal_raw import PascalRaw
+from qsense.data.frames.pascal_raw import SPLITS, PascalRaw
 from qsense.signal import Signal
 
 WriteDng = Callable[..., Path]
@@ -112,6 +112,17 @@ def test_options_make_conversions_of_their_own(root: Path, tmp_path: Path) -> No
     first = plain.codes(frame).astype(int)[:, ::2, ::2] * np.array([2, 1, 1, 4])[:, None, None]
     np.testing.assert_array_equal(balanced.codes(frame), np.minimum(first, 4095))
     assert len(list((tmp_path / "cache").glob("pascal_raw-*.lock"))) == 3
+
+
+def test_frames_state_their_white_balance_once_they_are_converted(root: Path, tmp_path: Path) -> None:
+    data = small(root)
+    assert {frame.gains for frame in data.frames("train")} == {None}
+    for options in ({}, {"image": "demosaicked"}, {"white_balance": True}, {"image": "srgb"}):
+        data = small(root, **options)
+        data.prepare(tmp_path / "cache", 10)
+        applied = "white_balance" in options or options.get("image") == "srgb"
+        for part in SPLITS:
+            assert {frame.gains for frame in data.frames(part)} == {None if applied else (2.0, 1.0, 4.0)}
 
 
 def test_it_trains_from_its_cache_alone(root: Path, tmp_path: Path) -> None:

@@ -97,7 +97,8 @@ def find_place(raw: tuple[int, int], annotated: tuple[int, int], crop: Crop) -> 
             raise ValueError(f"{sizes}: neither a part of it nor resized ({arithmetic})")
         if crop == "none":
             raise ValueError(
-                f"{sizes} ({arithmetic}): set data.dataset.crop=centre if it is its middle, or crop=[left,top]"
+                f"{sizes} ({arithmetic}): set data.dataset.crop=centre if it is its middle, or crop=[left,top]; "
+                "qsense data check draws the boxes"
             )
         return Place(margins[0] // 2, margins[1] // 2, *annotated)
     left, top = crop[:2]

@@ -90,6 +90,11 @@ def test_annotations_are_looked_for(root: Path) -> None:
     assert len(found.problems) == 1
 
 
+def test_files_that_nobody_annotated_are_said(root: Path) -> None:
+    write_coco(root / "boxes.json", {f"p{number}.jpg": (60, 40) for number in range(4)})
+    assert_names(told(root)[1], "2 raw files", "p4.dng", "3 to train", "1 to test")
+
+
 def test_files_that_are_missing_or_broken_are_said(root: Path) -> None:
     (root / "p0.dng").unlink()
     found, text = told(root)

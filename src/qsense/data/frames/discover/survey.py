@@ -142,9 +142,7 @@ def _annotation_files(root: Path, found: RawFindings, given: Mapping[str, Any]) 
 
 
 def _say_files(folder: RawFolder, stated: RawCoco, found: RawFindings) -> None:
-    found_there = folder.all()
-    # Beside a camera's files, pictures are previews, or a sheet that was drawn here.
-    files = [file for file in found_there if file.suffix.lower() not in PICTURES] or found_there
+    files = _raw_files(folder)
     if not files:
         found.problems.append(
             f"no raw file in {folder.folder}; headless files (.raw, .bin) need "
@@ -162,6 +160,12 @@ def _say_files(folder: RawFolder, stated: RawCoco, found: RawFindings) -> None:
     # Files that nobody annotated do no harm, so a file that cannot be read is not yet a problem.
     if wrong:
         found.say("", f"{counted(len(wrong), 'file')} cannot be read, first {wrong[0]}", GUESS)
+
+
+def _raw_files(folder: RawFolder) -> list[Path]:
+    """All raw files; beside a camera's, pictures are previews, or a sheet that was drawn here."""
+    files = folder.all()
+    return [file for file in files if file.suffix.lower() not in PICTURES] or files
 
 
 def _say_boxes(read: Sequence[Annotations], found: RawFindings) -> None:
@@ -221,6 +225,9 @@ def _try(found: RawFindings, given: Mapping[str, Any]) -> None:
             return
         found.arguments["crop"] = "centre"
     _say_frames(dataset, found, guessed="crop" in found.arguments and "crop" not in given)
+    used = {picture.file for picture in dataset.pictures}
+    if unused := [file for file in _raw_files(dataset.raws(dataset.images)) if file not in used]:
+        found.say("", f"{counted(len(unused), 'raw file')} without annotations left out, first {unused[0].name}")
     if not dataset.conditions:
         _propose_conditions(dataset, found)
 
