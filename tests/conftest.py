@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -13,9 +14,11 @@ from tempfile import TemporaryFile
 from typing import IO
 
 import hypothesis
+import numpy as np
 import pytest
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict
+from PIL import Image
 from tests import forking
 from tests.forking import Forked, ForkServer
 
@@ -174,3 +177,20 @@ def composed(tmp_path: Path) -> Iterator[Callable[..., DictConfig]]:
     HydraConfig.instance().cfg = None  # of another test, with its own folders of YAML files
     with hydra():
         yield build
+
+
+@pytest.fixture
+def fake_rawdet7(tmp_path: Path) -> Path:
+    """A frame of one sensor in each part, of noise."""
+    for part, number in (("train", 1), ("val", 2)):
+        annotated, raw = (
+            tmp_path / "rawdet7" / kind / part / "ZURICH" for kind in ("annotations_normal_json", "combined_raw")
+        )
+        annotated.mkdir(parents=True)
+        raw.mkdir(parents=True)
+        noise = np.random.default_rng(number).integers(0, 1 << 10, (128, 192)).astype(np.uint16)
+        Image.fromarray(noise).save(raw / f"{number}.png")
+        boxes = [{"class_name": "car", "bbox": [10, 20, 90, 80]}]
+        document = {"image_path": f"{number}.jpg", "img_width": 192, "img_height": 128, "annotations": boxes}
+        (annotated / f"{number}.json").write_text(json.dumps(document))
+    return tmp_path / "rawdet7"

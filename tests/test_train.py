@@ -288,9 +288,10 @@ def test_every_experiment_runs(
         config.data.dataset = {**config.data.dataset, **small}
         config.data.num_workers = 0
         config.model.weights = None
-    if config.hydra.runtime.choices.data == "pascal_raw":  # the recipe and its network on smaller frames
-        photographs = request.getfixturevalue("fake_pascal_raw")
-        config.data.dataset = {**config.data.dataset, "root": str(photographs), "extension": "dng"}
+    smaller = {"pascal_raw": {"extension": "dng"}, "rawdet7": {"sensor": "ZURICH"}}
+    if (name := config.hydra.runtime.choices.data) in smaller:  # the recipe and its network on smaller frames
+        photographs = request.getfixturevalue(f"fake_{name}")
+        config.data.dataset = {**config.data.dataset, "root": str(photographs), **smaller[name]}
         config.data = {**config.data, "batch_size": 1, "train_sizes": [64], "test_size": 64, "num_workers": 0}
         config.data.cache = str(photographs.parent / "cache")
         config.model = {**config.model, "pretrained": None, "norm": "group"}

@@ -373,7 +373,7 @@ def test_how_pictures_are_read_names_a_run_only_where_it_is_said(composed: Compo
     [
         ("coco_raw", {"strict": "true", "bbox": "xyxy"}),
         ("pascal_raw", {"strict": "true"}),
-        ("raod", {"strict": "true"}),
+        ("raod", {"strict": "true", "min_box": "16"}),
     ],
 )
 def test_how_boxes_are_read_names_a_run_only_where_it_is_said(

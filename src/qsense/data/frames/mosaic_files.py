@@ -50,6 +50,8 @@ class RawFormat:
         pattern: colours of the top left cell, row by row; None: what the file says.
         layout: of files without header; None: there are none.
         area: "visible" or "all" of a camera's sensor: with the rows and columns around the picture.
+        clip: take counts that `native_bits` cannot hold for the largest that they can, where it is known that there are
+            some; else such a file is refused.
 
     Raises:
         ValueError: an argument out of its range.
@@ -61,6 +63,7 @@ class RawFormat:
     pattern: str | None = None
     layout: Layout | None = None
     area: Area = "visible"
+    clip: bool = False
 
     def __post_init__(self) -> None:
         if self.native_bits is not None and not 2 <= self.native_bits <= 32:

@@ -120,15 +120,26 @@ class RawCoco(RawFrames):
         """See the base class."""
         for key, folder in (("root", self.root), ("images", self.images), ("test_images", self.test_images)):
             if not folder.is_dir():
+                where = f" Get it from {self.url}." if self.url else ""
                 raise DataMissingError(
-                    f"{self.name} is not in {folder.absolute()}: there is no such folder. Point at the whole with "
-                    f"data.dataset.root=…, at the raw files in it with data.dataset.{key}=… (. is root itself)"
+                    f"{self.name} is not in {folder.absolute()}: there is no such folder.{where} Point at the whole "
+                    f"with data.dataset.root=…, at the raw files in it with data.dataset.{key}=… (. is root itself)"
                 )
         super().check()
 
     def annotated(self, part: Part) -> list[Picture]:
         """See the base class."""
         return self._divided[part]
+
+    def pictures_of(
+        self, annotations: Annotations, folder: Path, classes: Sequence[str], check: BoxCheck
+    ) -> list[Picture]:
+        """The pictures of a file of annotations; to be overridden where a category is no class."""
+        return read_pictures(annotations, folder, classes, check, self.bbox, self.raws(folder), self.min_score)
+
+    def name_condition(self, stated: Any) -> str:
+        """The condition that an image's field states, empty for none; to be overridden where not all of it counts."""
+        return _condition(stated)
 
     @cached_property
     def _files(self) -> list[Annotations]:
@@ -152,8 +163,7 @@ class RawCoco(RawFrames):
         found = []
         for listed_there, folder in zip(self._files, (self.images, self.test_images), strict=False):
             chosen_classes(listed_there, self.classes)
-            find = self.raws(folder)
-            found.append(read_pictures(listed_there, folder, self.classes, check, self.bbox, find, self.min_score))
+            found.append(self.pictures_of(listed_there, folder, self.classes, check))
         files = " and ".join(str(listed_there.file) for listed_there in self._files)
         check.finish(files, "set data.dataset.bbox=xywh_shares, or xyxy_shares")
         return found
@@ -172,7 +182,7 @@ class RawCoco(RawFrames):
             if self.condition == CAMERA:
                 name = stated_source(picture.file).camera
             elif self.condition is not None:
-                name = _condition(image.stated)
+                name = self.name_condition(image.stated)
             else:
                 assert self.condition_pattern is not None
                 match = self.condition_pattern.search(picture.file.relative_to(folder).as_posix())

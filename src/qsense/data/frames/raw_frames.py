@@ -9,7 +9,7 @@ import logging
 import zlib
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypedDict
@@ -65,6 +65,8 @@ class RawSource:
             DataError: the file cannot be read, or does not have these bits.
         """
         whole = read_counts(self.file, self.stated)
+        if self.stated.clip:
+            whole = replace(whole, codes=np.minimum(whole.codes, whole.codes.dtype.type((1 << self.bits) - 1)))
         if (largest := int(whole.codes.max())) >= 1 << self.bits:
             raise DataError(
                 f"{self.file} has the count {largest}, which is more than {self.bits} bits can hold: set "

@@ -24,6 +24,7 @@ from qsense.data.errors import DataError, listed
 from qsense.data.frames.annotations.boxes import BoxCheck
 from qsense.data.frames.annotations.coco import Annotations, ImageEntry
 from qsense.data.frames.annotations.values import Id, printable, show
+from qsense.data.frames.annotations.voc import Objects
 from qsense.data.frames.dataset import Frame
 
 BoxKind = Literal["xywh", "xyxy", "xywh_shares", "xyxy_shares"]
@@ -52,6 +53,23 @@ class Picture(Frame):
             return self.original
         text = str(self.original).encode("utf-8", "surrogatepass")
         return int.from_bytes(hashlib.sha256(text).digest()[:16], "little")
+
+
+def picture_of(file: Path, objects: Objects, place: int, condition: int = 0) -> Picture:
+    """A picture whose objects a file of its own annotates, with the areas of their boxes.
+
+    Args:
+        file: the picture's.
+        objects: what was annotated; what is difficult counts neither as hit nor as miss.
+        place: among all pictures.
+        condition: index into the signal's.
+    """
+    boxes = objects.boxes
+    area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    labels, crowd = objects.labels, objects.difficult
+    return Picture(
+        place, file.name, *objects.size, boxes, labels, crowd, area, condition, file=file, original=file.stem
+    )
 
 
 def read_pictures(
