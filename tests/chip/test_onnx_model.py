@@ -266,7 +266,8 @@ def test_a_batch_of_other_frame_sizes_than_the_example(tmp_path: Path) -> None:
     data = Data(Batch(torch.randint(0, 4096, (3, 4, 10, 14), dtype=torch.int32)))
     data.example = lambda: example  # type: ignore[method-assign]
     codes, features = check_network(file, task, data)  # type: ignore[arg-type]
-    assert codes.passed and features.passed
+    assert codes.passed
+    assert features.passed
     assert_names(str(codes), "1,440")
 
 

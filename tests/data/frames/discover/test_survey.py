@@ -122,6 +122,20 @@ def test_headless_files_are_proposed_by_their_size(tmp_path: Path, ending: str) 
     assert found.problems == []
 
 
+def test_photos_are_known_and_warnings_are_said_once(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    coco = root / "boxes.json"
+    content = json.loads(coco.read_text())
+    content["annotations"].append({**content["annotations"][0], "id": 99, "bbox": [9999, 0, 5, 5]})
+    for number, image in enumerate(content["images"]):
+        image["tag"] = str(number % 2)
+    coco.write_text(json.dumps(content))
+    assert_names(told(root)[1], "condition=tag")
+    assert caplog.text.count("left out: 1") == 1
+    for file in root.rglob("*.dng"):
+        file.rename(file.with_suffix(".jpg"))
+    assert_names(told(root)[1], "data=coco_raw")
+
+
 def test_tables_are_no_raw_files(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("x,y\n1,2\n")
     (tmp_path / "facts.json").write_text("{}")
