@@ -13,6 +13,7 @@ from tests.refusal import assert_names, refused
 
 from qsense.data.errors import DataMissingError
 from qsense.data.findings import report
+from qsense.data.frames.discover import cameras
 from qsense.data.frames.discover.shown import choose, show
 from qsense.data.frames.discover.survey import RawFindings, holds_raw_files, survey
 
@@ -120,6 +121,11 @@ def test_headless_files_are_proposed_by_their_size(tmp_path: Path, ending: str) 
     layout = {"height": 40, "width": 60, "sample": 2}
     found, _ = told(tmp_path, headless=layout, pattern="RGGB", native_bits=12)
     assert found.problems == []
+
+
+def test_that_only_some_headers_were_read_is_said(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cameras, "MOST_READ", 2)
+    assert_names(told(root)[1], "one in 3", "6 DNG")
 
 
 def test_photos_are_known_and_warnings_are_said_once(root: Path, caplog: pytest.LogCaptureFixture) -> None:

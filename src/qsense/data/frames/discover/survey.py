@@ -21,7 +21,7 @@ from qsense.data.findings import GUESS, SURE, Findings, counted, size_of
 from qsense.data.frames.annotations.coco import Annotations, read_annotations
 from qsense.data.frames.annotations.foreign import HEAD
 from qsense.data.frames.annotations.values import printable
-from qsense.data.frames.discover.cameras import kinds_of, sizes_in_words
+from qsense.data.frames.discover.cameras import kinds_of, one_in, sizes_in_words
 from qsense.data.frames.headless import Layout
 from qsense.data.frames.mosaic_files import CAMERAS, PICTURES, kind_of
 from qsense.data.frames.raw_coco import RawCoco
@@ -156,7 +156,8 @@ def _say_files(folder: RawFolder, stated: RawCoco, found: RawFindings) -> None:
         return
     endings = Counter(file.suffix.lstrip(".").upper() for file in files)
     size = size_of(sum(file.stat().st_size for file in files))
-    found.say("raw files", f"{', '.join(f'{count} {ending}' for ending, count in endings.most_common())}, {size}")
+    some = f"; headers of one in {step} were read" if (step := one_in(files)) > 1 else ""
+    found.say("raw files", f"{', '.join(f'{count} {ending}' for ending, count in endings.most_common())}, {size}{some}")
     kinds, wrong = kinds_of(files, stated.format)
     for kind in kinds[:MOST_NAMED]:
         found.say("", kind.words)

@@ -119,4 +119,4 @@ def _no_table(words: Sequence[str], files: Sequence[Path]) -> str:
         )
     if others := _left_out(files):
         return f"{where}: no table; {'; '.join(others)}"
-    return f"{where}: no table ({', '.join(TABLES)}) among {len(files)} files"
+    return f"{where}: no table ({', '.join(TABLES)}) and no raw frame (.dng, .nef, …) among {len(files)} files"
