@@ -193,7 +193,7 @@ class DetectionDataModule(ExperimentData):
     def _pixels(self, count: int) -> Iterator[tuple[Frame, npt.NDArray[np.int64]]]:
         """Frames spread over the training part, each with some of its pixels [pixels, channels]."""
         part = self.part("train")
-        frames = np.linspace(0, len(part) - 1, min(len(part), 50)).astype(np.int64)
+        frames = spread([frame.condition for frame in part.frames], 50)
         each = max(1, count // len(frames))
         for index in frames:
             codes = self.dataset.codes(part.frames[index])
@@ -235,6 +235,22 @@ class FramePart(Dataset[FrameBatch]):
         for row, array, (height, width) in zip(x, codes, sizes, strict=True):
             row[:, :height, :width] = array
         return FrameBatch(torch.from_numpy(x), sizes, frames)
+
+
+def spread(conditions: Sequence[int], count: int) -> npt.NDArray[np.int64]:
+    """Places of up to `count` frames that are spread over all of them, in their order.
+
+    Where conditions take turns, equal steps may hardly meet some of them: if one gets less than half of its share, the
+    steps go through the frames condition by condition.
+
+    >>> spread([0, 1, 2] * 3, 3).tolist(), spread([0, 1] * 5, 4).tolist()
+    ([0, 4, 8], [0, 3, 6, 9])
+    """
+    places = np.linspace(0, len(conditions) - 1, min(len(conditions), count)).astype(np.int64)
+    share = np.bincount(conditions) / len(conditions)
+    if (2 * np.bincount(np.take(conditions, places), minlength=len(share)) < share * len(places)).any():
+        places = np.sort(np.argsort(conditions, kind="stable")[places])
+    return places
 
 
 def padded(sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
