@@ -154,7 +154,7 @@ def _tables(codec: Codec) -> str:
         entries.append(
             f"    {{ /* channel {c}: {comment(label)} */\n"
             f"        {macro}_BITS, {macro}_NATIVE_BITS, {constants.centre}, {', '.join(map(str, numbers))},\n"
-            f"        {', '.join(pointers)},\n"
+            f"        0, {', '.join(pointers)},\n"
             f"        {constants.first}, {max(len(constants.steps) - 1, 0)}, {constants.alike}, "
             f"{constants.step_leak}\n"
             "    }"

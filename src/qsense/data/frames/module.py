@@ -5,7 +5,7 @@ Open it to see what a detector is given.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,20 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from qsense.data import fits
+from qsense.data.cache import fingerprint
 from qsense.data.frames.batch import FrameBatch
 from qsense.data.frames.dataset import Frame, FrameDataset
-from qsense.data.frames.nearest import resize, target_size
+from qsense.data.frames.decoded import DecodedFrames, Decoding, native
+from qsense.data.frames.nearest import resize, shrunk, target_size
 from qsense.data.module import ExperimentData
 from qsense.data.splitting import stratified
 
 STRIDE = 32  # what the sides of a batch are multiples of: the detectors' coarsest feature map but for pooling
 STORED = 800  # short side at which frames are stored where no size is asked for
+NATIVE = 1 << 20  # a short side that no frame exceeds: stored as they are
+FITTED_ON = 4_000_000  # samples at most, over all planes, that place a converter's tables
+FITTED_FRAMES = 500  # frames at most that these are taken from
 
 # Few torch operations know unsigned integers; the bits are moved about as signed ones.
 SIGNED = {torch.uint16: torch.int16, torch.uint32: torch.int32}
@@ -99,10 +105,11 @@ class DetectionDataModule(ExperimentData):
         self.mean = dataset.mean
         self.std = dataset.std
         self.simulated = dataset.simulated
+        self._decoded_by: Any = None  # settings and tables of the converter with memory that frames go through
 
     def prepare_data(self) -> None:
         """Convert the frames (once per machine)."""
-        self.dataset.prepare(self.cache, self.short_side)
+        self.dataset.prepare(self.cache, NATIVE if self.whole else self.short_side)
 
     def divide(self) -> tuple[dict[str, FramePart], dict[str, Any]]:
         """Open the converted frames, read the annotations and hold out the validation frames."""
@@ -110,10 +117,10 @@ class DetectionDataModule(ExperimentData):
         train, test = self.dataset.frames("train"), self.dataset.frames("test")
         # Of each condition a share, so that a few frames taken at night are not missed.
         held_out = stratified(np.array([frame.condition for frame in train]), self.validation)
+        kept, out = ([frame for frame, out in zip(train, held_out, strict=True) if out == which] for which in (0, 1))
         parts = {
-            "train": FramePart(self.dataset, [frame for frame, out in zip(train, held_out, strict=True) if not out]),
-            "validation": FramePart(self.dataset, [frame for frame, out in zip(train, held_out, strict=True) if out]),
-            "test": FramePart(self.dataset, test),
+            name: FramePart(self._stored, frames)
+            for name, frames in (("train", kept), ("validation", out), ("test", test))
         }
         statistics: dict[str, Any] = {
             "simulated": self.simulated,
@@ -168,6 +175,45 @@ class DetectionDataModule(ExperimentData):
         mirrored = (torch.rand(len(batch)) < 0.5).tolist() if self.flip else [False] * len(batch)
         return arranged(batch, self._sizes(batch, sides), mirrored)
 
+    def training_recordings(self) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.int64]]:
+        """See the base class: rows of native codes, spread over up to 500 frames, 4 million samples at most."""
+        frames = [self.part("train").frames[place] for place in spread(self._train_conditions(), FITTED_FRAMES)]
+        samples, lengths = [], [0]
+        for frame in frames:
+            codes = native(self.dataset, frame)
+            planes, height, width = codes.shape
+            rows = min(height, max(1, FITTED_ON // (len(frames) * planes * width)))
+            chosen = codes[:, np.linspace(0, height - 1, rows).astype(np.int64)]
+            samples.append(chosen.reshape(planes, -1).T.astype(np.uint16))
+            lengths += [width] * rows
+        return np.concatenate(samples), np.cumsum(lengths)
+
+    def fit(self, converter: Any) -> None:
+        """See the base class. The tables are kept for runs that differ in other things, such as their seed."""
+        source = (fingerprint(self.dataset, self.cache), self.validation, FITTED_ON, FITTED_FRAMES)
+        fits.fit(converter, self.training_recordings, self.cache, self.dataset.name, source)
+
+    def convert(self, converter: Any) -> None:
+        """See the base class: batches hold the native codes that its receiver decodes. What is converted is kept, in
+        memory or, where that is much, in the cache."""
+        tables = None if converter is None else (converter.settings, converter.channels())
+        if self._decoded_by == tables:
+            return
+        self._decoded_by = tables
+        read: Callable[[Frame], npt.NDArray[Any]] = self._stored
+        if converter is not None:
+            frames = [frame for part in self._parts.values() for frame in part.frames]
+            read = DecodedFrames(Decoding(self.dataset, frames, converter, self.short_side), self.cache)
+        for name in self._parts:
+            self.part(name).read = read
+
+    def _stored(self, frame: Frame) -> npt.NDArray[Any]:
+        """A frame's codes as they are without a converter with memory."""
+        return shrunk(self.dataset.codes(frame), self.short_side) if self.whole else self.dataset.codes(frame)
+
+    def _train_conditions(self) -> list[int]:
+        return [frame.condition for frame in self.part("train").frames]
+
     def example(self) -> Tensor:
         """See the base class."""
         batch = self.part("test").__getitems__([0])
@@ -193,10 +239,10 @@ class DetectionDataModule(ExperimentData):
     def _pixels(self, count: int) -> Iterator[tuple[Frame, npt.NDArray[np.int64]]]:
         """Frames spread over the training part, each with some of its pixels [pixels, channels]."""
         part = self.part("train")
-        frames = spread([frame.condition for frame in part.frames], 50)
+        frames = spread(self._train_conditions(), 50)
         each = max(1, count // len(frames))
         for index in frames:
-            codes = self.dataset.codes(part.frames[index])
+            codes = part.read(part.frames[index])
             flat = codes.reshape(len(codes), -1)
             chosen = flat[:, np.linspace(0, flat.shape[1] - 1, min(each, flat.shape[1])).astype(np.int64)]
             yield part.frames[index], chosen.T.astype(np.int64)
@@ -213,12 +259,12 @@ class FramePart(Dataset[FrameBatch]):
     """Some of a data set's frames; a whole batch is read at once.
 
     Args:
-        dataset: knows their codes.
+        read: gives a frame's codes [C, h, w].
         frames: those that belong to this part.
     """
 
-    def __init__(self, dataset: FrameDataset, frames: Sequence[Frame]) -> None:
-        self.dataset, self.frames = dataset, frames
+    def __init__(self, read: Callable[[Frame], npt.NDArray[Any]], frames: Sequence[Frame]) -> None:
+        self.read, self.frames = read, frames
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -229,7 +275,7 @@ class FramePart(Dataset[FrameBatch]):
     def __getitems__(self, indices: Sequence[int] | npt.NDArray[np.int64]) -> FrameBatch:
         """The batch of these frames, as codes of the sensor's own type, padded to multiples of 32."""
         frames = [self.frames[index] for index in indices]
-        codes = [self.dataset.codes(frame) for frame in frames]
+        codes = [self.read(frame) for frame in frames]
         sizes = [(array.shape[-2], array.shape[-1]) for array in codes]
         x = np.zeros((len(codes), len(codes[0]), *padded(sizes)), dtype=codes[0].dtype)
         for row, array, (height, width) in zip(x, codes, sizes, strict=True):
