@@ -207,6 +207,14 @@ class DetectionDataModule(ExperimentData):
         for name in self._parts:
             self.part(name).read = read
 
+    def unconverted(self, batch: FrameBatch) -> FrameBatch:
+        """Frames of a batch [B, C, H, W] as the sensor delivers them, without a converter with memory, arranged alike;
+        the batch itself where it has been through none."""
+        if self._decoded_by is None:
+            return batch
+        raw = FramePart(self._stored, batch.frames).__getitems__(range(len(batch)))
+        return arranged(raw.to(batch.x.device), batch.sizes, [False] * len(batch))
+
     def _stored(self, frame: Frame) -> npt.NDArray[Any]:
         """A frame's codes as they are without a converter with memory."""
         return shrunk(self.dataset.codes(frame), self.short_side) if self.whole else self.dataset.codes(frame)

@@ -16,7 +16,7 @@ from torch import Tensor
 from qsense.quant.sensor.codes import are_codes
 from qsense.quant.sensor.memory import kernel
 from qsense.quant.sensor.memory.companding import Companding, square_root
-from qsense.quant.sensor.memory.constants import nearest_counts
+from qsense.quant.sensor.memory.constants import nearest_counts, scaled
 from qsense.quant.sensor.memory.dpcm import DPCM
 from qsense.quant.sensor.memory.settings import Settings
 from qsense.signal import Signal
@@ -68,17 +68,12 @@ class RowDPCM(DPCM):
         super().__init__(signal, bits, **settings)
         self.companding, self.output = companding, output
         self.compand = square_root(self.native_bits, self.black) if companding == "sqrt" else ()
-        self.register_buffer("seen", self._seen(), persistent=False)
-
-    def _seen(self) -> Tensor:
-        """What the network sees of each native count, float32 [2^n]."""
-        counts = np.arange(1 << self.native_bits)
-        place = self.scaled(counts) if self.output == "companded" else counts
-        share = np.clip((place - place[self.black]) / (place[self.white] - place[self.black]), 0, 1)
-        low, high = self.signal.low, self.signal.high
-        assert low is not None
-        assert high is not None
-        return torch.from_numpy((low + share * (high - low)).astype(np.float32))
+        shown = self.compand if output == "companded" else ()
+        share = shares(self.native_bits, self.black, self.white, shown)
+        assert signal.low is not None
+        assert signal.high is not None
+        seen = (signal.low + share * (signal.high - signal.low)).astype(np.float32)
+        self.register_buffer("seen", torch.from_numpy(seen), persistent=False)
 
     # Frames ----------------------------------------------------------------------------------------------------------
 
@@ -132,6 +127,17 @@ class RowDPCM(DPCM):
         rows, bounds = rows_of(codes.cpu().numpy())
         values = self.receive(rows, bounds)
         return torch.from_numpy(frames_of(values, tuple(codes.shape))).to(codes.device)
+
+
+def shares(native_bits: int, black: int, white: int, compand: Sequence[int]) -> npt.NDArray[np.float64]:
+    """Of each native count, its share of the way from black to white on the companded scale, in [0, 1], [2^n].
+
+    >>> shares(2, 0, 3, (-32768, 0, 16384, 32767)).round(2).tolist()
+    [0.0, 0.5, 0.75, 1.0]
+    """
+    place = scaled(np.arange(1 << native_bits), native_bits, compand)
+    share: npt.NDArray[np.float64] = np.clip((place - place[black]) / (place[white] - place[black]), 0, 1)
+    return share
 
 
 def rows_of(frames: Codes) -> tuple[Codes, kernel.Bounds]:
