@@ -99,7 +99,7 @@ def main() -> None:
             mosaic = np.random.default_rng(0).integers(0, 4096, SIZE).astype(np.uint16)
             file = runpy.run_path(str(DNG))["write_dng"](Path(name) / "a.dng", mosaic)
         data = Files(file, arguments.frames, Path(name), arguments.short_side)
-        part = FramePart(data, data.frames("train"))
+        part = FramePart(data.codes, data.frames("train"))
         convert_one = CameraConversion((file,), data.size, "planes", 16, arguments.short_side, False, False)
 
         def decode() -> int:
