@@ -86,6 +86,16 @@ WRONG = {
         ["task=detection", "model=resnet18"],
         ["qsense.models.torchvision_nets.resnet18", "DetectionTask", "object_classes", "faster_rcnn", "paa_small"],
     ),
+    "frozen stages of random weights": (
+        ["task=detection", "data=synthetic_raw", "model=retinanet_small", "model.norm=group", "model.frozen_stages=1"],
+        [
+            "model.frozen_stages=1",
+            "model.pretrained=null",
+            "model.weights=null",
+            "init_from=RUN",
+            "model.frozen_stages=-1",
+        ],
+    ),
     "a converter with memory for images": (
         ["quant=dpcm", "task=classification"],
         ["DPCM", "ImageDataModule", "images", "series", "quant/sensor", "gamma", "lloyd_max", "none"],
