@@ -60,12 +60,12 @@ def test_the_table_says_what_was_fitted_on(
     monkeypatch.setattr(visibility, "FITTED_ON", 2)
     monkeypatch.setenv("COLUMNS", "80")
     main(["visibility", "--fit", fit, "--frames", "2", "--gammas", "0.5"])
-    out = capsys.readouterr().out
+    out, said_next = capsys.readouterr()
     assert ("together" in out) == mix
     for name in (*REGIMES, "quantile", "lloyd_max", "row_dpcm", "row_dpcm, companding none"):
         assert name in out
     assert all(len(line.rstrip()) <= 80 for line in out.splitlines())
-    assert ("data.dataset.regime=mixed" in out) == mix
+    assert ("data.dataset.regime=mixed" in said_next) == mix
 
 
 @pytest.mark.parametrize(
