@@ -60,7 +60,7 @@ def contestants(
     optimizer = torch.optim.SGD(task.parameters(), lr=1e-6)
     there = arranged(batch.to(device), batch.sizes, [False] * len(batch))
     with torch.no_grad():
-        images = task.input_of(there.x, there.condition)
+        images = task.input_of(there.x, there.condition, there.gains)
     targets = there.targets()
 
     def learn(losses: dict[str, Tensor]) -> None:

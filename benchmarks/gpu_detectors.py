@@ -54,7 +54,7 @@ def network(kind: Callable[..., nn.Module], how: Sequence[str], quick: bool) -> 
         warnings.simplefilter("ignore")  # that norm=frozen has random statistics
         made = kind(3, norm="frozen", frozen_stages=1 if "frozen" in how else -1, **(SMALL if quick else {}))
     if "channels-last" in how:
-        made = made.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        made = made.to(memory_format=torch.channels_last)
     if "compiled" in how:
         backbone = made.get_submodule("backbone")
         backbone.compile(dynamic=True, backend="eager" if quick else "inductor")

@@ -39,6 +39,7 @@ class Done:
 
 
 Command = Callable[..., Done]
+Begin = Callable[..., Forked | subprocess.Popen[bytes]]
 
 # What a command needs before it needs anything heavy, and what it needs to train. Without wandb, which makes a folder
 # when it is imported: the first forked process to end would remove it for all.
@@ -47,6 +48,7 @@ LIGHT = (
     "qsense.experiment.checks",
     "qsense.study.summary",
     "hydra_plugins.qsense_sweeper",
+    "read_ahead",
 )
 WARM = (*LIGHT, "lightning.pytorch", "torchvision", "sklearn.datasets", "qsense.experiment.build")
 
@@ -124,6 +126,21 @@ def commands(server: ForkServer | None, folder: Path) -> Command:
 def command(warm_server: ForkServer | None, tmp_path: Path) -> Command:
     """Run `python -m MODULE ARGUMENTS` in an empty folder and without any data; its imports are done already."""
     return commands(warm_server, tmp_path)
+
+
+@pytest.fixture
+def begin(warm_server: ForkServer | None, tmp_path: Path) -> Iterator[Begin]:
+    """Begin `python -m MODULE ARGUMENTS` as `command` does, and leave it running; it ends with the test."""
+    begun: list[Forked | subprocess.Popen[bytes]] = []
+    with Path(os.devnull).open("wb") as nowhere:
+
+        def begin(*command: str, **variables: str) -> Forked | subprocess.Popen[bytes]:
+            begun.append(start(warm_server, command, tmp_path, environment(tmp_path) | variables, nowhere, nowhere))
+            return begun[-1]
+
+        yield begin
+        for process in begun:
+            process.kill()
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from qsense.quant.sensor.lloyd_max import LloydMax as LloydMax
     from qsense.quant.sensor.log import Log as Log
     from qsense.quant.sensor.log_eps import LogEps as LogEps
+    from qsense.quant.sensor.log_gamma import LogGamma as LogGamma
     from qsense.quant.sensor.memory.adpcm import ADPCM as ADPCM
     from qsense.quant.sensor.memory.base import MemoryConverter as MemoryConverter
     from qsense.quant.sensor.memory.dpcm import DPCM as DPCM
@@ -64,6 +65,7 @@ _HOMES = {
     "LloydMax": "quant.sensor.lloyd_max",
     "Log": "quant.sensor.log",
     "LogEps": "quant.sensor.log_eps",
+    "LogGamma": "quant.sensor.log_gamma",
     "ADPCM": "quant.sensor.memory.adpcm",
     "MemoryConverter": "quant.sensor.memory.base",
     "DPCM": "quant.sensor.memory.dpcm",

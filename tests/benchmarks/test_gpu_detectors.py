@@ -6,6 +6,7 @@ import pytest
 from benchmarks.gpu_detectors import WAYS, main
 
 
+@pytest.mark.slow
 def test_every_way_of_running_a_detector_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
     main(["--quick", "--device", "cpu", "--networks", "RetinaNet"])
     rows = {

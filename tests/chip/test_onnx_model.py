@@ -31,7 +31,7 @@ from qsense.tasks.classification import ClassificationTask
 from qsense.tasks.detection import DetectionTask
 from qsense.tasks.har import HARTask
 
-pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
 pytest.importorskip("onnxscript", reason="onnxscript is not installed")
 
 EVERY = converters()
@@ -115,10 +115,12 @@ class Data:
 
 
 class Batch:
-    """Samples, and their conditions."""
+    """Samples, their conditions, and the camera's white balance."""
 
-    def __init__(self, x: Tensor, condition: list[int] | None = None) -> None:
-        self.x, self.condition = x, condition
+    def __init__(
+        self, x: Tensor, condition: list[int] | None = None, gains: list[tuple[float, float, float]] | None = None
+    ) -> None:
+        self.x, self.condition, self.gains = x, condition, gains
 
 
 def agree(task: Task, batch: Batch, statistics: dict[str, Any], folder: Path) -> list[str]:
@@ -250,6 +252,26 @@ def test_a_detectors_backbone_on_native_codes(per: str, tmp_path: Path) -> None:
     said = agree(standardised(task) if task.standardise else task, Batch(x, [1, 0, 1]), {}, tmp_path)
     assert said[0] == "ONNX, codes of a test batch: passed: 1,440 codes, 0 differences"
     assert said[1].startswith("ONNX, features of a test batch: passed: 3 test examples")
+
+
+@pytest.mark.parametrize("chosen", ["camera", "learned", [2.0, 1.0, 1.5]])
+@pytest.mark.parametrize("per", ["image", "condition"])
+def test_a_detectors_backbone_behind_white_balance(chosen: Any, per: str, tmp_path: Path) -> None:
+    """Each frame's own gains are an input of the model; others are in it."""
+    torch.manual_seed(0)
+    x = torch.randint(0, 4096, (3, 4, 12, 10), dtype=torch.int32)
+    raw = Signal(4, 0.0, 1.0, "full scale", native_bits=12, black=64, bayer="RGGB", conditions=("day", "night"))
+    sensor = apart(GammaPerCondition(raw, 4, gamma=0.5)) if per == "condition" else Gamma(raw, 4, gamma=0.5)
+    task = DetectionTask(Boxes(), sensor, ("car",), (0.5,) * 3, (0.25,) * 3, white_balance=chosen)
+    if chosen == "learned":
+        assert task.white_balance is not None
+        torch.nn.init.uniform_(task.white_balance.log_gain)
+    batch = Batch(x, [1, 0, 1], [(2.0, 1.0, 1.5), (1.5, 1.0, 3.0), (1.0, 1.0, 1.0)])
+    said = agree(task, batch, {}, tmp_path)
+    assert said[0] == "ONNX, codes of a test batch: passed: 1,440 codes, 0 differences"
+    assert said[1].startswith("ONNX, features of a test batch: passed: 3 test examples")
+    inputs = [each.name for each in onnxruntime.InferenceSession(tmp_path / "model.onnx").get_inputs()]
+    assert inputs == ["x", *["condition"] * (per == "condition"), *["gains"] * (chosen == "camera")]
 
 
 def test_a_detectors_backbone_behind_a_sensor_that_is_not_quantized(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.data.series.discover import exports
+from tests.quick import NO_PICTURES
 from tests.refusal import assert_names, refused
 
 from qsense.__main__ import main as door
@@ -70,7 +71,9 @@ def test_an_import_elsewhere_is_found_by_that_folder(
 def test_an_imported_data_set_trains(command: Command, phone: Path) -> None:
     done = command("qsense", "data", "import", "phone")
     assert done.code == 0, done.err
-    done = command("qsense.train", "data=mine", "quant=lloyd_max", "bits=2", "trainer=smoke", "logger=none")
+    done = command(
+        "qsense.train", "data=mine", "quant=lloyd_max", "bits=2", "trainer=smoke", "logger=none", *NO_PICTURES
+    )
     assert done.code == 0, done.err
     assert len(list(phone.parent.glob("runs/mine-lloyd_max-*/metrics.json"))) == 1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,8 @@ from tests.refusal import assert_names
 
 from qsense.__main__ import main as door
 from qsense.commands import scenes
-from qsense.commands.scenes import SAMPLES, from_file, from_photo, main, raw_signal
+from qsense.commands.scenes import SAMPLES, Scene, from_photo, main, raw_signal
+from qsense.data.frames.inverse_isp import mean_camera
 
 
 def headless(folder: Path, largest: int = 4000) -> Path:
@@ -78,10 +80,33 @@ def test_levels_of_a_headless_file_are_what_its_counts_need(
 def test_a_cameras_file_states_its_own_levels(monkeypatch: pytest.MonkeyPatch) -> None:
     from qsense.data.frames import raw_files
 
-    camera = raw_files.Mosaic(np.full((4, 4), 300, dtype=np.uint16), "BGGR", (60, 64, 64, 62), 15000, None)
+    levels, gains = (60, 64, 64, 62), (2.0, 1.0, 1.0, 1.5)
+    camera = raw_files.Mosaic(np.full((4, 4), 300, dtype=np.uint16), "BGGR", levels, 15000, gains)
     monkeypatch.setattr(raw_files, "read_mosaic", lambda file: camera)
-    options = type("Options", (), {"black": None, "white": None})
-    assert from_file(Path("photo.nef"), options).signal == raw_signal(60, 15000, "BGGR")  # type: ignore[arg-type]
+    drawn: list[Scene] = []
+    monkeypatch.setattr(scenes, "draw", lambda scene, *_: drawn.append(scene))
+    main(["photo.nef"])
+    main(["photo.nef", "--balance", "3", "1", "2"])
+    monkeypatch.setattr(raw_files, "read_mosaic", lambda file: replace(camera, gains=None))
+    main(["photo.nef"])
+    assert all(scene.signal == raw_signal(60, 15000, "BGGR") for scene in drawn)
+    assert [scene.gains for scene in drawn] == [(2.0, 1.0, 1.5), [3.0, 1.0, 2.0], None]
+
+
+def test_a_simulated_cameras_balance_is_known_and_can_be_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Scene] = []
+    monkeypatch.setattr(scenes, "draw", lambda scene, *_: drawn.append(scene))
+    main(["--photo", "china"])
+    main(["--photo", "china", "--balance", "1", "1", "1"])
+    camera = mean_camera()
+    assert [scene.gains for scene in drawn] == [(camera.red, 1.0, camera.blue), [1.0, 1.0, 1.0]]
+
+
+def test_no_colour_can_be_taken_away(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as error:
+        main(["--photo", "china", "--balance", "1", "0", "1"])
+    assert error.value.code == 2
+    assert_names(capsys.readouterr().err, "--balance", "above 0")
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ WRONG = {
     ),
     "unknown sensor quantizer": (
         ["quant=gamma_fat", "quant/sensor=gama"],
-        ["quant/sensor=gama", "gamma", "gamma", "lloyd_max", "log", "log_eps", "none"],
+        ["quant/sensor=gama", "gamma", "gamma", "lloyd_max", "log", "log_eps", "log_gamma", "none"],
     ),
     "unknown network quantizer": (
         ["quant/network=fta"],

@@ -156,6 +156,15 @@ def test_one_panel_per_parameter_one_labelled_line_per_axis(axes: int) -> None:
         assert [text.get_text() for text in ax.texts] == expected
 
 
+@pytest.mark.parametrize("axes", [1, 4])
+def test_gains_of_a_white_balance_are_named_by_colours(axes: int) -> None:
+    table = learned(axes).assign(gain_0=1.2, gain_1=1.0, gain_2=1.5)
+    names = [f"plane {i}" for i in range(axes)] if axes > 1 else []
+    texts = [[text.get_text() for text in ax.texts] for ax in plot_trajectory(table, names).axes]
+    assert texts[-1] == ["red  1.200", "green  1.000", "blue  1.500"]
+    assert [len(each) for each in texts] == [axes, axes, 3]
+
+
 def test_end_labels_do_not_overlap() -> None:
     figure = plot_trajectory(learned(21), [f"upper arm {i}" for i in range(21)])
     figure.canvas.draw()

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle, StepPatch
 from tests.refusal import refused
 
-from qsense.plots.display import as_light, balance, develop, used, white_of
+from qsense.plots.display import as_light, balance, balanced, develop, used, white_of
 from qsense.plots.predictions import LETTER, LINE, MOST, Sight, place_tags, plot_predictions
 from qsense.plots.scene import plot_scene
 from qsense.plots.style import COLOURS, save
@@ -30,10 +30,11 @@ def quantized(bits: int) -> np.ndarray:
     return levels
 
 
-def balanced(light: np.ndarray) -> np.ndarray:
+def shown(light: np.ndarray, known: tuple[float, float, float] | None = None) -> np.ndarray:
     """As pictures show it beside `LIGHT`."""
-    shown: np.ndarray = develop(light * balance(LIGHT), white_of(LIGHT * balance(LIGHT)))
-    return shown
+    gains = balance(LIGHT, known)
+    developed: np.ndarray = develop(balanced(light, gains), white_of(balanced(LIGHT, gains)))
+    return developed
 
 
 # --------------------------------------------------------------------------------------------------------- display
@@ -47,6 +48,30 @@ def test_white_balance_makes_the_usual_grey_and_leaves_lamps_and_srgb_alone() ->
     assert balance(grey)[1:3].ravel().tolist() == [1, 1]
     assert balance(grey[:3]).ravel().tolist() == [1, 1, 1]
     assert np.isfinite(balance(np.zeros((4, 2, 2)))).all()
+
+
+def test_known_gains_are_taken_as_they_are() -> None:
+    light = np.random.default_rng(0).uniform(0, 1, (4, 6, 6))
+    assert balance(light, (2.0, 1.0, 1.5)).ravel().tolist() == [2, 1, 1, 1.5]
+    assert balance(light[:3], (2.0, 1.0, 1.5)).ravel().tolist() == [2, 1, 1.5]
+    assert balance(light[:1], (2.0, 1.0, 1.5)).ravel().tolist() == [1], "of grey there is none"
+
+
+def test_what_saturates_is_white_whatever_the_gains() -> None:
+    light = np.array([0.5, 0.5, 0.5, 1.0]).reshape(4, 1, 1) * np.array([[1.0, 2.0]])
+    found = balanced(np.minimum(light, 1), balance(light, (2.0, 1.0, 1.5)))
+    assert found[:, 0].T.tolist() == [[1, 0.5, 0.5, 1], [1, 1, 1, 1]]
+
+
+def test_a_scene_and_predictions_go_by_the_gains_that_are_known() -> None:
+    gains = (2.0, 1.0, 1.5)
+    figure = plot_scene(LIGHT, [[quantized(4)]], [4], ["linear"], gains=gains)
+    assert figure.axes[0].images
+    np.testing.assert_allclose(np.asarray(figure.axes[0].images[0].get_array()), shown(LIGHT, gains))
+    nothing = np.zeros((0, 4)), np.zeros(0), np.zeros(0, dtype=int)
+    sight = Sight("a", LIGHT, quantized(2), *nothing, nothing[0], nothing[2], np.zeros(0, dtype=bool), gains)
+    found = plot_predictions([sight], ["thing"]).axes[1].images[0].get_array()
+    np.testing.assert_allclose(np.asarray(found), shown(LIGHT, gains))
 
 
 def test_greens_are_averaged_scaled_and_shown_at_a_screens_gamma() -> None:
@@ -100,8 +125,8 @@ def test_a_scene_has_a_row_per_resolution_and_a_column_per_quantizer() -> None:
     hit, entropy = used(quantized(4))
     assert figure.axes[4].get_xlabel() == f"{hit} of 16 levels, {entropy:.1f} bits used"
     images = [np.asarray(ax.images[0].get_array()) for ax in figure.axes[:6]]
-    np.testing.assert_allclose(images[0], balanced(LIGHT))
-    np.testing.assert_allclose(images[4], balanced(as_light(quantized(4), LIGHT)))
+    np.testing.assert_allclose(images[0], shown(LIGHT))
+    np.testing.assert_allclose(images[4], shown(as_light(quantized(4), LIGHT)))
 
 
 def test_a_strip_shows_where_thresholds_lie_over_the_scenes_light() -> None:
@@ -167,8 +192,8 @@ def test_predictions_lie_over_the_quantized_and_the_untouched_frame() -> None:
     assert left.get_title(loc="left") == "street, quantized"
     assert right.get_title(loc="left") == "not quantized"
     assert right.get_title(loc="right") == "1 prediction ≥ 0.3, 1 object"
-    np.testing.assert_allclose(np.asarray(left.images[0].get_array()), balanced(as_light(quantized(2), LIGHT)))
-    np.testing.assert_allclose(np.asarray(right.images[0].get_array()), balanced(LIGHT))
+    np.testing.assert_allclose(np.asarray(left.images[0].get_array()), shown(as_light(quantized(2), LIGHT)))
+    np.testing.assert_allclose(np.asarray(right.images[0].get_array()), shown(LIGHT))
     for ax in (left, right):
         (found,), (there,) = rectangles(ax, "-"), rectangles(ax, "--")
         assert found.get_bbox().bounds == there.get_bbox().bounds == (1.5, 2.5, 10, 6)

@@ -34,7 +34,9 @@ class LearnedADC(AfterTest):
     def finish(self, trainer: Trainer, task: Task, data: ExperimentData) -> None:
         if isinstance(task.sensor, SensorQuantizer | MemoryConverter):
             adc = {**as_record(task.sensor), "data": data.dataset.name, "statistics": data.statistics}
-            if task.standardise is not None:  # what follows the converter
+            if task.white_balance is not None:  # what follows the converter
+                adc["white_balance"] = task.white_balance.record()
+            if task.standardise is not None:
                 adc["standardised"] = task.standardise.record()
             write_json(self.file, adc)
             log_adc(trainer.loggers, adc)

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from qsense.callbacks.pictures import GRID, Drawing, Floats, Pictures, curve_of, heading, plot_sensor, title_of
 from qsense.data.frames.batch import FrameBatch
+from qsense.data.frames.dataset import Frame
 from qsense.data.frames.module import DetectionDataModule
 from qsense.plots.predictions import Sight, plot_predictions
 from qsense.plots.scene import plot_scene
@@ -97,6 +98,7 @@ class DetectionFigures(Pictures):
                     frame.boxes * (across, down, across, down),
                     frame.labels,
                     frame.crowd,
+                    gains_of(task, frame),
                 )
             )
         return plot_predictions(sights, data.class_names, heading(task, data))
@@ -117,7 +119,8 @@ class DetectionFigures(Pictures):
             sensor.thresholds().cpu().numpy() if isinstance(sensor, SensorQuantizer) else None
             for sensor in sensors.values()
         ]
-        return plot_scene(light_of(task, data, batch), [seen], [bits], list(sensors), title, [cuts])
+        gains = gains_of(task, batch.frames[0])
+        return plot_scene(light_of(task, data, batch), [seen], [bits], list(sensors), title, [cuts], gains)
 
 
 def grid_of(sensor: SensorQuantizer) -> Floats:
@@ -138,6 +141,13 @@ def chosen(data: DetectionDataModule, count: int, device: torch.device) -> list[
 def light_of(task: DetectionTask, data: DetectionDataModule, batch: FrameBatch) -> Floats:
     """The samples of a batch of one before quantization, [planes, h, w] in [0, 1], without padding."""
     return through(Identity(task.sensor.signal), data.unconverted(batch))
+
+
+def gains_of(task: DetectionTask, frame: Frame) -> Sequence[float] | None:
+    """White balance to show a frame with: what the task states, else what the frame does; None: not known."""
+    balance = task.white_balance
+    stated = balance is not None and balance.source == "stated"
+    return balance.record()["gains"] if balance is not None and stated else frame.gains
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""Follow what the sensor quantizer learns, epoch by epoch.
+"""Follow what the sensor quantizer and a white balance learn, epoch by epoch.
 
 Open it to change `learned.csv`, or what of it is logged while training runs.
 """
@@ -16,7 +16,8 @@ from qsense.tasks.base import Task
 
 
 class Trajectory(Callback):
-    """Write the quantizer's learned values (γ, μ, …) to `<folder>/learned.csv`, one row per epoch, and log them.
+    """Write what quantizer (γ, μ, …) and white balance have learned to `<folder>/learned.csv`, one row per epoch, and
+    log it.
 
     Row 0 holds the initial values. The rows travel in the checkpoint, so a resumed run has all of them.
     """
@@ -55,7 +56,7 @@ class Trajectory(Callback):
     @staticmethod
     def _learned(module: LightningModule) -> dict[str, list[float]]:
         assert isinstance(module, Task)
-        return module.sensor.trajectory()
+        return module.trajectory()
 
     def _write(self) -> None:
         columns = list(self.rows[0])

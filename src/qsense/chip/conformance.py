@@ -24,7 +24,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from qsense.chip import vectors as conformance_vectors
 from qsense.chip.converter import Converter, Counts, Floats
-from qsense.chip.onnx_model import exported_part, outputs
+from qsense.chip.onnx_model import by_camera, exported_part, has_conditions, outputs
 from qsense.chip.vectors import Vectors
 from qsense.data.module import ExperimentData
 from qsense.data.series.batch import normalise_
@@ -266,22 +266,22 @@ def check_network(file: Path, task: Task, data: ExperimentData) -> list[Check]:
         return [Check("ONNX, network", None, "onnxruntime is not installed (pip install 'qsense[export]')")]
     name, part = exported_part(task)
     batch = data.on_after_batch_transfer(next(iter(data.test_dataloader())), 0)
-    x, condition = batch.x, getattr(batch, "condition", None)
-    given = [x] if task.sensor.rows == 1 or task.sensor.per_channel else [x, torch.tensor(condition)]
-    fed = [tensor.numpy() for tensor in given]
+    x, condition, gains = batch.x, getattr(batch, "condition", None), getattr(batch, "gains", None)
+    told = [condition] * has_conditions(task) + [gains] * by_camera(task)
+    fed = [x.numpy(), *(np.array(each) for each in told)]
     found = session(file)(*fed)
     checks = []
     if isinstance(task.sensor, SensorQuantizer):
         codes = task.sensor.encode(x, condition).long().numpy()
         checks.append(compared("ONNX, codes of a test batch", found.pop(0).astype(np.int64), codes))
     with torch.no_grad():
-        seen = task.input_of(x, condition)
+        seen = task.input_of(x, condition, gains)
         expected = outputs(part(seen))
         if task.network_quantizer is None:
             return [*checks, _close(name, "of a test batch", found, expected, len(x))]
         exact = copy.deepcopy(task).double()
         levels = task.sensor(x, condition).double()
-        reference = outputs(exported_part(exact)[1](exact.from_levels(levels)))
+        reference = outputs(exported_part(exact)[1](exact.from_levels(levels, condition, gains)))
         alone = torch.cat([outputs(part(seen[i : i + 1]))[0] for i in range(len(x))])
     in_double = wide(file)(*(each[:FEW] for each in fed))[isinstance(task.sensor, SensorQuantizer) :]
     check = _close(

@@ -60,7 +60,7 @@ class Comparators(nn.Module):
 
 
 class Deployed(nn.Module):
-    """The way from samples to predictions: sensor quantizer → standardisation → normalisation → network.
+    """The way from samples to predictions: quantizer → (white balance) → standardisation → normalisation → network.
 
     Args:
         sensor: the quantizer; None where the sensor is not quantized, or decodes with memory before.
@@ -74,16 +74,22 @@ class Deployed(nn.Module):
         self.task = task
         self.network = network
 
-    def forward(self, x: Tensor, row: Tensor | None = None) -> tuple[Tensor, ...]:
-        """Codes where there are any, then the network's outputs."""
+    def forward(self, x: Tensor, row: Tensor | None = None, gains: Tensor | None = None) -> tuple[Tensor, ...]:
+        """Codes where there are any, then the network's outputs.
+
+        Args:
+            x: samples.
+            row: of each sample of the batch, where rows are conditions.
+            gains: of each sample of the batch, where white balance is the camera's.
+        """
         if isinstance(self.task.sensor, MemoryConverter):
-            return outputs(self.network(self.task.from_levels(self.task.sensor(x))))
+            return outputs(self.network(self.task.from_levels(self.task.sensor(x), row, gains)))
         if self.sensor is None:  # not `input_of`: it converts block by block, for a batch of one size
             signal = self.task.sensor.signal
             value = values(x, signal).float() if are_codes(x, signal) else x
-            return outputs(self.network(self.task.from_levels(value)))
+            return outputs(self.network(self.task.from_levels(value, row, gains)))
         code, value = self.sensor(x, row)
-        return code, *outputs(self.network(self.task.from_levels(value)))
+        return code, *outputs(self.network(self.task.from_levels(value, row, gains)))
 
 
 def outputs(found: Tensor | dict[str, Tensor]) -> tuple[Tensor, ...]:
@@ -128,14 +134,28 @@ def network(task: Task, converter: Converter | None, x: Tensor) -> bytes:
     with torch.no_grad():
         count = len(outputs(part(task.input_of(x, [0] * len(x)))))
     names = [name] if count == 1 else [f"{name}_{level}" for level in range(count)]
-    inputs = [x.repeat(2, *[1] * (x.dim() - 1))[:2]]  # a batch of one would be taken for a fixed size
-    conditions = task.sensor.rows > 1 and not task.sensor.per_channel
-    if conditions:
-        inputs.append(torch.zeros(2, dtype=torch.int64))
-    given = ["x", "condition"][: len(inputs)]
+    inputs: dict[str, Tensor | None] = {
+        "x": x.repeat(2, *[1] * (x.dim() - 1))[:2],  # a batch of one would be taken for a fixed size
+        "condition": torch.zeros(2, dtype=torch.int64) if has_conditions(task) else None,
+        "gains": torch.ones(2, 3) if by_camera(task) else None,
+    }
+    given = [name for name, tensor in inputs.items() if tensor is not None]
     return _model(
-        Deployed(quantizer, task, part).eval(), tuple(inputs), given, ["codes"] * (converter is not None) + names
+        Deployed(quantizer, task, part).eval(),
+        tuple(inputs.values()),
+        given,
+        ["codes"] * (converter is not None) + names,
     )
+
+
+def has_conditions(task: Task) -> bool:
+    """Whether the exported network is told each sample's condition."""
+    return task.sensor.rows > 1 and not task.sensor.per_channel
+
+
+def by_camera(task: Task) -> bool:
+    """Whether the exported network is told each sample's white balance."""
+    return task.white_balance is not None and task.white_balance.source == "camera"
 
 
 def comparators(task: Task, converter: Converter, x: Tensor) -> Comparators:
@@ -149,7 +169,7 @@ def comparators(task: Task, converter: Converter, x: Tensor) -> Comparators:
     return Comparators(thresholds, torch.from_numpy(converter.values), dim)
 
 
-def _model(module: nn.Module, inputs: tuple[Tensor, ...], names: Sequence[str], results: Sequence[str]) -> bytes:
+def _model(module: nn.Module, inputs: tuple[Tensor | None, ...], names: Sequence[str], results: Sequence[str]) -> bytes:
     """A module as ONNX with any batch size: the same bytes each time, and no traces of where it was made."""
     batch = torch.export.Dim("batch")
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
@@ -161,7 +181,7 @@ def _model(module: nn.Module, inputs: tuple[Tensor, ...], names: Sequence[str], 
             dynamo=True,
             input_names=list(names),
             output_names=list(results),
-            dynamic_shapes=tuple({0: batch} for _ in inputs),
+            dynamic_shapes=tuple(None if each is None else {0: batch} for each in inputs),
             opset_version=OPSET,
             verbose=False,
         )

@@ -130,10 +130,15 @@ def to_mind(remarks: Iterable[str]) -> str:
 
 def standardisation(origin: Origin) -> list[tuple[str, str]]:
     """What the levels go through on their way to the network, where that is more than nothing."""
-    if not (standardised := origin.result.get("standardised")):
-        return []
-    mean, std = (listed([f"{value:.4g}" for value in standardised[key]]) for key in ("mean", "std"))
-    return [("then standardised", f"mean {mean}; deviation {std}")]
+    rows = []
+    if balance := origin.result.get("white_balance"):
+        gains = balance["gains"]
+        shown = "as each frame's camera states" if gains == "camera" else listed([f"{gain:.4g}" for gain in gains])
+        rows.append(("then white balance", f"red, green, blue of {balance['multiplies']} × {shown}"))
+    if standardised := origin.result.get("standardised"):
+        mean, std = (listed([f"{value:.4g}" for value in standardised[key]]) for key in ("mean", "std"))
+        rows.append(("then standardised", f"mean {mean}; deviation {std}"))
+    return rows
 
 
 def svg(figure: Figure, salt: str) -> str:

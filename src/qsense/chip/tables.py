@@ -82,6 +82,7 @@ def as_json(converter: Converter, origin: Origin, full_scale_volts: float | None
             "high": converter.high,
             "levels": converter.values.astype(float).tolist(),
             "thresholds": [finite(row) for row in converter.seen],
+            "white_balance": origin.result.get("white_balance"),  # gains of colours, after the converter
             "standardised": origin.result.get("standardised"),  # (level − mean)/std per channel, after the converter
         },
         "learned": converter.record["learned"],

@@ -47,7 +47,9 @@ def main(arguments: Sequence[str]) -> int:
     trained = run.evaluate()
     state = freeze(run.task.network)
     frozen = run.evaluate()
-    if run.task.standardise is not None:  # what the network's input goes through; `load_frozen` leaves it alone
+    if run.task.white_balance is not None:  # what the network's input goes through; `load_frozen` leaves it alone
+        state["white_balance"] = run.task.white_balance.record()
+    if run.task.standardise is not None:
         state["standardise"] = run.task.standardise.state_dict()
     file = options.run / FROZEN
     buffer = io.BytesIO()

@@ -37,12 +37,14 @@ class Scene:
         title: of its sheet.
         codes: native codes [planes, h, w].
         signal: what its sensor delivers.
+        gains: its white balance, of red, green and blue; None: not known.
     """
 
     name: str
     title: str
     codes: Codes
     signal: Signal
+    gains: Sequence[float] | None = None
 
 
 def raw_signal(black: int, white: int, pattern: str) -> Signal:
@@ -73,15 +75,16 @@ def from_file(file: Path, options: argparse.Namespace) -> Scene:
         pattern, black = options.pattern, 0
         # Whole bytes do not say how many bits of them are used: as many as the largest count needs.
         bits = max(int(mosaic.max()), 1).bit_length() if layout.packing == "none" else layout.bits
-        white = (1 << bits) - 1
+        white, gains = (1 << bits) - 1, None
     else:
         camera = read_mosaic(file)
         mosaic, pattern, black, white = camera.codes, camera.pattern, min(camera.black), camera.white
+        gains = None if camera.gains is None else (camera.gains[0], camera.gains[1], camera.gains[3])
     black = black if options.black is None else options.black
     white = white if options.white is None else options.white
     signal = raw_signal(black, white, pattern)
     title = f"{file.stem}: {signal.bayer}, black {black}, white {white}"
-    return Scene(file.stem, title, shrunk(pack(mosaic, pattern), SHORT_SIDE), signal)
+    return Scene(file.stem, title, shrunk(pack(mosaic, pattern), SHORT_SIDE), signal, options.balance or gains)
 
 
 def from_data(options: argparse.Namespace) -> Iterator[Scene]:
@@ -114,16 +117,18 @@ def from_data(options: argparse.Namespace) -> Iterator[Scene]:
             raise ValueError(f"--frame {index}: {options.data} has test frames 0 to {len(frames) - 1}")
         title = f"{data.dataset.name}, {frames[index].name}"
         codes = shrunk(data.dataset.codes(frames[index]), SHORT_SIDE)
-        yield Scene(f"{options.data}-{index}", title, codes, data.signal)
+        gains = options.balance or frames[index].gains
+        yield Scene(f"{options.data}-{index}", title, codes, data.signal, gains)
 
 
-def from_photo(name: str, stops: float, iso: float) -> Scene:
+def from_photo(name: str, stops: float, iso: float, gains: Sequence[float] | None = None) -> Scene:
     """The raw frame that a camera may have delivered in place of a photograph, in less light: a simulation.
 
     Args:
         name: of one of scikit-learn's sample photographs, or a file's.
         stops: how many factors of two less light there is.
         iso: of the sensor's noise.
+        gains: its white balance; None: that of the simulated camera.
 
     Raises:
         DataError: a file that cannot be read.
@@ -133,11 +138,12 @@ def from_photo(name: str, stops: float, iso: float) -> Scene:
     from qsense.data.frames.inverse_isp import mean_camera, mosaic_planes, sense, unprocess
     from qsense.data.frames.nearest import shrunk
 
-    light = mosaic_planes(unprocess(photograph(name), mean_camera())) * np.float32(2**-stops)
+    camera = mean_camera()
+    light = mosaic_planes(unprocess(photograph(name), camera)) * np.float32(2**-stops)
     codes = sense(light, iso, PHOTO_BITS, np.random.default_rng(0))
     title = f"A photograph as a raw frame of {PHOTO_BITS} bits with 1/{2**stops:.3g} of the light (simulated)"
     signal = raw_signal(0, (1 << PHOTO_BITS) - 1, "RGGB")
-    return Scene(Path(name).stem, title, shrunk(codes, SHORT_SIDE), signal)
+    return Scene(Path(name).stem, title, shrunk(codes, SHORT_SIDE), signal, gains or (camera.red, 1.0, camera.blue))
 
 
 def photograph(name: str) -> npt.NDArray[Any]:
@@ -183,7 +189,7 @@ def draw(scene: Scene, bits: Sequence[int], gammas: Sequence[float], out: Path) 
         seen = [[sensor(codes)[0].numpy() for sensor in row.values()] for row in rows]
         cuts = [[sensor.thresholds().numpy() for sensor in row.values()] for row in rows]
     file = out / f"{scene.name}.png"
-    save(plot_scene(light, seen, bits, list(rows[0]), scene.title, cuts), file, dpi=SHEET_DPI)
+    save(plot_scene(light, seen, bits, list(rows[0]), scene.title, cuts, scene.gains), file, dpi=SHEET_DPI)
     return file
 
 
@@ -194,8 +200,8 @@ def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="qsense scenes",
         description="Draw raw scenes through linear, log and γ at several bits: one contact sheet (PNG) each. Every "
-        "level is shown as the light it means, with a white balance for the picture alone; a strip below shows where "
-        "the thresholds lie over the scene's light.",
+        "level is shown as the light it means, with the camera's white balance where it is known and a guess else, for "
+        "the picture alone; a strip below shows where the thresholds lie over the scene's light.",
     )
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="camera raw files, or headless .raw ones")
     parser.add_argument(
@@ -212,6 +218,9 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, default=Path("scenes"), help="folder for the sheets (default: ./scenes)")
     parser.add_argument("--black", type=int, help="count that means no light (default: what the file states, else 0)")
     parser.add_argument("--white", type=int, help="count that means full scale (default: what the file states)")
+    parser.add_argument(
+        "--balance", type=float, nargs=3, metavar=("RED", "GREEN", "BLUE"), help="white balance (default: the camera's)"
+    )
     headless = parser.add_argument_group("headless .raw files: numbers alone, row by row")
     headless.add_argument("--width", type=int, help="samples per row of the mosaic")
     headless.add_argument("--height", type=int, help="rows of the mosaic")
@@ -235,12 +244,14 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str]) -> int:
     """Draw one contact sheet per scene, and print where it is."""
     options = parser().parse_args(arguments)
+    if options.balance and min(options.balance) <= 0:
+        parser().error("--balance needs gains of red, green and blue above 0")
     if not options.files and options.data is None and options.photo is None:
         parser().error("name a raw file, a data set with --data, or a photograph with --photo")
     for file in options.files:
         print(draw(from_file(file, options), options.bits, options.gammas, options.out))
     if options.photo is not None:
-        scene = from_photo(options.photo, options.stops, options.iso)
+        scene = from_photo(options.photo, options.stops, options.iso, options.balance)
         print(draw(scene, options.bits, options.gammas, options.out))
     for scene in from_data(options) if options.data is not None else ():
         print(draw(scene, options.bits, options.gammas, options.out))

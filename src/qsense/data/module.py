@@ -150,6 +150,10 @@ class ExperimentData(LightningDataModule):
         """Of each sample of `sensor_sample(count)`, an index into the signal's `conditions`; None where it has none."""
         return None
 
+    def sample_gains(self, count: int = 1_000_000) -> npt.NDArray[np.float32] | None:
+        """Of each sample of `sensor_sample(count)`, the camera's white balance [n, 3]; None where some state none."""
+        return None
+
     def training_recordings(self) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
         """The training part's whole recordings, or rows of its frames, as the converter gets them, one after the other
         [time, channels], and where each starts and the last one ends, for converters with memory."""

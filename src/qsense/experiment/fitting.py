@@ -190,6 +190,7 @@ def result_of(config: DictConfig, hydra_config: Any, trainer: Trainer, task: Tas
         "mode": task.mode,
         **task.results(),
         "quantizer": task.sensor.trajectory(),
+        **({"white_balance": task.white_balance.record()} if task.white_balance is not None else {}),
         **({"standardised": task.standardise.record()} if task.standardise is not None else {}),
         **prices,
         "statistics": data.statistics,

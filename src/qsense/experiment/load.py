@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +63,12 @@ class TrainedRun:
         """The sensor's learned quantizer: `encode`, `decode`; without memory `thresholds()`, `levels()`, too."""
         return self.task.sensor
 
-    def predict(self, x: Tensor | npt.NDArray[Any], condition: str | None = None) -> Any:
+    def predict(
+        self,
+        x: Tensor | npt.NDArray[Any],
+        condition: str | None = None,
+        gains: Sequence[float] | None = None,
+    ) -> Any:
         """What the trained task makes of what its sensor delivers; data on disk is not needed.
 
         Args:
@@ -74,6 +79,8 @@ class TrainedRun:
                 as shares of full scale. Frames: native integer codes [C, h, w] or [B, C, h, w], Bayer planes in the
                 order of `PLANES`.
             condition: the circumstance of all frames of x, one of the signal's `conditions`, where its quantizer minds.
+            gains: the camera's white balance for all frames of x, of red, green and blue, where the run's
+                `task.white_balance` is the camera's; elsewhere None.
 
         Returns:
             Probabilities of the classes (`data.class_names`), float32 [K] or [B, K]. Of frames, for each a dictionary
@@ -81,11 +88,16 @@ class TrainedRun:
             best first.
 
         Raises:
-            ValueError: a shape or type that is not the sensor's, values that are not finite, or an unknown condition.
+            ValueError: a shape or type that is not the sensor's, values that are not finite, an unknown condition, or
+                gains where there should be none, or the other way round.
         """
         from qsense.quant.sensor.memory.row_dpcm import RowDPCM
 
         samples = _finite(x)
+        by_camera = self.config.task.get("white_balance") == "camera"
+        if by_camera != (gains is not None):
+            needs = "the frames' own, gains=[red, green, blue]" if by_camera else "none, as it is not camera"
+            raise ValueError(f"gains={gains}: task.white_balance of {self.folder} needs {needs}")
         conditions = self.data.signal.conditions
         if condition is not None and condition not in conditions:
             raise ValueError(f"condition={condition!r}: the signal's conditions are {', '.join(conditions) or 'none'}")
@@ -95,6 +107,9 @@ class TrainedRun:
         if isinstance(memory, RowDPCM):  # at native size, before anything resizes them
             samples = memory.received_frames(samples)
         batch = self.data.received(samples[None] if one else samples, self.result["statistics"], index)
+        if gains is not None:
+            red, green, blue = gains
+            batch = replace(batch, frames=[replace(frame, gains=(red, green, blue)) for frame in batch.frames])
         if memory is not None and memory.takes == "series":
             batch = memory.decode(memory.encode(batch))
         found = self.task.predict(batch.to(self.task.device))

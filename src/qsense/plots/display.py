@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -11,27 +13,51 @@ SCREEN = 2.2  # exponent of a screen; its inverse and white balance are the whol
 LARGEST_GAIN = 4.0  # of white balance; its inverse is the smallest
 
 
-def balance(light: npt.ArrayLike) -> Floats:
-    """White balance for a picture alone, a gain for each plane, [planes, 1, 1].
+def balance(light: npt.ArrayLike, gains: Sequence[float] | None = None) -> Floats:
+    """White balance for a picture, a gain for each plane, [planes, 1, 1].
 
-    The world is taken to be grey (Buchsbaum 1980): each colour's mean becomes that of green, over the samples that the
-    brightest 1 % (lamps) leave. Planes of colours that are no mosaic's, such as sRGB, keep theirs.
+    The camera's or stated gains where there are any. Else the world is taken to be grey (Buchsbaum 1980): each colour's
+    mean becomes that of green, over the samples that the brightest 1 % (lamps) leave; planes of colours that are no
+    mosaic's, such as sRGB, keep theirs.
 
     Args:
         light: planes, as in `develop`.
+        gains: of red, green and blue; None: not known.
 
+    >>> balance(np.ones((4, 2, 2)), [2.0, 1.0, 1.5]).ravel().tolist()
+    [2.0, 1.0, 1.0, 1.5]
     >>> balance(np.stack([np.full((2, 2), value) for value in (0.2, 0.4, 0.4, 0.3)])).ravel().round(3).tolist()
     [2.0, 1.0, 1.0, 1.333]
     """
     planes = np.asarray(light, dtype=np.float64)
-    gains: Floats = np.ones((len(planes), 1, 1))
+    if gains is not None and len(planes) in (3, 4):
+        red, green, blue = gains
+        known = (red, green, green, blue) if len(planes) == 4 else (red, green, blue)
+        return np.reshape(np.asarray(known, dtype=np.float64), (-1, 1, 1))
+    found: Floats = np.ones((len(planes), 1, 1))
     if len(planes) == 4:
         usual = (planes <= np.quantile(planes, 0.99)).all(axis=0)
         means = planes[:, usual].mean(axis=1) if usual.any() else np.ones(4)
         green = (means[1] + means[2]) / 2
         ratios = np.clip(green / np.maximum(means, 1e-9), 1 / LARGEST_GAIN, LARGEST_GAIN)
-        gains[:, 0, 0] = ratios[0], 1, 1, ratios[3]
-    return gains
+        found[:, 0, 0] = ratios[0], 1, 1, ratios[3]
+    return found
+
+
+def balanced(light: npt.ArrayLike, gains: npt.ArrayLike) -> Floats:
+    """Planes times the gains of `balance`, cut off where the colour of the smallest gain saturates, as in a camera: a
+    lamp that saturates all colours is white and not magenta.
+
+    Args:
+        light: planes in [0, 1], as in `develop`.
+        gains: [planes, 1, 1].
+
+    >>> balanced([[[0.25, 1.0]], [[0.5, 1.0]]], [[[2.0]], [[1.0]]]).tolist()
+    [[[0.5, 1.0]], [[0.5, 1.0]]]
+    """
+    factors = np.asarray(gains, dtype=np.float64)
+    found: Floats = np.minimum(np.asarray(light, dtype=np.float64) * factors, factors.min())
+    return found
 
 
 def white_of(light: npt.ArrayLike) -> float:

@@ -125,6 +125,7 @@ def plot_frames(
     labels: Sequence[npt.ArrayLike],
     class_names: Sequence[str],
     title: str = "",
+    balanced: bool = False,
 ) -> Figure:
     """Draw frames with the boxes that a detector is to find.
 
@@ -135,6 +136,8 @@ def plot_frames(
         labels: of each frame, the classes [n].
         class_names: in index order.
         title: of the figure.
+        balanced: whether x is white balanced, so that its colours are shown as they are to each other; else each goes
+            from black to white by itself.
 
     Raises:
         ValueError: no frame, or not boxes and labels for each.
@@ -150,7 +153,7 @@ def plot_frames(
     shown: set[int] = set()
     axes = list(figure.subplots(rows, columns, squeeze=False).flat)
     for ax, frame, here, classes in zip(axes, frames, boxes, labels, strict=False):
-        ax.imshow(_stretched(frame[None])[0], interpolation="nearest")
+        ax.imshow(_stretched(frame[None], together=balanced)[0], interpolation="nearest")
         kinds = np.asarray(classes, dtype=np.int64).tolist()
         for box, kind in zip(np.asarray(here, dtype=np.float64).reshape(-1, 4), kinds, strict=True):
             _box(ax, box, COLOURS[kind % len(COLOURS)])
@@ -184,10 +187,12 @@ def _some(x: npt.ArrayLike, dimensions: int, labels: Sequence[object], most: int
     return examples[:most]
 
 
-def _stretched(images: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Images [B, channels, h, w] as colours [B, h, w, 3] in [0, 1]: each channel from its lowest to its highest."""
+def _stretched(images: npt.NDArray[np.float64], together: bool = False) -> npt.NDArray[np.float64]:
+    """Images [B, channels, h, w] as colours [B, h, w, 3] in [0, 1]: each channel from its lowest to its highest, or all
+    channels together."""
     colours = images if images.shape[1] == 3 else np.repeat(images.mean(axis=1, keepdims=True), 3, axis=1)
-    low, high = (np.quantile(colours, share, axis=(0, 2, 3), keepdims=True) for share in (0.002, 0.998))
+    axes = (0, 1, 2, 3) if together else (0, 2, 3)
+    low, high = (np.quantile(colours, share, axis=axes, keepdims=True) for share in (0.002, 0.998))
     shown: npt.NDArray[np.float64] = np.clip((colours - low) / np.where(high > low, high - low, 1), 0, 1)
     return shown.transpose(0, 2, 3, 1)
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from qsense.plots.display import as_light, balance, develop, white_of
+from qsense.plots.display import as_light, balance, balanced, develop, white_of
 from qsense.plots.style import COLOURS, FAINT, INK, NORMAL, SMALL, close_up, headline, legend_below, on
 from qsense.runs.escapes import figure_text
 
@@ -38,6 +38,7 @@ class Sight:
         true_boxes: of objects, [m, 4].
         true_labels: their classes, [m].
         crowd: which of them are crowds, bool [m].
+        gains: the frame's white balance, of red, green and blue; None: not known.
     """
 
     name: str
@@ -49,13 +50,15 @@ class Sight:
     true_boxes: npt.NDArray[np.floating]
     true_labels: npt.NDArray[np.integer]
     crowd: npt.NDArray[np.bool_]
+    gains: Sequence[float] | None = None
 
 
 def plot_predictions(sights: Sequence[Sight], class_names: Sequence[str], title: str = "") -> Figure:
     """Draw one row per frame: quantized on the left (every level as the light it means), as it is on the right.
 
     Over both lie the same predictions of at least `LEAST` and the objects, dashed; crowds dotted. The best predictions
-    bear their class and score, where such a tag covers no other. Colours are balanced for the picture alone.
+    bear their class and score, where such a tag covers no other. Colours are balanced (`display.balance`), for the
+    picture alone.
 
     Args:
         sights: the frames.
@@ -79,8 +82,8 @@ def plot_predictions(sights: Sequence[Sight], class_names: Sequence[str], title:
         for label in (*sight.labels.tolist(), *sight.true_labels.tolist()):
             if not 0 <= label < len(class_names):
                 raise ValueError(f"{sight.name}: label {label} is none of the classes {', '.join(class_names)}")
-        gains = balance(sight.light)
-        white = white_of(np.asarray(sight.light) * gains)
+        gains = balance(sight.light, sight.gains)
+        white = white_of(balanced(sight.light, gains))
         best = np.argsort(-sight.scores, kind="stable")[:MOST]
         drawn = best[sight.scores[best] >= LEAST]
         tags = place_tags(
@@ -89,7 +92,7 @@ def plot_predictions(sights: Sequence[Sight], class_names: Sequence[str], title:
             width,
         )
         for ax, light in ((left, as_light(sight.seen, sight.light)), (right, np.asarray(sight.light))):
-            ax.imshow(develop(light * gains, white), interpolation="nearest")
+            ax.imshow(develop(balanced(light, gains), white), interpolation="nearest")
             _objects(ax, sight)
             for index in drawn[::-1]:  # the best lies on top
                 _box(ax, sight.boxes[index], _colour(int(sight.labels[index])), "-", 1.4, 1.0)

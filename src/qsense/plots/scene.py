@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from qsense.plots.display import as_light, balance, develop, used, white_of
+from qsense.plots.display import as_light, balance, balanced, develop, used, white_of
 from qsense.plots.style import FAINT, INK, LARGE, NORMAL, SMALL, VERMILION, close_up, headline, legend_below
 from qsense.runs.escapes import figure_text
 from qsense.runs.words import in_bits
@@ -30,11 +30,12 @@ def plot_scene(
     quantizers: Sequence[str],
     title: str = "",
     thresholds: Sequence[Sequence[npt.ArrayLike | None]] | None = None,
+    gains: Sequence[float] | None = None,
 ) -> Figure:
     """Draw one row per resolution and one column per quantizer, after a column of the scene as the sensor delivers it.
 
     Every level is shown as the light it means (`as_light`), so that columns differ in what was lost and not in
-    brightness; colours are balanced (`balance`) for the picture alone. Below each image: how many of its levels the
+    brightness; colours are balanced (`balance`), for the picture alone. Below each image: how many of its levels the
     scene hits, and their entropy; and, with thresholds, a strip that shows where these lie over the scene's histogram,
     from 1/4096 of the full scale to the full scale, each factor of two equally wide.
 
@@ -45,6 +46,7 @@ def plot_scene(
         quantizers: name of each column.
         title: of the figure.
         thresholds: of each image, like `seen`, in [0, 1]; None: without strips.
+        gains: the scene's white balance, of red, green and blue; None: not known.
 
     Raises:
         ValueError: no image, or not one, with its thresholds, for every row and column.
@@ -58,8 +60,8 @@ def plot_scene(
                 f"{len(bits)} resolutions and {len(quantizers)} quantizers need as many rows and columns of {what}, "
                 f"got {[len(row) for row in table]}"
             )
-    gains = balance(samples)
-    white = white_of(samples * gains)
+    factors = balance(samples, gains)
+    white = white_of(balanced(samples, factors))
     columns = len(quantizers) + 1
     height = WIDTH * samples.shape[1] / samples.shape[2]
     strip = STRIP if thresholds is not None else 0.0
@@ -80,7 +82,7 @@ def plot_scene(
                 last = figure.add_subplot(grid[top + 1, column + 1])
                 _strip(last, samples, None if unquantized else thresholds[row][column - 1])
             shown = samples if unquantized else as_light(image, samples)
-            ax.imshow(develop(shown * gains, white), interpolation="nearest")
+            ax.imshow(develop(balanced(shown, factors), white), interpolation="nearest")
             levels, entropy = used(image)
             of = "" if unquantized or levels > 2**resolution else f" of {2**resolution}"  # memory delivers more values
             last.set_xlabel(f"{levels}{of} levels, {entropy:.1f} bits used", fontsize=SMALL, color=INK, labelpad=2)

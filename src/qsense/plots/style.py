@@ -41,6 +41,7 @@ PARAMETERS = {  # how learned parameters are written in pictures
     "epsilon": "ε",
     "low": "lower end",
     "high": "upper end",
+    "gain": "gain of colours",
     **{f"u{share}": f"{share} % of the codes reached at" for share in (25, 50, 75)},
     **{f"z{share}": f"curve at {share} % of the range" for share in (25, 50, 75)},
 }

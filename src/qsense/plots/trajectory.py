@@ -14,6 +14,7 @@ from qsense.plots.style import FAINT, INK, LARGE, NORMAL, PARAMETERS, SMALL, hea
 from qsense.runs.escapes import figure_text
 
 TEXT_HEIGHT = 0.125  # inches per label at the line ends
+OWN_NAMES = {"gain": ("red", "green", "blue")}  # of parameters that have no value per axis
 
 
 def plot_trajectory(table: pd.DataFrame, names: Sequence[str] = (), title: str = "") -> Figure:
@@ -22,7 +23,7 @@ def plot_trajectory(table: pd.DataFrame, names: Sequence[str] = (), title: str =
     Args:
         table: one row per epoch, like `learned.csv`: `epoch` and columns `<parameter>_<axis index>`, for example
             `gamma_0, gamma_1, mu_0, mu_1`; one column per parameter where all axes share it.
-        names: one per axis, for the labels.
+        names: one per axis, for the labels; gains of a white balance have the colours' names.
         title: of the whole figure.
 
     Raises:
@@ -31,19 +32,19 @@ def plot_trajectory(table: pd.DataFrame, names: Sequence[str] = (), title: str =
     if "epoch" not in table:
         raise ValueError(f"the table of learned parameters has no column epoch: {', '.join(map(str, table.columns))}")
     parameters = parameters_of(list(map(str, table.columns)))
+    by_axis = [columns for parameter, columns in parameters.items() if parameter not in OWN_NAMES]
     if not parameters:
         raise ValueError("the table holds no learned parameter: this quantizer has nothing to draw")
     most = max(map(len, parameters.values()))
-    if names and most not in (1, len(names)):
-        raise ValueError(f"{len(names)} names for {most} axes")
+    if names and any(len(columns) not in (1, len(names)) for columns in by_axis):
+        raise ValueError(f"{len(names)} names for {max(map(len, by_axis))} axes")
 
     height = max(3.2, TEXT_HEIGHT * most + 0.9)
     figure, axes = panels(len(parameters), 4.6, height, columns=len(parameters))
     epochs = table["epoch"].to_numpy(dtype=float)
     for ax, (parameter, columns) in zip(axes, parameters.items(), strict=True):
-        labels = (
-            [figure_text(name, 30) for name in names] if names else [f"axis {index}" for index in range(len(columns))]
-        )
+        known = OWN_NAMES.get(parameter, names)
+        labels = [figure_text(name, 30) for name in known] or [f"axis {index}" for index in range(len(columns))]
         _lines(ax, epochs, table[columns].to_numpy(dtype=float), labels if len(columns) > 1 else [""], height)
         ax.set_xlabel("epoch", fontsize=NORMAL, color=INK)
         ax.set_title(PARAMETERS.get(parameter, parameter), fontsize=LARGE, color=INK)

@@ -26,6 +26,7 @@ OPTIONAL: dict[str, tuple[type, ...]] = {
     "bits": (int, NOTHING), "network_bits": (int, NOTHING), "per_class": (dict, NOTHING), "quantizer": (dict, NOTHING),
     "cost": (dict, NOTHING), "sensing": (dict, NOTHING), "rates": (dict, NOTHING), "confusion": (list, NOTHING),
     "confusion_sample": (list, NOTHING), "statistics": (dict, NOTHING), "standardised": (dict, NOTHING),
+    "white_balance": (dict, NOTHING),
 }  # fmt: skip
 
 

@@ -39,7 +39,7 @@ NEUTRAL: dict[str, dict[str, Any]] = {
              "decimal": None, "encoding": None, "header": None, "time_format": None, "resample": False,
              "missing": None, "blocks": None, "orientation": "exif", "full_scale": None, "strict": False,
              "bbox": "xywh", "mean_std": "imagenet", "stored": None, "cache_gb": None},
-    "task": {"standardise": False},
+    "task": {"standardise": False, "white_balance": None},
     # Of one task alone: runs of detection have always recorded theirs.
     "HARTask": {"sensor_delay": 0},
     "ClassificationTask": {"sensor_delay": 0},

@@ -1,4 +1,4 @@
-"""What every task is: sensor quantizer → standardisation → normalisation → network, in one visible place.
+"""What every task is: quantizer → (white balance) → standardisation → normalisation → network, in one visible place.
 
 Open it to see what a task owes the platform, and in which order its parts run.
 """
@@ -17,6 +17,7 @@ from qsense.quant.network.quantizer import NetworkQuantizer
 from qsense.quant.sensor.memory.base import MemoryConverter
 from qsense.quant.sensor.sensor import Sensor
 from qsense.tasks.standardise import Standardise
+from qsense.tasks.white_balance import WhiteBalance
 
 
 class DivergedError(RuntimeError):
@@ -44,6 +45,7 @@ class Task(LightningModule):
         task_facts: what the task itself is told, likewise.
         monitor: the headline metric of `results()`.
         mode: "max" or "min", whichever is better.
+        white_balance: gains of colours behind the converter; None where a task has none.
     """
 
     takes: ClassVar[str]
@@ -51,7 +53,6 @@ class Task(LightningModule):
     task_facts: ClassVar[tuple[str, ...]] = ("class_names",)
     monitor: ClassVar[str]
     mode: ClassVar[str] = "max"
-
     test_score: Any  # of the subclass: counts the test's batches
 
     def __init__(
@@ -71,6 +72,7 @@ class Task(LightningModule):
         self.sensor = sensor
         self.class_names = class_names
         self.network_quantizer = network_quantizer
+        self.white_balance: WhiteBalance | None = None
         self.standardise = Standardise(sensor.signal, sensor.inputs_per_channel) if standardise else None
         self._results: dict[str, Any] = {}
 
@@ -78,20 +80,35 @@ class Task(LightningModule):
         """Predictions for samples as the sensor gets them."""
         return self.network(self.input_of(x))
 
-    def input_of(self, x: Tensor, condition: Sequence[int] | None = None) -> Tensor:
+    def input_of(
+        self,
+        x: Tensor,
+        condition: Sequence[int] | None = None,
+        gains: Sequence[Sequence[float]] | Tensor | None = None,
+    ) -> Tensor:
         """What the network is given for samples as the sensor gets them.
 
-        Quantize → standardise → normalise: the order of the house.
+        Quantize → (white balance) → standardise → normalise: the order of the house.
 
         Args:
             x: native codes or values, a batch.
             condition: of each example, an index into the signal's `conditions`; None where there are none.
+            gains: the camera's white balance of each example, red, green and blue [B, 3], for a task that goes by it.
         """
-        return self.from_levels(self.sensor(x, condition))
+        return self.from_levels(self.sensor(x, condition), condition, gains)
 
-    def from_levels(self, levels: Tensor) -> Tensor:
-        """What the network is given for levels that the sensor delivers: standardise → normalise."""
-        return self.normalise(levels if self.standardise is None else self.standardise(levels))
+    def from_levels(
+        self,
+        levels: Tensor,
+        condition: Sequence[int] | Tensor | None = None,
+        gains: Sequence[Sequence[float]] | Tensor | None = None,
+    ) -> Tensor:
+        """What the network is given for levels that the sensor delivers: (white balance) → standardise → normalise."""
+        if self.white_balance is not None:
+            levels = self.white_balance(levels, self.sensor, condition, gains)
+        if self.standardise is not None:
+            levels = self.standardise(levels)
+        return self.normalise(levels)
 
     def normalise(self, x: Tensor) -> Tensor:
         """From (standardised) levels to what the network expects; a task whose network expects those leaves them."""
@@ -107,11 +124,18 @@ class Task(LightningModule):
         return logits.float().softmax(dim=-1)
 
     def parameter_groups(self, lr: float) -> list[dict[str, Any]]:
-        """The network's own parameters, then the groups of the network's quantizer and of the sensor's."""
+        """The network's own parameters, then groups of its quantizer, of white balance and of the sensor."""
         groups = self.network_quantizer.parameter_groups(self.network, lr) if self.network_quantizer else []
         grouped = {id(parameter) for group in groups for parameter in group["params"]}
         others = [parameter for parameter in self.network.parameters() if id(parameter) not in grouped]
-        return [{"params": others}, *groups, *self.sensor.parameter_groups(lr)]
+        learned = [] if self.white_balance is None else list(self.white_balance.parameters())
+        gains = [{"params": learned, "lr": lr, "weight_decay": 0.0}] if learned else []
+        return [{"params": others}, *groups, *gains, *self.sensor.parameter_groups(lr)]
+
+    def trajectory(self) -> dict[str, list[float]]:
+        """For logs: what sensor and white balance have learned, by name."""
+        gains = {} if self.white_balance is None else self.white_balance.trajectory()
+        return self.sensor.trajectory() | gains
 
     def calibrate(self, data: ExperimentData) -> None:
         """Fit the sensor's quantizer to samples of the training data, where it wants any, then the map behind it.
@@ -128,10 +152,14 @@ class Task(LightningModule):
 
     @torch.no_grad()
     def delivered(self, data: ExperimentData) -> Tensor:
-        """What the sensor delivers for samples of the training data, [n, channels], in evaluation mode."""
+        """What is standardised for samples of the training data, [n, channels], in evaluation mode: levels, white
+        balanced where the task does that."""
         training = self.sensor.training
         self.sensor.eval()  # training may see a noisy surrogate
-        levels: Tensor = self.sensor(data.sensor_sample(), data.sample_conditions())
+        conditions = data.sample_conditions()
+        levels: Tensor = self.sensor(data.sensor_sample(), conditions)
+        if self.white_balance is not None:
+            levels = self.white_balance(levels, self.sensor, conditions, data.sample_gains())
         self.sensor.train(training)
         return levels
 

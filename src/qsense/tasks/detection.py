@@ -13,8 +13,11 @@ import torch
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 
+from qsense.data.errors import DataError
 from qsense.data.frames.batch import FrameBatch
 from qsense.data.frames.bayer import to_rgb
+from qsense.data.frames.module import DetectionDataModule
+from qsense.data.module import ExperimentData
 from qsense.metrics.detection import DetectionScore
 from qsense.quant.network.quantizer import NetworkQuantizer
 from qsense.quant.sensor.base import SensorQuantizer
@@ -22,6 +25,7 @@ from qsense.quant.sensor.memory.base import MemoryConverter
 from qsense.quant.sensor.sensor import Sensor
 from qsense.tasks.images import ImageTask
 from qsense.tasks.schedules import cosine, falling, warm_up
+from qsense.tasks.white_balance import WhiteBalance
 
 FINEST_CODES = 1 << 20  # whose halves float32 tells apart
 
@@ -31,6 +35,7 @@ class DetectionTask(ImageTask):
 
     Native codes are quantized sample by sample, Bayer planes become RGB with the two greens averaged, and these are
     normalised by the mean and standard deviation that the detector's weights expect; padding is 0 after that. With
+    `white_balance` colours are multiplied first, and a floor of the greens' codes is taken before that. With
     `standardise` each plane is scaled before they become RGB, and RGB is left as it is.
 
     At optimiser step s of epoch e (a fraction) of E the learning rate is multiplied by
@@ -51,6 +56,9 @@ class DetectionTask(ImageTask):
             codes where the sensor is not quantized; no rounding of values, or above 20 native bits). true: down to one
             of 256 levels, as runs of earlier versions did; the same at 8 bits. false: a plain average. Not
             with `standardise`, as these are levels of [0, 1].
+        white_balance: gains of red, green and blue between converter and network (`WhiteBalance`): "camera": those that
+            each frame states; three numbers; "learned". Not three numbers with `standardise`, which takes any fixed
+            gain of a plane out again; of the camera's it takes out what all frames share.
 
     Raises:
         ValueError: an argument out of its range.
@@ -81,6 +89,7 @@ class DetectionTask(ImageTask):
         warmup_start: float = 1e-4,
         sensor_delay: int = 0,
         floor_green: bool | Literal["code"] = False,
+        white_balance: Literal["camera", "learned"] | Sequence[float] | None = None,
     ) -> None:
         recipe = (lr, momentum, weight_decay, milestones, lr_factor, warmup)
         super().__init__(network, sensor, class_names, mean, std, network_quantizer, standardise, *recipe, sensor_delay)
@@ -97,6 +106,13 @@ class DetectionTask(ImageTask):
         if floor_green and standardise:
             shown = str(floor_green).lower()
             raise ValueError(f"floor_green={shown} rounds levels of [0, 1]: set floor_green=false or standardise=false")
+        if white_balance is not None:
+            self.white_balance = WhiteBalance(sensor, white_balance)
+            if standardise and self.white_balance.source == "stated":
+                raise ValueError(
+                    f"white_balance={list(white_balance)} is without effect where standardise=true scales each plane "
+                    "by itself: set standardise=false, or white_balance=null, camera or learned"
+                )
         self.optimizer = optimizer
         self.nesterov = nesterov
         self.schedule = schedule
@@ -107,8 +123,36 @@ class DetectionTask(ImageTask):
 
     def forward(self, batch: FrameBatch) -> Any:
         """What the network makes of a batch: losses in training, predictions in pixels of `batch.x` in evaluation."""
-        images = self.input_of(batch.x, batch.condition)
+        images = self.input_of(batch.x, batch.condition, batch.gains)
         return self.network(blank(images, batch.sizes), batch.sizes, batch.targets() if self.training else None)
+
+    def calibrate(self, data: ExperimentData) -> None:
+        """As in the base; first, white balance by the camera refuses frames that state none.
+
+        Raises:
+            DataError: such a frame; how many there are.
+        """
+        if self.white_balance is not None and self.white_balance.source == "camera":
+            assert isinstance(data, DetectionDataModule)
+            frames = [frame for name in ("train", "validation", "test") for frame in data.part(name).frames]
+            without = [frame.name for frame in frames if frame.gains is None]
+            if without:
+                raise DataError(
+                    f"task.white_balance=camera: {len(without)} of {len(frames)} frames of {data.dataset.name} state "
+                    f"none, first {without[0]}: set task.white_balance=[r,g,b], learned or null"
+                )
+        super().calibrate(data)
+
+    def from_levels(
+        self,
+        levels: Tensor,
+        condition: Sequence[int] | Tensor | None = None,
+        gains: Sequence[Sequence[float]] | Tensor | None = None,
+    ) -> Tensor:
+        """As in the base; a floor of the greens' codes is taken before gains, which leave no codes."""
+        if self.white_balance is not None and self.floor_steps:
+            levels = self.to_rgb(levels)
+        return super().from_levels(levels, condition, gains)
 
     def normalise(self, x: Tensor) -> Tensor:
         """From (standardised) levels to what the network expects: RGB; (x − mean)/std per channel, as in the base."""

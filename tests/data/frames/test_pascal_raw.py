@@ -15,7 +15,7 @@ from tests.refusal import refused
 from qsense.data.errors import DataError, DataMissingError
 from qsense.data.frames.bayer import pack
 from qsense.data.frames.module import DetectionDataModule
-from qsense.data.frames.pascal_raw import PascalRaw
+from qsense.data.frames.pascal_raw import SPLITS, PascalRaw
 from qsense.signal import Signal
 
 WriteDng = Callable[..., Path]
@@ -123,6 +123,17 @@ def test_frames_may_be_stored_as_they_are(root: Path, tmp_path: Path) -> None:
     names = sorted(path.name for path in (tmp_path / "cache").iterdir() if path.is_dir())
     assert names[0] == "pascal_raw-planes-800-d4351596af422ed8"
     assert names[1].startswith("pascal_raw-planes-native-")
+
+
+def test_frames_state_their_white_balance_once_they_are_converted(root: Path, tmp_path: Path) -> None:
+    data = small(root)
+    assert {frame.gains for frame in data.frames("train")} == {None}
+    for options in ({}, {"image": "demosaicked"}, {"white_balance": True}, {"image": "srgb"}):
+        data = small(root, **options)
+        data.prepare(tmp_path / "cache", 10)
+        applied = "white_balance" in options or options.get("image") == "srgb"
+        for part in SPLITS:
+            assert {frame.gains for frame in data.frames(part)} == {None if applied else (2.0, 1.0, 4.0)}
 
 
 def test_it_trains_from_its_cache_alone(root: Path, tmp_path: Path) -> None:

@@ -121,6 +121,7 @@ STATES: dict[str, dict[str, list[int]]] = {
     "gamma_per_condition": {"converters.0.log_gamma": [1], "converters.0.mu": [1]},
     "lloyd_max": {"cuts": [1, 7]},
     "log_eps": {"log_epsilon": [1]},
+    "log_gamma": {"log_gamma": [1]},
     "mulaw": {"log_epsilon": [1]},
     "pwl": {"logits": [1, 16]},
     "quantile": {"cuts": [1, 7]},

@@ -21,6 +21,7 @@ from qsense.quant.sensor.gamma_per_condition import GammaPerCondition
 from qsense.quant.sensor.linear import Linear
 from qsense.quant.sensor.lloyd_max import LloydMax
 from qsense.quant.sensor.log_eps import LogEps
+from qsense.quant.sensor.log_gamma import LogGamma
 from qsense.quant.sensor.mulaw import MuLaw
 from qsense.quant.sensor.pwl import PiecewiseLinear
 from qsense.quant.sensor.quantile import Quantile
@@ -116,6 +117,7 @@ def grid(kind: type[SensorQuantizer], signal: Signal, bits: int, rounding: str) 
         Gamma: [{"gamma": g, "mu": m} for g in np.geomspace(0.02, 20, 40) for m in centres],
         GammaNorm: [{"gamma": g, "mu": m} for g in np.geomspace(0.02, 20, 40) for m in centres],
         LogEps: [{"epsilon": e} for e in np.geomspace(1e-6, 1000, 300)],
+        LogGamma: [{"gamma": g} for g in np.geomspace(0.02, 20, 300)],
         MuLaw: [{"mu": m, "learn": learn} for m in np.geomspace(1e-3, 1e6, 300) for learn in (True,)],
         Range: [
             {"low": a, "high": b}
@@ -127,7 +129,7 @@ def grid(kind: type[SensorQuantizer], signal: Signal, bits: int, rounding: str) 
     return [quiet(kind, signal, bits, rounding=rounding, **choice) for choice in choices[kind]]
 
 
-@pytest.mark.parametrize("kind", [Gamma, GammaNorm, LogEps, MuLaw, Range])
+@pytest.mark.parametrize("kind", [Gamma, GammaNorm, LogEps, LogGamma, MuLaw, Range])
 @pytest.mark.parametrize("of", SIGNALS)
 @pytest.mark.parametrize(("bits", "rounding"), [(1, "round"), (2, "round"), (3, "floor"), (6, "round")])
 def test_a_few_numbers_come_as_close_as_the_best_of_a_grid(

@@ -8,6 +8,7 @@ import pytest
 import torch
 from omegaconf import DictConfig
 from tests.quant.sensor.test_contract import CODED, SENSORS, build, samples
+from tests.quick import NO_PICTURES
 from tests.refusal import refused
 
 from qsense.chip.converter import convert
@@ -55,7 +56,7 @@ def test_gradients_are_the_mean_of_the_inputs() -> None:
 
 @pytest.mark.parametrize("task", ["har", "classification"])
 def test_a_network_is_built_for_so_many_inputs(composed: Compose, task: str) -> None:
-    brief = ["trainer=smoke", "logger=none", "callback.progress=null"]
+    brief = ["trainer=smoke", "logger=none", "callback.progress=null", *NO_PICTURES]
     options = [f"task={task}", "quant=gamma", "bits=2", "quant.sensor.output=thermometer", *brief]
     assert 0 <= train(composed(*options)) <= 1
 

@@ -45,6 +45,12 @@ class FrameBatch:
         return [frame.condition for frame in self.frames]
 
     @property
+    def gains(self) -> list[tuple[float, float, float]] | None:
+        """Each frame's white balance as its camera states it; None where one of them states none."""
+        gains = [frame.gains for frame in self.frames if frame.gains is not None]
+        return gains if len(gains) == len(self.frames) else None
+
+    @property
     def scales(self) -> list[tuple[float, float]]:
         """Pixels of x per pixel of the original frame, (horizontally, vertically)."""
         return [(w / frame.width, h / frame.height) for (h, w), frame in zip(self.sizes, self.frames, strict=True)]

@@ -293,7 +293,8 @@ class CocoRaw(FrameDataset):
             return replace(picture, id=index)
         # An odd last row or column is completed to a cell of the mosaic.
         height, width = (side + side % 2 for side in (picture.height, picture.width))
-        return replace(picture, id=index, height=height, width=width)
+        gains = self.sensor.gains(picture.random_seed)
+        return replace(picture, id=index, height=height, width=width, gains=gains)
 
     def _key(self, picture: Picture) -> str:
         """A picture's name in the cache."""

@@ -289,6 +289,11 @@ class DetectionDataModule(ExperimentData):
             return None
         return [frame.condition for frame, pixels in self._pixels(count) for _ in range(len(pixels))]
 
+    def sample_gains(self, count: int = 1_000_000) -> npt.NDArray[np.float32] | None:
+        """See the base class: those of the frames that the pixels were taken from."""
+        gains = [frame.gains for frame, pixels in self._pixels(count) for _ in range(len(pixels))]
+        return None if None in gains else np.array(gains, dtype=np.float32)
+
     def _pixels(self, count: int) -> Iterator[tuple[Frame, npt.NDArray[np.int64]]]:
         """Frames spread over the training part, each with some of its pixels [pixels, channels]."""
         part = self.part("train")

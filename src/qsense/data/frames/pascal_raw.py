@@ -11,8 +11,11 @@ import os
 import tarfile
 import zlib
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -141,8 +144,11 @@ class PascalRaw(FrameDataset):
         return digest(VERSION, self.classes, options, sorted(sizes.items()), sorted(texts.items()), *reread)
 
     def frames(self, part: Part) -> list[Frame]:
-        """See the base class."""
-        return self._frames[part]
+        """See the base class; once they are converted, each with the white balance that its file states."""
+        frames = self._frames[part]
+        if self._cache is None or self.white_balance or self.image == "srgb":  # where it is applied already
+            return frames
+        return [replace(frame, gains=self._gains(self._cache.facts(frame.name))) for frame in frames]
 
     def codes(self, frame: Frame) -> Codes:
         """See the base class."""
@@ -203,6 +209,14 @@ class PascalRaw(FrameDataset):
         area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
         # VOC's own rule: what is difficult counts neither as hit nor as miss.
         return Frame(number, name, *self.size, boxes, objects.labels, objects.difficult, area)
+
+    @staticmethod
+    def _gains(facts: Mapping[str, Any]) -> tuple[float, float, float] | None:
+        """Of red, green and blue; None where the file states none."""
+        if facts["gains"] is None:
+            return None
+        red, green, _, blue = facts["gains"]
+        return red, green, blue
 
     def _where(self, file: str) -> str:
         """What messages call an annotation or a list."""

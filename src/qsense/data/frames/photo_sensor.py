@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from qsense.data.errors import DataError
-from qsense.data.frames.inverse_isp import mean_camera, mosaic_planes, random_camera, sense, unprocess
+from qsense.data.frames.inverse_isp import Camera, mean_camera, mosaic_planes, random_camera, sense, unprocess
 from qsense.data.frames.nearest import shrunk
 from qsense.data.frames.plane_cache import Codes, Planes
 from qsense.data.frames.turning import orientation_hint
@@ -47,9 +47,20 @@ class Sensor:
         if self.image == "srgb":
             return np.ascontiguousarray(photo.transpose(2, 0, 1))
         rng = np.random.default_rng([self.seed, identity])
-        taken_by = random_camera(rng) if self.camera == "random" else mean_camera()
+        taken_by = self._camera(rng)
         light = mosaic_planes(unprocess(photo, taken_by), PATTERN) * np.float32(self.exposure)
         return sense(np.minimum(light, 1), self.iso, self.native_bits, rng)
+
+    def gains(self, identity: int) -> tuple[float, float, float] | None:
+        """The white balance that the photograph was developed with, of red, green and blue; None for srgb, which has
+        it applied."""
+        if self.image == "srgb":
+            return None
+        taken_by = self._camera(np.random.default_rng([self.seed, identity]))
+        return taken_by.red, 1.0, taken_by.blue
+
+    def _camera(self, rng: np.random.Generator) -> Camera:
+        return random_camera(rng) if self.camera == "random" else mean_camera()
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,11 @@ A frozen state is a dictionary of plain Python values and tensors, which `torch.
      "activations": {"conv1": {"unit": float32, "bits": …, "levels": …, "signed": …}, …},
      "ends": ["conv1", "fc"],
      "rest": {"bn1.weight": tensor, …},
+     "white_balance": {"multiplies": "light" or "levels", "gains": [red, green, blue] or "camera"},
      "standardise": {"mean": tensor, "scale": tensor}}
 
-where `standardise`, (x − mean)/scale per channel, is what a run's network is given, if `task.standardise` is on.
+where `white_balance` and then `standardise`, (x − mean)/scale per channel, are what a run's network is given, if
+`task.white_balance` and `task.standardise` are on.
 """
 
 from __future__ import annotations

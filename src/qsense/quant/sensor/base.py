@@ -162,6 +162,10 @@ class SensorQuantizer(Sensor):
         inside = u.clamp(self.bottom, 1.0)
         return differentiate(cut_off, inside, grad * (inside == u), list(self.parameters()), wants_u, wants)
 
+    def power(self, condition: Sequence[int] | Tensor | None = None) -> float | Tensor | None:
+        """As in `Sensor`: 1 for means of light, whatever the curve; the levels of a curve say what else."""
+        return 1.0 if self.output == "centroid" else None
+
     def gradient_scale(self, samples: int) -> float:
         """What parameters' gradients are multiplied by, given how many samples of an example each curve converts."""
         return 1.0

@@ -134,7 +134,7 @@ def add_up(pairs: Sequence[tuple[Tensor, Tensor]], signal: Signal, rows: int) ->
 
 def _constant(codes: Tensor) -> bool:
     """Whether all codes [n] are the same, as where a frame is saturated; elsewhere than on a CPU nobody looks."""
-    return codes.device.type == "cpu" and codes[0] == codes[-1] and torch.equal(codes[1:], codes[:-1])
+    return codes.device.type == "cpu" and bool(codes[0] == codes[-1]) and torch.equal(codes[1:], codes[:-1])
 
 
 class _Places:

@@ -6,24 +6,21 @@ Open it for the curve of the paper and its gradients.
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Literal, Unpack, get_args
+from typing import ClassVar, Unpack
 
 import torch
 from torch import Tensor, nn
 
-from qsense.quant.sensor.base import SensorQuantizer
-from qsense.quant.sensor.learned import for_logs, freeze_at_one_bit
+from qsense.quant.sensor.learned import LearnedExponent, Parametrization, for_logs
 from qsense.quant.sensor.settings import LearnedSettings
 from qsense.signal import Signal
 
 # Below one step of a 24-bit sensor the slope of u^γ is held at its value there: at 0 it would be infinite.
 SMALLEST = 2.0**-24
-Parametrization = Literal["exp", "relu"]
 
 
-class Gamma(SensorQuantizer):
+class Gamma(LearnedExponent):
     """Levels dense where the task needs them, by two learned numbers.
 
     In unit coordinates:
@@ -35,11 +32,9 @@ class Gamma(SensorQuantizer):
 
         ∂u = h·γ·a^(γ-1),  ∂γ = Σ h·z·ln a,  ∂μ = -Σ h·γ·a^(γ-1).
 
-    γ is learned as exp(`log_gamma`), so it stays positive, without weight decay; or as in the authors' code, as
-    ReLU(`raw_gamma`) with the network's weight decay on it and μ. A `raw_gamma` that a step takes to 0 or below is
-    dead: the curve is a single step, no gradient reaches it again, and an epoch later there is a warning. `mu` is kept
-    within the range by `clamp_`. At 1 bit γ moves no decision level (except unipolar with rounding "round") and is
-    frozen.
+    γ is learned as exp(`log_gamma`), or as in the authors' code, as ReLU(`raw_gamma`) with the network's weight decay
+    on it and μ; see `LearnedExponent`. `mu` is kept within the range by `clamp_`. At 1 bit γ moves no decision level
+    (except unipolar with rounding "round") and is frozen.
 
     Args:
         gamma: exponent to start from, positive; None: 0.4 for bipolar signals, 1.0 for unipolar ones.
@@ -71,16 +66,10 @@ class Gamma(SensorQuantizer):
         parametrization: Parametrization = "exp",
         **settings: Unpack[LearnedSettings],
     ) -> None:
-        super().__init__(signal, bits, **settings)
         gamma = (0.4 if signal.bipolar else 1.0) if gamma is None else gamma
         name = type(self).__name__
         self.check(name, gamma, epsilon)
-        if parametrization not in get_args(Parametrization):
-            raise ValueError(f"parametrization={parametrization!r}: {name} allows exp or relu")
-        if parametrization == "relu" and settings.get("start") is not None:
-            raise ValueError(
-                f"start={settings['start']!r}: {name} with parametrization=relu allows null, and has gamma"
-            )
+        super().__init__(signal, bits, gamma, parametrization, **settings)
         if not signal.bipolar and mu != 0:
             raise ValueError(f"mu={mu!r}: a unipolar signal (low={signal.low:g}) has no centre, only mu=0 is allowed")
         if not -self.reach <= mu <= self.reach:
@@ -89,15 +78,7 @@ class Gamma(SensorQuantizer):
                 "(unit coordinates)"
             )
         self.epsilon = epsilon
-        self.parametrization = parametrization
-        self.decays = parametrization == "relu"
-        if parametrization == "exp":
-            self.log_gamma = nn.Parameter(torch.full((self.rows,), math.log(gamma)))
-        else:
-            self.raw_gamma = nn.Parameter(torch.full((self.rows,), float(gamma)))
         self.mu = nn.Parameter(torch.full((self.rows,), float(mu))) if signal.bipolar else None
-        self.warned = False  # that a γ is dead
-        freeze_at_one_bit(self, self.log_gamma if parametrization == "exp" else self.raw_gamma, "gamma")
 
     def check(self, name: str, gamma: float, epsilon: float) -> None:
         """Raise ValueError for a γ or an ε that this curve, called `name`, cannot have."""
@@ -106,13 +87,10 @@ class Gamma(SensorQuantizer):
         if not 0 < epsilon < 1:
             raise ValueError(f"epsilon={epsilon!r}: {name} needs a number between 0 and 1")
 
-    def exponents(self, dtype: torch.dtype) -> Tensor:
-        """γ, one per curve."""
-        return self.log_gamma.to(dtype).exp() if self.parametrization == "exp" else self.raw_gamma.to(dtype).relu()
-
-    def slopes(self, gamma: Tensor) -> Tensor:
-        """∂γ over what it is learned as, one per curve: γ for exp, and for ReLU 1, or 0 where it is dead."""
-        return gamma if self.parametrization == "exp" else self.raw_gamma.gt(0).to(gamma.dtype)
+    def power(self, condition: Sequence[int] | Tensor | None = None) -> float | Tensor | None:
+        """γ of the unipolar curve, one per curve."""
+        unipolar = self.mu is None and self.output != "centroid"
+        return self.exponents(next(self.parameters()).dtype) if unipolar else super().power(condition)
 
     def curve(self, u: Tensor) -> Tensor:
         """z = u^γ or s·(|u - μ| + ε)^γ; see the class."""
@@ -125,9 +103,7 @@ class Gamma(SensorQuantizer):
 
     def inverse(self, z: Tensor) -> Tensor:
         """u = z^(1/γ), or μ ± (|z|^(1/γ) - ε); μ itself within the jump |z| ≤ ε^γ of the bipolar curve."""
-        exp = self.parametrization == "exp"
-        exponent = self.log_gamma.to(z.dtype).neg().exp() if exp else self.exponents(z.dtype).reciprocal()
-        radius = z.abs().pow(exponent[:, None])
+        radius = z.abs().pow(self.roots(z.dtype)[:, None])
         if self.mu is None:
             return radius.clamp_min(torch.finfo(z.dtype).tiny)  # 0 itself stays below every level of a tiny γ
         return radius.sub_(self.epsilon).clamp_min_(0.0).copysign_(z).add_(self.mu.to(z.dtype)[:, None])
@@ -171,18 +147,7 @@ class Gamma(SensorQuantizer):
         if self.mu is not None:
             self.mu.clamp_(-self.reach, self.reach)
 
-    def progress(self, share: float) -> None:
-        """Warn, once, of a γ that is dead; not after each step, since whoever looks waits for the device."""
-        if self.parametrization == "relu" and not self.warned and (self.raw_gamma <= 0).any():
-            self.warned = True
-            dead = ", ".join(f"{value:.3g}" for value in self.raw_gamma.tolist() if value <= 0)
-            warnings.warn(
-                f"γ is dead: a step took its raw value to {dead}, and below 0 ReLU passes no gradient. Lower "
-                "quant.sensor.lr, or set quant.sensor.parametrization=exp",
-                stacklevel=2,
-            )
-
     def trajectory(self) -> dict[str, list[float]]:
         """γ, and for bipolar signals μ, one value per curve."""
-        gamma = {"gamma": for_logs(self.exponents(torch.float64).detach().float())}
+        gamma = super().trajectory()
         return gamma if self.mu is None else gamma | {"mu": for_logs(self.mu.detach())}

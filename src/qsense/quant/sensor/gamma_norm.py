@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from qsense.quant.sensor.gamma import Gamma
+from qsense.quant.sensor.learned import LearnedExponent
 
 SMALLEST, LARGEST = 1e-3, 32.0  # γ; between them and with ε ≥ 1e-9 no exponential overflows
 
@@ -51,6 +52,10 @@ class GammaNorm(Gamma):
             raise ValueError(f"gamma={gamma!r}: {name} needs {SMALLEST:g} to {LARGEST:g}, or null for the default")
         if not 1e-9 <= epsilon <= 1:
             raise ValueError(f"epsilon={epsilon!r}: {name} needs a number from 1e-9 to 1")
+
+    def power(self, condition: Sequence[int] | Tensor | None = None) -> float | Tensor | None:
+        """None: ε is in its way."""
+        return LearnedExponent.power(self, condition)
 
     def curve(self, u: Tensor) -> Tensor:
         """z; see the class."""

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from qsense.quant.sensor import conversion
 from qsense.quant.sensor.base import SensorQuantizer
-from qsense.quant.sensor.gamma import Gamma, Parametrization
+from qsense.quant.sensor.gamma import Gamma
+from qsense.quant.sensor.learned import Parametrization
 from qsense.quant.sensor.settings import Settings
 from qsense.quant.ste import straight_through
 from qsense.signal import Signal
@@ -98,6 +99,14 @@ class GammaPerCondition(SensorQuantizer):
         """u of every condition, [conditions, n]; see `Gamma`."""
         return torch.cat([self._converter(c).inverse(row) for c, row in enumerate(self._per_row(z))])
 
+    def power(self, condition: Sequence[int] | Tensor | None = None) -> float | Tensor | None:
+        """γ of the unipolar curve, [B, 1] of each sample's condition."""
+        powers = [self._converter(c).power() for c in range(self.rows)]
+        if not all(isinstance(power, Tensor) for power in powers):
+            return None
+        every = torch.stack([power for power in powers if isinstance(power, Tensor)])
+        return every if condition is None else every[torch.as_tensor(condition, device=every.device)]
+
     def progress(self, share: float) -> None:
         """Warn of dead γ."""
         for c in range(self.rows):
@@ -165,7 +174,7 @@ class GammaPerCondition(SensorQuantizer):
                 self._converter(c), [(x[part], grad[part]) for part in parts], wants_x, wants[place]
             )
             if grad_x is not None and grad_parts is not None:
-                for part, own in zip(parts, grad_parts.split([len(x[part]) for part in parts]), strict=True):
+                for part, own in zip(parts, torch.split(grad_parts, [len(x[part]) for part in parts]), strict=True):
                     grad_x[part] = own
             for total, grad_parameter in zip(totals[place], grad_parameters, strict=True):
                 if total is not None and grad_parameter is not None:

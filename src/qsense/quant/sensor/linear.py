@@ -28,6 +28,10 @@ class Linear(SensorQuantizer):
     def __init__(self, signal: Signal, bits: int, **settings: Unpack[Settings]) -> None:
         super().__init__(signal, bits, **settings, per_channel=False, lr=None, start=None)
 
+    def power(self, condition: Sequence[int] | Tensor | None = None) -> float:
+        """1."""
+        return 1.0
+
     def curve(self, u: Tensor) -> Tensor:
         """z = u."""
         return u

@@ -41,13 +41,7 @@ class Log(SensorQuantizer):
 
     def __init__(self, signal: Signal, bits: int, native_bits: int | None = None, **settings: Unpack[Settings]) -> None:
         super().__init__(signal, bits, **settings, per_channel=False, lr=None, start=None)
-        if native_bits is None:
-            steps = signal.top - signal.black if signal.native_bits else (1 << USUAL_BITS) - 1
-        elif isinstance(native_bits, bool) or not isinstance(native_bits, int) or not 1 <= native_bits <= 32:
-            raise ValueError(f"native_bits={native_bits!r}: Log needs an integer from 1 to 32, or null")
-        else:
-            steps = (1 << native_bits) - 1
-        self.epsilon = 1.0 / steps
+        self.epsilon = one_step(signal, native_bits, "Log")
 
     def curve(self, u: Tensor) -> Tensor:
         """z = sign(u) · ln(1 + |u|/ε) / ln(1 + 1/ε)."""
@@ -65,3 +59,19 @@ class Log(SensorQuantizer):
         inside = torch.eq(inside, u, out=inside).mul_(grad)
         slope = u.abs().add_(self.epsilon).mul_(math.log1p(1 / self.epsilon))
         return inside.div_(slope), []
+
+
+def one_step(signal: Signal, native_bits: int | None, name: str) -> float:
+    """One native step of the sensor in unit coordinates, as `Log` says, for a curve called `name`.
+
+    Raises:
+        ValueError: no number of bits.
+
+    >>> 1 / one_step(Signal(1, 0.0, 1.0, "full scale", native_bits=14, black=512, white=15871), None, "Log")
+    15359.0
+    """
+    if native_bits is None:
+        return 1.0 / (signal.top - signal.black if signal.native_bits else (1 << USUAL_BITS) - 1)
+    if isinstance(native_bits, bool) or not isinstance(native_bits, int) or not 1 <= native_bits <= 32:
+        raise ValueError(f"native_bits={native_bits!r}: {name} needs an integer from 1 to 32, or null")
+    return 1.0 / ((1 << native_bits) - 1)

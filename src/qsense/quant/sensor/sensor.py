@@ -53,6 +53,15 @@ class Sensor(nn.Module, ABC):
             condition: of each sample of the batch, an index into the signal's `conditions`; most sensors ignore it.
         """
 
+    def power(self, condition: Sequence[int] | Tensor | None = None) -> float | Tensor | None:
+        """p, where light times a gain g makes its levels times g^p (within the range, of a signal from 0): for each
+        channel or one for all; None where no p does, as behind a logarithm.
+
+        Args:
+            condition: of each sample of a batch, as in `forward`; the first dimension of p is the batch's, then.
+        """
+        return None
+
     def fit(self, samples: Tensor) -> None:
         """Before training, where the sensor `wants_samples`: place the curve by them.
 
