@@ -227,6 +227,11 @@ def models(run: TrainedRun, converter: Converter | Codec | None, notes: list[str
     if reason := data_at_hand(run):
         notes.append(f"no ONNX of the network is written, which needs an example of its input: {reason}")
         return files
+    try:
+        onnx_model.exported_part(run.task)
+    except ValueError as error:
+        notes.append(f"no ONNX of the network is written: {error}")
+        return files
     if run.task.network_quantizer is not None:
         freeze(run.task.network)
         notes.append("the network is exported frozen: weights on their levels, α as numbers")

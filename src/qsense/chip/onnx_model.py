@@ -98,12 +98,18 @@ def outputs(found: Tensor | dict[str, Tensor]) -> tuple[Tensor, ...]:
 
 
 def exported_part(task: Task) -> tuple[str, nn.Module]:
-    """What of a task's network is exported, and its outputs' name: all of it, or a detector's backbone, since what
-    follows there picks boxes by data-dependent loops."""
-    if isinstance(task.network, Detector):
-        backbone = task.network.get_submodule("backbone")
-        return "features", backbone
-    return "logits", task.network
+    """What of a task's network is exported, and its outputs' name: all of it, or of a detector what it names (mostly
+    its backbone), since what follows there picks boxes by data-dependent loops.
+
+    Raises:
+        ValueError: the detector has no part of that name.
+    """
+    if not isinstance(task.network, Detector):
+        return "logits", task.network
+    name = task.network.exported
+    if name not in dict(task.network.named_modules()):
+        raise ValueError(f"{type(task.network).__name__} has no part {name}: name one in `Detector.exported`")
+    return "features", task.network.get_submodule(name)
 
 
 def sensor_by_counts(converter: Converter) -> bytes:

@@ -95,7 +95,7 @@ def start_from(task: Task, source: Path) -> None:
     try:
         if source.is_file():
             state = read_state(str(source), "init_from")
-            transfer = load_weights(task.network, in_our_names(state))
+            transfer = load_weights(task.network, in_our_names(state, task.network.state_dict()))
         else:
             state = read_checkpoint(checkpoint(source) or source / CHECKPOINT)["state_dict"]
             transfer = load_weights(task.network, state, prefix="network.")

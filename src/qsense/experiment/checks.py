@@ -164,8 +164,23 @@ def _resolved(node: DictConfig, key: str, path: str) -> Any:
     return value
 
 
+def _check_importable(path: str, target: str) -> None:
+    """Is there a module of a part's code? It may be a file of the user's own."""
+    if not _importable(target):
+        top = target.partition(".")[0]
+        raise ConfigError(
+            f"{path}._target_={target}: there is no module '{top}'. If it is a file of your own, put its folder on "
+            f"PYTHONPATH, as in PYTHONPATH=. for a {top}.py here; else install its package"
+        )
+
+
+def _importable(target: str) -> bool:
+    return find_spec(target.partition(".")[0]) is not None
+
+
 def _check_arguments(path: str, part: dict[str, Any]) -> None:
     target = part["_target_"]
+    _check_importable(path, target)
     known = signatures.arguments(target)
     if known is None:  # a class whose source does not tell; instantiate will
         return
@@ -227,6 +242,7 @@ def _takes(sensor: str) -> str | None:
 
 def _check_model(config: DictConfig) -> None:
     facts = signatures.constant(config.task._target_, "network_facts")
+    _check_importable("model", config.model._target_)
     if facts is None or _misfit(config.model._target_, facts) is None:
         return
     fitting = [name for name, target in _targets("model") if _misfit(target, facts) is None]
@@ -260,8 +276,7 @@ def _misfit(target: str, facts: tuple[str, ...]) -> str | None:
     """Why a network cannot be built from a task's facts, or None where it can (or the source does not tell)."""
     known = signatures.arguments(target)
     if known is None:
-        top = target.partition(".")[0]
-        return None if find_spec(top) else f"there is no package '{top}'"
+        return None if _importable(target) else "its module is not there"
     refused = [fact for fact in facts if fact not in known]
     return f"it is built from {', '.join(facts)} but takes no {', '.join(refused)}" if refused else None
 
