@@ -18,6 +18,7 @@ from torch.utils.data import Dataset
 
 from qsense.data.frames.batch import FrameBatch
 from qsense.data.frames.dataset import Frame, FrameDataset
+from qsense.data.frames.exposure import stops_below_white
 from qsense.data.frames.nearest import resize, target_size
 from qsense.data.module import ExperimentData
 from qsense.data.splitting import stratified
@@ -113,7 +114,7 @@ class DetectionDataModule(ExperimentData):
         parts = {
             "train": FramePart(self.dataset, [frame for frame, out in zip(train, held_out, strict=True) if not out]),
             "validation": FramePart(self.dataset, [frame for frame, out in zip(train, held_out, strict=True) if out]),
-            "test": FramePart(self.dataset, test),
+            "test": FramePart(self.dataset, test, exposure=True),
         }
         statistics: dict[str, Any] = {
             "simulated": self.simulated,
@@ -215,10 +216,11 @@ class FramePart(Dataset[FrameBatch]):
     Args:
         dataset: knows their codes.
         frames: those that belong to this part.
+        exposure: whether batches say how bright their frames are.
     """
 
-    def __init__(self, dataset: FrameDataset, frames: Sequence[Frame]) -> None:
-        self.dataset, self.frames = dataset, frames
+    def __init__(self, dataset: FrameDataset, frames: Sequence[Frame], exposure: bool = False) -> None:
+        self.dataset, self.frames, self.exposure = dataset, frames, exposure
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -234,7 +236,9 @@ class FramePart(Dataset[FrameBatch]):
         x = np.zeros((len(codes), len(codes[0]), *padded(sizes)), dtype=codes[0].dtype)
         for row, array, (height, width) in zip(x, codes, sizes, strict=True):
             row[:, :height, :width] = array
-        return FrameBatch(torch.from_numpy(x), sizes, frames)
+        signal = self.dataset.signal
+        stops = [stops_below_white(array, signal.black, signal.top) for array in codes] if self.exposure else None
+        return FrameBatch(torch.from_numpy(x), sizes, frames, stops)
 
 
 def padded(sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
@@ -274,7 +278,7 @@ def arranged(batch: FrameBatch, sizes: Sequence[tuple[int, int]], mirrored: Sequ
             shown = codes[row, :, : new[row][0], : new[row][1]]
             shown.copy_(shown.flip(-1))
     frames = [mirror(f) if wanted else f for f, wanted in zip(batch.frames, mirrored, strict=True)]
-    return FrameBatch(codes, new, frames)
+    return FrameBatch(codes, new, frames, batch.exposure)
 
 
 def _copy(source: Tensor, old: tuple[int, int], target: Tensor, new: tuple[int, int]) -> None:
