@@ -229,6 +229,6 @@ def test_figures_by_condition_exposure_and_size() -> None:
     trainer().test(subject, dataloaders=loader(FrameBatch(codes, [(8, 8)] * 2, frames, [1.0, 5.0])), verbose=False)
     groups = subject.results()["groups"]
     assert groups["condition"]["map"] == pytest.approx({"day": 1.0, "night": 0.0})
-    assert groups["exposure"]["ap50"] == pytest.approx({"0–2 stops below white": 1, "4–6 stops below white": 0})
+    assert groups["exposure"]["ap50"] == pytest.approx({"0–2 stops": 1, "4–6 stops": 0})
     assert groups["size"]["boxes"] == {"small": 2, "medium": 0, "large": 0}
     assert flaw(whole_result(groups=groups)) == ""

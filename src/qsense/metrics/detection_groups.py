@@ -87,9 +87,9 @@ def exposure_step(stops: float) -> int:
 
 
 def exposure_name(step: int) -> str:
-    """What a group of `exposure_step` is called.
+    """What a group of `exposure_step` is called: stops below white.
 
     >>> exposure_name(4)
-    '4–6 stops below white'
+    '4–6 stops'
     """
-    return f"{step}–{step + STOPS} stops below white"
+    return f"{step}–{step + STOPS} stops"

@@ -149,8 +149,8 @@ class DetectionTask(ImageTask):
     def on_test_epoch_end(self) -> None:
         metrics = self.test_score.compute()
         self.log_dict({f"test/{name}": value for name, value in metrics.items()})
-        classes, conditions = len(self.test_score.class_names), self.sensor.signal.conditions
-        groups = groups_of(*self.test_score.evaluated(), classes, conditions)
+        epoch, evaluation = self.test_score.evaluated()
+        groups = groups_of(epoch, evaluation, len(self.test_score.class_names), self.sensor.signal.conditions)
         self._results = {"metrics": metrics, "per_class": self.test_score.per_class(), "groups": groups}
 
     def _score(self, score: DetectionScore, batch: FrameBatch) -> None:

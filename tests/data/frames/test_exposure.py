@@ -39,7 +39,8 @@ def test_a_stop_more_light_is_a_stop_less(seed: int) -> None:
 
 
 def test_test_frames_alone_state_it(tmp_path: Path) -> None:
-    data = DetectionDataModule(SyntheticRaw("noise_floor", 64, 64, 3, 3), batch_size=3, cache=str(tmp_path))
+    frames = SyntheticRaw("hdr_low", 64, 96, 3, 3, most=4, smallest=9.0, largest=20.0)
+    data = DetectionDataModule(frames, batch_size=3, cache=str(tmp_path))
     data.setup("fit")
     batch = next(iter(data.test_dataloader()))
     codes = [data.dataset.codes(frame) for frame in batch.frames]

@@ -24,7 +24,8 @@ def stops_below_white(codes: npt.NDArray[np.unsignedinteger], black: int, white:
         black: the code of no light.
         white: the code of full scale, above black.
 
-    >>> stops_below_white(np.full((4, 2, 2), 1024, dtype=np.uint16), 0, 4096), stops_below_white(np.zeros((1, 1, 1)), 0, 4)
+    >>> grey, night = np.full((4, 2, 2), 1024, dtype=np.uint16), np.zeros((4, 2, 2), dtype=np.uint16)
+    >>> stops_below_white(grey, black=0, white=4096), stops_below_white(night, black=0, white=4)
     (2.0, 3.0)
     """
     down, across = (-(-side // MOST) | 1 for side in codes.shape[-2:])  # odd: no pattern of every second is skipped
