@@ -27,8 +27,9 @@ JPEG = b"\xff\xd8\xff"
 # What a prediction is, by the number that stands for it, and what a page says of it.
 HIT, CROWD = 0, 1
 KINDS = ("hit", "within a crowd", "on the background", "on another class", "in the wrong place", "found twice")
-ERRORS = {"missed": "objects missed", 2: "false alarms on the background", 3: "objects of another class",
-          4: "in the wrong place", 5: "found twice"}  # fmt: skip
+ERRORS: dict[str | int, str] = {"missed": "missed object"}
+ERRORS |= {kind: f"false alarm {KINDS[kind]}" for kind in range(2, len(KINDS))}
+MOST_TAGS = 3  # false alarms whose tag is shown without being pointed at, the best ones
 STEP = 2  # stops of exposure that make a group
 
 
@@ -41,13 +42,15 @@ class Box:
         label: of its class.
         error: "missed", the number of a kind of false alarm, or None.
         style: CSS classes of ours.
-        text: what its tag says.
+        tag: what it is called, in few words.
+        text: the same with what it is taken for.
     """
 
     sides: tuple[float, float, float, float]
     label: int
     error: str | int | None
     style: str
+    tag: str
     text: str
 
 
@@ -129,7 +132,7 @@ def _object(content: Any, classes: Sequence[str]) -> Box:
     style = "object crowd" if crowd is True else "object" if found is True else "object missed"
     name = classes[_whole(label, 0, len(classes) - 1)]
     text = {"object crowd": f"{name}, a crowd", "object": name}.get(style, f"missed: {name}")
-    return Box(_sides(sides), label, "missed" if style == "object missed" else None, style, text)
+    return Box(_sides(sides), label, "missed" if style == "object missed" else None, style, text, text)
 
 
 def _prediction(content: Any, classes: Sequence[str]) -> Box:
@@ -137,8 +140,9 @@ def _prediction(content: Any, classes: Sequence[str]) -> Box:
     name = classes[_whole(label, 0, len(classes) - 1)]
     _whole(kind, 0, len(KINDS) - 1)
     false = kind not in (HIT, CROWD)
-    text = f"{name} {_number(score):.2f}{f', {KINDS[kind]}' * (kind != HIT)}"
-    return Box(_sides(sides), label, kind if false else None, "found false" if false else "found", text)
+    tag = f"{name} {_number(score):.2f}"
+    text = f"{tag}, {KINDS[kind]}" if kind != HIT else tag
+    return Box(_sides(sides), label, kind if false else None, "found false" if false else "found", tag, text)
 
 
 def _list(value: Any, key: str, most: int) -> list[Any]:
@@ -237,7 +241,10 @@ def _frame(place: int, frame: Sight, conditions: Sequence[str]) -> str:
         + [mark for kind, label in errors for mark in (f"k{kind}", f"c{label}", f"k{kind}c{label}")]
     )
     told = _told(frame, conditions)
-    boxes = "".join(map(_box, sorted(frame.boxes, key=lambda box: box.error is not None)))  # errors lie on top
+    quiet = set([box for box in frame.boxes if box.style == "found false"][MOST_TAGS:])
+    upwards = list(reversed(frame.boxes))  # the best of a kind on top, and the gravest kind on top of others
+    upwards.sort(key=lambda box: (box.error is not None, box.error == "missed"))
+    boxes = "".join(_box(box, box in quiet) for box in upwards)
     return (
         f'<figure class="sight {" ".join(marks)}"><div class="over" style="aspect-ratio:{frame.width}/{frame.height}">'
         f'<img src="data:image/jpeg;base64,{frame.picture}" alt="{html(f"{frame.name}: {told}")}">{boxes}</div>\n'
@@ -249,14 +256,17 @@ def _told(frame: Sight, conditions: Sequence[str]) -> str:
     """What went wrong in a frame, in words."""
     objects = sum(box.style in ("object", "object missed") for box in frame.boxes)
     parts = [f"{frame.missed} of {max(objects, frame.missed)} objects missed"] * bool(objects)
-    false = [box.text for box in frame.boxes if box.style == "found false"]
-    parts += [f"false alarms: {'; '.join(false[:3])}{f' and {len(false) - 3} more' * (len(false) > 3)}"] * bool(false)
+    false = [box for box in frame.boxes if box.style == "found false"]
+    if false:
+        kinds = Counter(KINDS[box.error] for box in false if isinstance(box.error, int))
+        parts.append(f"false alarms: {', '.join(f'{n} {kind}' for kind, n in kinds.items())}; best: {false[0].tag}")
     where = [brief(conditions[frame.condition], 60)] if conditions else []
     where += [f"{frame.exposure}–{frame.exposure + STEP} stops below white"] * (frame.exposure >= 0)
     return " · ".join([*where, *(parts or ["nothing to find, and nothing found"])])
 
 
-def _box(box: Box) -> str:
+def _box(box: Box, quiet: bool) -> str:
     left, top, right, bottom = (100 * side for side in box.sides)
     place = f"left:{left:.2f}%;top:{top:.2f}%;width:{max(right - left, 0):.2f}%;height:{max(bottom - top, 0):.2f}%"
-    return f'<i class="{box.style}" style="{place}" title="{html(box.text)}"><b>{html(brief(box.text, 24))}</b></i>'
+    style = box.style + " quiet" * quiet
+    return f'<i class="{style}" style="{place}" title="{html(box.text)}"><b>{html(brief(box.tag, 24))}</b></i>'
