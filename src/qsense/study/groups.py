@@ -55,14 +55,18 @@ class Divided(Summary):
         counts = self.counts or {}
 
         def told(group: str) -> str:
-            return fixed(f"{group} {', '.join(_range(counts[what].get(group, (0, 0))) for what in COUNTS)}")
+            return fixed(f"{group} {', '.join(in_words(counts[what].get(group, (0, 0))) for what in COUNTS)}")
 
         empty = [group for group in counts.get("frames", {}) if group not in self.groups]
         rest = f" Without a score: {'; '.join(map(told, empty))}." if empty else ""
         return [f"Frames, boxes: {'; '.join(map(told, self.groups))}.{rest} {DIVISIONS[self.division]}"]
 
 
-def _range(counts: tuple[int, int]) -> str:
+def in_words(counts: tuple[int, int]) -> str:
+    """
+    >>> in_words((3, 3)), in_words((3, 5))
+    ('3', '3–5')
+    """
     return "–".join(dict.fromkeys(map(str, counts)))
 
 
@@ -117,7 +121,8 @@ def divided(summary: Summary, divisions: Sequence[str]) -> list[Divided]:
 
 def _table(summary: Summary, dataset: str, division: str, places: Mapping[Place, Sequence[Run]]) -> Divided | None:
     everyone = [run for several in places.values() for run in several]
-    groups = group_names(everyone, division, summary.metric)
+    scored = {name for run in everyone for name in run.groups.get(division, {}).get(summary.metric, {})}
+    groups = [name for name in group_names(everyone, division) if name in scored]
     cells: dict[Place, Cell] = {}
     for (row, _), several in places.items():
         for group in groups:
@@ -146,16 +151,13 @@ def _table(summary: Summary, dataset: str, division: str, places: Mapping[Place,
     )
 
 
-def group_names(runs: Sequence[Run], division: str, metric: str) -> list[str]:
+def group_names(runs: Sequence[Run], division: str) -> list[str]:
     """The groups of a division in the order that runs state, those of the run with most of them first; ones of numbers
-    ("10–12 stops") by these. A group in which no run has a score has no place."""
-    named = sorted((run.groups.get(division, {}) for run in runs), key=lambda each: -len(each.get("frames", {})))
-    names = dict.fromkeys(name for each in named for name in each.get("frames", {}))
-    scored = {name for each in named for name in each.get(metric, {})}
+    ("10–12 stops") by these."""
+    named = sorted((run.groups.get(division, {}).get("frames", {}) for run in runs), key=len, reverse=True)
+    names = list(dict.fromkeys(name for each in named for name in each))
     first = {name: name.partition("–")[0] for name in names}
-    if all(text.isdecimal() for text in first.values()):
-        return sorted((name for name in names if name in scored), key=lambda name: int(first[name]))
-    return [name for name in names if name in scored]
+    return sorted(names, key=lambda name: int(first[name])) if all(map(str.isdecimal, first.values())) else names
 
 
 def counts_of(runs: Sequence[Run], division: str, what: str) -> dict[str, tuple[int, int]]:
