@@ -5,8 +5,9 @@ Open it to see what a detector is given.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from torch.utils.data import Dataset
 
 from qsense.data.frames.batch import FrameBatch
 from qsense.data.frames.dataset import Frame, FrameDataset
-from qsense.data.frames.exposure import stops_below_white
+from qsense.data.frames.exposure import exposure_of
 from qsense.data.frames.nearest import resize, target_size
 from qsense.data.module import ExperimentData
 from qsense.data.splitting import stratified
@@ -114,7 +115,7 @@ class DetectionDataModule(ExperimentData):
         parts = {
             "train": FramePart(self.dataset, [frame for frame, out in zip(train, held_out, strict=True) if not out]),
             "validation": FramePart(self.dataset, [frame for frame, out in zip(train, held_out, strict=True) if out]),
-            "test": FramePart(self.dataset, test, exposure=True),
+            "test": FramePart(self.dataset, test, partial(exposure_of, self.dataset)),
         }
         statistics: dict[str, Any] = {
             "simulated": self.simulated,
@@ -216,10 +217,12 @@ class FramePart(Dataset[FrameBatch]):
     Args:
         dataset: knows their codes.
         frames: those that belong to this part.
-        exposure: whether batches say how bright their frames are.
+        exposure: of a frame, which batches state then.
     """
 
-    def __init__(self, dataset: FrameDataset, frames: Sequence[Frame], exposure: bool = False) -> None:
+    def __init__(
+        self, dataset: FrameDataset, frames: Sequence[Frame], exposure: Callable[[Frame], float] | None = None
+    ) -> None:
         self.dataset, self.frames, self.exposure = dataset, frames, exposure
 
     def __len__(self) -> int:
@@ -236,8 +239,7 @@ class FramePart(Dataset[FrameBatch]):
         x = np.zeros((len(codes), len(codes[0]), *padded(sizes)), dtype=codes[0].dtype)
         for row, array, (height, width) in zip(x, codes, sizes, strict=True):
             row[:, :height, :width] = array
-        signal = self.dataset.signal
-        stops = [stops_below_white(array, signal.black, signal.top) for array in codes] if self.exposure else None
+        stops = None if self.exposure is None else [self.exposure(frame) for frame in frames]
         return FrameBatch(torch.from_numpy(x), sizes, frames, stops)
 
 
