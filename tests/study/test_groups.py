@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests import browser as chromium
 from tests.hostile_names import HOSTILE
 from tests.refusal import refused
 from tests.study.test_damaged import data_of
@@ -16,7 +17,7 @@ from tests.study_folders import make_run
 from qsense.commands.report import main
 from qsense.runs.escapes import html, latex, markdown, one_line
 from qsense.study.groups import divisions_of, group_names, telling, with_groups
-from qsense.study.page import study_page
+from qsense.study.page import study_page, write_page
 from qsense.study.run import ReportError, read_run
 from qsense.study.run_page import run_page
 from qsense.study.summary import Summary, summarise
@@ -156,3 +157,52 @@ def test_hostile_groups_stay_text(tmp_path: Path) -> None:
     text = run_page(read_run(folder))
     assert all(html(one_line(name)) in text for name in names)
     assert "<script" not in text
+
+
+@pytest.mark.skipif(bool(chromium.MISSING), reason=chromium.MISSING)
+def test_the_page_shows_each_division(summary: Summary, tmp_path: Path) -> None:
+    def table() -> list[list[str]]:
+        rows = window.run("return [...document.querySelectorAll('#groups tr')].map((r) => r.innerText)")
+        return [row.split("\t") for row in rows]
+
+    def label() -> str:
+        name: str = window.run("return document.querySelector('#groups .canvas').getAttribute('aria-label')")
+        return name.split(".")[0]
+
+    with chromium.browser() as window:
+        window.open(write_page([summary], tmp_path))
+        window.wait("document.documentElement.dataset.drawn === 'all'")
+        assert label() == "COCO mAP (%) by condition on RAOD"
+        head, *rows = table()
+        assert [" ".join(cell.split()) for cell in head] == [
+            "Quantizer", "day 3 frames 7 boxes", "night 3 frames 7 boxes", "fog 3 frames 0 boxes",
+        ]  # fmt: skip
+        assert rows == [["none", "56.3", "31.3", "–"], ["gamma 4 bit", "37.5", "12.5", "–"]]
+        window.click('#division option[value="size"]')
+        assert label() == "COCO mAP (%) by size on RAOD"
+        assert "small up to 32²" in window.texts("#groups")[0]
+        read = window.run("""
+            const chart = document.querySelector('#groups .canvas');
+            chart.dispatchEvent(new KeyboardEvent('keydown', { key: 'Home', bubbles: true }));
+            return chart.parentNode.querySelector('.reading').textContent;
+        """)
+        assert read == "none, small: 43.75 ± 6.25 (3 frames, 7 boxes)"
+        window.run("scrollTo(0, 0)")
+        window.click('#filter-seed input[data-value="1"]')  # leaves seed 0
+        window.wait("document.documentElement.dataset.drawn === 'all'")
+        assert table()[1] == ["none", "37.5", "50.0", "–"]
+        window.run("scrollTo(0, 0)")
+        window.click('#metric option[value="1"]')
+        window.wait("document.documentElement.dataset.drawn === 'all'")
+        assert "No run that passes the filters recorded" in window.texts("#groups")[0]
+        assert window.errors() == []
+
+
+@pytest.mark.skipif(bool(chromium.MISSING), reason=chromium.MISSING)
+def test_a_study_without_such_runs_has_no_such_section(tmp_path: Path) -> None:
+    make_run(tmp_path / "runs")
+    with chromium.browser() as window:
+        window.open(write_page([summarise([tmp_path / "runs"])], tmp_path))
+        window.wait("document.documentElement.dataset.drawn === 'all'")
+        assert "By light and size" not in window.texts("nav")[0]
+        assert window.errors() == []
