@@ -25,7 +25,7 @@ from qsense.study.summary import Summary, summarise
 EXPOSURES = ("2–4 stops", "4–6 stops", "10–12 stops")
 
 
-def division(scores: dict[str, float | None], boxes: int = 7) -> dict[str, dict[str, float | None]]:
+def division(scores: dict[str, float | None], boxes: int = 7) -> dict[str, dict[str, Any]]:
     """Groups of 3 frames and `boxes` boxes, those without a score of none."""
     counts = {name: 0 if score is None else boxes for name, score in scores.items()}
     twice = {name: None if score is None else score + 0.125 for name, score in scores.items()}

@@ -101,7 +101,7 @@ class DetectionFigures(Pictures):
             sights.append(
                 Sight(
                     frame.name,
-                    light_of(task, batch),
+                    light_of(task, data, batch),
                     through(task.sensor, batch),
                     detections["boxes"],
                     detections["scores"],
@@ -120,13 +120,16 @@ class DetectionFigures(Pictures):
         sensors: dict[str, Sensor] = {**fixed_curves(data.signal, bits, self.gammas)}
         if task.sensor.bits:
             sensors["this run"] = task.sensor
-        seen = [through(sensor.to(task.device), batch) for sensor in sensors.values()]
+        light = data.unconverted(batch)
+        seen = [
+            through(sensor.to(task.device), batch if sensor is task.sensor else light) for sensor in sensors.values()
+        ]
         title = f"{data.dataset.name}, {batch.frames[0].name}: {title_of(task.sensor)}"
         cuts = [
             sensor.thresholds().cpu().numpy() if isinstance(sensor, SensorQuantizer) else None
             for sensor in sensors.values()
         ]
-        return plot_scene(light_of(task, batch), [seen], [bits], list(sensors), title, [cuts])
+        return plot_scene(light_of(task, data, batch), [seen], [bits], list(sensors), title, [cuts])
 
 
 def grid_of(sensor: SensorQuantizer) -> Floats:
@@ -144,9 +147,9 @@ def chosen(data: DetectionDataModule, count: int, device: torch.device) -> list[
     return [data.on_after_batch_transfer(data.transfer_batch_to_device(part[index], device, 0), 0) for index in taken]
 
 
-def light_of(task: DetectionTask, batch: FrameBatch) -> Floats:
+def light_of(task: DetectionTask, data: DetectionDataModule, batch: FrameBatch) -> Floats:
     """The samples of a batch of one before quantization, [planes, h, w] in [0, 1], without padding."""
-    return through(Identity(task.sensor.signal), batch)
+    return through(Identity(task.sensor.signal), data.unconverted(batch))
 
 
 @torch.no_grad()

@@ -83,15 +83,20 @@ class TrainedRun:
         Raises:
             ValueError: a shape or type that is not the sensor's, values that are not finite, or an unknown condition.
         """
+        from qsense.quant.sensor.memory.row_dpcm import RowDPCM
+
         samples = _finite(x)
         conditions = self.data.signal.conditions
         if condition is not None and condition not in conditions:
             raise ValueError(f"condition={condition!r}: the signal's conditions are {', '.join(conditions) or 'none'}")
         one = samples.dim() == self.data.dimensions
         index = conditions.index(condition) if condition else 0
+        memory = self._with_memory
+        if isinstance(memory, RowDPCM):  # at native size, before anything resizes them
+            samples = memory.received_frames(samples)
         batch = self.data.received(samples[None] if one else samples, self.result["statistics"], index)
-        if self._with_memory is not None:
-            batch = self._with_memory.decode(self._with_memory.encode(batch))
+        if memory is not None and memory.takes == "series":
+            batch = memory.decode(memory.encode(batch))
         found = self.task.predict(batch.to(self.task.device))
         if self.data.gives == "frames":
             found = batch.unscaled(found)

@@ -19,6 +19,7 @@ from qsense.metrics.detection import DetectionScore
 from qsense.metrics.detection_groups import exposure_step, groups_of
 from qsense.quant.network.quantizer import NetworkQuantizer
 from qsense.quant.sensor.base import SensorQuantizer
+from qsense.quant.sensor.memory.base import MemoryConverter
 from qsense.quant.sensor.sensor import Sensor
 from qsense.tasks.images import ImageTask
 from qsense.tasks.schedules import cosine, falling, warm_up
@@ -188,8 +189,8 @@ class DetectionTask(ImageTask):
 
 
 def code_steps(sensor: Sensor) -> int:
-    """How many codes apart 0 and 1 lie in what a sensor delivers; 0 where it delivers values, or codes so fine that
-    float32 holds no half of one.
+    """How many codes apart 0 and 1 lie in what a sensor delivers; 0 where it delivers values, as one with memory does,
+    or codes so fine that float32 holds no half of one.
 
     Raises:
         ValueError: a quantizer whose output is neither its evenly spaced levels nor codes.
@@ -203,6 +204,8 @@ def code_steps(sensor: Sensor) -> int:
         if sensor.output not in ("level", "code"):
             raise ValueError(f"floor_green=code allows quant.sensor.output=level or code, not {sensor.output}")
         return sensor.steps if sensor.output == "level" else 1
+    if isinstance(sensor, MemoryConverter):
+        return 0
     signal = sensor.signal
     return signal.top - signal.black if signal.native_bits and signal.codes <= FINEST_CODES else 0
 

@@ -10,8 +10,6 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from qsense.data.frames.dataset import Frame, FrameDataset
-
 MOST = 256  # rows and columns of each plane that are looked at, spread evenly
 
 
@@ -33,8 +31,3 @@ def stops_below_white(codes: npt.NDArray[np.unsignedinteger], black: int, white:
     down, across = (-(-side // MOST) | 1 for side in codes.shape[-2:])  # odd: no pattern of every second is skipped
     median = float(np.median(codes[:, ::down, ::across])) - black
     return math.log2((white - black) / min(max(median, 0.5), white - black))
-
-
-def exposure_of(dataset: FrameDataset, frame: Frame) -> float:
-    """A frame's `stops_below_white`, whatever its codes go through before a network sees them."""
-    return stops_below_white(dataset.codes(frame), dataset.signal.black, dataset.signal.top)

@@ -158,10 +158,10 @@ int main(void)
     int64_t *bounds = malloc(sizeof *bounds * (recordings + 1));
     for (int64_t c = 0; c < channels; c++) {
         int32_t s[10];
-        const int32_t *tables[4];
+        const int32_t *tables[5];
         for (int i = 0; i < 10; i++) s[i] = (int32_t)number();
-        for (int i = 0; i < 4; i++) tables[i] = table();
-        memory[c] = (qsense_memory){s[0], s[1], s[2], s[3], s[4], s[5],
+        for (int i = 0; i < 5; i++) tables[i] = table();
+        memory[c] = (qsense_memory){s[0], s[1], s[2], s[3], s[4], s[5], tables[4],
                                     tables[0], tables[1], tables[2], tables[3], s[6], s[7], s[8], s[9]};
     }
     for (int64_t i = 0; i <= recordings; i++) bounds[i] = number();
@@ -223,7 +223,7 @@ def test_nothing_undefined_happens_in_c(harness: Path, case: Case) -> None:
     for c in channels:
         numbers += [c.bits, c.native_bits, c.centre, c.leak, c.slope, c.refresh, c.first, len(c.steps) - 1, c.alike]
         numbers.append(c.step_leak)
-        for table in (c.thresholds, c.levels, c.steps, c.moves):
+        for table in (c.thresholds, c.levels, c.steps, c.moves, c.compand):
             numbers += [len(table), *table]
     numbers += [*bounds.tolist(), *counts.ravel().tolist(), *lost.astype(int).tolist()]
     told = " ".join(map(str, numbers))
