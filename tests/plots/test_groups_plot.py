@@ -21,7 +21,7 @@ def groups(*names: str, empty: str = "") -> Groups:
 def test_a_panel_for_each_division_and_a_pair_of_bars_for_each_group() -> None:
     figure = plot_groups({"condition": groups("day", "night", empty="night"), "size": groups("small")}, "title")
     left, right = figure.axes
-    assert [bar.get_height() for bar in left.patches] == [25, 50]
+    assert [bar.get_height() for bar in left.patches] == [25, 50]  # type: ignore[attr-defined]
     assert len(right.patches) == 2
     assert [label.get_text() for label in left.get_xticklabels()] == ["day\n3\n7", "night\n3\n7"]
     assert left.get_ylim() == right.get_ylim()
