@@ -44,7 +44,7 @@ def test_one_row_dpcm_serves_all_light_and_lloyd_max_does_not() -> None:
     size: dict[str, Any] = {"height": 96, "width": 96, "smallest": 9.0, "largest": 16.0}
     one = fitted(SyntheticRaw("mixed", train_frames=30, **size), 4, "floor")
     for regime in ("hdr_low", "high_key"):
-        data = SyntheticRaw(regime, test_frames=12, **size)  # type: ignore[arg-type]
+        data = SyntheticRaw(regime, test_frames=12, **size)
         found = shares(data, 4, [0.35], "floor", frames=12, others=one)
         assert set(one) <= set(found)
         assert found["row_dpcm"] >= found["none"] - 0.1

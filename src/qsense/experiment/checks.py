@@ -20,7 +20,7 @@ from qsense.experiment.errors import ConfigError
 from qsense.experiment.schema import Config
 from qsense.experiment.trainer import INSTEAD, check_trainer
 from qsense.quant.sensor.memory import settings as memory
-from qsense.runs.settings import FORMATS, bits_of, count_devices
+from qsense.runs.settings import FORMATS, bits_of, count_devices, pretrained
 from qsense.runs.words import did_you_mean
 from qsense.signal import Signal
 
@@ -36,6 +36,7 @@ def check(config: DictConfig) -> None:
     _check_kind(config)
     _check_memory_kind(config)
     _check_model(config)
+    _check_frozen(config)
     for path, part in _parts(config):
         _check_arguments(path, part)
     check_trainer(compose.plain(config.trainer))
@@ -233,6 +234,18 @@ def _check_model(config: DictConfig) -> None:
         f"model {config.model._target_} does not fit task {config.task._target_.rpartition('.')[2]}: "
         f"{_misfit(config.model._target_, facts)}. Models that fit: {', '.join(fitting)}"
     )
+
+
+def _check_frozen(config: DictConfig) -> None:
+    """Have stages that stay as they are been trained?"""
+    stages = config.model.get("frozen_stages", -1)
+    model = OmegaConf.to_container(config.model, resolve=True)
+    trained = pretrained({"model": model}) or config.init_from or config.resume_from
+    if isinstance(stages, int) and stages >= 0 and not trained:
+        raise ConfigError(
+            f"model.frozen_stages={stages} with model.pretrained=null and model.weights=null: these stages would stay "
+            "random. Set pretrained, weights or init_from=RUN, or model.frozen_stages=-1 to train all"
+        )
 
 
 def _targets(group: str) -> Iterator[tuple[str, str]]:

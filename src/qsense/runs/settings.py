@@ -38,7 +38,7 @@ NEUTRAL: dict[str, dict[str, Any]] = {
     "data": {"files": None, "subject": None, "time": None, "label": None, "session": None, "delimiter": None,
              "decimal": None, "encoding": None, "header": None, "time_format": None, "resample": False,
              "missing": None, "blocks": None, "orientation": "exif", "full_scale": None, "strict": False,
-             "bbox": "xywh", "mean_std": "imagenet"},
+             "bbox": "xywh", "mean_std": "imagenet", "stored": None, "cache_gb": None},
     "task": {"standardise": False},
     # Of one task alone: runs of detection have always recorded theirs.
     "HARTask": {"sensor_delay": 0},

@@ -22,8 +22,8 @@ class Shrinking(Memory):
 
     def codes(self, frame: Any) -> Any:
         codes = super().codes(frame)
-        side = self.prepared[-1][1] if self.prepared else 32
-        return codes if side > 40 else resize(codes, (32, 56))
+        native = self.prepared and self.prepared[-1][1] is None
+        return codes if native else resize(codes, (32, 56))
 
 
 def module(folder: Path, data: Memory | None = None, whole: bool = True, **arguments: Any) -> DetectionDataModule:

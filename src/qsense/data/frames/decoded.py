@@ -31,13 +31,13 @@ class Decoding:
         dataset: knows their native codes.
         frames: all that may be asked for.
         converter: has `received(codes)` → codes.
-        short_side: of what is delivered: larger frames are made smaller afterwards, by nearest neighbour.
+        short_side: of what is delivered: larger frames are made smaller afterwards, by nearest neighbour; None: none.
     """
 
     dataset: FrameDataset
     frames: Sequence[Frame]
     converter: Any
-    short_side: int
+    short_side: int | None
 
     def __call__(self, index: int) -> plane_cache.Planes:
         frame = self.frames[index]

@@ -104,13 +104,13 @@ class RAOD(FrameDataset):
         self._sources()
         _ = self._frames
 
-    def prepare(self, cache: Path, short_side: int) -> None:
+    def prepare(self, cache: Path, short_side: int | None) -> None:
         """See the base class."""
         self.check()
         sources = self._sources()
         self._cache = convert(
             cache,
-            f"raod-{self.image}-{short_side}-{digest(VERSION, self.image, self.size, short_side)[:16]}",
+            f"raod-{self.image}-{short_side or 'native'}-{digest(VERSION, self.image, self.size, short_side)[:16]}",
             {name: ", ".join([stamp(file), *map(str, self._how(file))]) for name, file in sources.items()},
             Conversion(tuple(sources.values()), self.size, self.image, short_side),
             self.name,
@@ -225,13 +225,13 @@ class Conversion:
         files: the sources.
         size: rows and columns of a raw file.
         image: "planes" or "srgb".
-        short_side: larger frames are made smaller, by nearest neighbour, until their shorter side is this long.
+        short_side: see `shrunk_size`.
     """
 
     files: tuple[Path, ...]
     size: tuple[int, int]
     image: str
-    short_side: int
+    short_side: int | None
 
     def __call__(self, index: int) -> Planes:
         file = self.files[index]

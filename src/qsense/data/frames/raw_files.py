@@ -150,7 +150,7 @@ class CameraConversion:
         size: height and width that every file's visible area must have.
         image: "planes" of the mosaic, "demosaicked" linear colours, or "srgb" of rawpy's default processing.
         bits: of the sensor.
-        short_side: larger frames are made smaller, by nearest neighbour, until their shorter side is this long.
+        short_side: see `shrunk_size`.
         subtract_black: take the camera's black level off; without effect on srgb, which has it taken off.
         white_balance: apply the camera's white balance; likewise.
     """
@@ -159,7 +159,7 @@ class CameraConversion:
     size: tuple[int, int]
     image: Image
     bits: int
-    short_side: int
+    short_side: int | None
     subtract_black: bool
     white_balance: bool
 

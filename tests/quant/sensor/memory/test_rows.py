@@ -127,7 +127,7 @@ def test_each_row_of_each_colour_is_on_its_own() -> None:
 def test_between_the_outer_levels_no_error_exceeds_half_a_gap(bits: int) -> None:
     converter = placed(bits)
     rows, bounds = rows_of(frames(count=12))
-    codes, values = kernel.convert(converter.channels(), rows, bounds)
+    codes, values = kernel.convert(converter.channels(), rows.astype(np.uint16), bounds)
     error = np.abs(values - converter.scaled(rows))
     inner = (codes > 0) & (codes < (1 << bits) - 1)
     assert inner.mean() > 0.3
