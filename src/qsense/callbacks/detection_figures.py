@@ -16,6 +16,7 @@ from qsense.callbacks.pictures import GRID, Drawing, Floats, Pictures, curve_of,
 from qsense.data.frames.batch import FrameBatch
 from qsense.data.frames.dataset import Frame
 from qsense.data.frames.module import DetectionDataModule
+from qsense.plots.groups import plot_groups
 from qsense.plots.predictions import Sight, plot_predictions
 from qsense.plots.scene import plot_scene
 from qsense.quant.sensor.base import SensorQuantizer
@@ -28,7 +29,8 @@ UNQUANTIZED = 4  # bits at which a scene is drawn for a run whose own sensor has
 
 
 class DetectionFigures(Pictures):
-    """Write `<folder>/{raw_histogram,predictions,scene}.png` after a detector's test, and show them in the loggers.
+    """Write `<folder>/{raw_histogram,predictions,scene,groups}.png` after a detector's test, and show them in the
+    loggers.
 
     The same test frames are drawn in every run on the same data: those with objects, spread evenly. Without a quantizer
     there is no curve to draw. Other tasks are left alone.
@@ -59,7 +61,17 @@ class DetectionFigures(Pictures):
             self.initial = curve_of(task.sensor, grid_of(task.sensor))
 
     def drawings(self, trainer: Trainer) -> dict[str, Drawing]:
-        return {"raw_histogram": self.raw_histogram, "predictions": self.predictions, "scene": self.scene}
+        return {
+            "raw_histogram": self.raw_histogram,
+            "predictions": self.predictions,
+            "scene": self.scene,
+            "groups": self.groups,
+        }
+
+    def groups(self, task: DetectionTask, data: DetectionDataModule) -> Figure | None:
+        """Scores by condition, exposure and size; None where nothing was tested."""
+        divisions = task.results().get("groups")
+        return plot_groups(divisions, heading(task, data)) if divisions else None
 
     def raw_histogram(self, task: DetectionTask, data: DetectionDataModule) -> Figure | None:
         """The learned curve over the training frames' counts; None for a sensor that is not quantized."""

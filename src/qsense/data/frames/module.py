@@ -24,6 +24,7 @@ from qsense.data.cache import fingerprint
 from qsense.data.frames.batch import FrameBatch
 from qsense.data.frames.dataset import Frame, FrameDataset
 from qsense.data.frames.decoded import DecodedFrames, Decoding, native
+from qsense.data.frames.exposure import stops_below_white
 from qsense.data.frames.nearest import resize, shrunk, target_size
 from qsense.data.frames.storing import SMALLEST, asked_for, stored_side
 from qsense.data.module import ExperimentData
@@ -164,7 +165,7 @@ class DetectionDataModule(ExperimentData):
         parts = {
             "train": FramePart(self._stored, kept, drawn),
             "validation": FramePart(self._stored, out, fixed),
-            "test": FramePart(self._stored, test, fixed),
+            "test": FramePart(self._stored, test, fixed, self.exposure),
         }
         statistics: dict[str, Any] = {
             "simulated": self.simulated,
@@ -265,6 +266,10 @@ class DetectionDataModule(ExperimentData):
         """A frame's codes as they are without a converter with memory."""
         return shrunk(self.dataset.codes(frame), self.stored_side) if self.whole else self.dataset.codes(frame)
 
+    def exposure(self, frame: Frame) -> float:
+        """A frame's `stops_below_white` as it is stored, whatever a converter with memory makes of it."""
+        return stops_below_white(self._stored(frame), self.signal.black, self.signal.top)
+
     def _train_conditions(self) -> list[int]:
         return [frame.condition for frame in self.part("train").frames]
 
@@ -343,6 +348,7 @@ class FramePart(Dataset[FrameBatch]):
         read: gives a frame's codes [C, h, w].
         frames: those that belong to this part.
         read_at: at which sizes; None: as they are stored.
+        exposure: of a frame, which batches state then.
     """
 
     def __init__(
@@ -350,8 +356,9 @@ class FramePart(Dataset[FrameBatch]):
         read: Callable[[Frame], npt.NDArray[Any]],
         frames: Sequence[Frame],
         read_at: ReadSizes | None = None,
+        exposure: Callable[[Frame], float] | None = None,
     ) -> None:
-        self.read, self.frames, self.read_at = read, frames, read_at
+        self.read, self.frames, self.read_at, self.exposure = read, frames, read_at, exposure
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -370,7 +377,8 @@ class FramePart(Dataset[FrameBatch]):
         x = np.zeros((len(codes), len(codes[0]), *padded(sizes)), dtype=codes[0].dtype)
         for row, array, (height, width) in zip(x, codes, sizes, strict=True):
             row[:, :height, :width] = resize(array, (height, width))
-        return FrameBatch(torch.from_numpy(x), sizes, frames)
+        stops = None if self.exposure is None else [self.exposure(frame) for frame in frames]
+        return FrameBatch(torch.from_numpy(x), sizes, frames, stops)
 
 
 def spread(conditions: Sequence[int], count: int) -> npt.NDArray[np.int64]:
@@ -426,7 +434,7 @@ def arranged(batch: FrameBatch, sizes: Sequence[tuple[int, int]], mirrored: Sequ
             shown = codes[row, :, : new[row][0], : new[row][1]]
             shown.copy_(shown.flip(-1))
     frames = [mirror(f) if wanted else f for f, wanted in zip(batch.frames, mirrored, strict=True)]
-    return FrameBatch(codes, new, frames)
+    return FrameBatch(codes, new, frames, batch.exposure)
 
 
 def _copy(source: Tensor, old: tuple[int, int], target: Tensor, new: tuple[int, int]) -> None:
