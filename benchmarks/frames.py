@@ -107,9 +107,9 @@ def main() -> None:
         side, count = arguments.short_side, arguments.frames
         data, native = (Files(file, count, Path(name), stored) for stored in (side, None))
         parts = {
-            f"stored at {side}": FramePart(data, data.frames("train")),
-            f"stored native → {side}": FramePart(native, native.frames("train"), ReadSizes([side], 1333, 0, 0)),
-            "stored native → sizes": FramePart(native, native.frames("train"), ReadSizes(SIZES, 1333, 0, 0)),
+            f"stored at {side}": FramePart(data.codes, data.frames("train")),
+            f"stored native → {side}": FramePart(native.codes, native.frames("train"), ReadSizes([side], 1333, 0, 0)),
+            "stored native → sizes": FramePart(native.codes, native.frames("train"), ReadSizes(SIZES, 1333, 0, 0)),
         }
         convert_one = CameraConversion((file,), data.size, "planes", 16, side, False, False)
 

@@ -42,6 +42,7 @@ def build(config: DictConfig) -> tuple[ExperimentData, Task]:
         # Built objects are handed to partials: as arguments of `instantiate` they would be copied into configurations.
         data: ExperimentData = _partial(config.data)(fold=config.fold, seed=config.seed)
         sensor = _partial(config.quant.sensor)(signal=data.signal)
+        data.whole = sensor.wants_recordings
         make_task = _partial(config.task)
         network = _partial(config.model)(**_network_facts(data, sensor, make_task.func.network_facts))
         network_quantizer = instantiate(config.quant.network, _convert_="all")
