@@ -54,7 +54,7 @@ class WorstFrames(AfterTest):
         room = LARGEST
         for place in worst_first(epoch, errors)[: self.frames]:
             frame = frames[int(epoch.ids[place])]
-            picture = base64.b64encode(jpeg(light_of(data, frame))).decode()
+            picture = base64.b64encode(jpeg(light_of(data, frame), frame.gains)).decode()
             room -= len(picture)
             if room < 0:
                 break
