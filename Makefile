@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install train test test-fast test-ray test-slurm lint format bench docs gallery wheel clean
+.PHONY: help install train test test-slow test-ray test-slurm lint format bench docs gallery wheel clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,11 +22,13 @@ install: $(STAMP)  ## create .venv with qsense and everything it needs
 train: $(STAMP)  ## learn a 2-bit ADC on the built-in data: every fold × seeds 0, 1, 2
 	$(BIN)/python -m qsense.train quant=gamma bits=2 -m
 
-test: $(STAMP)  ## all tests, the slow ones too (QSENSE_DATA=… adds those on real data)
-	$(BIN)/python -m pytest --numprocesses auto --dist worksteal -m "not engine"
+test: $(STAMP)  ## the tests, but for those that take long (QSENSE_DATA=… adds those on real data)
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal -m "not slow and not engine and not site"
 
-test-fast: $(STAMP)  ## the tests that take seconds
-	$(BIN)/python -m pytest --numprocesses auto --dist worksteal -m "not slow and not engine"
+# Many of them wait, for W&B's agents or for a process that has been killed: one more at a time than there are cores.
+test-slow: $(STAMP)  ## those that take long
+	$(BIN)/python -m pytest --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist worksteal \
+		-m "slow and not engine" $$(grep -rl --include='test_*.py' mark.slow tests)
 
 test-ray: $(STAMP)  ## a Ray cluster of two nodes on this machine, one of which dies (installs Ray)
 	test -x $(BIN)/ray || $(BIN)/python -m pip install --quiet --editable '.[dev,ray]'
@@ -58,8 +60,9 @@ bench: $(STAMP)  ## measure speed: ratios from alternating runs
 	$(BIN)/python benchmarks/sweep.py
 	$(BIN)/python benchmarks/training.py
 
-docs: $(STAMP)  ## build the documentation into build/docs: offline, every warning an error
+docs: $(STAMP)  ## build the documentation into build/docs: offline, every warning an error; then look at it
 	$(BIN)/python -m sphinx -E -W --keep-going -q -b html docs build/docs
+	$(BIN)/python -m pytest --quiet -m site tests/docs/test_site.py
 
 gallery: $(STAMP)  ## make the documentation's pictures anew, by the commands beside them (a quarter of an hour)
 	$(BIN)/python docs/make_gallery.py

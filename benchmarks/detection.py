@@ -27,6 +27,7 @@ from qsense.data.frames.batch import FrameBatch
 from qsense.data.frames.dataset import PLANES, Frame
 from qsense.data.frames.module import arranged
 from qsense.models.faster_rcnn import FasterRCNN
+from qsense.models.fcos import FCOS
 from qsense.models.paa import PAA
 from qsense.models.retinanet import RetinaNet
 from qsense.quant.sensor.gamma import Gamma
@@ -35,8 +36,13 @@ from qsense.tasks.detection import DetectionTask
 
 RAW = Signal(4, 0.0, 1.0, "full scale", names=PLANES, native_bits=12, bayer="RGGB")
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-SMALL = {"depth": 18, "width": 32, "channels": 64, "coarsest": 4, "anchor_scale": 2.0}
-NETWORKS: dict[str, Callable[..., nn.Module]] = {"Faster R-CNN": FasterRCNN, "RetinaNet": RetinaNet, "PAA": PAA}
+SMALL = {"depth": 18, "width": 32, "channels": 64, "coarsest": 4}
+NETWORKS: dict[str, Callable[..., nn.Module]] = {
+    "Faster R-CNN": FasterRCNN,
+    "RetinaNet": RetinaNet,
+    "PAA": PAA,
+    "FCOS": FCOS,
+}
 
 
 def frames(batch: int, height: int, width: int) -> FrameBatch:
@@ -108,10 +114,10 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     device = torch.device(options.device)
     batch = frames(*((16, 800, 1216) if options.full else (8, 96, 96) if options.small else (2, 256, 384)))
-    arguments = SMALL if options.small else {}
     table = Table("detector", "step, ms", "frames/s", "not the detector", "quartiles", "peak MB")
     for name, kind in NETWORKS.items():
         torch.manual_seed(0)
+        arguments = {**SMALL, **({"reach": 4.0} if kind is FCOS else {"anchor_scale": 2.0})} if options.small else {}
         steps = contestants(kind(3, norm="batch", **arguments), batch, device, half=options.full)
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats()

@@ -4,11 +4,15 @@
 
 * *decoding*: rawpy opens the file, its mosaic is packed into planes and made smaller, as the conversion does.
 * *rawpy alone*: the same without packing, the least that any reader of raw files pays.
-* *cached*: a batch of the converted frames, from memory-mapped files to the tensor that goes to the device.
+* *stored at SIDE*: a batch of the converted frames, from memory-mapped files to the tensor that goes to the device.
+* *stored native → SIDE*: the same where frames were stored as they are, each read at that size (`data.stored=native`).
+* *stored native → sizes*: each read at one of the eleven sizes of training, 480 … 800.
 
 Without a file, 12-bit DNGs of 6034 × 4012 samples are written, uncompressed: the easiest that a decoder can meet. The
 contestants take turns, so that a change in the machine's mood hits all alike; medians are shown, and ratios of each
-turn's times. Goal: cached at least 100 times as fast as decoding.
+turn's times. Goal: stored frames at least 100 times as fast as decoding. Native ones move several times the bytes, from
+which they are gathered, and come to some 15 to 45 times. All files lie in the memory: a disk adds what
+it needs for the pages that are read, of native frames about one for each row that is kept.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,12 +33,13 @@ from rich.console import Console
 from rich.table import Table
 
 from qsense.data.frames.dataset import Frame, FrameDataset, Part
-from qsense.data.frames.module import FramePart
+from qsense.data.frames.module import FramePart, ReadSizes
 from qsense.data.frames.plane_cache import Codes, convert, stamp
 from qsense.data.frames.raw_files import CameraConversion, read_mosaic
 from qsense.signal import Signal
 
 SIZE = (4012, 6034)
+SIZES = range(480, 801, 32)
 DNG = Path(__file__).parents[1] / "tests" / "data" / "frames" / "dng.py"
 
 
@@ -43,13 +49,13 @@ class Files(FrameDataset):
     name = "benchmark"
     classes = ("thing",)
 
-    def __init__(self, file: Path, count: int, cache: Path, short_side: int) -> None:
+    def __init__(self, file: Path, count: int, cache: Path, short_side: int | None) -> None:
         size = read_mosaic(file).codes.shape
         self.size = (int(size[0]), int(size[1]))
         self.count = count
         make = CameraConversion((file,) * count, self.size, "planes", 16, short_side, False, False)
         stamps = {str(i): stamp(file) for i in range(count)}
-        self.cache = convert(cache, "benchmark", stamps, make, "converting", processes=1)
+        self.cache = convert(cache, f"benchmark-{short_side}", stamps, make, self.name, processes=1)
 
     @property
     def signal(self) -> Signal:
@@ -98,9 +104,14 @@ def main() -> None:
         if file is None:
             mosaic = np.random.default_rng(0).integers(0, 4096, SIZE).astype(np.uint16)
             file = runpy.run_path(str(DNG))["write_dng"](Path(name) / "a.dng", mosaic)
-        data = Files(file, arguments.frames, Path(name), arguments.short_side)
-        part = FramePart(data, data.frames("train"))
-        convert_one = CameraConversion((file,), data.size, "planes", 16, arguments.short_side, False, False)
+        side, count = arguments.short_side, arguments.frames
+        data, native = (Files(file, count, Path(name), stored) for stored in (side, None))
+        parts = {
+            f"stored at {side}": FramePart(data.codes, data.frames("train")),
+            f"stored native → {side}": FramePart(native.codes, native.frames("train"), ReadSizes([side], 1333, 0, 0)),
+            "stored native → sizes": FramePart(native.codes, native.frames("train"), ReadSizes(SIZES, 1333, 0, 0)),
+        }
+        convert_one = CameraConversion((file,), data.size, "planes", 16, side, False, False)
 
         def decode() -> int:
             convert_one(0)
@@ -111,10 +122,11 @@ def main() -> None:
                 raw.raw_image_visible.max()
             return 1
 
-        def cached() -> int:
-            return len(part.__getitems__(range(len(part))))
+        def read(part: FramePart) -> int:
+            return len(part.__getitems__((0, range(len(part)))))
 
-        steps = {"decoding": decode, "rawpy alone": rawpy_alone, "cached": cached}
+        steps = {"decoding": decode, "rawpy alone": rawpy_alone}
+        steps |= {name: partial(read, part) for name, part in parts.items()}
         times = alternate(steps, 5 if arguments.quick else 21)
         shape = tuple(data.codes(data.frames("train")[0]).shape)
     table = Table("", "ms per frame", "decoding ÷ this", "quartiles", title=f"{file.name} {data.size} → planes {shape}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -13,9 +14,11 @@ from tempfile import TemporaryFile
 from typing import IO
 
 import hypothesis
+import numpy as np
 import pytest
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict
+from PIL import Image
 from tests import forking
 from tests.forking import Forked, ForkServer
 
@@ -39,6 +42,7 @@ class Done:
 
 
 Command = Callable[..., Done]
+Begin = Callable[..., Forked | subprocess.Popen[bytes]]
 
 # What a command needs before it needs anything heavy, and what it needs to train. Without wandb, which makes a folder
 # when it is imported: the first forked process to end would remove it for all.
@@ -47,6 +51,7 @@ LIGHT = (
     "qsense.experiment.checks",
     "qsense.study.summary",
     "hydra_plugins.qsense_sweeper",
+    "read_ahead",
 )
 WARM = (*LIGHT, "lightning.pytorch", "torchvision", "sklearn.datasets", "qsense.experiment.build")
 
@@ -127,6 +132,21 @@ def command(warm_server: ForkServer | None, tmp_path: Path) -> Command:
 
 
 @pytest.fixture
+def begin(warm_server: ForkServer | None, tmp_path: Path) -> Iterator[Begin]:
+    """Begin `python -m MODULE ARGUMENTS` as `command` does, and leave it running; it ends with the test."""
+    begun: list[Forked | subprocess.Popen[bytes]] = []
+    with Path(os.devnull).open("wb") as nowhere:
+
+        def begin(*command: str, **variables: str) -> Forked | subprocess.Popen[bytes]:
+            begun.append(start(warm_server, command, tmp_path, environment(tmp_path) | variables, nowhere, nowhere))
+            return begun[-1]
+
+        yield begin
+        for process in begun:
+            process.kill()
+
+
+@pytest.fixture
 def light_command(light_server: ForkServer | None, tmp_path: Path) -> Command:
     """The same where nothing heavy is imported, unless the command does it: `heavy` tells."""
     return commands(light_server, tmp_path)
@@ -157,3 +177,20 @@ def composed(tmp_path: Path) -> Iterator[Callable[..., DictConfig]]:
     HydraConfig.instance().cfg = None  # of another test, with its own folders of YAML files
     with hydra():
         yield build
+
+
+@pytest.fixture
+def fake_rawdet7(tmp_path: Path) -> Path:
+    """A frame of one sensor in each part, of noise."""
+    for part, number in (("train", 1), ("val", 2)):
+        annotated, raw = (
+            tmp_path / "rawdet7" / kind / part / "ZURICH" for kind in ("annotations_normal_json", "combined_raw")
+        )
+        annotated.mkdir(parents=True)
+        raw.mkdir(parents=True)
+        noise = np.random.default_rng(number).integers(0, 1 << 10, (128, 192)).astype(np.uint16)
+        Image.fromarray(noise).save(raw / f"{number}.png")
+        boxes = [{"class_name": "car", "bbox": [10, 20, 90, 80]}]
+        document = {"image_path": f"{number}.jpg", "img_width": 192, "img_height": 128, "annotations": boxes}
+        (annotated / f"{number}.json").write_text(json.dumps(document))
+    return tmp_path / "rawdet7"

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import runpy
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,24 +18,26 @@ import torch
 import yaml
 from omegaconf import DictConfig
 from PIL import Image
+from tests.quick import NO_PICTURES
 from tests.refusal import assert_names, refused
 
 from qsense.data.series.synthetic_imu import SyntheticIMU
 from qsense.experiment.checks import check
 from qsense.experiment.errors import ConfigError
+from qsense.experiment.grids.grid import plan
 from qsense.experiment.grids.sweeping import unfinished
 from qsense.experiment.identity import run_id
 from qsense.experiment.schema import config_folder
 from qsense.train import train
 
 if TYPE_CHECKING:
-    from tests.conftest import Command
+    from tests.conftest import Begin, Command
 
 Compose = Callable[..., DictConfig]
 
 SMALL = ["data.dataset.subjects=2", "data.dataset.sessions=1", "data.dataset.minutes=2"]
 SMALL += ["model.filters=4", "model.hidden=8", "logger=none", "callback.progress=null"]
-BRIEF = [*SMALL, "trainer.max_epochs=2"]
+BRIEF = [*SMALL, *NO_PICTURES, "trainer.max_epochs=2"]
 UNTIMED = "run.preflight=false"  # a dry run counts, and takes no second
 
 
@@ -52,11 +51,11 @@ def metrics(run: Path) -> dict[str, Any]:
     return content
 
 
-@pytest.fixture
-def fake_pascal_raw(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def fake_pascal_raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two photographs of noise, of the camera's own size, in PASCAL RAW's layout: one to train on, one to test."""
     write_dng = runpy.run_path(str(Path(__file__).parent / "data" / "frames" / "dng.py"))["write_dng"]
-    folder = tmp_path / "pascal_raw"
+    folder = tmp_path_factory.mktemp("pascal") / "pascal_raw"
     for part in ("original/raw", "annotations", "trainval"):
         (folder / part).mkdir(parents=True)
     mosaic = np.random.default_rng(0).integers(0, 4096, (4012, 6034)).astype(np.uint16)
@@ -115,7 +114,13 @@ def test_what_a_run_leaves(cold_command: Command, tmp_path: Path) -> None:
 
 def test_a_refresh_every_250_samples_counts_in_rate_and_radio(command: Command, tmp_path: Path) -> None:
     done = command(
-        "qsense.train", "trainer=smoke", "quant=dpcm", "bits=2", "quant.sensor.refresh=250", "model.filters=4"
+        "qsense.train",
+        "trainer=smoke",
+        *NO_PICTURES,
+        "quant=dpcm",
+        "bits=2",
+        "quant.sensor.refresh=250",
+        "model.filters=4",
     )
     assert done.code == 0, done.err
     result = metrics(only_run(tmp_path))
@@ -137,18 +142,12 @@ def test_a_finished_run_is_not_trained_again(command: Command, light_command: Co
     assert result.stat().st_mtime_ns == before
 
 
-@pytest.mark.slow
-def test_a_killed_run_resumes_to_the_same_result_bit_for_bit(command: Command, tmp_path: Path) -> None:
-    options = [*SMALL, "trainer.max_epochs=6", "quant=gamma_per_axis", "bits=3"]
+def test_a_killed_run_resumes_to_the_same_result_bit_for_bit(command: Command, begin: Begin, tmp_path: Path) -> None:
+    options = [*SMALL, *NO_PICTURES, "trainer.max_epochs=6", "quant=gamma_per_axis", "bits=3"]
     assert command("qsense.train", *options, "runs=whole").code == 0
     (whole,) = (tmp_path / "whole").iterdir()
 
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "QSENSE_CACHE": str(tmp_path / "cache")}
-    environment.pop("QSENSE_DATA", None)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "qsense.train", *options, "runs=killed"], cwd=tmp_path, env=environment,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    process = begin("qsense.train", *options, "runs=killed")
     learned = tmp_path / "killed" / whole.name / "learned.csv"
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
@@ -179,15 +178,13 @@ def test_a_killed_run_resumes_to_the_same_result_bit_for_bit(command: Command, t
 
 def test_a_sweep_skips_what_is_finished_and_outlives_a_failure(command: Command, tmp_path: Path) -> None:
     options = ["-m", *BRIEF, "quant=linear,gamma", "bits=2", "seed=0", "fold=0,1"]
-    # A file where the second run's folder of checkpoints has to be: that run fails, the others must not.
-    first = command("qsense.train", *options, "trainer=smoke", "trainer.max_epochs=2", "runs=names")
-    assert first.code == 0, first.err
-    names = sorted(run.parent.name for run in (tmp_path / "names").glob("*/metrics.json"))
+    options = [*options, "trainer=smoke", "trainer.max_epochs=2"]
+    names = sorted(folder.name for folder in plan(options[1:])[0].values())
     assert len(names) == 4
+    # A file where the second run's folder of checkpoints has to be: that run fails, the others must not.
     victim = next(name for name in names if "linear-2bit-fold01" in name)
     (tmp_path / "runs" / victim).mkdir(parents=True)
     (tmp_path / "runs" / victim / "checkpoints").write_text("in the way")
-    options = [*options, "trainer=smoke", "trainer.max_epochs=2"]
 
     broken = command("qsense.train", *options)
     assert broken.code == 1
@@ -250,7 +247,8 @@ def test_a_part_that_refuses_its_arguments_is_shown_without_a_traceback(command:
 
 
 def test_wandb_offline_is_closed_run_by_run(command: Command, tmp_path: Path) -> None:
-    done = command("qsense.train", "-m", *BRIEF, "trainer=smoke", "logger=[csv,wandb]", "seed=0", "fold=0,1", "bits=2")
+    options = [*SMALL, "trainer=smoke", "trainer.max_epochs=2", "logger=[csv,wandb]", "seed=0", "fold=0,1", "bits=2"]
+    done = command("qsense.train", "-m", *options)
     assert done.code == 0, done.err
     files = sorted((tmp_path / "runs").glob("*/wandb/offline-run-*/run-*.wandb"))
     assert len(files) == 2
@@ -268,9 +266,11 @@ QUANTS = [file.stem for file in sorted((config_folder() / "quant").glob("*.yaml"
 @pytest.mark.parametrize("task", ["har", "classification", "detection"])
 @pytest.mark.parametrize("quant", QUANTS)
 def test_every_quantizer_serves_every_task(composed: Compose, tmp_path: Path, quant: str, task: str) -> None:
-    config = composed(f"task={task}", f"quant={quant}", "trainer=smoke", "logger=none", "callback.progress=null")
-    if ".memory." in config.quant.sensor._target_ and task != "har":
-        pytest.skip("memory is for series; how others are refused is tested in test_checks.py")
+    brief = ["trainer=smoke", "logger=none", "callback.progress=null", *NO_PICTURES]
+    config = composed(f"task={task}", f"quant={quant}", *brief)
+    memory = ".memory." in config.quant.sensor._target_
+    if memory and task != ("detection" if quant == "row_dpcm" else "har"):
+        pytest.skip("memory goes by recordings, or by rows; how others are refused is tested in test_checks.py")
     train(config)
     result = metrics(tmp_path / "runs" / "run")
     assert result["steps"] == 3
@@ -280,19 +280,21 @@ def test_every_quantizer_serves_every_task(composed: Compose, tmp_path: Path, qu
 
 @pytest.mark.parametrize("experiment", [file.stem for file in sorted((config_folder() / "experiment").glob("*.yaml"))])
 def test_every_experiment_runs(
-    composed: Compose, tmp_path: Path, experiment: str, fake_imagenet: Path, request: pytest.FixtureRequest
+    composed: Compose, tmp_path: Path, experiment: str, request: pytest.FixtureRequest
 ) -> None:
-    options = [f"experiment={experiment}", "trainer=smoke", "logger=none", "callback={}", "fold=0"]
+    options = [f"experiment={experiment}", "trainer=smoke", "logger=none", *NO_PICTURES, "fold=0"]
     config = composed(*options)
-    if config.hydra.runtime.choices.data == "imagenet":
-        config.data.dataset.root = str(fake_imagenet)
+    if config.hydra.runtime.choices.data == "imagenet":  # the recipe and its network on smaller pictures
+        small = {"root": str(request.getfixturevalue("fake_imagenet")), "size": 64, "resize": 72}
+        config.data.dataset = {**config.data.dataset, **small}
         config.data.num_workers = 0
         config.model.weights = None
-    if config.hydra.runtime.choices.data == "pascal_raw":  # the recipe and its network on smaller frames
-        small = {"root": str(request.getfixturevalue("fake_pascal_raw")), "extension": "dng"}
-        config.data.dataset = {**config.data.dataset, **small}
+    smaller = {"pascal_raw": {"extension": "dng"}, "rawdet7": {"sensor": "ZURICH"}}
+    if (name := config.hydra.runtime.choices.data) in smaller:  # the recipe and its network on smaller frames
+        photographs = request.getfixturevalue(f"fake_{name}")
+        config.data.dataset = {**config.data.dataset, "root": str(photographs), **smaller[name]}
         config.data = {**config.data, "batch_size": 1, "train_sizes": [64], "test_size": 64, "num_workers": 0}
-        config.data.cache = str(tmp_path / "cache")
+        config.data.cache = str(photographs.parent / "cache")
         config.model = {**config.model, "pretrained": None, "norm": "group"}
     if config.init_from and not Path(config.init_from).exists():
         pytest.skip(f"needs released weights: {config.init_from}")
@@ -311,7 +313,7 @@ def test_every_experiment_runs(
 
 
 def test_fewer_bits_start_from_a_run_with_more(composed: Compose, tmp_path: Path) -> None:
-    brief = ["task=classification", "quant=fat", "trainer=smoke", "logger=none", "callback.progress=null"]
+    brief = ["task=classification", "quant=fat", "trainer=smoke", "logger=none", "callback.progress=null", *NO_PICTURES]
     train(composed(*brief, "bits=5"))
     first = tmp_path / "runs" / "five"
     (tmp_path / "runs" / "run").rename(first)
@@ -331,7 +333,7 @@ def test_fewer_bits_start_from_a_run_with_more(composed: Compose, tmp_path: Path
 
 
 def test_a_file_of_weights_is_data(composed: Compose, tmp_path: Path) -> None:
-    brief = ["task=classification", "quant=fat", "trainer=smoke", "logger=none", "callback.progress=null"]
+    brief = ["task=classification", "quant=fat", "trainer=smoke", "logger=none", "callback.progress=null", *NO_PICTURES]
     file, made = tmp_path / "from_elsewhere.pth", tmp_path / "made by the file"
     evil = type("Evil", (), {"__reduce__": lambda self: (Path.touch, (made,))})()
     torch.save({"state_dict": {"conv1.weight": evil}}, file)
@@ -389,17 +391,13 @@ def test_two_processes_train_one_run(command: Command, tmp_path: Path) -> None:
     assert counted % 2 == 1
 
 
-def test_a_signal_to_stop_is_no_success_and_the_run_resumes(command: Command, tmp_path: Path) -> None:
-    options = [*SMALL, "trainer.max_epochs=200", "callback.figures=null"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "QSENSE_CACHE": str(tmp_path / "cache")}
-    line = [sys.executable, "-m", "qsense.train", *options]
-    process = subprocess.Popen(line, cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL)
+def test_a_signal_to_stop_is_no_success_and_the_run_resumes(begin: Begin, tmp_path: Path) -> None:
+    process = begin("qsense.train", *SMALL, *NO_PICTURES, "trainer.max_epochs=200")
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and not list(tmp_path.glob("runs/*/checkpoints/last.ckpt")):
         time.sleep(0.01)
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=120)
-    assert process.returncode == 143
+    assert process.wait(120) == 143
     run = only_run(tmp_path)
     assert json.loads((run / "run.json").read_text())["status"] == "interrupted"
     assert not (run / "metrics.json").exists()
@@ -420,7 +418,7 @@ def test_a_picture_that_cannot_be_drawn_costs_no_result(
         raise RuntimeError("no ink")
 
     monkeypatch.setattr("qsense.callbacks.figures.plot_sensor", broken)
-    train(composed(*BRIEF, "trainer=smoke"))
+    train(composed(*SMALL, "trainer=smoke"))
     run = tmp_path / "runs" / "run"
     assert (run / "metrics.json").is_file()
     assert_names(caplog.text, "transfer", "no ink")
@@ -445,7 +443,7 @@ def test_a_sweep_that_lost_only_pictures_says_so_by_its_exit_code(command: Comma
 def test_a_damaged_result_is_completed_again(
     composed: Compose, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    options = [*BRIEF, "trainer=smoke", "callback.figures=null"]
+    options = [*BRIEF, "trainer=smoke"]
     train(composed(*options))
     run = tmp_path / "runs" / "run"
     whole = (run / "metrics.json").read_bytes()
@@ -460,7 +458,7 @@ def test_a_damaged_result_is_completed_again(
 def test_a_damaged_checkpoint_is_named_and_the_run_starts_anew(
     composed: Compose, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    options = [*BRIEF, "callback.figures=null"]
+    options = BRIEF
     train(composed(*options))
     run = tmp_path / "runs" / "run"
     whole = (run / "metrics.json").read_bytes()

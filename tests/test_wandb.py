@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.quick import NO_PICTURES
 from tests.wandb_server import Server, serving
 
 pytestmark = pytest.mark.slow
@@ -127,39 +128,37 @@ def results(tmp_path: Path) -> list[dict[str, Any]]:
     return [json.loads(file.read_text()) for file in sorted(tmp_path.glob("runs/*/metrics.json"))]
 
 
-def test_an_agent_trains_every_fold_of_its_grid_points_and_goes(start: Start, server: Server, tmp_path: Path) -> None:
-    file = shrunk(tmp_path, "gamma_quant_table2", [*SMALL, "fold=0,1"], **TABLE2, bits={"values": [2, 4]})
+def test_an_agent_trains_every_fold_of_a_grid_point_and_goes(start: Start, server: Server, tmp_path: Path) -> None:
+    file = shrunk(tmp_path, "gamma_quant_table2", [*SMALL, "fold=0,1"], **TABLE2, bits={"values": [2]})
     assert "wandb agent tester/qsense/sweep0" in done(start("wandb", "sweep", str(file)))
     done(start("wandb", "agent", "tester/qsense/sweep0"))
 
-    points = [server.runs[name] for name in server.sweeps["sweep0"].run_names]
-    assert [point.exit_code for point in points] == [0, 0]
-    assert [point.config["bits"] for point in points] == [2, 4]
-    assert {point.job_type for point in points} == {"mean"}
-    found = results(tmp_path)
-    assert len(found) == 4
-    for point in points:
-        folds = [result["metrics"] for result in found if result["bits"] == point.config["bits"]]
-        for name in folds[0]:
-            assert point.summary[f"test/{name}"] == pytest.approx(sum(fold[name] for fold in folds) / 2)
-        assert point.summary["folds/finished"] == 2
-        assert point.config["qsense"]["choices"]["quant"] == "gamma"
-        assert "fold" not in point.config["qsense"]
-        # Its folds stand beside it, as runs of their own that no sweep counts.
-        each = [run for run in server.runs.values() if run.group == point.group and run is not point]
-        assert [(run.job_type, run.sweep, run.exit_code) for run in each] == [("train", None, 0)] * 2
-        for run in each:
-            assert {"har", "synthetic_imu", "gamma"} == set(run.tags)
-            assert run.config["qsense"]["seed"] == 0
-            curves = {name for row in run.history for name in row}
-            assert {"train/loss", "val/loss", "learned/gamma_0", "test/f1_sample", "figures/transfer"} <= curves
-            assert run.summary["cost/bops"] > 0
-            assert [name for name in run.files if name.startswith("media/images/figures/transfer")]
-            (adc,) = [kept for kept in server.artifacts.values() if given(kept, run.name, "adc")]
-            assert adc["committed"]
-            assert adc["artifactCollectionName"] == f"adc-{run.group}"
+    (name,) = server.sweeps["sweep0"].run_names
+    point = server.runs[name]
+    assert (point.exit_code, point.config["bits"], point.job_type) == (0, 2, "mean")
+    folds = [result["metrics"] for result in results(tmp_path)]
+    assert len(folds) == 2
+    for name in folds[0]:
+        assert point.summary[f"test/{name}"] == pytest.approx(sum(fold[name] for fold in folds) / 2)
+    assert point.summary["folds/finished"] == 2
+    assert point.config["qsense"]["choices"]["quant"] == "gamma"
+    assert "fold" not in point.config["qsense"]
+    # Its folds stand beside it, as runs of their own that no sweep counts.
+    each = [run for run in server.runs.values() if run is not point]
+    assert [(run.job_type, run.sweep, run.exit_code) for run in each] == [("train", None, 0)] * 2
+    for run in each:
+        assert run.group == point.group
+        assert {"har", "synthetic_imu", "gamma"} == set(run.tags)
+        assert run.config["qsense"]["seed"] == 0
+        curves = {name for row in run.history for name in row}
+        assert {"train/loss", "val/loss", "learned/gamma_0", "test/f1_sample", "figures/transfer"} <= curves
+        assert run.summary["cost/bops"] > 0
+        assert [name for name in run.files if name.startswith("media/images/figures/transfer")]
+        (adc,) = [kept for kept in server.artifacts.values() if given(kept, run.name, "adc")]
+        assert adc["committed"]
+        assert adc["artifactCollectionName"] == f"adc-{run.group}"
     kept = [json.loads(content) for path, content in server.stored.items() if path.endswith("adc.json")]
-    assert sorted(len(adc["levels"]) for adc in kept) == [4, 4, 16, 16]
+    assert [len(adc["levels"]) for adc in kept] == [4, 4]
 
 
 def given(artifact: dict[str, Any], run: str, kind: str) -> bool:
@@ -169,7 +168,7 @@ def given(artifact: dict[str, Any], run: str, kind: str) -> bool:
 def test_a_killed_run_costs_its_grid_point_and_the_next_sweep_makes_up(
     start: Start, server: Server, tmp_path: Path
 ) -> None:
-    quick = [*SMALL, "fold=0,1", "callback.figures=null", "logger.csv=null"]
+    quick = [*SMALL, *NO_PICTURES, "fold=0,1", "logger.csv=null"]
     file = shrunk(tmp_path, "gamma_quant_table2", quick, **TABLE2, bits={"values": [2, 4]})
     done(start("wandb", "sweep", str(file)))
     agent = start("wandb", "agent", "tester/qsense/sweep0")
@@ -194,7 +193,7 @@ def test_a_killed_run_costs_its_grid_point_and_the_next_sweep_makes_up(
 
 
 def test_a_run_that_its_user_stops_is_stopped_in_good_order(start: Start, server: Server, tmp_path: Path) -> None:
-    long = [*SMALL, "fold=0,1", "logger.csv=null", "trainer.max_steps=100000", "trainer.max_epochs=1000"]
+    long = [*SMALL, *NO_PICTURES, "fold=0,1", "logger.csv=null", "trainer.max_steps=100000", "trainer.max_epochs=1000"]
     file = shrunk(tmp_path, "gamma_quant_table2", long, **TABLE2, bits={"values": [2]})
     done(start("wandb", "sweep", str(file)))
     agent = start("wandb", "agent", "tester/qsense/sweep0")
@@ -230,7 +229,7 @@ def test_a_single_run_is_the_grid_point_itself_and_one_that_fails_says_so(
 
 
 def test_what_was_logged_offline_is_uploaded_later_once(start: Start, server: Server, tmp_path: Path) -> None:
-    train = ["python", "-m", "qsense.train", *SMALL, "logger=wandb", "callback.figures=null"]
+    train = ["python", "-m", "qsense.train", *SMALL, *NO_PICTURES, "logger=wandb"]
     done(start(*train, "quant=gamma", "bits=2", WANDB_MODE="offline"))
     assert server.runs == {}
     sync = ["python", "-m", "qsense", "sync"]

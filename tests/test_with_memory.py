@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from tests.quick import NO_PICTURES
 from tests.refusal import assert_names, refused
 
 import qsense
@@ -22,7 +20,7 @@ from qsense.data.series.module import HARDataModule
 from qsense.quant.sensor.memory.base import MemoryConverter
 
 if TYPE_CHECKING:
-    from tests.conftest import Command
+    from tests.conftest import Begin, Command
 
 SMALL = ["data.dataset.subjects=2", "data.dataset.sessions=1", "data.dataset.minutes=2", "bits=2"]
 SMALL += ["model.filters=4", "model.hidden=8", "logger=none", "callback.progress=null", "trainer.max_epochs=2"]
@@ -31,7 +29,7 @@ SMALL += ["model.filters=4", "model.hidden=8", "logger=none", "callback.progress
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> qsense.TrainedRun:
     folder = tmp_path_factory.mktemp("memory")
-    return qsense.train([*SMALL, "quant=dpcm", f"runs={folder}", f"data.cache={folder}/cache"])
+    return qsense.train([*SMALL, *NO_PICTURES, "quant=dpcm", f"runs={folder}", f"data.cache={folder}/cache"])
 
 
 @pytest.mark.slow
@@ -65,15 +63,11 @@ def test_a_sweep_over_folds_and_memories_and_its_report(command: Command, tmp_pa
 
 
 @pytest.mark.slow
-def test_a_killed_run_resumes_to_the_same_result_bit_for_bit(command: Command, tmp_path: Path) -> None:
-    options = [*SMALL, "trainer.max_epochs=6", "quant=adpcm", "quant.sensor.refresh=50"]
+def test_a_killed_run_resumes_to_the_same_result_bit_for_bit(command: Command, begin: Begin, tmp_path: Path) -> None:
+    options = [*SMALL, *NO_PICTURES, "trainer.max_epochs=6", "quant=adpcm", "quant.sensor.refresh=50"]
     assert command("qsense.train", *options, "runs=whole").code == 0
     (whole,) = (tmp_path / "whole").iterdir()
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "QSENSE_CACHE": str(tmp_path / "other_cache")}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "qsense.train", *options, "runs=killed"], cwd=tmp_path, env=environment,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    process = begin("qsense.train", *options, "runs=killed", QSENSE_CACHE=str(tmp_path / "other_cache"))
     killed = tmp_path / "killed" / whole.name
     checkpoint = killed / "checkpoints" / "last.ckpt"
     deadline = time.monotonic() + 120
@@ -152,6 +146,7 @@ def test_recordings_of_tables_with_gaps_and_short_ones(tmp_path: Path) -> None:
     options = [
         *data,
         *[option for option in SMALL if "dataset" not in option],
+        *NO_PICTURES,
         "callback.checkpoint=null",
         "quant=adpcm",
     ]

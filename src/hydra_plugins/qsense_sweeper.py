@@ -15,7 +15,7 @@ from hydra.core.utils import JobReturn
 from omegaconf import OmegaConf
 
 from qsense.experiment.command_line.overrides import Job, experiment_of, key_of, root_of
-from qsense.experiment.grids.dry_run import estimate, print_plan
+from qsense.experiment.grids.dry_run import cache_room, estimate, print_plan
 from qsense.experiment.grids.grid import Grid
 from qsense.experiment.grids.sweeping import conclude, launch_all, mishaps, tell, unfinished
 from qsense.experiment.preflight import preflight, timed
@@ -63,6 +63,10 @@ class ResumableSweeper(BasicSweeper):
         if self.dry_run:
             print_plan(folders, one_by_one=self.dry_run == "all")
             log.info("%s", overview([status_of(folder) for folder in folders.values()]))
+            by_data = {tuple(entry for entry in job if root_of(entry) == "data"): job for job in folders}
+            for told in dict.fromkeys(cache_room(grid.compose(job)) for job in by_data.values()):
+                if told:
+                    log.info("%s", told)
             if left := estimate(folders, None if self.preflight is False else partial(self.time, grid)):
                 log.info("%s", left)
             settings = OmegaConf.to_container(self.config.hydra.overrides.hydra, resolve=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,6 +22,7 @@ from qsense.models.deepconvlstm import DeepConvLSTM
 from qsense.models.resnet_cifar import ResNetCIFAR
 from qsense.quant.network.quantizer import NetworkQuantizer
 from qsense.quant.sensor.gamma import Gamma
+from qsense.quant.sensor.gamma_per_condition import GammaPerCondition
 from qsense.quant.sensor.identity import Identity
 from qsense.quant.sensor.sensor import Sensor
 from qsense.tasks.classification import ClassificationTask
@@ -47,6 +49,11 @@ def test_nothing_quantized_counts_32_bits(activities: HARDataModule) -> None:
 def test_a_quantized_sensor_alone_makes_no_cheaper_network(activities: HARDataModule) -> None:
     cost = cost_of(har(activities, Gamma(activities.signal, bits=2), None), activities)
     assert cost.full_precision() == cost
+
+
+def test_a_curve_for_each_condition_costs_what_one_does(activities: HARDataModule) -> None:
+    task = har(activities, GammaPerCondition(replace(activities.signal, conditions=("day", "night")), bits=2), None)
+    assert cost_of(task, activities) == cost_of(har(activities, Gamma(activities.signal, bits=2), None), activities)
 
 
 def test_the_first_layer_multiplies_the_sensors_codes(activities: HARDataModule) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hydra.core.global_hydra import GlobalHydra
+from tests.quick import NO_PICTURES
 from tests.refusal import assert_names, refused
 from tests.study_folders import make_run
 
@@ -310,7 +311,7 @@ def test_without_a_learned_run_there_is_nothing_to_compare() -> None:
 @pytest.mark.slow
 def test_a_whole_audit_of_tiny_networks(command: Command, tmp_path: Path) -> None:
     small = ["data.dataset.subjects=2", "data.dataset.sessions=1", "data.dataset.minutes=2", "model.filters=4"]
-    small += ["model.hidden=8", "logger=none", "callback.progress=null", "callback.figures=null"]
+    small += ["model.hidden=8", "logger=none", "callback.progress=null", *NO_PICTURES]
     own = [entry for entry in ASKED if entry != "fold=0,1"]
     asked = [*small, "trainer.max_epochs=1", *own, "fold=0", "gradients=60"]
     done = command("qsense", "audit", *asked)

@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 from tests.conftest import Command, environment, run_command
 from tests.forking import ForkServer
+from tests.quick import NO_PICTURES
 from tests.refusal import assert_names, refused
 
 from qsense.commands.export import main
 from qsense.commands.freeze import main as freeze
 
 SMALL = ["data.dataset.subjects=2", "data.dataset.sessions=1", "data.dataset.minutes=2", "model.filters=4"]
-SMALL += ["model.hidden=8", "logger=none", "callback.progress=null", "trainer.max_epochs=1"]
+SMALL += ["model.hidden=8", "logger=none", "callback.progress=null", "trainer.max_epochs=1", *NO_PICTURES]
 TEXTS = "format=json,csv,c,verilog,registers,vectors,datasheet"
 NAME = "synthetic_imu_gamma_per_axis_2bit"
 Export = Callable[..., str]

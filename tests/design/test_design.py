@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hydra.core.global_hydra import GlobalHydra
 from tests.conftest import environment
+from tests.quick import NO_PICTURES
 from tests.refusal import assert_names
 
 from qsense.design.estimate import describe, too_short
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 TINY = [
     "data.dataset.subjects=3", "data.dataset.minutes=4", "model.filters=4", "model.hidden=8", "trainer.max_epochs=1",
     "seed=0,1", "bits=1,2", "quant=linear,lloyd_max,dpcm", "keep=2", "max_loss=100", "logger=none",
-    "callback.figures=null",
+    *NO_PICTURES,
 ]  # fmt: skip
 
 
@@ -50,7 +51,7 @@ def planned(*words: str) -> Design:
 def test_candidates_are_all_converters_of_conf_that_fit() -> None:
     design = planned("bits=2")
     known = {name for name, said in stated_by_options("quant/sensor").items() if "bits" in said.quant.sensor}
-    assert {one.option for one in design.candidates} == known
+    assert {one.option for one in design.candidates} == known - {"row_dpcm"}  # which is for frames
     assert len({one.name for one in design.candidates}) == len(design.candidates)
     fixed = {one.option for one in design.candidates if not one.learns}
     assert {"linear", "log", "mulaw", "quantile", "lloyd_max", "dpcm", "adpcm", "gamma"} <= fixed
@@ -169,7 +170,7 @@ def test_processes_end_with_a_command_that_is_killed(tmp_path: Path) -> None:
 def test_hours_are_kept(command: Command, tmp_path: Path) -> None:
     long = [word for word in TINY if not word.startswith("trainer")]
     began = time.monotonic()
-    done = command("qsense", "design", *long, "trainer.max_epochs=5000", "workers=1", "hours=0.0125")
+    done = command("qsense", "design", *long, "trainer.max_epochs=5000", "workers=1", "hours=0.006")
     assert time.monotonic() - began < 400  # thousands of epochs take longer
     assert done.code == 1
     assert "No answer yet" in done.out

@@ -51,8 +51,9 @@ def test_pages_show_commands() -> None:
 
 @pytest.fixture
 def own_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a checkout, with the data set that the tutorial imports."""
+    """In a checkout, with the data set that the tutorial imports, and the detectors of the page about these."""
     monkeypatch.chdir(ROOT)
+    monkeypatch.syspath_prepend(ROOT / "docs" / "samples" / "detectors")
     monkeypatch.setenv("QSENSE_CONF", str(ROOT / "docs" / "samples" / "qsense_conf"))
 
 

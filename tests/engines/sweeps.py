@@ -10,9 +10,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.quick import NO_PICTURES
+
 # Runs of a few seconds on built-in data: short enough to wait for, long enough to be caught between two checkpoints.
 SHORT = ["data.dataset.subjects=2", "data.dataset.sessions=1", "data.dataset.minutes=2", "model.filters=4"]
-SHORT += ["model.hidden=8", "logger=none", "callback.progress=null", "callback.figures=null", "bits=2"]
+SHORT += ["model.hidden=8", "logger=none", "callback.progress=null", *NO_PICTURES, "bits=2"]
 
 LONG_S = 300.0  # until a sweep counts as stuck; on a free machine all of it takes seconds
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
+from tests.quick import NO_PICTURES
 from tests.refusal import refused
 from tests.results import whole_result
 
@@ -22,7 +23,7 @@ from qsense.train import train
 
 Compose = Callable[..., DictConfig]
 BRIEF = ["data.dataset.minutes=2", "data.dataset.sessions=1", "data.dataset.subjects=2", "model.filters=4"]
-BRIEF += ["model.hidden=4", "threads=1", "callback.progress=null", "callback.figures=null", "logger=none"]
+BRIEF += ["model.hidden=4", "threads=1", "callback.progress=null", *NO_PICTURES, "logger=none"]
 BRIEF += ["trainer=smoke", "trainer.max_steps=-1"]
 # By what is named: what differs from the run that was trained for 30 epochs and 300 steps.
 UNLIKE: dict[str, list[str]] = {

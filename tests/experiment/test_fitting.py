@@ -15,6 +15,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import CSVLogger
 from omegaconf import DictConfig
+from tests.quick import NO_PICTURES
 from tests.refusal import assert_names, refused
 
 from qsense.experiment.errors import ConfigError
@@ -24,8 +25,9 @@ from qsense.runs.status import FAILED, FINISHED, INTERRUPTED, status_of
 from qsense.train import train
 
 Compose = Callable[..., DictConfig]
-BRIEF = ["data.dataset.minutes=4", "data.dataset.subjects=2", "model.filters=4", "model.hidden=4", "trainer=smoke"]
-BRIEF += ["callback.progress=null", "threads=1", "logger=none"]
+SMALL = ["data.dataset.minutes=4", "data.dataset.subjects=2", "model.filters=4", "model.hidden=4", "trainer=smoke"]
+SMALL += ["callback.progress=null", "threads=1"]
+BRIEF = [*SMALL, *NO_PICTURES, "logger=none"]
 HERE = __name__
 
 
@@ -83,7 +85,7 @@ def test_nothing_beside_a_result_costs_it(
 ) -> None:
     run = tmp_path / "runs" / "run"
     config = composed(
-        *(each for each in BRIEF if each != "logger=none"),
+        *SMALL,
         "logger=csv",
         *(f"+logger.{name}={{_target_: {HERE}.{name}, save_dir: {run}}}" for name in ("Broken", "Closed")),
         f"+callback.mine={{_target_: {HERE}.AtTheEnd, folder: {run}}}",
@@ -115,7 +117,7 @@ def test_a_stopped_run_is_interrupted_and_says_so(composed: Compose, tmp_path: P
 
 
 def test_one_that_is_stopped_while_it_draws_is_finished(composed: Compose, tmp_path: Path) -> None:
-    config = composed(*BRIEF, f"+callback.mine={{_target_: {HERE}.Stopped, hook: on_test_end}}")
+    config = composed(*SMALL, "logger=none", f"+callback.mine={{_target_: {HERE}.Stopped, hook: on_test_end}}")
     with pytest.raises(SystemExit) as stop:
         train(config)
     assert stop.value.code == 143
@@ -135,7 +137,7 @@ def test_a_full_disk_fails_the_run_and_keeps_its_checkpoint(
         run_folder.write_bytes_atomically(path, *arguments)
 
     monkeypatch.setattr("qsense.runs.checkpoint_io.write_bytes_atomically", write)
-    options = [*BRIEF, "trainer.max_steps=-1", "trainer.max_epochs=3", "callback.figures=null"]
+    options = [*BRIEF, "trainer.max_steps=-1", "trainer.max_epochs=3"]
     with refused(ConfigError, "No space left", "last.ckpt", "runs=FOLDER"):
         train(composed(*options))
     run = tmp_path / "runs" / "run"

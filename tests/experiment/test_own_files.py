@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from omegaconf import DictConfig
+from tests.quick import NO_PICTURES
 
 from qsense.experiment.grids.grid import plan
 from qsense.experiment.identity import choices
@@ -32,7 +33,7 @@ sensor:
 network: null
 """
 FACTS = "{root: %s, name: mine, axes: [x, y], labels: [NULL, walk, run], rate_hz: 50, subjects: 3, range: [-4, 4]}"
-SMALL = ["trainer=smoke", "logger=none", "model=deepconvlstm_small", "model.kernel=3"]
+SMALL = [*NO_PICTURES, "trainer=smoke", "logger=none", "model=deepconvlstm_small", "model.kernel=3"]
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.quick import NO_PICTURES
 from tests.refusal import assert_names
 
 from qsense.experiment.schema import config_folder
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from tests.conftest import Command
 
 SMALL = ["data.dataset.subjects=2", "data.dataset.sessions=1", "data.dataset.minutes=2", "model.filters=4"]
-SMALL += ["model.hidden=8", "trainer.max_epochs=1", "fold=0", "seed=0"]
+SMALL += ["model.hidden=8", "trainer.max_epochs=1", "fold=0", "seed=0", *NO_PICTURES]
 
 
 def test_a_failed_preflight_starts_nothing(command: Command, tmp_path: Path) -> None:
@@ -28,23 +29,16 @@ def test_a_failed_preflight_starts_nothing(command: Command, tmp_path: Path) -> 
     assert not list((tmp_path / "runs").glob("*/"))
 
 
-def test_a_preflight_that_passes_leaves_nothing_and_the_sweep_goes_on(command: Command, tmp_path: Path) -> None:
-    done = command("qsense.train", "-m", *SMALL, "run.preflight=true", "trainer=smoke", "logger=[csv]", "bits=2,3")
-    assert done.code == 0, done.err
-    assert_names(done.out, "preflight", "passed")
-    assert len(list((tmp_path / "runs").glob("*/metrics.json"))) == 2
-    assert {file.name for file in tmp_path.iterdir()} <= {"runs", "cache"}
-
-
-def test_it_finds_the_users_own_configuration(command: Command, tmp_path: Path) -> None:
+def test_one_that_passes_leaves_nothing_and_finds_the_users_own_files(command: Command, tmp_path: Path) -> None:
     (tmp_path / "own" / "quant").mkdir(parents=True)
     text = (config_folder() / "quant" / "linear.yaml").read_text()
     (tmp_path / "own" / "quant" / "mine.yaml").write_text(text)
-    done = command(
-        "qsense.train", "--config-dir", "own", "-m", *SMALL, "quant=mine", "run.preflight=true", "trainer=smoke"
-    )
+    options = [*SMALL, "quant=mine", "run.preflight=true", "trainer=smoke", "logger=[csv]", "bits=2,3"]
+    done = command("qsense.train", "--config-dir", "own", "-m", *options)
     assert done.code == 0, done.err
     assert_names(done.out, "preflight", "passed")
+    assert len(list((tmp_path / "runs").glob("*/metrics.json"))) == 2
+    assert {file.name for file in tmp_path.iterdir()} <= {"own", "runs", "cache"}
 
 
 def test_a_single_run_has_one_too(command: Command, tmp_path: Path) -> None:

@@ -12,11 +12,13 @@ from torch import Tensor
 
 from qsense.models.detector import Detector
 from qsense.models.faster_rcnn import FasterRCNN
+from qsense.models.fcos import FCOS
 from qsense.models.paa import PAA
 from qsense.models.retinanet import RetinaNet
 
 Scene = tuple[Tensor, list[dict[str, Tensor]]]
-SMALL: dict[str, Any] = {"depth": 18, "width": 16, "channels": 32, "finest": 2, "coarsest": 4, "anchor_scale": 2.0}
+PYRAMID: dict[str, Any] = {"depth": 18, "width": 16, "channels": 32, "finest": 2, "coarsest": 4}
+SMALL: dict[str, Any] = {**PYRAMID, "anchor_scale": 2.0}
 SAMPLES: dict[str, Any] = {"rpn_samples": 64, "proposals_train": 100, "proposals_test": 50, "roi_samples": 32}
 MMDETECTION: dict[str, Any] = {"proposals_kept": 80, "box_loss": "l1", "low_quality_iou": 0.3, "aligned": True}
 MAKERS: dict[str, Callable[..., Detector]] = {
@@ -25,6 +27,7 @@ MAKERS: dict[str, Callable[..., Detector]] = {
     "retinanet": partial(RetinaNet, 3, aspect_ratios=(1.0,), tower=1, **SMALL),
     "retinanet_mmdet": partial(RetinaNet, 3, aspect_ratios=(1.0,), tower=1, loss_average="batch", **SMALL),
     "paa": partial(PAA, 3, tower=1, **SMALL),
+    "fcos": partial(FCOS, 3, tower=1, reach=4.0, **PYRAMID),
 }
 
 

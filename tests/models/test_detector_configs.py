@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from qsense.models.detector import PyramidDetector
 from qsense.models.fpn import FrozenBatchNorm2d
 
-DETECTORS = ("faster_rcnn", "retinanet", "paa")
+DETECTORS = ("faster_rcnn", "retinanet", "paa", "fcos")
 
 
 @pytest.mark.parametrize("name", DETECTORS)
@@ -34,6 +34,6 @@ def test_small_ones_need_no_weights_and_see_small_objects(name: str, composed: C
     assert network.backbone.strides == [4, 8, 16]
     anchors = network.rpn.anchor_generator if name == "faster_rcnn" else network.anchors
     widths = [float(cell[:, 2].sub(cell[:, 0]).min()) for cell in anchors.cell_anchors]
-    assert widths == ([6, 12, 22] if name == "faster_rcnn" else [8, 16, 32])
+    assert widths == {"faster_rcnn": [6, 12, 22], "fcos": [4, 8, 16]}.get(name, [8, 16, 32])  # FCOS: of a place
     assert not any(isinstance(module, FrozenBatchNorm2d) for module in network.modules())
     assert sum(p.numel() for p in network.parameters()) < 1_200_000

@@ -178,6 +178,33 @@ def test_frozen_stages_are_those_of_mmdetection(make: Any, stages: int, parts: t
     assert bool(frozen) == bool(parts)
 
 
+@pytest.mark.filterwarnings("ignore:norm=frozen")
+@pytest.mark.parametrize("norm", ["frozen", "group"])
+@pytest.mark.parametrize("learned", [False, True], ids=["fixed sensor", "learned sensor"])
+def test_frozen_stages_learn_nothing_and_keep_nothing_for_it(norm: Any, learned: bool) -> None:
+    """No gradient and no graph, unless the sensor before them learns: its gradient is what it is without freezing."""
+    torch.manual_seed(0)
+    network = RetinaNet(3, depth=18, width=8, channels=8, tower=1, norm=norm, frozen_stages=1).train()
+    images = torch.randn(2, 3, 64, 64, requires_grad=learned)
+    needs_graph = {}
+    for name in ("layer1", "layer2"):
+        part = network.backbone.body.get_submodule(name)
+        part.register_forward_hook(lambda _m, _x, y, name=name: needs_graph.update({name: y.requires_grad}))
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    target = {"boxes": torch.tensor([[8.0, 8, 40, 40]]), "labels": torch.tensor([1])}
+    torch.stack(list(network(images, None, [target] * 2).values())).sum().backward()
+    assert needs_graph == {"layer1": learned, "layer2": True}
+    for name, p in network.named_parameters():
+        first = name.startswith(tuple(f"backbone.body.{part}." for part in ("conv1", "bn1", "layer1")))
+        assert (p.grad is None) == first
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())  # statistics, too
+    if learned:
+        frozen, images.grad = images.grad, None
+        network.requires_grad_(True)
+        torch.stack(list(network(images, None, [target] * 2).values())).sum().backward()
+        torch.testing.assert_close(images.grad, frozen)
+
+
 def test_what_cannot_be_is_refused() -> None:
     small: dict[str, Any] = {"depth": 18, "width": 8, "channels": 8}
     for stages in (-2, 5):

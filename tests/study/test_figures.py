@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from tests.quick import NO_PICTURES
 from tests.refusal import assert_names, refused
 from tests.study_folders import by_seed, make_cell, make_run
 
@@ -109,7 +110,7 @@ def test_of_many_runs_a_few_of_each_kind_are_drawn(tmp_path: Path, monkeypatch: 
     ],
 )
 def test_from_trained_runs(tmp_path: Path, command: Command, overrides: list[str], names: list[str]) -> None:
-    done = command("qsense.train", *overrides, "trainer=smoke", "logger=none", f"runs={tmp_path}/runs")
+    done = command("qsense.train", *overrides, *NO_PICTURES, "trainer=smoke", "logger=none", f"runs={tmp_path}/runs")
     assert done.code == 0, done.err
     (run,) = (tmp_path / "runs").iterdir()
     for name in names:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 from hydra.core.global_hydra import GlobalHydra
+from tests.quick import NO_PICTURES
 from tests.study.test_audited import arm
 from tests.study_folders import REAL, make_run, real
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 FILES = ("config.yaml", "metrics.json", "run.json")
 BRIEF = ["trainer.max_epochs=1", "trainer.limit_train_batches=1", "trainer.limit_test_batches=1"]
-BRIEF += ["data.dataset.subjects=2", "data.dataset.sessions=1", "data.dataset.minutes=2", "callback.figures=null"]
+BRIEF += ["data.dataset.subjects=2", "data.dataset.sessions=1", "data.dataset.minutes=2", *NO_PICTURES]
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ EIGHT = (
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", ["faster_rcnn_small", "retinanet_small", "paa_small"])
+@pytest.mark.parametrize("model", ["faster_rcnn_small", "retinanet_small", "paa_small", "fcos_small"])
 def test_eight_frames_are_learned_by_heart(composed: Callable[..., DictConfig], model: str) -> None:
     data, task = build(composed(*EIGHT, f"model={model}"))
     data.setup("fit")

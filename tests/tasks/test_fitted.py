@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from omegaconf import DictConfig
+from tests.quick import NO_PICTURES
 
 from qsense.data.module import ExperimentData
 from qsense.experiment.build import build
@@ -19,7 +20,7 @@ from qsense.quant.sensor.thresholds import Thresholds
 from qsense.train import train
 
 Compose = Callable[..., DictConfig]
-BRIEF = ["trainer=smoke", "logger=none", "callback.figures=null", "callback.progress=null", "bits=2"]
+BRIEF = ["trainer=smoke", "logger=none", *NO_PICTURES, "callback.progress=null", "bits=2"]
 
 
 @pytest.mark.parametrize(

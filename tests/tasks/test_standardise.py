@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from omegaconf import DictConfig, open_dict
+from tests.quick import NO_PICTURES
 from tests.refusal import refused
 
 from qsense.data.module import ExperimentData
@@ -27,7 +28,7 @@ from qsense.tasks.standardise import Standardise
 from qsense.train import train
 
 Compose = Callable[..., DictConfig]
-BRIEF = ["trainer=smoke", "logger=none", "callback.figures=null", "callback.progress=null", "bits=2"]
+BRIEF = ["trainer=smoke", "logger=none", *NO_PICTURES, "callback.progress=null", "bits=2"]
 TASKS = ("har", "classification", "detection")
 AXES = Signal(channels=2, low=-1.0, high=1.0, unit="g", names=("along", "across"))
 

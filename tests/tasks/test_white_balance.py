@@ -13,6 +13,7 @@ import pytest
 import torch
 from omegaconf import DictConfig
 from tests.data.frames.test_coco_raw import content, write
+from tests.quick import NO_PICTURES
 from tests.refusal import refused
 from torch import nn
 
@@ -41,7 +42,7 @@ RAW = Signal(4, 0.0, 1.0, "full scale", native_bits=14, black=512, white=15871, 
 RGB = Signal(3, 0.0, 1.0, "full scale", native_bits=8)
 GAINS = (2.0, 1.0, 1.5)
 OF_PLANES = np.array([2.0, 1.0, 1.0, 1.5])
-BRIEF = ["trainer=smoke", "logger=none", "callback.figures=null", "callback.progress=null", "bits=4"]
+BRIEF = ["trainer=smoke", "logger=none", *NO_PICTURES, "callback.progress=null", "bits=4"]
 
 
 class Nothing(nn.Module):

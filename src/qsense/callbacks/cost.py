@@ -72,7 +72,8 @@ def cost_of(task: Task, data: ExperimentData) -> Cost:
         task: trained, or at least with calibrated activations.
         data: set up.
     """
-    x = task.input_of(data.example().to(task.device))
+    example = data.example().to(task.device)
+    x = task.input_of(example, [0] * len(example))  # what a layer costs does not depend on the condition
     records = {
         layer.name: LayerBits(
             layer.name, layer.kind, layer.weight_bits, layer.activation_bits, layer.role, layer.state_bits

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from qsense.chip.converter import Converter
 from qsense.models.detector import Detector
 from qsense.quant.sensor.codes import are_codes, values
+from qsense.quant.sensor.memory.base import MemoryConverter
 from qsense.quant.sensor.search import round_up, search_tree
 from qsense.tasks.base import Task
 
@@ -62,7 +63,7 @@ class Deployed(nn.Module):
     """The way from samples to predictions: quantizer → (white balance) → standardisation → normalisation → network.
 
     Args:
-        sensor: the quantizer; None where the sensor is not quantized.
+        sensor: the quantizer; None where the sensor is not quantized, or decodes with memory before.
         task: the run's task, for what lies between its converter and its network.
         network: the network, or a detector's backbone.
     """
@@ -81,6 +82,8 @@ class Deployed(nn.Module):
             row: of each sample of the batch, where rows are conditions.
             gains: of each sample of the batch, where white balance is the camera's.
         """
+        if isinstance(self.task.sensor, MemoryConverter):
+            return outputs(self.network(self.task.from_levels(self.task.sensor(x), row, gains)))
         if self.sensor is None:  # not `input_of`: it converts block by block, for a batch of one size
             signal = self.task.sensor.signal
             value = values(x, signal).float() if are_codes(x, signal) else x
@@ -95,12 +98,18 @@ def outputs(found: Tensor | dict[str, Tensor]) -> tuple[Tensor, ...]:
 
 
 def exported_part(task: Task) -> tuple[str, nn.Module]:
-    """What of a task's network is exported, and its outputs' name: all of it, or a detector's backbone, since what
-    follows there picks boxes by data-dependent loops."""
-    if isinstance(task.network, Detector):
-        backbone = task.network.get_submodule("backbone")
-        return "features", backbone
-    return "logits", task.network
+    """What of a task's network is exported, and its outputs' name: all of it, or of a detector what it names (mostly
+    its backbone), since what follows there picks boxes by data-dependent loops.
+
+    Raises:
+        ValueError: the detector has no part of that name.
+    """
+    if not isinstance(task.network, Detector):
+        return "logits", task.network
+    name = task.network.exported
+    if name not in dict(task.network.named_modules()):
+        raise ValueError(f"{type(task.network).__name__} has no part {name}: name one in `Detector.exported`")
+    return "features", task.network.get_submodule(name)
 
 
 def sensor_by_counts(converter: Converter) -> bytes:

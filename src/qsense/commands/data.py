@@ -1,7 +1,10 @@
-"""Look at your own tables (check), and make them a data set for `data=` (import).
+"""Look at your own tables or raw photos (check), and make them a data set for `data=` (import).
 
 qsense data check recordings/
 qsense data import recordings/ --name mine
+qsense data check photos/ --annotations instances.json
+qsense data check photos/ crop=centre condition=tag
+qsense data check data=nod data.dataset.root=nod/
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qsense.commands._raw_data import add_raw_options, check_folder, is_raw, known_set, say_training, settings_file
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.own_files import FOLDER, VARIABLE, own_folder
 from qsense.runs.escapes import one_line
@@ -52,12 +56,18 @@ def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="qsense data",
         description="check: say what tables of a phone's app, a logger or a spreadsheet hold (format, clock, axes, "
-        "unit, range, labels, subjects), and what would keep them from training. import: say so, and write the YAML "
-        "file that makes them data=NAME. Nothing is asked: what a ? marks is a guess, and an option states it.",
+        "unit, range, labels, subjects), or a folder of raw files with COCO boxes (cameras, sizes, bits, levels, "
+        "margins), and what would keep them from training; of raw files, draw a sheet of frames with their boxes. "
+        "import: say so, and write the YAML file that makes them data=NAME. Nothing is asked: what a ? marks is a "
+        "guess, and an option states it.",
     )
     parser.add_argument("task", choices=TASKS, help="what to do")
     parser.add_argument(
-        "paths", nargs="+", metavar="FILES", help="folders, files or patterns of CSV, TSV or text files"
+        "paths",
+        nargs="+",
+        metavar="FILES",
+        help="folders, files or patterns of CSV, TSV or text files; or one folder of raw files, and beside it "
+        "KEY=VALUE for any argument of data=raw_coco: crop=centre, headless='{height: 1856, width: 2880, sample: 3}'",
     )
     parser.add_argument("--name", default="mine", help="import: name of the data set (default: mine)")
     parser.add_argument(
@@ -65,6 +75,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help=f"import: the YAML file, or the folder of your own YAML files (default: ${VARIABLE}, else ./{FOLDER})",
     )
+    add_raw_options(parser)
     stated = parser.add_argument_group("what you know better (arguments of data=csv_har)")
     for key, (metavar, text) in OPTIONS.items():
         names = [f"--{key.replace('_', '-')}", *(["--rate"] if key == "rate_hz" else [])]
@@ -74,13 +85,16 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str]) -> int:
     """Check or import tables; 1 where something keeps them from training."""
-    options = parser().parse_args(_negative_numbers(arguments))
-    given = stated(vars(options))
+    options = parser().parse_intermixed_args(_negative_numbers(arguments))
     target = _target(options.name, options.out) if options.task == "import" else None
 
-    from qsense.data.series.discover.find import find
-    from qsense.data.series.discover.told import report
+    if is_raw(options):
+        return _raw(options, target, list(arguments))
 
+    from qsense.data.findings import report
+    from qsense.data.series.discover.find import find
+
+    given = stated(vars(options))
     found = find(options.paths, given)
     print(report(found))
     if found.problems:
@@ -92,6 +106,25 @@ def main(arguments: Sequence[str]) -> int:
         say_next((("data", *words), "write the YAML file of a data set"))
     else:
         _write(target, found, options.name, ["data", *arguments])
+    return 0
+
+
+def _raw(options: argparse.Namespace, target: Path | None, words: list[str]) -> int:
+    """Check or import raw files; 1 where something keeps them from training."""
+    known = known_set(options.paths)
+    if target is not None and known is not None:
+        raise ConfigError(f"{known} is a data set already: import takes a folder of raw files")
+    found = check_folder(options)
+    if found.problems:
+        return 1
+    if target is None:
+        say_training(options, found, words)
+        return 0
+    choice = _placed(target, settings_file(found, options.name, words))
+    say_next(
+        (("train", "task=detection", *choice, "trainer=smoke"), "a few batches of everything"),
+        (("train", "task=detection", *choice, "quant=gamma", "bits=4"), "a learned γ of 4 bits"),
+    )
     return 0
 
 
@@ -190,11 +223,21 @@ def _target(name: str, out: str | None) -> Path:
 
 
 def _write(target: Path, found: Finding, name: str, words: Sequence[str]) -> None:
-    from qsense.data.series.discover.told import settings_file
+    from qsense.data.series.discover import told
 
+    choice = _placed(target, told.settings_file(found, name, f"qsense {shlex.join(words)}"))
+    say_next(
+        (("train", *choice, "trainer=smoke", "runs=smoke"), "a few batches of everything, in seconds"),
+        (("train", *choice, "quant=lloyd_max", "bits=2", "-m"), "every fold × seeds 0, 1, 2: a table"),
+        (("train", *choice, "quant=none,linear,lloyd_max", "bits=2,4", "-m"), "is it worth it? beside others"),
+    )
+
+
+def _placed(target: Path, text: str) -> list[str]:
+    """Write a YAML file; the words by which a command finds it."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.open("x", encoding="utf-8") as file:  # never overwrites
-        file.write(settings_file(found, name, f"qsense {shlex.join(words)}"))
+        file.write(text)
     print(f"\nWritten: {one_line(str(target))}")
     choice = [f"data={target.stem}"]
     folder = target.absolute().parent
@@ -204,8 +247,4 @@ def _write(target: Path, found: Finding, name: str, words: Sequence[str]) -> Non
         )
     elif folder.parent != own_folder():
         choice = ["--config-dir", str(folder.parent), *choice]
-    say_next(
-        (("train", *choice, "trainer=smoke", "runs=smoke"), "a few batches of everything, in seconds"),
-        (("train", *choice, "quant=lloyd_max", "bits=2", "-m"), "every fold × seeds 0, 1, 2: a table"),
-        (("train", *choice, "quant=none,linear,lloyd_max", "bits=2,4", "-m"), "is it worth it? beside others"),
-    )
+    return choice

@@ -41,6 +41,7 @@ def build(config: DictConfig) -> tuple[ExperimentData, Task]:
         # Built objects are handed to partials: as arguments of `instantiate` they would be copied into configurations.
         data: ExperimentData = _partial(config.data)(fold=config.fold, seed=config.seed)
         sensor = _partial(config.quant.sensor)(signal=data.signal)
+        data.whole = sensor.wants_recordings
         make_task = _partial(config.task)
         network = _partial(config.model)(**_facts(data, make_task.func.network_facts))
         network_quantizer = instantiate(config.quant.network, _convert_="all")
@@ -76,7 +77,7 @@ def start_from(task: Task, source: Path) -> None:
     try:
         if source.is_file():
             state = read_state(str(source), "init_from")
-            transfer = load_weights(task.network, in_our_names(state))
+            transfer = load_weights(task.network, in_our_names(state, task.network.state_dict()))
         else:
             state = read_checkpoint(checkpoint(source) or source / CHECKPOINT)["state_dict"]
             transfer = load_weights(task.network, state, prefix="network.")

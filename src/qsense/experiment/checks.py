@@ -20,7 +20,7 @@ from qsense.experiment.errors import ConfigError
 from qsense.experiment.schema import Config
 from qsense.experiment.trainer import INSTEAD, check_trainer
 from qsense.quant.sensor.memory import settings as memory
-from qsense.runs.settings import FORMATS, bits_of, count_devices
+from qsense.runs.settings import FORMATS, bits_of, count_devices, pretrained
 from qsense.runs.words import did_you_mean
 from qsense.signal import Signal
 
@@ -34,8 +34,9 @@ def check(config: DictConfig) -> None:
     _check_root(config)
     _check_shape(config)
     _check_kind(config)
-    _check_series(config)
+    _check_memory_kind(config)
     _check_model(config)
+    _check_frozen(config)
     for path, part in _parts(config):
         _check_arguments(path, part)
     check_trainer(compose.plain(config.trainer))
@@ -163,8 +164,23 @@ def _resolved(node: DictConfig, key: str, path: str) -> Any:
     return value
 
 
+def _check_importable(path: str, target: str) -> None:
+    """Is there a module of a part's code? It may be a file of the user's own."""
+    if not _importable(target):
+        top = target.partition(".")[0]
+        raise ConfigError(
+            f"{path}._target_={target}: there is no module '{top}'. If it is a file of your own, put its folder on "
+            f"PYTHONPATH, as in PYTHONPATH=. for a {top}.py here; else install its package"
+        )
+
+
+def _importable(target: str) -> bool:
+    return find_spec(target.partition(".")[0]) is not None
+
+
 def _check_arguments(path: str, part: dict[str, Any]) -> None:
     target = part["_target_"]
+    _check_importable(path, target)
     known = signatures.arguments(target)
     if known is None:  # a class whose source does not tell; instantiate will
         return
@@ -205,25 +221,28 @@ def _check_kind(config: DictConfig) -> None:
     )
 
 
-def _check_series(config: DictConfig) -> None:
-    """Has the data recordings, if the sensor's converter goes by them?"""
-    gives = signatures.constant(config.data._target_, "gives")
-    if not _wants_recordings(config.quant.sensor._target_) or gives in (None, "series"):
+def _check_memory_kind(config: DictConfig) -> None:
+    """Does the data give what a converter with memory goes by, whole recordings or rows of frames?"""
+    gives, takes = signatures.constant(config.data._target_, "gives"), _takes(config.quant.sensor._target_)
+    if gives is None or takes in (None, gives):
         return
-    fitting = [name for name, target in _targets("quant/sensor") if not _wants_recordings(target)]
+    fitting = [name for name, target in _targets("quant/sensor") if _takes(target) in (None, gives)]
     raise ConfigError(
         f"quant.sensor {config.quant.sensor._target_.rpartition('.')[2]} does not fit data "
-        f"{config.data._target_.rpartition('.')[2]}: it gives {gives}, and the converter's memory goes by series. "
+        f"{config.data._target_.rpartition('.')[2]}: it gives {gives}, and the converter's memory goes by {takes}. "
         f"Options of quant/sensor that fit: {', '.join(fitting)}"
     )
 
 
-def _wants_recordings(sensor: str) -> bool:
-    return bool(signatures.constant(sensor, "wants_recordings"))
+def _takes(sensor: str) -> str | None:
+    """What a converter with memory goes by, "series" or "frames"; None for one without."""
+    takes = signatures.constant(sensor, "takes") if signatures.constant(sensor, "wants_recordings") else None
+    return None if takes is None else str(takes)
 
 
 def _check_model(config: DictConfig) -> None:
     facts = signatures.constant(config.task._target_, "network_facts")
+    _check_importable("model", config.model._target_)
     if facts is None or _misfit(config.model._target_, facts) is None:
         return
     fitting = [name for name, target in _targets("model") if _misfit(target, facts) is None]
@@ -231,6 +250,18 @@ def _check_model(config: DictConfig) -> None:
         f"model {config.model._target_} does not fit task {config.task._target_.rpartition('.')[2]}: "
         f"{_misfit(config.model._target_, facts)}. Models that fit: {', '.join(fitting)}"
     )
+
+
+def _check_frozen(config: DictConfig) -> None:
+    """Have stages that stay as they are been trained?"""
+    stages = config.model.get("frozen_stages", -1)
+    model = OmegaConf.to_container(config.model, resolve=True)
+    trained = pretrained({"model": model}) or config.init_from or config.resume_from
+    if isinstance(stages, int) and stages >= 0 and not trained:
+        raise ConfigError(
+            f"model.frozen_stages={stages} with model.pretrained=null and model.weights=null: these stages would stay "
+            "random. Set pretrained, weights or init_from=RUN, or model.frozen_stages=-1 to train all"
+        )
 
 
 def _targets(group: str) -> Iterator[tuple[str, str]]:
@@ -245,8 +276,7 @@ def _misfit(target: str, facts: tuple[str, ...]) -> str | None:
     """Why a network cannot be built from a task's facts, or None where it can (or the source does not tell)."""
     known = signatures.arguments(target)
     if known is None:
-        top = target.partition(".")[0]
-        return None if find_spec(top) else f"there is no package '{top}'"
+        return None if _importable(target) else "its module is not there"
     refused = [fact for fact in facts if fact not in known]
     return f"it is built from {', '.join(facts)} but takes no {', '.join(refused)}" if refused else None
 
@@ -288,7 +318,7 @@ def misfit(config: DictConfig, sensor: Mapping[str, Any], signal: Signal) -> str
     with open_dict(other):
         other.quant = {"sensor": dict(sensor), "network": None}
     try:
-        _check_series(other)
+        _check_memory_kind(other)
         _check_arguments("quant.sensor", dict(sensor))
         _check_converter(other, signal, config.data.dataset._target_.rpartition(".")[2])
     except ConfigError as error:
@@ -309,11 +339,12 @@ def _check_converter(config: DictConfig, signal: Signal, dataset: str) -> None:
 def _check_memory(config: DictConfig, signal: Signal) -> None:
     """Can a converter with memory be built with its settings?"""
     sensor, most_bits = config.quant.sensor, signatures.constant(config.quant.sensor._target_, "most_bits")
-    if not _wants_recordings(sensor._target_) or most_bits is None:
+    takes = _takes(sensor._target_)
+    if takes is None or most_bits is None:
         return
     settings = {key: sensor[key] for key in memory.Settings.__annotations__ if key in sensor}
     try:
-        memory.check(sensor._target_.rpartition(".")[2], signal, sensor.bits, most_bits, **settings)
+        memory.check(sensor._target_.rpartition(".")[2], signal, sensor.bits, most_bits, takes, **settings)
     except ValueError as error:
         raise ConfigError(str(error)) from error
 

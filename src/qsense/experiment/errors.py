@@ -21,6 +21,7 @@ from qsense.runs.words import did_you_mean
 EXTRAS = {"joblib": "parallel", "submitit_slurm": "slurm"}
 # Hydra's words for what is wrong in a YAML file.
 IN_FILE = re.compile(r"In '(?P<file>[^']+)': \w+ raised while composing config:\s+(?P<what>[^\n]+)")
+NOT_IMPORTED = re.compile(r"Error locating target '(?P<target>[^']+)'")
 KEY_IN_FILE = re.compile(r"Key '(?P<key>[^']+)' (is )?not in .*\s+full_key: (?P<where>\S+)")
 RAISE = "HYDRA_FULL_ERROR"  # with it, Hydra hands its exceptions on instead of printing them
 
@@ -92,6 +93,12 @@ def explain(error: BaseException) -> str:
             hint = did_you_mean(str(cause.key), known)
             elsewhere = "" if hint else _elsewhere(str(cause.key))
             lines = [f"unknown key {cause.full_key}{hint}{elsewhere}", _allowed(known)]
+    elif found := NOT_IMPORTED.match(str(error)):
+        where = str(error).partition("full_key: ")[2].strip() or "a part"
+        first = error
+        while first.__cause__ is not None:
+            first = first.__cause__
+        lines = [f"{where}._target_={found['target']} cannot be imported: {type(first).__name__}: {first}"]
     elif found := IN_FILE.search(str(error)):
         lines = [f"{found['file']}.yaml: {found['what']}"]
         if key := KEY_IN_FILE.search(str(error)):

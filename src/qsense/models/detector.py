@@ -27,7 +27,16 @@ class Detector(nn.Module, ABC):
 
     torchvision's detectors resize (bilinearly) and normalise by themselves; what has its levels in few bits must not
     pass through that a second time. Labels are 0 … K − 1: a background class is a network's own affair.
+
+    A subclass takes `object_classes` (K) and arguments of its own, and writes `losses` and `predict`. It may come from
+    another library: see docs/howto/own_detector.md.
+
+    Attributes:
+        exported: name of the submodule that `qsense export` writes as ONNX, which maps images to a dictionary of
+            feature maps. Where there is none of that name, nothing of the network is written.
     """
+
+    exported: ClassVar[str] = "backbone"
 
     def forward(
         self, images: Tensor, sizes: Sizes | None = None, targets: list[dict[str, Tensor]] | None = None
@@ -57,11 +66,11 @@ class Detector(nn.Module, ABC):
 
     @abstractmethod
     def losses(self, images: Tensor, sizes: Sizes, targets: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-        """Losses by name."""
+        """Losses by name: what `forward` returns in training. `sizes` and `targets` are as there."""
 
     @abstractmethod
     def predict(self, images: Tensor, sizes: Sizes) -> list[dict[str, Tensor]]:
-        """Predictions per frame."""
+        """Predictions per frame: what `forward` returns in evaluation."""
 
 
 class PyramidDetector(Detector):

@@ -17,8 +17,8 @@ from torch import Tensor
 from qsense.data.errors import DataError
 from qsense.data.frames.batch import FrameBatch
 from qsense.data.frames.dataset import Frame, FrameDataset, Part
-from qsense.data.frames.module import DetectionDataModule, arranged, mirror, padded
-from qsense.data.frames.nearest import resize
+from qsense.data.frames.module import DetectionDataModule, arranged, mirror, padded, spread
+from qsense.data.frames.nearest import resize, shrunk, target_size
 from qsense.experiment import signatures
 from qsense.experiment.compose import stated_by_options
 from qsense.experiment.schema import config_folder
@@ -57,7 +57,7 @@ class Memory(FrameDataset):
         self.counts = (train, test)
         self.sizes = sizes
         self.bits = bits
-        self.prepared: list[tuple[Path, int]] = []
+        self.prepared: list[tuple[Path, int | None]] = []
 
     @property
     def signal(self) -> Signal:
@@ -66,7 +66,7 @@ class Memory(FrameDataset):
     def check(self) -> None:
         pass
 
-    def prepare(self, cache: Path, short_side: int) -> None:
+    def prepare(self, cache: Path, short_side: int | None) -> None:
         self.prepared.append((cache, short_side))
 
     def fingerprint(self) -> str:
@@ -87,7 +87,7 @@ class Memory(FrameDataset):
         codes = (values % (1 << self.bits)).astype(kind)
         codes[0, 0, 0] = frame.id
         codes[3, -1, -1] = (1 << self.bits) - 1
-        return codes
+        return shrunk(codes, self.prepared[-1][1] if self.prepared else None)
 
 
 def module(data: Memory | None = None, **arguments: Any) -> DetectionDataModule:
@@ -98,6 +98,17 @@ def module(data: Memory | None = None, **arguments: Any) -> DetectionDataModule:
 
 def numbers(batches: Any) -> list[int]:
     return [frame.id for batch in batches for frame in batch.frames]
+
+
+@pytest.mark.parametrize("frames", [1, 20, 50, 51, 148, 150, 152, 295, 300, 442, 500])
+def test_a_sample_meets_conditions_that_take_turns(frames: int) -> None:
+    conditions = [place % 3 for place in range(frames)]
+    places = spread(conditions, 50)
+    assert len(set(places.tolist())) == min(frames, 50)
+    counts = np.bincount([conditions[place] for place in places], minlength=min(frames, 3))
+    assert (counts >= min(frames, 50) / 3 / 2 - 1e-9).all()
+    if frames == 500:
+        assert places.tolist() == np.linspace(0, 499, 50).astype(int).tolist()  # as without conditions
 
 
 def test_parts_are_disjoint_and_complete() -> None:
@@ -218,14 +229,66 @@ def test_mirroring_twice_changes_nothing() -> None:
 
 
 def test_frames_are_stored_as_large_as_they_are_asked_for(tmp_path: Path) -> None:
-    for arguments, side in (
+    cases: list[tuple[dict[str, Any], int | None]] = [
         ({}, 800),
         ({"train_sizes": [480, 512]}, 512),
         ({"train_sizes": [480, 512], "test_size": 800}, 800),
-    ):
+        ({"train_sizes": [480, 512], "stored": "native"}, None),
+        ({"train_sizes": [480, 512], "stored": 600, "cache_gb": 1}, 600),
+        ({"stored": "native", "cache_gb": 1}, None),
+        ({"stored": "native", "cache_gb": 0.43e-3}, 35),  # of 40: 25 frames of 4 × 35 × 61 samples of two bytes
+    ]
+    for arguments, side in cases:
         source = Memory()
         DetectionDataModule(source, cache=str(tmp_path), **arguments).prepare_data()
         assert source.prepared == [(tmp_path, side)]
+
+
+SIDES = [34, 40, 45, 53, 64, 77, 90]
+
+
+def read(data: DetectionDataModule, epoch: int = 0) -> dict[int, tuple[Tensor, tuple[int, int]]]:
+    """The training frames as a detector gets them, by id, and their sizes."""
+    loader = data.train_dataloader()
+    loader.batch_sampler.sampler.set_epoch(epoch)  # type: ignore[union-attr]
+    batches = [data.augmented(batch) for batch in loader]
+    return {
+        frame.id: (x[:, :height, :width], (height, width))
+        for batch in batches
+        for x, frame, (height, width) in zip(batch.x, batch.frames, batch.sizes, strict=True)
+    }
+
+
+@pytest.mark.parametrize("stored", ["native", 100, None])
+def test_of_native_frames_every_pixel_is_resized_once(stored: Any) -> None:
+    source = Memory(train=60, test=3, sizes=((101, 150), (130, 103)))
+    data = module(source, train_sizes=SIDES, test_size=90, stored=stored, batch_size=7)
+    native, once = Memory(train=60, test=3, sizes=source.sizes), []
+    for number, (seen, size) in read(data).items():
+        whole = native.codes(native.frames("train")[number])
+        assert stored != "native" or size == target_size(whole.shape[-2], whole.shape[-1], min(size))
+        once.append(np.mean(seen.numpy() == resize(whole, size)))
+    assert {min(size) for _, size in read(data).values()} == set(SIDES)
+    for batch in data.test_dataloader():
+        shown = data.on_after_batch_transfer(batch, 0)
+        for x, frame, (height, width) in zip(shown.x, shown.frames, shown.sizes, strict=True):
+            whole = native.codes(frame)
+            assert min(height, width) == 90
+            if stored == "native":
+                np.testing.assert_array_equal(x[:, :height, :width].numpy(), resize(whole, (height, width)))
+    assert (min(once) == 1) == (stored == "native")
+
+
+def test_native_frames_have_sizes_by_seed_and_epoch_alone() -> None:
+    def sizes(epoch: int = 0, workers: int = 0, **changed: Any) -> dict[int, tuple[int, int]]:
+        torch.manual_seed(workers)
+        data = module(train_sizes=SIDES, stored="native", num_workers=workers, **changed)
+        return {number: size for number, (_, size) in read(data, epoch).items()}
+
+    first = sizes()
+    assert sizes(workers=1) == sizes(batch_size=3) == first
+    assert sizes(epoch=1) != first != sizes(seed=1)
+    assert module(stored="native").statistics["stored_short_side"] is None
 
 
 class Watch(LightningModule):
@@ -295,6 +358,10 @@ def test_a_sample_for_histograms_is_in_the_sensors_range() -> None:
         ({"train_sizes": []}, ("train_sizes=[]", "null")),
         ({"train_sizes": [16, 64]}, ("train_sizes=[16, 64]", 16, "32 … longest", "longest=1333")),
         ({"test_size": 1400}, ("test_size=1400", "32 … longest", "longest=1333")),
+        ({"test_size": 64, "stored": 63}, ("stored=63", "native", "null", 64)),
+        ({"stored": 31}, ("stored=31", "native", "null", 32)),
+        ({"stored": "half"}, ("stored='half'", "native", "null", 32)),
+        ({"cache_gb": 0}, ("cache_gb=0", "null")),
     ],
 )
 def test_wrong_arguments_are_refused(arguments: dict[str, Any], named: tuple[object, ...]) -> None:

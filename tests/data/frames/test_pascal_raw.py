@@ -114,6 +114,17 @@ def test_options_make_conversions_of_their_own(root: Path, tmp_path: Path) -> No
     assert len(list((tmp_path / "cache").glob("pascal_raw-*.lock"))) == 3
 
 
+def test_frames_may_be_stored_as_they_are(root: Path, tmp_path: Path) -> None:
+    data = small(root)
+    data.prepare(tmp_path / "cache", None)
+    np.testing.assert_array_equal(data.codes(data.frames("test")[0]), pack(mosaic(4)))
+    small(root).prepare(tmp_path / "cache", 800)
+    # The second name is that of earlier versions, whose converted frames are not converted again.
+    names = sorted(path.name for path in (tmp_path / "cache").iterdir() if path.is_dir())
+    assert names[0] == "pascal_raw-planes-800-d4351596af422ed8"
+    assert names[1].startswith("pascal_raw-planes-native-")
+
+
 def test_frames_state_their_white_balance_once_they_are_converted(root: Path, tmp_path: Path) -> None:
     data = small(root)
     assert {frame.gains for frame in data.frames("train")} == {None}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import logging
 import os
 import shutil
 import signal
@@ -192,8 +193,25 @@ def test_much_room_is_announced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(module, "CHEAP", 10)
-    convert(tmp_path, "key", stamps(5), Made(), "test")
-    assert_names(caplog.text, "0.0 GB", tmp_path / "key")
+    make = Made()
+    convert(tmp_path, "key", stamps(7), make, "photos")
+    assert make.made == [0, 2, 4, 1, 3, 5, 6]  # those spread over all tell how large all are
+    (line,) = caplog.messages
+    assert_names(line, "photos", 4, "0.0 GB", tmp_path / "key", "free", "0 s", "one process")
+
+
+def test_a_log_without_a_terminal_hears_how_far_it_is(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(module, "EVERY_S", 0.0)
+    convert(tmp_path, "key", stamps(5), Made(), "photos")
+    assert len(caplog.messages) == 5
+    assert_names(caplog.messages[2], "photos", 3, 5, "0 s")
+    assert capsys.readouterr().out.strip() == ""
 
 
 @pytest.mark.parametrize(

@@ -180,6 +180,7 @@ def test_names_are_translated_and_the_rest_is_left() -> None:
     for name, alpha in (("parametrizations.weight.0.rho", 2.0), ("input_quantizer.rho", 0.5)):
         rho = ours[f"layer2.0.shortcut.0.{name}"]
         assert torch.nn.functional.softplus(rho).item() == pytest.approx(alpha)
+    assert "layer2.0.downsample.0.weight" in in_our_names(state, ["layer2.0.downsample.0.weight"])  # torchvision's
 
 
 def test_a_clipping_range_below_zero_is_refused() -> None:

@@ -86,7 +86,7 @@ def test_codes_too_many_for_a_table_are_converted_one_by_one() -> None:
     x = torch.randint(0, 1 << 24, (2, 4, 100, 101), dtype=torch.int32)
     x.view(-1)[:3] = torch.tensor([0, 1, (1 << 24) - 1])
     grad = torch.randn(x.shape)
-    assert not worth_a_table(x, signal, 1)
+    assert not worth_a_table([x], signal, 1)
     v = x.double() / ((1 << 24) - 1)
     for per_channel in (False, True):
         gamma, exact = (Gamma(signal, 4, gamma=0.3, per_channel=per_channel) for _ in range(2))
@@ -106,9 +106,9 @@ def test_what_counts_as_codes_and_when_a_table_pays() -> None:
     assert are_codes(x, RAW)
     assert not are_codes(x.float(), RAW)
     assert not are_codes(x, Signal(channels=4, low=0.0, high=1.0, unit=""))
-    assert worth_a_table(x, RAW, 1)
-    assert not worth_a_table(x, RAW, 4)
-    assert not worth_a_table(x[:4096], RAW, 1)
+    assert worth_a_table([x], RAW, 1)
+    assert not worth_a_table([x], RAW, 4)
+    assert not worth_a_table([x[:4096]], RAW, 1)
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.uint16, torch.int64], ids=str)
@@ -118,7 +118,7 @@ def test_gradients_are_added_up_per_code(dtype: torch.dtype) -> None:
     grad = torch.tensor([1.0, 2.0, 3.0, 4.0, -0.5])
     if dtype != torch.uint8:  # codes beyond the sensor's are its last one
         x, grad = torch.cat([x, torch.tensor([256, 60_000]).to(dtype)]), torch.cat([grad, torch.tensor([10.0, 20.0])])
-    total = add_up(grad, x, signal, 1)
+    total = add_up([(x, grad)], signal, 1)
     assert total.dtype == torch.float64
     assert {i: v for i, v in enumerate(total.tolist()) if v} == {0: 1.0, 3: 4.5, 255: 4.0 if len(x) == 5 else 34.0}
 
@@ -126,7 +126,21 @@ def test_gradients_are_added_up_per_code(dtype: torch.dtype) -> None:
 def test_sums_of_millions_of_equal_codes_are_exact() -> None:
     x = torch.full((1, 4, 500, 500), 77, dtype=torch.uint16)
     grad = torch.full(x.shape, 0.1)
-    assert add_up(grad, x, RAW, 1)[77].item() == pytest.approx(1e6 * grad[0, 0, 0, 0].item(), rel=1e-12)
+    assert add_up([(x, grad)], RAW, 1)[77].item() == pytest.approx(1e6 * grad[0, 0, 0, 0].item(), rel=1e-12)
+
+
+def test_saturated_areas_are_added_up_like_any_other() -> None:
+    """Pieces of one code are summed at once: whole frames, parts of them, and ends that only look alike."""
+    x = torch.randint(0, 4096, (6, 4, 200, 200), dtype=torch.int32)
+    x[1], x[2, :, :100], x[3, 0] = 4095, 4095, 9
+    x[4], x[4, :, 50:60] = 7, 8
+    x, grad = x.to(torch.uint16), torch.randn(x.shape)
+    expected = torch.zeros(4, 4096, dtype=torch.float64)
+    for colour in range(4):
+        expected[colour].index_add_(0, x[:, colour].flatten().long(), grad[:, colour].flatten().double())
+    torch.testing.assert_close(add_up([(x, grad)], RAW, 4).t(), expected, rtol=0, atol=1e-9)
+    parts = [(x[:2].contiguous(), grad[:2].contiguous()), (x[2:].contiguous(), grad[2:].contiguous())]
+    torch.testing.assert_close(add_up(parts, RAW, 1), expected.sum(0), rtol=0, atol=1e-9)
 
 
 def test_wrong_gradients_are_not_hidden() -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import torch
 from omegaconf import DictConfig
+from tests.quick import NO_PICTURES
 from tests.refusal import refused
 
 from qsense.quant.sensor.soft_tanh import SoftTanh
@@ -85,9 +86,7 @@ def test_it_sharpens_geometrically() -> None:
 
 def test_a_run_sharpens_from_its_first_to_its_last_epoch(composed: Callable[..., DictConfig], tmp_path: Path) -> None:
     small = ["data.dataset.subjects=2", "data.dataset.sessions=1", "data.dataset.minutes=2", "model.filters=4"]
-    config = composed(
-        "quant=soft_tanh", "bits=2", "trainer.max_epochs=3", "logger=none", "callback.figures=null", *small
-    )
+    config = composed("quant=soft_tanh", "bits=2", "trainer.max_epochs=3", "logger=none", *NO_PICTURES, *small)
     config.callback.trajectory.folder = str(tmp_path)
     train(config)
     learned = pd.read_csv(tmp_path / "learned.csv")

@@ -9,7 +9,7 @@ import struct
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
@@ -17,6 +17,8 @@ from qsense.signal import BAYER
 
 COLOURS = "RGBCMYW"  # by DNG's numbers
 SUB_DIRECTORIES, REPEAT, PATTERN = 330, 33421, 33422  # tags
+BITS, PHOTOMETRIC, MAKER, MODEL, WHITE = 258, 262, 271, 272, 50717
+MOSAIC = 32803  # what the tag of photometry says
 MOST = 64  # directories of a file
 
 
@@ -39,6 +41,38 @@ def stated_mosaic(file: Path) -> tuple[str, ...] | None:
     except (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, struct.error):
         return None  # what LibRaw makes of it counts
     return None
+
+
+class StatedSource(NamedTuple):
+    """Where a TIFF-like raw file comes from, as far as it states it.
+
+    Args:
+        camera: maker and model; empty where it states none.
+        depth: bits of a stored sample.
+        white: DNG's white level.
+    """
+
+    camera: str = ""
+    depth: int | None = None
+    white: int | None = None
+
+
+def stated_source(file: Path) -> StatedSource:
+    """What a raw file states of its camera and its counts, without decoding them."""
+    camera, numbers = "", {}
+    try:
+        with file.open("rb") as stream, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about damaged metadata
+            for directory in _directories(stream):
+                maker, model = (str(directory.get(tag, "")).strip("\0 ") for tag in (MAKER, MODEL))
+                camera = camera or (model if model.startswith(maker) else f"{maker} {model}").strip()
+                if directory.get(PHOTOMETRIC) == MOSAIC:
+                    stated = {tag: directory.get(tag) for tag in (BITS, WHITE)}
+                    numbers = {tag: v[0] if isinstance(v, tuple) else v for tag, v in stated.items() if v is not None}
+    except (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, struct.error):
+        pass  # such files are told apart by their size alone
+    depth, white = (int(numbers[tag]) if tag in numbers else None for tag in (BITS, WHITE))
+    return StatedSource(camera, depth, white)
 
 
 def is_bayer(rows: Sequence[str]) -> bool:

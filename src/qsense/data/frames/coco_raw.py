@@ -181,7 +181,7 @@ class CocoRaw(FrameDataset):
         names = sorted(printable(path.relative_to(self.root).as_posix()) for path in found)
         return f"; JSON files there: {', '.join(names[:4])}{' …' * (len(names) > 4)}" if names else ""
 
-    def prepare(self, cache: Path, short_side: int) -> None:
+    def prepare(self, cache: Path, short_side: int | None) -> None:
         """See the base class."""
         pictures = self._pictures
         make = PhotoConversion(
@@ -203,7 +203,7 @@ class CocoRaw(FrameDataset):
             how = [] if header is None else header.otherwise(turn, self.full_scale)
             made_from = [str(picture.original), stamp(picture.file), *map(str, how)]
             stamps[self._key(picture)] = ", ".join(made_from)
-        self._cache = convert(cache, key, stamps, make, f"Converting {self.name}")
+        self._cache = convert(cache, key, stamps, make, self.name)
 
     def sources(self) -> tuple[Path, ...]:
         """See the base class."""

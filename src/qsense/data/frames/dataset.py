@@ -72,12 +72,13 @@ class FrameDataset(SensorDataset):
     def signal(self) -> Signal:
         """What the sensor delivers: four planes of a Bayer mosaic, or three colours; in [0, 1], with native bits."""
 
-    def prepare(self, cache: Path, short_side: int) -> None:
+    def prepare(self, cache: Path, short_side: int | None) -> None:
         """Convert what `codes()` will deliver, once per machine: several processes, resumable, with progress.
 
         Args:
             cache: folder for converted frames.
-            short_side: largest length of the planes' shorter side that will be asked for, in pixels.
+            short_side: what the planes' shorter side is at most, in pixels: larger frames are made smaller. None: all
+                stay as they are.
         """
 
     @abstractmethod

@@ -5,10 +5,12 @@ Open it to see what a detector is given.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,14 +18,23 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from qsense.data import fits
+from qsense.data.batches import EpochBatches, EvaluationEpochBatches
+from qsense.data.cache import fingerprint
 from qsense.data.frames.batch import FrameBatch
 from qsense.data.frames.dataset import Frame, FrameDataset
-from qsense.data.frames.nearest import resize, target_size
+from qsense.data.frames.decoded import DecodedFrames, Decoding, native
+from qsense.data.frames.exposure import stops_below_white
+from qsense.data.frames.nearest import resize, shrunk, target_size
+from qsense.data.frames.storing import SMALLEST, asked_for, stored_side
 from qsense.data.module import ExperimentData
 from qsense.data.splitting import stratified
 
+log = logging.getLogger(__name__)
+
 STRIDE = 32  # what the sides of a batch are multiples of: the detectors' coarsest feature map but for pooling
-STORED = 800  # short side at which frames are stored where no size is asked for
+FITTED_ON = 4_000_000  # samples at most, over all planes, that place a converter's tables
+FITTED_FRAMES = 500  # frames at most that these are taken from
 
 # Few torch operations know unsigned integers; the bits are moved about as signed ones.
 SIGNED = {torch.uint16: torch.int16, torch.uint32: torch.int32}
@@ -32,10 +43,14 @@ SIGNED = {torch.uint16: torch.int16, torch.uint32: torch.int32}
 class DetectionDataModule(ExperimentData):
     """Training, validation and test batches of `FrameBatch`.
 
-    Frames are native integer codes all the way, int32 once they are on the device. There they are resized by nearest
+    Frames are native integer codes all the way, int32 once they are on the device. They are resized by nearest
     neighbour, which commutes with quantizing, each training frame to a short side drawn from `train_sizes`; mirrored at
-    random, if asked; and padded at the right and at the bottom with 0 to one size of multiples of 32. Sizes and
-    mirroring depend on torch's seed.
+    random, if asked; and padded at the right and at the bottom with 0 to one size of multiples of 32.
+
+    With `stored=native` each pixel comes from one resize: of a frame as large as the sensor's planes only what its size
+    needs is read, and sizes depend on (seed, fold, epoch, frame) alone. With `stored=None` frames were made smaller
+    when they were converted, so that all sizes but the largest come from a resize of a resize; this happens on the
+    device, and sizes depend on torch's seed. Mirroring always does.
 
     The test part is the data set's own. Validation frames are a share of each condition's training frames.
 
@@ -48,8 +63,11 @@ class DetectionDataModule(ExperimentData):
         test_size: short side of validation and test frames; None likewise.
         longest: the long side of a resized frame is at most this.
         flip: training frames are mirrored left to right at random.
-        cache: folder for converted frames, which are stored at the largest size that is asked for (at a short side of
-            at most 800 where none is) and never enlarged.
+        stored: short side at which converted frames are stored; "native": as large as they are; None: the largest size
+            that is asked for, and 800 where none is. No frame is stored larger than it is.
+        cache_gb: GB (10⁹ bytes) that they may take. Native frames beyond it are stored at the largest short side that
+            fits; others are refused. None: as much as they need.
+        cache: folder for converted frames.
         num_workers: loader processes; 0 is fastest as long as memory holds the converted frames.
         fold: 0, the only one.
         seed: shuffles the training frames.
@@ -62,6 +80,7 @@ class DetectionDataModule(ExperimentData):
     """
 
     gives = "frames"
+    batch_kinds = (EpochBatches, EvaluationEpochBatches)
     dataset: FrameDataset
 
     def __init__(
@@ -77,6 +96,8 @@ class DetectionDataModule(ExperimentData):
         num_workers: int = 0,
         fold: int = 0,
         seed: int = 0,
+        stored: int | Literal["native"] | None = None,
+        cache_gb: float | None = None,
     ) -> None:
         super().__init__(dataset, batch_size, num_workers, fold, seed, validation)
         sizes = list(train_sizes or ()) + [size for size in (test_size,) if size is not None]
@@ -93,16 +114,42 @@ class DetectionDataModule(ExperimentData):
         self.longest = longest
         self.flip = flip
         self.cache = Path(cache).expanduser()
-        self.short_side = max(sizes, default=STORED)
+        self.largest_size = asked_for(train_sizes, test_size)
+        least = self.largest_size or SMALLEST
+        if stored not in (None, "native") and not (isinstance(stored, int) and stored >= least):
+            raise ValueError(f"stored={stored!r} must be native, null, or at least {least}, the largest size asked for")
+        if cache_gb is not None and cache_gb <= 0:
+            raise ValueError(f"cache_gb={cache_gb} must be above 0, or null for no limit")
+        self.stored = stored
+        self.cache_gb = cache_gb
         self.signal = dataset.signal
         self.object_classes = self.num_classes
         self.mean = dataset.mean
         self.std = dataset.std
         self.simulated = dataset.simulated
+        self._decoded_by: Any = None  # settings and tables of the converter with memory that frames go through
 
     def prepare_data(self) -> None:
         """Convert the frames (once per machine)."""
-        self.dataset.prepare(self.cache, self.short_side)
+        self.dataset.prepare(self.cache, None if self.whole else self.stored_side)
+
+    @cached_property
+    def stored_side(self) -> int | None:
+        """The short side at which frames are stored; None: as they are.
+
+        Raises:
+            DataError: they take more than `cache_gb`.
+        """
+        side = stored_side(self.dataset, self.largest_size, self.stored, self.cache_gb)
+        if self.stored == "native" and side is not None:
+            log.warning(
+                "%s: native frames take more than data.cache_gb=%g and are stored at a short side of %d pixels, from "
+                "which each is resized once more",
+                self.dataset.name,
+                self.cache_gb,
+                side,
+            )
+        return side
 
     def divide(self) -> tuple[dict[str, FramePart], dict[str, Any]]:
         """Open the converted frames, read the annotations and hold out the validation frames."""
@@ -110,10 +157,15 @@ class DetectionDataModule(ExperimentData):
         train, test = self.dataset.frames("train"), self.dataset.frames("test")
         # Of each condition a share, so that a few frames taken at night are not missed.
         held_out = stratified(np.array([frame.condition for frame in train]), self.validation)
+        drawn = fixed = None
+        if self.stored is not None:
+            drawn = ReadSizes(self.train_sizes, self.longest, self.seed, self.fold)
+            fixed = ReadSizes(None if self.test_size is None else [self.test_size], self.longest, self.seed, self.fold)
+        kept, out = ([frame for frame, out in zip(train, held_out, strict=True) if out == which] for which in (0, 1))
         parts = {
-            "train": FramePart(self.dataset, [frame for frame, out in zip(train, held_out, strict=True) if not out]),
-            "validation": FramePart(self.dataset, [frame for frame, out in zip(train, held_out, strict=True) if out]),
-            "test": FramePart(self.dataset, test),
+            "train": FramePart(self._stored, kept, drawn),
+            "validation": FramePart(self._stored, out, fixed),
+            "test": FramePart(self._stored, test, fixed, self.exposure),
         }
         statistics: dict[str, Any] = {
             "simulated": self.simulated,
@@ -124,6 +176,8 @@ class DetectionDataModule(ExperimentData):
             "mean": list(self.mean),
             "std": list(self.std),
         }
+        if self.stored is not None:
+            statistics["stored_short_side"] = self.stored_side
         for name, part in parts.items():
             labels = np.concatenate([np.zeros(0, dtype=np.int64), *(frame.labels for frame in part.frames)])
             statistics |= {
@@ -163,15 +217,65 @@ class DetectionDataModule(ExperimentData):
     def augmented(self, batch: FrameBatch) -> FrameBatch:
         """A training batch: each frame at a size of its own, mirrored or not."""
         sides: list[int | None] = [None] * len(batch)
-        if self.train_sizes is not None:
+        if self.train_sizes is not None and self.stored is None:  # else they were drawn when the frames were read
             sides = [self.train_sizes[i] for i in torch.randint(len(self.train_sizes), (len(batch),)).tolist()]
         mirrored = (torch.rand(len(batch)) < 0.5).tolist() if self.flip else [False] * len(batch)
         return arranged(batch, self._sizes(batch, sides), mirrored)
 
+    def training_recordings(self) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.int64]]:
+        """See the base class: rows of native codes, spread over up to 500 frames, 4 million samples at most."""
+        frames = [self.part("train").frames[place] for place in spread(self._train_conditions(), FITTED_FRAMES)]
+        samples, lengths = [], [0]
+        for frame in frames:
+            codes = native(self.dataset, frame)
+            planes, height, width = codes.shape
+            rows = min(height, max(1, FITTED_ON // (len(frames) * planes * width)))
+            chosen = codes[:, np.linspace(0, height - 1, rows).astype(np.int64)]
+            samples.append(chosen.reshape(planes, -1).T.astype(np.uint16))
+            lengths += [width] * rows
+        return np.concatenate(samples), np.cumsum(lengths)
+
+    def fit(self, converter: Any) -> None:
+        """See the base class. The tables are kept for runs that differ in other things, such as their seed."""
+        source = (fingerprint(self.dataset, self.cache), self.validation, FITTED_ON, FITTED_FRAMES)
+        fits.fit(converter, self.training_recordings, self.cache, self.dataset.name, source)
+
+    def convert(self, converter: Any) -> None:
+        """See the base class: batches hold the native codes that its receiver decodes. What is converted is kept, in
+        memory or, where that is much, in the cache."""
+        tables = None if converter is None else (converter.settings, converter.channels())
+        if self._decoded_by == tables:
+            return
+        self._decoded_by = tables
+        read: Callable[[Frame], npt.NDArray[Any]] = self._stored
+        if converter is not None:
+            frames = [frame for part in self._parts.values() for frame in part.frames]
+            read = DecodedFrames(Decoding(self.dataset, frames, converter, self.stored_side), self.cache)
+        for name in self._parts:
+            self.part(name).read = read
+
+    def unconverted(self, batch: FrameBatch) -> FrameBatch:
+        """Frames of a batch [B, C, H, W] as the sensor delivers them, without a converter with memory, arranged alike;
+        the batch itself where it has been through none."""
+        if self._decoded_by is None:
+            return batch
+        raw = FramePart(self._stored, batch.frames).__getitems__((0, range(len(batch))))
+        return arranged(raw.to(batch.x.device), batch.sizes, [False] * len(batch))
+
+    def _stored(self, frame: Frame) -> npt.NDArray[Any]:
+        """A frame's codes as they are without a converter with memory."""
+        return shrunk(self.dataset.codes(frame), self.stored_side) if self.whole else self.dataset.codes(frame)
+
+    def exposure(self, frame: Frame) -> float:
+        """A frame's `stops_below_white` as it is stored, whatever a converter with memory makes of it."""
+        return stops_below_white(self._stored(frame), self.signal.black, self.signal.top)
+
+    def _train_conditions(self) -> list[int]:
+        return [frame.condition for frame in self.part("train").frames]
+
     def example(self) -> Tensor:
         """See the base class."""
-        batch = self.part("test").__getitems__([0])
-        codes: Tensor = self.on_after_batch_transfer(batch, 0).x
+        codes: Tensor = self.on_after_batch_transfer(self.part("test")[0], 0).x
         return codes
 
     def training_sample(self, count: int = 100_000) -> npt.NDArray[np.float32]:
@@ -198,10 +302,10 @@ class DetectionDataModule(ExperimentData):
     def _pixels(self, count: int) -> Iterator[tuple[Frame, npt.NDArray[np.int64]]]:
         """Frames spread over the training part, each with some of its pixels [pixels, channels]."""
         part = self.part("train")
-        frames = np.linspace(0, len(part) - 1, min(len(part), 50)).astype(np.int64)
+        frames = spread(self._train_conditions(), 50)
         each = max(1, count // len(frames))
         for index in frames:
-            codes = self.dataset.codes(part.frames[index])
+            codes = part.read(part.frames[index])
             flat = codes.reshape(len(codes), -1)
             chosen = flat[:, np.linspace(0, flat.shape[1] - 1, min(each, flat.shape[1])).astype(np.int64)]
             yield part.frames[index], chosen.T.astype(np.int64)
@@ -214,32 +318,83 @@ class DetectionDataModule(ExperimentData):
         ]
 
 
+@dataclass(frozen=True)
+class ReadSizes:
+    """At which size a frame is read: by (seed, fold, epoch, frame) alone, whichever process reads it.
+
+    Args:
+        sides: short sides to draw from; None: as it is stored.
+        longest: the long side is at most this.
+        seed: of the run; `fold` likewise.
+    """
+
+    sides: Sequence[int] | None
+    longest: int
+    seed: int
+    fold: int
+
+    def __call__(self, epoch: int, frame: Frame, stored: tuple[int, int]) -> tuple[int, int]:
+        """Height and width of a frame in an epoch, from those of its stored codes."""
+        if self.sides is None:
+            return stored
+        draw = np.random.default_rng([self.seed, self.fold, epoch, frame.id])
+        return target_size(*stored, int(draw.choice(self.sides)), self.longest)
+
+
 class FramePart(Dataset[FrameBatch]):
     """Some of a data set's frames; a whole batch is read at once.
 
     Args:
-        dataset: knows their codes.
+        read: gives a frame's codes [C, h, w].
         frames: those that belong to this part.
+        read_at: at which sizes; None: as they are stored.
+        exposure: of a frame, which batches state then.
     """
 
-    def __init__(self, dataset: FrameDataset, frames: Sequence[Frame]) -> None:
-        self.dataset, self.frames = dataset, frames
+    def __init__(
+        self,
+        read: Callable[[Frame], npt.NDArray[Any]],
+        frames: Sequence[Frame],
+        read_at: ReadSizes | None = None,
+        exposure: Callable[[Frame], float] | None = None,
+    ) -> None:
+        self.read, self.frames, self.read_at, self.exposure = read, frames, read_at, exposure
 
     def __len__(self) -> int:
         return len(self.frames)
 
     def __getitem__(self, index: int) -> FrameBatch:
-        return self.__getitems__([index])
+        return self.__getitems__((0, [index]))
 
-    def __getitems__(self, indices: Sequence[int] | npt.NDArray[np.int64]) -> FrameBatch:
-        """The batch of these frames, as codes of the sensor's own type, padded to multiples of 32."""
+    def __getitems__(self, batch: tuple[int, Sequence[int] | npt.NDArray[np.int64]]) -> FrameBatch:
+        """The batch of an epoch's frames, as codes of the sensor's own type, padded to multiples of 32."""
+        epoch, indices = batch
         frames = [self.frames[index] for index in indices]
-        codes = [self.dataset.codes(frame) for frame in frames]
+        codes = [self.read(frame) for frame in frames]
         sizes = [(array.shape[-2], array.shape[-1]) for array in codes]
+        if self.read_at is not None:
+            sizes = [self.read_at(epoch, frame, size) for frame, size in zip(frames, sizes, strict=True)]
         x = np.zeros((len(codes), len(codes[0]), *padded(sizes)), dtype=codes[0].dtype)
         for row, array, (height, width) in zip(x, codes, sizes, strict=True):
-            row[:, :height, :width] = array
-        return FrameBatch(torch.from_numpy(x), sizes, frames)
+            row[:, :height, :width] = resize(array, (height, width))
+        stops = None if self.exposure is None else [self.exposure(frame) for frame in frames]
+        return FrameBatch(torch.from_numpy(x), sizes, frames, stops)
+
+
+def spread(conditions: Sequence[int], count: int) -> npt.NDArray[np.int64]:
+    """Places of up to `count` frames that are spread over all of them, in their order.
+
+    Where conditions take turns, equal steps may hardly meet some of them: if one gets less than half of its share, the
+    steps go through the frames condition by condition.
+
+    >>> spread([0, 1, 2] * 3, 3).tolist(), spread([0, 1] * 5, 4).tolist()
+    ([0, 4, 8], [0, 3, 6, 9])
+    """
+    places = np.linspace(0, len(conditions) - 1, min(len(conditions), count)).astype(np.int64)
+    share = np.bincount(conditions) / len(conditions)
+    if (2 * np.bincount(np.take(conditions, places), minlength=len(share)) < share * len(places)).any():
+        places = np.sort(np.argsort(conditions, kind="stable")[places])
+    return places
 
 
 def padded(sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
@@ -279,7 +434,7 @@ def arranged(batch: FrameBatch, sizes: Sequence[tuple[int, int]], mirrored: Sequ
             shown = codes[row, :, : new[row][0], : new[row][1]]
             shown.copy_(shown.flip(-1))
     frames = [mirror(f) if wanted else f for f, wanted in zip(batch.frames, mirrored, strict=True)]
-    return FrameBatch(codes, new, frames)
+    return FrameBatch(codes, new, frames, batch.exposure)
 
 
 def _copy(source: Tensor, old: tuple[int, int], target: Tensor, new: tuple[int, int]) -> None:

@@ -70,7 +70,8 @@ def resize(planes: T, size: tuple[int, int]) -> T:
         return planes
     rows, columns = (nearest_index(*lengths) for lengths in zip(planes.shape[-2:], size, strict=True))
     if isinstance(planes, np.ndarray):
-        return np.ascontiguousarray(planes[..., rows, :][..., columns])
+        # Rows first, so that of a memory map only the pages that hold them are read.
+        return np.ascontiguousarray(planes.take(rows, axis=-2).take(columns, axis=-1))
     import torch
 
     for dim, index in ((-2, rows), (-1, columns)):
@@ -78,9 +79,18 @@ def resize(planes: T, size: tuple[int, int]) -> T:
     return planes
 
 
-def shrunk(planes: T, short_side: int) -> T:
-    """Planes [C, h, w] at a shorter side of `short_side`, by nearest neighbour; smaller ones as they are."""
+def shrunk_size(height: int, width: int, short_side: int | None) -> tuple[int, int]:
+    """Height and width at a shorter side of `short_side`; smaller frames keep theirs, and all do where it is None.
+
+    >>> shrunk_size(2006, 3017, 800), shrunk_size(300, 400, 800), shrunk_size(2006, 3017, None)
+    ((800, 1203), (300, 400), (2006, 3017))
+    """
+    if short_side is None or min(height, width) <= short_side:
+        return height, width
+    return target_size(height, width, short_side, longest=max(height, width))
+
+
+def shrunk(planes: T, short_side: int | None) -> T:
+    """Planes [C, h, w] at the size that `shrunk_size` says, by nearest neighbour."""
     height, width = planes.shape[-2:]
-    if min(height, width) <= short_side:
-        return planes
-    return resize(planes, target_size(height, width, short_side, longest=max(height, width)))
+    return resize(planes, shrunk_size(height, width, short_side))

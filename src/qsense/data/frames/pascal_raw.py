@@ -106,14 +106,14 @@ class PascalRaw(FrameDataset):
         self._files()
         _ = self._frames
 
-    def prepare(self, cache: Path, short_side: int) -> None:
+    def prepare(self, cache: Path, short_side: int | None) -> None:
         """See the base class."""
         self.check()
         files, opened = self._files(), self._cache is not None
         options = (self.image, self.subtract_black, self.white_balance, self.native_bits, self.size, short_side)
         self._cache = convert(
             cache,
-            f"pascal_raw-{self.image}-{short_side}-{digest(VERSION, options)[:16]}",
+            f"pascal_raw-{self.image}-{short_side or 'native'}-{digest(VERSION, options)[:16]}",
             {name: stamp(file) for name, file in files.items()},
             CameraConversion(
                 tuple(files.values()),

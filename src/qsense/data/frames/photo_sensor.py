@@ -74,7 +74,7 @@ class PhotoConversion:
         sensor: what to make of them.
         turns: how they are turned to be as annotated (`find_turns`).
         full_scale: value of white in grey files of more than 8 bits.
-        short_side: largest length of the converted frame's shorter side.
+        short_side: see `shrunk_size`.
     """
 
     files: tuple[Path, ...]
@@ -83,7 +83,7 @@ class PhotoConversion:
     sensor: Sensor
     turns: tuple[int, ...]
     full_scale: float | None
-    short_side: int
+    short_side: int | None
 
     def __call__(self, index: int) -> Planes:
         photo = read_annotated(self.files[index], self.sizes[index], self.turns[index], self.full_scale)

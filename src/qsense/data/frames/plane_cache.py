@@ -13,6 +13,8 @@ import math
 import multiprocessing
 import os
 import shutil
+import statistics
+import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -25,9 +27,11 @@ from urllib.parse import quote
 import numpy as np
 import numpy.typing as npt
 from filelock import FileLock, Timeout
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from qsense.data.errors import DataError, listed
+from qsense.runs.words import duration
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +39,8 @@ Codes = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
 MANIFEST = "manifest.jsonl"
 CHEAP = 256 << 20  # bytes: caches up to this size are read and compared with their checksums when opened
 FEW = 8  # frames that are converted faster than other processes start
+FIRST = 3  # frames, spread over all, that tell how much room and time the others take
+EVERY_S = 60.0  # how often a log without a terminal hears how far a conversion is
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +80,9 @@ class Record:
     size: int
     crc32: int
     facts: dict[str, Any]
+
+
+Result = tuple[int, Record | str]  # a frame's index, and its record or what is wrong with its source
 
 
 class PlaneCache:
@@ -129,7 +138,8 @@ def convert(
 
     Each frame is a file of its own, which appears complete or not at all and is then noted in the manifest. So a
     conversion that is killed goes on where it stood, and a bad source loses nothing but its own frame. Of two processes
-    that convert the same, the second waits for the first.
+    that convert the same, the second waits for the first. How much room and time all frames take is said after the
+    first few.
 
     Args:
         cache: the folder for everything prepared.
@@ -138,7 +148,7 @@ def convert(
             stamp has changed is converted anew.
         make: makes frame i of `stamps`. It is sent to other processes, so it must be picklable: a function of a module,
             a `functools.partial` of one or an object of a dataclass. It raises DataError for a bad source.
-        description: what the progress bar says.
+        description: what messages and the progress bar call it: the data set's name.
         processes: how many at once; None: one per processor that this process may use.
 
     Raises:
@@ -270,34 +280,56 @@ def _convert_missing(
     missing = [index for index, name in enumerate(stamps) if name not in records]
     job = _Job(folder, tuple(stamps), tuple(stamps.values()), make)
     bad: dict[int, str] = {}
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with _journal(folder, stamps) as note, Progress(*columns, TimeRemainingColumn()) as progress:
-        task = progress.add_task(description, total=len(missing))
-        room_is_known = False
-        for index, result in _results(job, missing, processes):
-            progress.advance(task)
+    with _journal(folder, stamps) as note:
+        for index, result in _shown(_results(job, missing, description, processes), description, len(missing)):
             if isinstance(result, str):
                 bad[index] = result
                 continue
             records[result.name] = result
             note(result)
-            if not room_is_known:
-                _expect_room(folder, result.size, len(missing) - 1 - len(bad))
-                room_is_known = True
     if bad:
         raise DataError(_complaint(folder, bad, len(stamps)))
 
 
-def _expect_room(folder: Path, size: int, frames: int) -> None:
-    """Say how much the other frames will take, and refuse at once what cannot fit."""
-    needed, free = frames * size, shutil.disk_usage(folder).free
-    if needed > CHEAP:
-        log.warning("Converting takes about %.1f GB in %s (%.1f GB are free).", needed / 1e9, folder, free / 1e9)
+def _shown(results: Iterator[Result], description: str, total: int) -> Iterator[Result]:
+    """The same, with a bar on a terminal; elsewhere with a line of the log now and then."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    console = Console()
+    began = told = time.monotonic()
+    with Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task(description, total=total)
+        for done, result in enumerate(results, start=1):
+            progress.advance(task)
+            now = time.monotonic()
+            if not console.is_terminal and now - told >= EVERY_S:
+                told, left = now, (now - began) / done * (total - done)
+                log.info("%s: %d of %d frames are converted, about %s left", description, done, total, duration(left))
+            yield result
+
+
+def _expect_room(folder: Path, sizes: list[int], frames: int) -> None:
+    """Refuse at once what cannot fit: `frames` more, of the mean of these sizes."""
+    needed, free = frames * statistics.fmean(sizes), shutil.disk_usage(folder).free
     if needed > free:
         raise DataError(
             f"{frames} frames take about {needed / 1e9:.1f} GB more in {folder}, and {free / 1e9:.1f} GB are free: "
-            f"make room, or choose another place with data.cache=FOLDER or QSENSE_CACHE=FOLDER"
+            f"make room, choose another place with data.cache=FOLDER or QSENSE_CACHE=FOLDER, or store smaller frames "
+            f"with data.stored=SIDE, or native with data.cache_gb=GB"
         )
+
+
+def _tell(folder: Path, description: str, frames: int, sizes: list[int], seconds: float, processes: int) -> None:
+    """Say how much room and time `frames` more take, at `seconds` for each."""
+    log.warning(
+        "%s: %d frames take about %.1f GB in %s (%.1f GB are free) and %s by %s",
+        description,
+        frames,
+        frames * statistics.fmean(sizes) / 1e9,
+        folder,
+        shutil.disk_usage(folder).free / 1e9,
+        duration(frames * seconds / processes),
+        f"{processes} processes" if processes > 1 else "one process",
+    )
 
 
 @contextlib.contextmanager
@@ -317,19 +349,43 @@ def _journal(folder: Path, stamps: Mapping[str, str]) -> Iterator[Callable[[Reco
         yield note
 
 
-def _results(job: _Job, missing: list[int], processes: int | None) -> Iterator[tuple[int, Record | str]]:
-    """(index, result) of every missing frame, as they are done."""
-    count = min(processes or available_processors(), -(-len(missing) // FEW))
-    if count <= 1:
-        yield from ((index, job(index)) for index in missing)
+def _results(job: _Job, missing: list[int], description: str, processes: int | None) -> Iterator[Result]:
+    """Every missing frame, as it is done; after a few, room and time of the others are told."""
+    count = max(min(processes or available_processors(), -(-len(missing) // FEW)), 1)
+    first = sorted({missing[len(missing) * part // FIRST] for part in range(FIRST)})
+    others = [index for index in missing if index not in first]
+    sizes: list[int] = []
+    seconds: list[float] = []
+    with _workers(job, count) as work:
+        for done, (index, result, taken) in enumerate(work(first), start=1):
+            yield index, result
+            seconds.append(taken)
+            if isinstance(result, Record):
+                sizes.append(result.size)
+                _expect_room(job.folder, sizes, len(missing) - done)
+        if sizes and len(others) * statistics.fmean(sizes) > CHEAP:
+            _tell(job.folder, description, len(others), sizes, min(seconds), count)
+        for index, result, _ in work(others):
+            yield index, result
+
+
+@contextlib.contextmanager
+def _workers(job: _Job, count: int) -> Iterator[Callable[[list[int]], Iterator[tuple[int, Record | str, float]]]]:
+    """What converts frames in this process, or in several others: indices → (index, result, its seconds)."""
+    if count == 1:
+        yield lambda indices: ((index, *_timed(job, index)) for index in indices)
         return
     # Spawned, not forked: threads of torch or of the progress bar would not survive a fork.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(count, context, _take_over, (job,))
-    try:
-        futures = {pool.submit(_convert_one, index): index for index in missing}
+
+    def work(indices: list[int]) -> Iterator[tuple[int, Record | str, float]]:
+        futures = {pool.submit(_convert_one, index): index for index in indices}
         for future in as_completed(futures):
-            yield futures[future], future.result()
+            yield futures[future], *future.result()
+
+    try:
+        yield work
     except BrokenProcessPool as error:
         raise DataError(
             f"a process that converted frames into {job.folder} ended unexpectedly, maybe for want of memory: what is "
@@ -337,6 +393,12 @@ def _results(job: _Job, missing: list[int], processes: int | None) -> Iterator[t
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _timed(job: _Job, index: int) -> tuple[Record | str, float]:
+    began = time.monotonic()
+    result = job(index)
+    return result, time.monotonic() - began
 
 
 def available_processors() -> int:
@@ -355,9 +417,9 @@ def _take_over(job: _Job) -> None:
     _job = job
 
 
-def _convert_one(index: int) -> Record | str:
+def _convert_one(index: int) -> tuple[Record | str, float]:
     assert _job is not None
-    return _job(index)
+    return _timed(_job, index)
 
 
 def _complaint(folder: Path, bad: Mapping[int, str], frames: int) -> str:

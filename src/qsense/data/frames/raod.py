@@ -25,6 +25,7 @@ from qsense.data.frames.annotations.voc import Objects
 from qsense.data.frames.bayer import pack
 from qsense.data.frames.dataset import PLANES, Frame, FrameDataset, Part
 from qsense.data.frames.headless import Layout, read_headless
+from qsense.data.frames.named_files import files_by_name
 from qsense.data.frames.nearest import shrunk
 from qsense.data.frames.plane_cache import Codes, PlaneCache, Planes, convert, stamp
 from qsense.data.photos import look, read_otherwise, read_photo
@@ -34,6 +35,7 @@ from qsense.signal import Signal
 PATTERN = "RGGB"
 CONDITIONS = ("day", "night")
 PICTURES = (".png", ".jpg", ".jpeg")
+SQUARE = 1280  # pixels of both sides of the picture to which its authors squeeze a frame
 VERSION = 1  # raise it whenever the same files would be converted differently
 
 
@@ -53,9 +55,11 @@ class RAOD(FrameDataset):
         skip: annotated classes to leave out, beside the five.
         strict: refuse boxes without area or outside of their frame, and list them; else they are left out, or cut, with
             one warning.
+        min_box: smallest side of a box on a picture of 1280 × 1280 pixels, to which its authors squeeze frames: they
+            leave out what is below 16 there (`large_enough`). 0 keeps all.
 
     Raises:
-        ValueError: an image of another kind.
+        ValueError: an argument out of its range.
     """
 
     url = "https://github.com/huawei-noah/noah-research/tree/master/RAOD"
@@ -71,14 +75,18 @@ class RAOD(FrameDataset):
         image: Literal["planes", "srgb"] = "planes",
         skip: Sequence[str] = ("Tricycle",),
         strict: bool = False,
+        min_box: int = 0,
     ) -> None:
         if image not in ("planes", "srgb"):
             raise ValueError(f"image={image!r} must be planes or srgb")
+        if not 0 <= min_box <= SQUARE:
+            raise ValueError(f"min_box={min_box} must be from 0 to {SQUARE}")
         self.root = Path(root).expanduser()
         self.parts: dict[Part, str] = {"train": train, "test": test}
         self.image = image
         self.skip = tuple(skip)
         self.strict = strict
+        self.min_box = min_box
         self._cache: PlaneCache | None = None
 
     @property
@@ -104,13 +112,13 @@ class RAOD(FrameDataset):
         self._sources()
         _ = self._frames
 
-    def prepare(self, cache: Path, short_side: int) -> None:
+    def prepare(self, cache: Path, short_side: int | None) -> None:
         """See the base class."""
         self.check()
         sources = self._sources()
         self._cache = convert(
             cache,
-            f"raod-{self.image}-{short_side}-{digest(VERSION, self.image, self.size, short_side)[:16]}",
+            f"raod-{self.image}-{short_side or 'native'}-{digest(VERSION, self.image, self.size, short_side)[:16]}",
             {name: ", ".join([stamp(file), *map(str, self._how(file))]) for name, file in sources.items()},
             Conversion(tuple(sources.values()), self.size, self.image, short_side),
             self.name,
@@ -123,7 +131,8 @@ class RAOD(FrameDataset):
         how = {name: words for name, file in self._sources().items() if (words := self._how(file))}
         # Only where shapes are read otherwise than they once were, so that fingerprints of the others stay.
         reread = ("shapes",) if any(found.reread for found in self._objects.values()) else ()
-        extra = (*([how] if how else []), *reread)
+        smallest = [f"min_box={self.min_box}"] if self.min_box else []
+        extra = (*([how] if how else []), *reread, *smallest)
         return digest(VERSION, self.classes, self.skip, self.image, self._split, sizes, texts, *extra)
 
     def _how(self, file: Path) -> list[object]:
@@ -164,19 +173,20 @@ class RAOD(FrameDataset):
         return {part: [self._frame(next(number), name) for name in names] for part, names in self._split.items()}
 
     def _frame(self, number: int, name: str) -> Frame:
-        condition, objects = _condition(self._raws[name]), self._objects[name]
-        boxes = objects.boxes
+        condition, objects = condition_of(self._raws[name]), self._objects[name]
+        kept = large_enough(objects.boxes, self.size, self.min_box)
+        boxes = objects.boxes[kept]
         area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
         # What is marked as difficult, or as a group, counts neither as hit nor as miss.
-        return Frame(number, name, *self.size, boxes, objects.labels, objects.difficult, area, condition)
+        return Frame(number, name, *self.size, boxes, objects.labels[kept], objects.difficult[kept], area, condition)
 
     @cached_property
     def _raws(self) -> dict[str, Path]:
-        return _by_name(self.root / "raws", (".raw",))
+        return files_by_name(self.root / "raws", (".raw",))
 
     @cached_property
     def _annotations(self) -> dict[str, Path]:
-        return _by_name(self.root / "anno", (".json",))
+        return files_by_name(self.root / "anno", (".json",))
 
     @cached_property
     def _split(self) -> dict[Part, list[str]]:
@@ -207,7 +217,7 @@ class RAOD(FrameDataset):
         names = [name for names in self._split.values() for name in names]
         if self.image == "planes":
             return {name: self._raws[name] for name in names}
-        pictures = _by_name(self.root / "srgb", PICTURES)
+        pictures = files_by_name(self.root / "srgb", PICTURES)
         missing = [name for name in names if name not in pictures]
         if missing:
             raise DataError(
@@ -225,13 +235,13 @@ class Conversion:
         files: the sources.
         size: rows and columns of a raw file.
         image: "planes" or "srgb".
-        short_side: larger frames are made smaller, by nearest neighbour, until their shorter side is this long.
+        short_side: see `shrunk_size`.
     """
 
     files: tuple[Path, ...]
     size: tuple[int, int]
     image: str
-    short_side: int
+    short_side: int | None
 
     def __call__(self, index: int) -> Planes:
         file = self.files[index]
@@ -243,21 +253,36 @@ class Conversion:
         )
 
 
-def _by_name(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
-    """All files of these kinds, but hidden ones, below a folder by name without suffix, sorted.
+def large_enough(boxes: npt.NDArray[np.float32], size: tuple[int, int], least: int) -> npt.NDArray[np.bool_]:
+    """Which boxes stay: those whose sides are at least so long on a picture of 1280 × 1280 pixels.
+
+    As the authors' `preprocess_anno.py` has it: both ends are rounded down there before the side is taken.
+
+    Args:
+        boxes: left, top, right, bottom in pixels of the frame, [n, 4].
+        size: height and width of the frame.
+        least: pixels; 0 keeps all.
+
+    Returns:
+        bool [n].
+
+    >>> boxes = np.array([[0, 0, 36, 24], [0, 0, 35, 24], [2, 0, 38, 24]], dtype=np.float32)
+    >>> large_enough(boxes, (1856, 2880), 16).tolist()
+    [True, False, True]
+    """
+    height, width = size
+    across, down = SQUARE / width, SQUARE / height
+    squeezed = np.floor(boxes.astype(np.float64) * [across, down, across, down])
+    kept: npt.NDArray[np.bool_] = np.logical_and.reduce(squeezed[:, 2:] - squeezed[:, :2] >= least, axis=1)
+    return kept
+
+
+def condition_of(file: Path) -> int:
+    """Index of a frame's condition, which its name begins with.
 
     Raises:
-        DataError: two files of one name.
+        DataError: it begins with neither.
     """
-    found: dict[str, Path] = {}
-    for file in sorted(path for path in folder.rglob("[!.]*") if path.suffix.lower() in suffixes):
-        if file.stem in found:
-            raise DataError(f"{file} and {found[file.stem]} have the same name: a frame is known by it, so remove one")
-        found[file.stem] = file
-    return found
-
-
-def _condition(file: Path) -> int:
     name = file.name.partition("-")[0].lower()
     if name not in CONDITIONS:
         raise DataError(f"{file}: the name must begin with {' or '.join(f'{each}-' for each in CONDITIONS)}")

@@ -24,6 +24,7 @@ from qsense.signal import BAYER
 
 Image = Literal["planes", "demosaicked", "srgb"]
 BITS: dict[str, int] = {"demosaicked": 16, "srgb": 8}  # of what LibRaw computes; planes have those of the sensor
+EXIF = (1, 2, 4, 3, 5, 8, 6, 7)  # number of each of LibRaw's flips: 1 mirrors, 2 turns upside down, 4 transposes
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,22 +32,27 @@ class Mosaic:
     """What a camera stored.
 
     Args:
-        codes: raw counts of the visible area, uint16 [H, W], both even.
+        codes: raw counts [H, W]; of a camera's file those of the visible area, both even, unless asked for otherwise.
         pattern: colours of its top left cell, row by row.
         black: levels of red, green 1, green 2 and blue, in counts.
         white: level at which the sensor saturates, in counts.
         gains: the camera's white balance: what red, green 1, green 2 and blue are multiplied by; None if not stated.
     """
 
-    codes: npt.NDArray[np.uint16]
+    codes: npt.NDArray[Any]
     pattern: str
     black: tuple[int, int, int, int]
     white: int
     gains: tuple[float, float, float, float] | None
 
 
-def read_mosaic(file: Path) -> Mosaic:
+def read_mosaic(file: Path, borders: bool = False, cells: bool = True) -> Mosaic:
     """The mosaic of a camera raw file that LibRaw knows (NEF, DNG, KDC, …), of any of the four Bayer patterns.
+
+    Args:
+        file: camera raw file.
+        borders: with the rows and columns around the visible area, which are masked or spoilt.
+        cells: without a last row or column that completes no cell of the pattern.
 
     Raises:
         DataError: unreadable, truncated, of an unknown kind, or no Bayer mosaic; the file is named.
@@ -55,23 +61,42 @@ def read_mosaic(file: Path) -> Mosaic:
         if raw.raw_type != rawpy.RawType.Flat or raw.raw_pattern is None:
             raise DataError(f"{file} is no Bayer mosaic: its sensor or its kind of raw file is not supported")
         names = raw.color_desc.decode("ascii", errors="replace")
-        cells = stated_mosaic(file) or ["".join(names[i : i + 1] or "?" for i in row) for row in raw.raw_pattern]
-        top, left = raw.sizes.top_margin, raw.sizes.left_margin
+        stated = stated_mosaic(file) or ["".join(names[i : i + 1] or "?" for i in row) for row in raw.raw_pattern]
+        top, left = (0, 0) if borders else (raw.sizes.top_margin, raw.sizes.left_margin)
         cell = np.array([[raw.raw_color(top + row, left + column) for column in (0, 1)] for row in (0, 1)])
         pattern = "".join(names[index] for index in cell.ravel())
-        if not is_bayer(cells) or pattern not in BAYER:
+        if not is_bayer(stated) or pattern not in BAYER:
             raise DataError(
-                f"{file} has the colours {mosaic_name(cells)}, which is no Bayer pattern ({', '.join(BAYER)}): its "
+                f"{file} has the colours {mosaic_name(stated)}, which is no Bayer pattern ({', '.join(BAYER)}): its "
                 "sensor is not supported"
             )
         colours = [int(cell[place]) for place in offsets(pattern)]
         black = [int(raw.black_level_per_channel[colour]) for colour in colours]
-        codes = even(raw.raw_image_visible).copy()  # LibRaw's own memory is freed when the file is closed
+        counts = raw.raw_image if borders else raw.raw_image_visible
+        codes = (even(counts) if cells else counts).copy()  # LibRaw's own memory is freed when the file is closed
         white = int(raw.white_level)
         balance = raw.camera_whitebalance
     red, green, blue = (float(balance[names.index(colour)]) for colour in "RGB")
     gains = (red / green, 1.0, 1.0, blue / green) if min(red, green, blue) > 0 else None
     return Mosaic(codes, pattern, (black[0], black[1], black[2], black[3]), white, gains)
+
+
+def camera_size(file: Path, borders: bool = False) -> tuple[tuple[int, int], int]:
+    """Width and height of a camera raw file's mosaic as stored, and how it is turned to be seen (EXIF's number).
+
+    Nothing is decoded.
+
+    Args:
+        file: camera raw file.
+        borders: as in `read_mosaic`.
+
+    Raises:
+        DataError: unreadable, or of an unknown kind; the file is named.
+    """
+    with _opened(file) as raw:
+        sizes = raw.sizes
+    size = (sizes.raw_width, sizes.raw_height) if borders else (sizes.width, sizes.height)
+    return size, EXIF[sizes.flip]
 
 
 def demosaicked(file: Path, bits: int, subtract_black: bool = False, white_balance: bool = False) -> Codes:
@@ -150,7 +175,7 @@ class CameraConversion:
         size: height and width that every file's visible area must have.
         image: "planes" of the mosaic, "demosaicked" linear colours, or "srgb" of rawpy's default processing.
         bits: of the sensor.
-        short_side: larger frames are made smaller, by nearest neighbour, until their shorter side is this long.
+        short_side: see `shrunk_size`.
         subtract_black: take the camera's black level off; without effect on srgb, which has it taken off.
         white_balance: apply the camera's white balance; likewise.
     """
@@ -159,7 +184,7 @@ class CameraConversion:
     size: tuple[int, int]
     image: Image
     bits: int
-    short_side: int
+    short_side: int | None
     subtract_black: bool
     white_balance: bool
 

@@ -41,7 +41,12 @@ class Turning:
             )
 
 
-def find_turns(files: Sequence[Path], sizes: Sequence[tuple[int, int]], orientation: str) -> Turning:
+def find_turns(
+    files: Sequence[Path],
+    sizes: Sequence[tuple[int, int]],
+    orientation: str,
+    headers: Sequence[Header | None] | None = None,
+) -> Turning:
     """How each photograph is turned to be as it was annotated.
 
     Annotation tools draw photographs as their EXIF says, so this is taken, but for those of which the stated size fits
@@ -52,8 +57,9 @@ def find_turns(files: Sequence[Path], sizes: Sequence[tuple[int, int]], orientat
         files: the photographs.
         sizes: width and height of each, as the annotations state.
         orientation: "exif", or "stored": nothing is turned.
+        headers: what the files say; None: they are looked at.
     """
-    headers = tuple(map(look, files))
+    headers = tuple(map(look, files)) if headers is None else tuple(headers)
     turns = [1] * len(files)
     open_ones = []
     proven = {"turned": 0, "stored": 0}

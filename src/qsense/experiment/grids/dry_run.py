@@ -6,10 +6,14 @@ Open it to change what `run.dry_run=true` prints.
 from __future__ import annotations
 
 import logging
+import shutil
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+
+from hydra.utils import instantiate
+from omegaconf import DictConfig
 
 from qsense.experiment.command_line.overrides import Job, experiment_of, root_of
 from qsense.experiment.errors import ConfigError
@@ -43,6 +47,32 @@ def print_plan(folders: Mapping[Job, Path], one_by_one: bool) -> None:
     print(*_aligned(rows, texts=1 + several), sep="\n")
     if one_by_one:
         print(*(_line(status) for status in every.values()), sep="\n")
+
+
+def cache_room(config: DictConfig) -> str:
+    """How much room a configuration's converted frames take, in words; empty where none are converted.
+
+    Raises:
+        DataError: they take more than `data.cache_gb`.
+    """
+    from qsense.data.frames.dataset import FrameDataset
+    from qsense.data.frames.storing import asked_for, stored_bytes, stored_side
+
+    data = config.data
+    if "stored" not in data:
+        return ""
+    dataset = instantiate(data.dataset, _convert_="all")
+    if type(dataset).prepare is FrameDataset.prepare:
+        return ""
+    frames = [*dataset.frames("train"), *dataset.frames("test")]
+    side = stored_side(dataset, asked_for(data.train_sizes, data.test_size), data.stored, data.cache_gb)
+    cache = Path(data.cache).expanduser().absolute()
+    place = next(folder for folder in (cache, *cache.parents) if folder.exists())
+    needed, free = stored_bytes(frames, dataset.signal, side), shutil.disk_usage(place).free
+    return (
+        f"{dataset.name}: {len(frames)} frames take {needed / 1e9:.3g} GB in {cache} once they are converted "
+        f"({free / 1e9:.3g} GB are free)"
+    )
 
 
 def _aligned(rows: Sequence[Sequence[str]], texts: int) -> Iterable[str]:

@@ -5,7 +5,7 @@ Open it when a network quantized by other people's code is to be loaded.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor
@@ -18,14 +18,15 @@ ACTIVATION = ".act_alpha"
 UNUSED = ".transform.weight"  # of the first and last layer: made, never multiplied with
 
 
-def in_our_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def in_our_names(state: Mapping[str, Tensor], network: Iterable[str] = ()) -> dict[str, Tensor]:
     """A state of FAT's code (github.com/ChaofanTao/FAT_Quantization), plain or quantized, as a state of this project's.
 
     Clipping ranges α become softplus⁻¹(α); activations, always unsigned there, are marked as seen and unsigned;
-    `downsample` is called `shortcut` here. What has other names is handed on as it is.
+    `downsample` is called `shortcut` here, except in torchvision's ResNets. What has other names is handed on as it is.
 
     Args:
         state: its tensors by name.
+        network: the names of the tensors that are to be filled.
 
     Returns:
         What `transfer.load_weights` takes.
@@ -38,8 +39,9 @@ def in_our_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     ['a.weight', 'a.parametrizations.weight.0.rho', 'a.parametrizations.weight.0.mixing']
     """
     ours: dict[str, Tensor] = {}
+    shortcut = "downsample." if any("downsample." in name for name in network) else "shortcut."
     for theirs, tensor in state.items():
-        name = theirs.removeprefix("module.").replace("downsample.", "shortcut.")
+        name = theirs.removeprefix("module.").replace("downsample.", shortcut)
         layer = name.rpartition(".")[0]
         if name.endswith((ALPHA, ACTIVATION)) and not (tensor > 0).all():
             raise ValueError(f"{theirs} is {tensor.tolist()}, but a clipping range is above 0")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -61,9 +61,10 @@ def values(codes: Tensor, signal: Signal) -> Tensor:
     return snap(signal.low + (signal.high - signal.low) * units(codes, signal))
 
 
-def worth_a_table(x: Tensor, signal: Signal, rows: int) -> bool:
+def worth_a_table(samples: Sequence[Tensor], signal: Signal, rows: int) -> bool:
     """Whether a table of every code has fewer entries than there are samples, and few enough for the cache."""
-    return are_codes(x, signal) and signal.codes <= 1 << WIDEST and x.numel() > rows * signal.codes
+    count = sum(x.numel() for x in samples)
+    return are_codes(samples[0], signal) and signal.codes <= 1 << WIDEST and count > rows * signal.codes
 
 
 def every_code(signal: Signal, rows: int, device: torch.device) -> Tensor:
@@ -72,19 +73,22 @@ def every_code(signal: Signal, rows: int, device: torch.device) -> Tensor:
     return codes if rows == 1 else codes[:, None].repeat(1, rows)
 
 
-def evaluate(function: Callable[[Tensor, Tensor], object], x: Tensor, out: Tensor, signal: Signal, rows: int) -> None:
-    """`function(x, out)`, which fills `out` sample by sample, by way of a table where one is worth it.
+def evaluate(
+    function: Callable[[Tensor, Tensor], object], pairs: Sequence[tuple[Tensor, Tensor]], signal: Signal, rows: int
+) -> None:
+    """`function(x, out)` of each pair, which fills `out` sample by sample, by way of one table where it is worth it.
 
     Args:
         function: fills its second argument from its first; of their shapes it only minds where the channels are.
-        x: contiguous samples.
-        out: contiguous, in the shape of x.
+        pairs: contiguous samples x, and contiguous `out` in their shape; at least one.
         signal: what the sensor delivers.
         rows: channels where each has a curve of its own, else 1.
     """
-    if not worth_a_table(x, signal, rows):
-        function(x, out)
+    if not worth_a_table([x for x, _ in pairs], signal, rows):
+        for x, out in pairs:
+            function(x, out)
         return
+    x, out = pairs[0]
     every = every_code(signal, rows, x.device)
     table = torch.empty(every.shape, dtype=out.dtype, device=out.device)
     function(every, table)
@@ -93,45 +97,56 @@ def evaluate(function: Callable[[Tensor, Tensor], object], x: Tensor, out: Tenso
     dtype = torch.int64 if x.dtype in (torch.uint32, torch.int64) else torch.int32
 
     def look_up(pieces: list[Piece]) -> None:
-        places = _Places(x, signal, dtype)
+        places = _Places(pieces, signal, dtype)
         for row, piece, results in pieces:
             torch.index_select(tables[row], 0, places(piece), out=results)
 
-    _share_out(look_up, _pieces(x, out, rows))
+    _share_out(look_up, [piece for pair in pairs for piece in _pieces(*pair, rows)])
 
 
-def add_up(grad: Tensor, x: Tensor, signal: Signal, rows: int) -> Tensor:
+def add_up(pairs: Sequence[tuple[Tensor, Tensor]], signal: Signal, rows: int) -> Tensor:
     """The sum of the gradients of each code's samples, float64 in the layout of `every_code`.
 
-    In float64, so that the order in which a GPU adds moves no digit of a float32 result but in rare ties.
+    In float64, so that the order in which they are added moves no digit of a float32 result but in rare ties.
 
     Args:
-        grad: contiguous, in the shape of x.
-        x: contiguous native codes.
+        pairs: contiguous native codes x, and contiguous gradients in their shape; at least one.
         signal: what the sensor delivers.
         rows: channels where each has a curve of its own, else 1.
     """
+    x, _ = pairs[0]
 
     def add(part: list[Piece]) -> Tensor:
         totals = torch.zeros(rows, signal.codes, dtype=torch.float64, device=x.device)
-        places = _Places(x, signal, torch.int64)
-        wide = torch.empty(_width(x), dtype=torch.float64, device=x.device)
-        for row, piece, grad_piece in part:
-            totals[row].scatter_add_(0, places(piece), wide[: len(piece)].copy_(grad_piece))
+        places = _Places(part, signal, torch.int64)
+        wide = torch.empty(len(places.buffer), dtype=torch.float64, device=x.device)
+        for row, piece, grad in part:
+            if _constant(piece):  # else each addition would wait for the one before it
+                totals[row, places(piece[:1])] += grad.sum(dtype=torch.float64)
+            else:
+                totals[row].scatter_add_(0, places(piece), wide[: len(piece)].copy_(grad))
         return totals
 
-    total = torch.stack(_share_out(add, _pieces(x, grad, rows))).sum(0)
+    pieces = [piece for pair in pairs for piece in _pieces(*pair, rows)]
+    total = torch.stack(_share_out(add, pieces)).sum(0)
     return total[0] if rows == 1 else total.t().contiguous()
+
+
+def _constant(codes: Tensor) -> bool:
+    """Whether all codes [n] are the same, as where a frame is saturated; elsewhere than on a CPU nobody looks."""
+    return codes.device.type == "cpu" and bool(codes[0] == codes[-1]) and torch.equal(codes[1:], codes[:-1])
 
 
 class _Places:
     """Where in a table of all codes a piece's entries are; each answer overwrites the one before, to stay cached."""
 
-    def __init__(self, x: Tensor, signal: Signal, dtype: torch.dtype) -> None:
-        limits = torch.iinfo(x.dtype)
+    def __init__(self, pieces: list[Piece], signal: Signal, dtype: torch.dtype) -> None:
+        codes = pieces[0][1]
+        limits = torch.iinfo(codes.dtype)
         self.last = signal.codes - 1
         self.within = limits.min == 0 and limits.max <= self.last
-        self.buffer = torch.empty(_width(x), dtype=dtype, device=x.device)
+        longest = max(len(piece) for _, piece, _ in pieces)
+        self.buffer = torch.empty(longest, dtype=dtype, device=codes.device)
 
     def __call__(self, piece: Tensor) -> Tensor:
         index = self.buffer[: len(piece)].copy_(piece)

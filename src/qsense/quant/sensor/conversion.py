@@ -24,20 +24,28 @@ def convert(adc: SensorQuantizer, x: Tensor) -> Tensor:
     """What the network sees, in the shape of x."""
     samples = as_samples(adc, x)
     output = empty_output(samples)
-    convert_into(adc, samples, output)
+    convert_into(adc, [(samples, output)])
+    blur(adc, output)
     return output
 
 
-def convert_into(adc: SensorQuantizer, samples: Tensor, output: Tensor) -> None:
-    """`convert` for contiguous samples, into a contiguous tensor."""
-    smooth = adc.training and adc.surrogate in estimators.SMOOTH
-    fill = _fill_curve if smooth else _fill_levels
-    evaluate(lambda x, out: fill(adc, x, out), samples, output, adc.signal, adc.rows)
-    if smooth:
+def convert_into(adc: SensorQuantizer, pairs: Sequence[tuple[Tensor, Tensor]]) -> None:
+    """`convert` for contiguous samples, each into a contiguous tensor, which `blur` finishes."""
+    fill = _fill_curve if _smooth(adc) else _fill_levels
+    evaluate(lambda x, out: fill(adc, x, out), pairs, adc.signal, adc.rows)
+
+
+def blur(adc: SensorQuantizer, output: Tensor) -> None:
+    """What a smooth surrogate makes of the curve in training, in place; others leave `output` as it is."""
+    if _smooth(adc):
         _, gain = output_line(adc)
         step = gain * adc.span / adc.steps
         for block in blocks(output, adc.rows):
             estimators.blur_(block, step, adc.rounding, adc.surrogate)
+
+
+def _smooth(adc: SensorQuantizer) -> bool:
+    return adc.training and adc.surrogate in estimators.SMOOTH
 
 
 def encode(adc: SensorQuantizer, x: Tensor) -> Tensor:
@@ -51,7 +59,7 @@ def encode(adc: SensorQuantizer, x: Tensor) -> Tensor:
             "an ADC has no code for them; fill or reject them when loading the data"
         )
     codes = torch.empty(x.shape, dtype=torch.int32, device=x.device)
-    evaluate(lambda x, out: _fill_codes(adc, x, out), as_samples(adc, x), codes, adc.signal, adc.rows)
+    evaluate(lambda x, out: _fill_codes(adc, x, out), [(as_samples(adc, x), codes)], adc.signal, adc.rows)
     return codes
 
 
@@ -59,13 +67,24 @@ def gradients(
     adc: SensorQuantizer, x: Tensor, grad: Tensor, wants_x: bool, wants: Sequence[bool]
 ) -> tuple[Tensor | None, list[Tensor | None]]:
     """Gradients of x and of each parameter, None where not wanted, from the gradient of what the network sees."""
-    samples, grad = as_samples(adc, x), grad.contiguous()
-    scale = adc.gradient_scale(samples.numel() // (adc.rows * max(len(x), 1)))
-    size = grad.abs() if adc.surrogate == "ewgs" else None  # not linear in grad: taken before anything is added up
-    if worth_a_table(samples, adc.signal, adc.rows):
-        grad = add_up(grad, samples, adc.signal, adc.rows)
-        size = None if size is None else add_up(size, samples, adc.signal, adc.rows)
-        samples = every_code(adc.signal, adc.rows, x.device)
+    return gradients_of_parts(adc, [(x, grad)], wants_x, wants)
+
+
+def gradients_of_parts(
+    adc: SensorQuantizer, parts: Sequence[tuple[Tensor, Tensor]], wants_x: bool, wants: Sequence[bool]
+) -> tuple[Tensor | None, list[Tensor | None]]:
+    """`gradients` of a batch that comes in parts (x, grad), at least one: one table of codes serves them all."""
+    x = parts[0][0]
+    pairs = [(as_samples(adc, part), grad.contiguous()) for part, grad in parts]
+    scale = adc.gradient_scale(x.numel() // (adc.rows * max(len(x), 1)))
+    # Magnitudes are not linear in the gradient: taken before anything is added up.
+    sizes = [(part, grad.abs()) for part, grad in pairs] if adc.surrogate == "ewgs" else []
+    if worth_a_table([part for part, _ in pairs], adc.signal, adc.rows):
+        samples, grad = every_code(adc.signal, adc.rows, x.device), add_up(pairs, adc.signal, adc.rows)
+        size = add_up(sizes, adc.signal, adc.rows) if sizes else None
+    else:
+        samples, grad = (every[0] if len(every) == 1 else torch.cat(every) for every in zip(*pairs, strict=True))
+        size = grad.abs() if sizes else None
     _, gain = output_line(adc)
     grad_x = torch.empty_like(samples) if wants_x else None
     parameters = list(adc.parameters())

@@ -152,8 +152,10 @@ class GammaPerCondition(SensorQuantizer):
     def _convert(self, runs: Runs, x: Tensor) -> Tensor:
         samples = conversion.as_samples(self, x)
         output = conversion.empty_output(samples)
-        for c, part in runs:
-            conversion.convert_into(self._converter(c), samples[part], output[part])
+        for c, parts in _by_condition(runs):
+            conversion.convert_into(self._converter(c), [(samples[part], output[part]) for part in parts])
+        for c, part in runs:  # in the batch's order, as each may draw noise
+            conversion.blur(self._converter(c), output[part])
         return output
 
     def _gradients(
@@ -163,14 +165,27 @@ class GammaPerCondition(SensorQuantizer):
         count = len(parameters) // self.rows  # of each condition
         grad_x = torch.zeros_like(x) if wants_x else None
         totals = [torch.zeros_like(p) if want else None for p, want in zip(parameters, wants, strict=True)]
-        for c, part in runs:
+        for c, parts in _by_condition(runs):
             place = slice(c * count, (c + 1) * count)
-            grad_part, grad_parameters = conversion.gradients(
-                self._converter(c), x[part], grad[part], wants_x, wants[place]
+            grad_parts, grad_parameters = conversion.gradients_of_parts(
+                self._converter(c), [(x[part], grad[part]) for part in parts], wants_x, wants[place]
             )
-            if grad_x is not None and grad_part is not None:
-                grad_x[part] = grad_part
+            if grad_x is not None and grad_parts is not None:
+                for part, own in zip(parts, torch.split(grad_parts, [len(x[part]) for part in parts]), strict=True):
+                    grad_x[part] = own
             for total, grad_parameter in zip(totals[place], grad_parameters, strict=True):
                 if total is not None and grad_parameter is not None:
                     total += grad_parameter
         return grad_x, totals
+
+
+def _by_condition(runs: Runs) -> list[tuple[int, list[slice]]]:
+    """Each condition with its parts of the batch, so that one table serves all of them.
+
+    >>> _by_condition([(1, slice(0, 2)), (0, slice(2, 3)), (1, slice(3, 4))])
+    [(1, [slice(0, 2, None), slice(3, 4, None)]), (0, [slice(2, 3, None)])]
+    """
+    found: dict[int, list[slice]] = {}
+    for condition, part in runs:
+        found.setdefault(condition, []).append(part)
+    return list(found.items())

@@ -31,7 +31,7 @@ class Identity(Sensor):
             return x if x.dtype == torch.float64 else x.float()
         samples = x.contiguous()
         output = torch.empty(samples.shape, dtype=torch.float32, device=x.device)
-        evaluate(self._fill_values, samples, output, self.signal, self.rows)
+        evaluate(self._fill_values, [(samples, output)], self.signal, self.rows)
         return output
 
     def power(self, condition: Sequence[int] | Tensor | None = None) -> float:

@@ -18,6 +18,7 @@ from qsense.data.frames.annotations.boxes import BoxCheck
 from qsense.data.frames.annotations.coco import chosen_classes, read_annotations
 from qsense.data.frames.annotations.labelme import read_labelme
 from qsense.data.frames.annotations.pictures import read_pictures
+from qsense.data.frames.annotations.rawdet import read_rawdet
 from qsense.data.frames.annotations.voc import read_voc
 from qsense.data.frames.dataset import Frame
 
@@ -75,6 +76,12 @@ LABELME: dict[str, Any] = {
     ],
     "imageHeight": 40,
     "imageWidth": 60,
+}
+RAWDET: dict[str, Any] = {
+    "image_path": "a.jpg",
+    "img_width": 60,
+    "img_height": 40,
+    "annotations": [{"class_name": "lamp", "bbox": [1, 2, 9, 8], "score": score} for score in (0.9, [0.9], 0.1)],
 }
 VOC = """<annotation><size><width>60</width><height>40</height></size><object><name>lamp</name>
 <bndbox><xmin>1</xmin><ymin>2</ymin><xmax>9</xmax><ymax>8</ymax></bndbox><difficult>0</difficult></object></annotation>"""
@@ -161,6 +168,18 @@ def test_labelme(document: Any, strict: bool) -> None:
 
 
 @settings(max_examples=100)
+@given(document=mutated(RAWDET), strict=st.booleans())
+def test_rawdet(document: Any, strict: bool) -> None:
+    content = json.dumps(document).encode()
+
+    def read(check: BoxCheck) -> None:
+        _, found = read_rawdet(content, "a.json", ["lamp"], 0.8, check)
+        boxed(found, *found.size[::-1])
+
+    tolerated(read, strict)
+
+
+@settings(max_examples=100)
 @given(data=st.data(), strict=st.booleans())
 def test_voc(data: st.DataObject, strict: bool) -> None:
     content = bytearray(VOC.encode())
@@ -174,6 +193,12 @@ def test_voc(data: st.DataObject, strict: bool) -> None:
             tokens | st.binary(max_size=6) | st.text(max_size=4).map(lambda t: t.encode("utf-8", "replace"))
         )
     tolerated(lambda check: boxed(read_voc(bytes(content), "a.xml", ["lamp"], (40, 60), check), 60, 40), strict)
+
+    def read(check: BoxCheck) -> None:
+        found = read_voc(bytes(content), "a.xml", ["lamp"], None, check)
+        boxed(found, *found.size[::-1])
+
+    tolerated(read, strict)
 
 
 @settings(max_examples=60)

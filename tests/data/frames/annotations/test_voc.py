@@ -42,6 +42,14 @@ def test_an_image_without_objects_has_none() -> None:
     assert found.labels.shape == found.difficult.shape == (0,)
 
 
+def test_a_size_that_is_not_known_is_the_stated_one() -> None:
+    found = read_voc(document(thing((1, 1, 600, 400))), "a.xml", CLASSES, None)
+    assert (found.boxes.tolist(), found.size) == ([[0, 0, 600, 400]], (400, 600))
+    for size in ("", "<width>600</width>", "<width>0</width><height>400</height>"):
+        with refused(DataError, "a.xml", "size/width", "size/height"):
+            read_voc(document(size=size), "a.xml", CLASSES, None)
+
+
 def test_rounding_beyond_the_edge_is_cut_off() -> None:
     assert read_voc(document(thing((0, 0, 601, 402))), "a.xml", CLASSES, (400, 600)).boxes.tolist() == [
         [0, 0, 600, 400]

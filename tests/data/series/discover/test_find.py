@@ -12,10 +12,10 @@ from tests.data.series.discover import exports
 from tests.refusal import assert_names, refused
 
 from qsense.data.errors import DataError
+from qsense.data.findings import GUESS, report
 from qsense.data.series.csv_har import CSVActivityDataset
 from qsense.data.series.discover.find import find
-from qsense.data.series.discover.finding import GUESS, Finding
-from qsense.data.series.discover.told import report
+from qsense.data.series.discover.finding import Finding
 
 ACTIVITIES = ("walking", "sitting", "running")
 

@@ -36,12 +36,14 @@ class ImageEntry:
         name: its file's, relative to a folder, as it is written.
         width: in pixels.
         height: likewise.
+        stated: what the one field says that was asked for.
     """
 
     id: Id
     name: str
     width: int
     height: int
+    stated: Any = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +62,8 @@ class Annotations:
         crowd: bool [n].
         area: as stated, float64 [n]; 0 where none is.
         worded: whether flags were written as text, which once were read wrongly.
+        score: of each object, float64 [n]; NaN where none is stated.
+        fields: of the first image.
     """
 
     file: Path
@@ -73,6 +77,8 @@ class Annotations:
     crowd: npt.NDArray[np.bool_]
     area: npt.NDArray[np.float64]
     worded: bool
+    score: npt.NDArray[np.float64]
+    fields: tuple[str, ...] = ()
 
     def describe(self, place: int) -> str:
         """What messages call an object."""
@@ -82,10 +88,14 @@ class Annotations:
         return f"{self.file.name}: {name}, image {show(image.id)} ({show(image.name)}), bbox [{sides}]"
 
 
-def read_annotations(file: Path) -> Annotations:
+def read_annotations(file: Path, field: str | None = None) -> Annotations:
     """Read a file of COCO annotations ("instances").
 
     An object without a bbox gets the one around its segmentation, x, y, width and height.
+
+    Args:
+        file: to read.
+        field: of the images, to be kept as `stated`; None: none.
 
     Raises:
         DataMissingError: there is no such file.
@@ -93,17 +103,17 @@ def read_annotations(file: Path) -> Annotations:
             category; the message names file and ids, all of a kind.
     """
     with _no_collection():
-        return _read(file)
+        return _read(file, field)
 
 
-def _read(file: Path) -> Annotations:
+def _read(file: Path, field: str | None) -> Annotations:
     content = _parsed(file)
     lists = ("images", "annotations", "categories")
     if not isinstance(content, dict) or not all(isinstance(content.get(key), list) for key in lists):
         refuse_foreign(file)
         raise DataError(f"{file} is not in COCO's format: it must hold the lists images, annotations and categories")
     problems = Problems(file)
-    images = list(_images(content["images"], problems))
+    images = list(_images(content["images"], problems, field))
     categories = dict(_categories(content["categories"], problems))
     problems.refuse_repeated("image id", (image.id for image in images))
     problems.refuse_repeated("file name", (image.name for image in images))
@@ -113,7 +123,8 @@ def _read(file: Path) -> Annotations:
     place_of_category = {key: place for place, key in enumerate(sorted(categories, key=id_order))}
     found = _objects(content["annotations"], problems, place_of_image, place_of_category)
     problems.finish()
-    return Annotations(file, images, names, **found)
+    fields = tuple(content["images"][0]) if images else ()
+    return Annotations(file, images, names, **found, fields=fields)
 
 
 def chosen_classes(annotations: Annotations, classes: Sequence[str] | None) -> tuple[str, ...]:
@@ -163,7 +174,7 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _images(entries: list[Any], problems: Problems) -> Iterator[ImageEntry]:
+def _images(entries: list[Any], problems: Problems, field: str | None) -> Iterator[ImageEntry]:
     for place, entry in enumerate(entries, start=1):
         if not isinstance(entry, dict):
             problems.add(
@@ -183,7 +194,7 @@ def _images(entries: list[Any], problems: Problems) -> Iterator[ImageEntry]:
         assert isinstance(name, str)
         assert width is not None
         assert height is not None
-        yield ImageEntry(key, name, width, height)
+        yield ImageEntry(key, name, width, height, None if field is None else entry.get(field))
 
 
 def _categories(entries: list[Any], problems: Problems) -> Iterator[tuple[Id, str]]:
@@ -208,7 +219,7 @@ def _objects(
 ) -> dict[str, Any]:
     """The columns of `Annotations`."""
     ids: list[Id | None] = []
-    image_places, category_places, boxes, outlined, crowd, area = [], [], [], [], [], []
+    image_places, category_places, boxes, outlined, crowd, area, score = [], [], [], [], [], [], []
     worded = False
     for place, entry in enumerate(entries):
         if type(entry) is not dict:
@@ -231,6 +242,7 @@ def _objects(
         outlined.append(not entry.get("bbox"))
         crowd.append(is_crowd)
         area.append(entry.get("area"))
+        score.append(entry.get("score"))
     problems.refuse_repeated("annotation id", (key for key in ids if key is not None))
     areas = np.array([number(value) for value in area], dtype=np.float64)
     return {
@@ -242,6 +254,7 @@ def _objects(
         "crowd": np.array(crowd, dtype=bool),
         "area": np.where(np.isfinite(areas) & (areas > 0), areas, 0.0),
         "worded": worded,
+        "score": np.array([number(value) for value in score], dtype=np.float64),
     }
 
 

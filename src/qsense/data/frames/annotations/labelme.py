@@ -82,9 +82,8 @@ def read_labelme(
     found, keep = checked.fit(boxes, (size[1], size[0]), describe, lambda i: where)
     if check is None:
         checked.finish(where)
-    return Objects(
-        found[keep], np.array(labels, dtype=np.int64)[keep], np.array(difficult, dtype=bool)[keep], reread=reread
-    )
+    kept = np.array(labels, dtype=np.int64)[keep], np.array(difficult, dtype=bool)[keep]
+    return Objects(found[keep], *kept, size, reread=reread)
 
 
 def _shapes(content: bytes, where: str, size: tuple[int, int]) -> list[dict[str, Any]]:

@@ -10,8 +10,9 @@ import os
 import posixpath
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Literal
 from urllib.parse import unquote, urlsplit
@@ -23,10 +24,12 @@ from qsense.data.errors import DataError, listed
 from qsense.data.frames.annotations.boxes import BoxCheck
 from qsense.data.frames.annotations.coco import Annotations, ImageEntry
 from qsense.data.frames.annotations.values import Id, printable, show
+from qsense.data.frames.annotations.voc import Objects
 from qsense.data.frames.dataset import Frame
 
 BoxKind = Literal["xywh", "xyxy", "xywh_shares", "xyxy_shares"]
 BOX_KINDS: tuple[BoxKind, ...] = ("xywh", "xyxy", "xywh_shares", "xyxy_shares")
+Find = Callable[[str], Path | None]
 FEW = 3  # boxes from which on all of them being wrong in one way is no accident
 MISSING = 5  # missing files that are named
 
@@ -52,12 +55,31 @@ class Picture(Frame):
         return int.from_bytes(hashlib.sha256(text).digest()[:16], "little")
 
 
+def picture_of(file: Path, objects: Objects, place: int, condition: int = 0) -> Picture:
+    """A picture whose objects a file of its own annotates, with the areas of their boxes.
+
+    Args:
+        file: the picture's.
+        objects: what was annotated; what is difficult counts neither as hit nor as miss.
+        place: among all pictures.
+        condition: index into the signal's.
+    """
+    boxes = objects.boxes
+    area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    labels, crowd = objects.labels, objects.difficult
+    return Picture(
+        place, file.name, *objects.size, boxes, labels, crowd, area, condition, file=file, original=file.stem
+    )
+
+
 def read_pictures(
     annotations: Annotations,
     images: Path,
     classes: Sequence[str],
     check: BoxCheck | None = None,
     kind: BoxKind = "xywh",
+    find: Find | None = None,
+    min_score: float = 0.0,
 ) -> list[Picture]:
     """Every image with its objects of some classes, in the file's order; images without any stay.
 
@@ -67,16 +89,18 @@ def read_pictures(
         classes: names in index order; objects of other categories are left out.
         check: notes what is wrong with boxes; the caller asks it to `finish`. None: a lenient one, finished here.
         kind: what the four numbers of a bbox are.
+        find: finds the file of a name; None: `find_file` in the folder.
+        min_score: boxes of a lower score are left out; one without score stays.
 
     Raises:
         DataError: image files that are missing or not within their folder, or boxes of another kind.
     """
-    files = find_files(annotations, images)
+    files = find_files(annotations, images, find or partial(find_file, images))
     index = {name: label for label, name in enumerate(classes)}
     label_of = np.array([index.get(name, -1) for name in annotations.categories], dtype=np.int64)
     labels = label_of[annotations.category] if len(annotations.category) else annotations.category
     checked = check or BoxCheck()
-    boxes, usable = _boxes(annotations, checked, kind, labels >= 0)
+    boxes, usable = _boxes(annotations, checked, kind, (labels >= 0) & ~(annotations.score < min_score))
     if check is None:
         checked.finish(str(annotations.file))
     area = _areas(annotations, kind, boxes)
@@ -157,13 +181,13 @@ def _refuse_corners(annotations: Annotations, bbox: npt.NDArray[np.float64], siz
         )
 
 
-def find_files(annotations: Annotations, folder: Path) -> list[Path]:
+def find_files(annotations: Annotations, folder: Path, find: Find) -> list[Path]:
     """The file of every image.
 
     Raises:
         DataError: some are missing, lead out of the folder, or are one file for two images; all are counted.
     """
-    files = [find_file(folder, image.name) for image in annotations.images]
+    files = [find(image.name) for image in annotations.images]
     missing = [image for image, file in zip(annotations.images, files, strict=True) if file is None]
     if missing:
         lines = (f"{printable(str(folder / image.name))} (image {show(image.id)})" for image in missing)
@@ -197,14 +221,14 @@ def find_file(folder: Path, name: str) -> Path | None:
     plain = "/" not in name and "\\" not in name and ":" not in name
     if plain and os.path.isfile(folder / name):  # noqa: PTH113  pathlib raises where a name is too long
         return folder / name
-    for candidate in _candidates(folder, name):
+    for candidate in possible_paths(folder, name):
         for form in dict.fromkeys((candidate, *(unicodedata.normalize(norm, candidate) for norm in ("NFC", "NFD")))):
             if os.path.isfile(folder / form):  # noqa: PTH113
                 return folder / form
     return None
 
 
-def _candidates(folder: Path, name: str) -> Iterator[str]:
+def possible_paths(folder: Path, name: str) -> Iterator[str]:
     """Paths within the folder that a name may stand for, the longest first."""
     path, elsewhere = name, False
     if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]+://", name):

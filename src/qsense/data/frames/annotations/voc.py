@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from qsense.data.errors import DataError
 from qsense.data.frames.annotations.boxes import BoxCheck
-from qsense.data.frames.annotations.values import flag, number, show
+from qsense.data.frames.annotations.values import flag, number, show, whole
 
 DECLARATION = re.compile(rb"""^<\?xml[^>]*encoding=["']([A-Za-z0-9._-]+)["'][^>]*\?>""")
 SIDES = ("xmin", "ymin", "xmax", "ymax")
@@ -30,17 +30,19 @@ class Objects:
         boxes: left, top, right, bottom in pixels of the annotated image, float32 [n, 4], inside it.
         labels: classes, int64 [n].
         difficult: bool [n], marked as not to be counted.
+        size: height and width of the annotated image.
         reread: whether something was once read in another way: a flag in words, a circle, a line, …
     """
 
     boxes: npt.NDArray[np.float32]
     labels: npt.NDArray[np.int64]
     difficult: npt.NDArray[np.bool_]
+    size: tuple[int, int]
     reread: bool = False
 
 
 def read_voc(
-    content: bytes, where: str, classes: Sequence[str], size: tuple[int, int], check: BoxCheck | None = None
+    content: bytes, where: str, classes: Sequence[str], size: tuple[int, int] | None, check: BoxCheck | None = None
 ) -> Objects:
     """The objects of an annotation; none is an answer, too.
 
@@ -51,12 +53,12 @@ def read_voc(
         content: of the XML file.
         where: its name, for messages.
         classes: names in index order.
-        size: height and width that the annotated image must have, where the file states them.
+        size: height and width that the annotated image must have, where the file states them; None: it must state them.
         check: notes what is wrong with boxes; the caller asks it to `finish`. None: a strict one, finished here.
 
     Raises:
-        DataError: no such XML, one with a document type, another size, an unknown class, a flag that is neither yes nor
-            no, or a box that is incomplete; further what `check` refuses.
+        DataError: no such XML, one with a document type, another size or none, an unknown class, a flag that is neither
+            yes nor no, or a box that is incomplete; further what `check` refuses.
 
     >>> box = "<xmin>1</xmin><ymin>3</ymin><xmax>20</xmax><ymax>5</ymax>"
     >>> thing = f"<object><name>car</name><bndbox>{box}</bndbox></object>"
@@ -65,8 +67,8 @@ def read_voc(
     [[0.0, 2.0, 20.0, 5.0]]
     """
     root = _parsed(content, where)
-    height, width = size
-    if root.findall("size/*"):  # some tools leave it out, or empty
+    height, width = size or _stated_size(root, where)
+    if size is not None and root.findall("size/*"):  # some tools leave it out, or empty
         stated = tuple(_number(root, f"size/{side}", where) for side in ("height", "width"))
         if stated != size:
             raise DataError(
@@ -102,9 +104,8 @@ def read_voc(
     found, keep = checked.fit(edges, (width, height), describe, lambda i: where)
     if check is None:
         checked.finish(where)
-    return Objects(
-        found[keep], np.array(labels, dtype=np.int64)[keep], np.array(difficult, dtype=bool)[keep], reread=reread
-    )
+    kept = np.array(labels, dtype=np.int64)[keep], np.array(difficult, dtype=bool)[keep]
+    return Objects(found[keep], *kept, (height, width), reread=reread)
 
 
 class _PlainTree(ElementTree.TreeBuilder):
@@ -133,6 +134,13 @@ def _parsed(content: bytes, where: str) -> ElementTree.Element:
 def _tree(content: bytes | str) -> ElementTree.Element:
     root: ElementTree.Element = ElementTree.fromstring(content, ElementTree.XMLParser(target=_PlainTree()))
     return root
+
+
+def _stated_size(root: ElementTree.Element, where: str) -> tuple[int, int]:
+    height, width = (whole(root.findtext(f"size/{side}")) for side in ("height", "width"))
+    if height is None or width is None:
+        raise DataError(f"{where} does not state the size of its image: size/width and size/height are needed")
+    return height, width
 
 
 def _number(node: ElementTree.Element, path: str, where: str) -> float:

@@ -11,8 +11,9 @@ from dataclasses import replace
 from typing import Any
 
 from qsense.data.errors import DataError
+from qsense.data.findings import GUESS, SURE
 from qsense.data.series.discover.columns import Seen
-from qsense.data.series.discover.finding import GUESS, SURE, Finding, first_line
+from qsense.data.series.discover.finding import Finding, first_line
 from qsense.data.series.discover.gather import gather
 from qsense.data.series.discover.glance import Content, columns_of, content_of
 from qsense.data.series.discover.layouts import one_layout

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from qsense.data.errors import DataError
+from qsense.data.findings import counted, size_of
 from qsense.data.series.discover.columns import Seen
-from qsense.data.series.discover.finding import Finding, counted, first_line, size_of
+from qsense.data.series.discover.finding import Finding, first_line
 from qsense.data.series.discover.gather import Gathered
 from qsense.data.series.discover.glance import columns_of, layout_of, opened
 from qsense.data.series.tables.format import TableFormat

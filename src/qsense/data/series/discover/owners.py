@@ -12,8 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from qsense.data.findings import GUESS, SURE, counted
 from qsense.data.series.discover.columns import Seen
-from qsense.data.series.discover.finding import GUESS, SURE, Finding, configured, counted, lasting, quoted
+from qsense.data.series.discover.finding import Finding, configured, lasting, quoted
 from qsense.data.series.discover.gather import Gathered
 from qsense.data.series.discover.glance import Content
 from qsense.data.series.discover.names import Named, pattern_of

@@ -1,21 +1,17 @@
-"""What was found in unknown tables, as a report of 80 columns, and as the YAML file of a data set.
+"""What was found in unknown tables, as the YAML file of a data set.
 
-Open it to change how either looks.
+Open it to change how that looks.
 """
 
 from __future__ import annotations
 
-import json
 import math
-import textwrap
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
-from qsense.data.series.discover.finding import GUESS, Finding
+from qsense.data.findings import GUESS, entry
+from qsense.data.series.discover.finding import Finding
 from qsense.runs.escapes import one_line
 
-WIDTH = 80
-TOPIC = 11
 BATCH = 100  # windows, as conf/series.yaml says
 STEPS = 700  # of training within which the short recipe learns
 COMMENTS = {
@@ -38,18 +34,6 @@ ORDER = ("root", "name", "files", "axes", "labels", "rate_hz", "subjects", "unit
          "blocks")  # fmt: skip
 
 
-def report(found: Finding) -> str:
-    """What was found; a ? marks a guess, a ! what keeps the data from training."""
-    lines = []
-    for line in found.lines:
-        lines += _wrapped(line.topic, line.mark, line.text)
-    if any(line.mark == GUESS for line in found.lines):
-        lines += ["", "? is a guess: an option states what it is (--help)"]
-    for problem in found.problems:
-        lines += _wrapped("to mend", "!", problem)
-    return "\n".join(lines)
-
-
 def settings_file(found: Finding, name: str, command: str) -> str:
     """A configuration of the data set: an option of the group data.
 
@@ -64,22 +48,22 @@ def settings_file(found: Finding, name: str, command: str) -> str:
     lines += ["defaults:", "  - csv_har", "  - override /model: deepconvlstm_small", "  - _self_", "data:"]
     seconds = found.window / found.arguments["rate_hz"]
     lines += [
-        _entry(2, "window", found.window, f"samples: {seconds:.3g} s"),
-        _entry(2, "stride", found.window // 2, ""),
+        entry(2, "window", found.window, f"samples: {seconds:.3g} s"),
+        entry(2, "stride", found.window // 2, ""),
         "  dataset:",
     ]
     for key in ORDER:
         if key in arguments:
-            lines.append(_entry(4, key, arguments[key], COMMENTS.get(key, "")))
+            lines.append(entry(4, key, arguments[key], COMMENTS.get(key, "")))
     lines += [
         "",
         "# A short recipe for a small data set: a small network, a high learning rate that falls, some hundred steps.",
         "# γ-Quant's: model=deepconvlstm task.lr=1e-4 task.lr_step=10 task.lr_factor=0.9 trainer.max_epochs=30",
         "task:",
-        *(_entry(2, key, value, "") for key, value in (("lr", 0.004), ("lr_step", _epochs(found) // 3 or 1),
+        *(entry(2, key, value, "") for key, value in (("lr", 0.004), ("lr_step", _epochs(found) // 3 or 1),
                                                        ("lr_factor", 0.5))),
         "trainer:",
-        _entry(2, "max_epochs", _epochs(found), ""),
+        entry(2, "max_epochs", _epochs(found), ""),
     ]  # fmt: skip
     return "\n".join(lines) + "\n"
 
@@ -91,48 +75,8 @@ def _epochs(found: Finding) -> int:
     return min(40, max(8, round(STEPS / per_epoch)))
 
 
-def _wrapped(topic: str, mark: str, text: str) -> list[str]:
-    return textwrap.wrap(
-        one_line(text),
-        WIDTH,
-        initial_indent=f"{topic:<{TOPIC}}{mark} ",
-        subsequent_indent=" " * (TOPIC + 2),
-        break_on_hyphens=False,
-    )
-
-
 def _guesses(found: Finding) -> Iterator[str]:
     for line in found.lines:
         if line.mark == GUESS:
             text = one_line(f"{line.topic}: {line.text}" if line.topic else line.text)
             yield text if len(text) < 116 else f"{text[:115]}…"
-
-
-def _entry(indent: int, key: str, value: Any, comment: str) -> str:
-    text = f"{' ' * indent}{key}: {_scalar(value)}"
-    if comment and len(text) > 60:
-        return f"{' ' * indent}# {key}: {comment}\n{text}"
-    return f"{text:<32} # {comment}" if comment else text
-
-
-def _scalar(value: Any) -> str:
-    """A value in YAML's flow style; texts quoted where that is safer, and never taken for an interpolation.
-
-    >>> _scalar("walk"), _scalar("1"), _scalar(["NULL", None]), _scalar({"x": 2}), _scalar("${a}")
-    ('walk', '"1"', '["NULL", null]', '{x: 2}', '"\\\\\\\\${a}"')
-    """
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_scalar(key)}: {_scalar(each)}" for key, each in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(_scalar(each) for each in value) + "]"
-    if isinstance(value, str):
-        words = {"y", "n", "yes", "no", "true", "false", "on", "off", "null", "nan", "inf"}
-        if (
-            value.isascii()
-            and value.replace("_", "a").isalnum()
-            and not value[0].isdigit()
-            and value.lower() not in words
-        ):
-            return value
-        return json.dumps(value.replace("${", "\\${"), ensure_ascii=False)
-    return json.dumps(value)

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from qsense.data.errors import DataError
+from qsense.data.findings import GUESS, counted, size_of
 from qsense.data.series.csv_har import CSVActivityDataset
-from qsense.data.series.discover.finding import GUESS, Finding, counted, first_line, size_of
+from qsense.data.series.discover.finding import Finding, first_line
 
 MOST_READ = 256 << 20  # bytes of a data set that is read whole, as training does
 

@@ -11,18 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from qsense.data.findings import GUESS, SURE, counted
 from qsense.data.series.discover.clock import common_rate
 from qsense.data.series.discover.columns import Seen
-from qsense.data.series.discover.finding import (
-    GUESS,
-    LEAST_WINDOW,
-    SURE,
-    WINDOW_S,
-    Finding,
-    configured,
-    counted,
-    quoted,
-)
+from qsense.data.series.discover.finding import LEAST_WINDOW, WINDOW_S, Finding, configured, quoted
 from qsense.data.series.discover.glance import Content
 from qsense.data.series.native import grid_of
 from qsense.data.series.plausible import MISSING_MARKS, STANDARD_GRAVITY, at_rest, spread, unit_of_gravity

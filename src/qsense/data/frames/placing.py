@@ -1,0 +1,153 @@
+"""Where the picture that was annotated lies in the raw frame: margins, scale and turn, and what they do to a mosaic.
+
+Open it when boxes lie beside their objects, or the sizes of raw files and annotations are refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from qsense.data.frames.bayer import even, offsets
+from qsense.data.frames.raw_files import Mosaic
+from qsense.data.photos import SIDEWAYS
+
+Crop = Literal["none", "centre"] | Sequence[int]
+CLEARLY = 1.25  # a picture so much smaller or larger than the raw frame was resized: no margins are that wide
+AGREE = 0.01  # relative difference of the two axes' scales that rounding explains
+
+T = TypeVar("T", bound=np.generic)
+
+
+@dataclass(frozen=True)
+class Place:
+    """The annotated part of a raw frame that has been turned upright.
+
+    Args:
+        left: samples before it.
+        top: rows above it.
+        width: of it, in samples.
+        height: likewise.
+        across: samples per pixel of the annotated picture; 1 where it was not resized.
+        down: likewise.
+    """
+
+    left: int
+    top: int
+    width: int
+    height: int
+    across: float = 1.0
+    down: float = 1.0
+
+    @property
+    def resized(self) -> bool:
+        """Whether the annotated picture has another scale than the raw frame."""
+        return (self.across, self.down) != (1.0, 1.0)
+
+
+def check_crop(crop: Crop) -> Crop:
+    """The argument `crop`, its numbers as a tuple.
+
+    Raises:
+        ValueError: anything else; what is allowed is named.
+    """
+    if crop in ("none", "centre"):
+        return crop
+    numbers = () if isinstance(crop, str) else tuple(crop)
+    if len(numbers) not in (2, 4) or not all(type(number) is int and number >= 0 for number in numbers):
+        raise ValueError(
+            f"crop={crop if isinstance(crop, str) else list(numbers)} must be none, centre, [left, top] or [left, top, "
+            "width, height]: whole samples of the raw frame, 0 or more"
+        )
+    return numbers
+
+
+def find_place(raw: tuple[int, int], annotated: tuple[int, int], crop: Crop) -> Place:
+    """Where a picture of the annotated size lies in a raw frame; all sizes are (width, height).
+
+    With [left, top, width, height] that part was annotated, at whatever scale. Else a picture that is clearly smaller
+    or larger and of the same shape was resized from the whole frame, unless [left, top] says that it was cut out.
+
+    Raises:
+        ValueError: the two sizes do not belong together; the arithmetic is in the message.
+
+    >>> find_place((3968, 2640), (3936, 2624), "centre")
+    Place(left=16, top=8, width=3936, height=2624, across=1.0, down=1.0)
+    >>> find_place((6034, 4012), (600, 400), "none").across
+    10.056666666666667
+    """
+    sizes = f"the raw frame has {raw[0]} × {raw[1]} samples, the annotated picture {annotated[0]} × {annotated[1]}"
+    scales = raw[0] / annotated[0], raw[1] / annotated[1]
+    same_shape = abs(scales[0] / scales[1] - 1) <= AGREE
+    if isinstance(crop, str):
+        if raw == annotated:
+            return Place(0, 0, *raw)
+        if same_shape and not 1 / CLEARLY < scales[0] < CLEARLY:
+            return Place(0, 0, *raw, *scales)
+        margins = raw[0] - annotated[0], raw[1] - annotated[1]
+        arithmetic = (
+            f"{raw[0]} − {annotated[0]} = {margins[0]}, {raw[1]} − {annotated[1]} = {margins[1]}; {raw[0]} / "
+            f"{annotated[0]} = {scales[0]:.4g}, {raw[1]} / {annotated[1]} = {scales[1]:.4g}"
+        )
+        if min(margins) < 0 or max(scales) >= CLEARLY:
+            raise ValueError(f"{sizes}: neither a part of it nor resized ({arithmetic})")
+        if crop == "none":
+            raise ValueError(
+                f"{sizes} ({arithmetic}): set data.dataset.crop=centre if it is its middle, or crop=[left,top]; "
+                "qsense data check draws the boxes"
+            )
+        return Place(margins[0] // 2, margins[1] // 2, *annotated)
+    left, top = crop[:2]
+    width, height = crop[2:] if len(crop) == 4 else annotated
+    if left + width > raw[0] or top + height > raw[1]:
+        raise ValueError(
+            f"{sizes}: crop={list(crop)} ends outside of it ({left} + {width} = {left + width} of {raw[0]}, {top} + "
+            f"{height} = {top + height} of {raw[1]})"
+        )
+    across, down = width / annotated[0], height / annotated[1]
+    if abs(across / down - 1) > AGREE:
+        raise ValueError(
+            f"{sizes}: crop={list(crop)} has another shape ({width} / {annotated[0]} = {across:.4g}, {height} / "
+            f"{annotated[1]} = {down:.4g})"
+        )
+    return Place(left, top, width, height, across, down)
+
+
+def turned(array: npt.NDArray[T], orientation: int) -> npt.NDArray[T]:
+    """An array [H, W] turned as EXIF's number says (a view).
+
+    >>> turned(np.array([[1, 2], [3, 4]]), 6).tolist()
+    [[3, 1], [4, 2]]
+    """
+    if orientation in SIDEWAYS:
+        array = array.T
+    if orientation in (2, 3, 6, 7):
+        array = array[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        array = array[::-1]
+    return array
+
+
+def part_of(mosaic: Mosaic, orientation: int, place: Place) -> Mosaic:
+    """The annotated part of a mosaic, upright, in whole cells; pattern and black levels are those of its top left cell.
+
+    Args:
+        mosaic: as stored.
+        orientation: EXIF's number of how to turn it.
+        place: the part, once turned.
+    """
+    height, width = mosaic.codes.shape
+    # A mosaic of two or three rows and columns that ends as the large one does is turned and cut as that is.
+    places = np.arange(4).reshape(2, 2)
+    tile = turned(np.tile(places, (2, 2))[: 2 + height % 2, : 2 + width % 2], orientation)
+    cell = np.roll(tile[:2, :2], (-place.top, -place.left), axis=(0, 1)).ravel()
+    pattern = "".join(mosaic.pattern[index] for index in cell)
+    of_place = dict(zip((2 * row + column for row, column in offsets(mosaic.pattern)), mosaic.black, strict=True))
+    black = [of_place[int(cell[2 * row + column])] for row, column in offsets(pattern)]
+    upright: npt.NDArray[Any] = turned(mosaic.codes, orientation)
+    codes = even(upright[place.top : place.top + place.height, place.left : place.left + place.width])
+    return replace(mosaic, codes=codes, pattern=pattern, black=(black[0], black[1], black[2], black[3]))

@@ -1,0 +1,106 @@
+"""At which size frames are stored, and how many bytes they take: known from the annotations, before any is converted.
+
+Open it when converted frames take too much room.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+from qsense.data.errors import DataError
+from qsense.data.frames.dataset import Frame, FrameDataset
+from qsense.data.frames.nearest import shrunk_size
+from qsense.signal import Signal
+
+Stored = int | Literal["native"] | None
+
+STORED = 800  # short side at which frames are stored where no size is asked for
+SMALLEST = 32  # short side of what a detector is given
+
+
+def asked_for(train_sizes: Sequence[int] | None, test_size: int | None) -> int | None:
+    """The largest short side that is asked for; None: none is.
+
+    >>> asked_for([480, 800], 640), asked_for(None, 640), asked_for(None, None)
+    (800, 640, None)
+    """
+    return max([*(train_sizes or ()), *(() if test_size is None else (test_size,))], default=None)
+
+
+def stored_side(dataset: FrameDataset, largest: int | None, stored: Stored, cache_gb: float | None) -> int | None:
+    """The short side at which a data set's frames are stored; None: as they are. See `DetectionDataModule`.
+
+    Args:
+        dataset: knows its frames.
+        largest: what `asked_for` says.
+        stored: as the data module is told; `cache_gb` likewise.
+
+    Raises:
+        DataError: they take more than `cache_gb`.
+    """
+    least = largest or (STORED if stored is None else SMALLEST)
+    wanted = least if stored is None else None if stored == "native" else stored
+    if cache_gb is None:
+        return wanted
+    frames = [*dataset.frames("train"), *dataset.frames("test")]
+    return affordable_side(frames, dataset.signal, wanted, least if stored == "native" else wanted, cache_gb)
+
+
+def stored_bytes(frames: Iterable[Frame], signal: Signal, short_side: int | None) -> int:
+    """Bytes of converted frames: channels · height · width · bytes of a code, added up.
+
+    Args:
+        frames: all of them.
+        signal: channels, bits, and whether planes are half as large as their frames.
+        short_side: see `shrunk_size`.
+    """
+    return _bytes(_sizes(frames, signal), signal, short_side)
+
+
+def affordable_side(
+    frames: Iterable[Frame], signal: Signal, wanted: int | None, least: int | None, cache_gb: float
+) -> int | None:
+    """The largest short side from `least` to `wanted` at which frames fit into `cache_gb`; see `shrunk_size`.
+
+    Args:
+        frames: all of them.
+        signal: as in `stored_bytes`.
+        wanted: the side that they would have if there were room; None: their own.
+        least: the side that they must have.
+        cache_gb: what they may take, in 10⁹ bytes.
+
+    Raises:
+        DataError: they do not even fit at `least`.
+    """
+    sizes, most = _sizes(frames, signal), cache_gb * 1e9
+    if _bytes(sizes, signal, wanted) <= most:
+        return wanted
+    if (needed := _bytes(sizes, signal, least)) > most:
+        raise DataError(
+            f"data.cache_gb={cache_gb:g}: {sizes.total()} frames take {needed / 1e9:.3g} GB at a short side of {least} "
+            f"pixels: allow more, or set smaller data.train_sizes, data.test_size or data.stored"
+        )
+    assert least is not None  # else it were wanted, and too much
+    low, high = least, wanted or max(min(size) for size in sizes)
+    while high - low > 1:  # they fit at `low` and not at `high`
+        middle = (low + high) // 2
+        low, high = (middle, high) if _bytes(sizes, signal, middle) <= most else (low, middle)
+    return low
+
+
+def _sizes(frames: Iterable[Frame], signal: Signal) -> Counter[tuple[int, int]]:
+    """How many frames have planes of each height and width."""
+    share = 2 if signal.bayer else 1
+    return Counter((frame.height // share, frame.width // share) for frame in frames)
+
+
+def _bytes(sizes: Counter[tuple[int, int]], signal: Signal, short_side: int | None) -> int:
+    assert signal.native_bits is not None
+    each = signal.channels * (1 if signal.native_bits <= 8 else 2 if signal.native_bits <= 16 else 4)
+    total = 0
+    for size, count in sizes.items():
+        height, width = shrunk_size(*size, short_side)
+        total += count * height * width * each
+    return total
