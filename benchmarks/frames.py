@@ -33,9 +33,9 @@ from rich.console import Console
 from rich.table import Table
 
 from qsense.data.frames.dataset import Frame, FrameDataset, Part
+from qsense.data.frames.files.raw_files import CameraConversion, read_mosaic
 from qsense.data.frames.module import FramePart, ReadSizes
 from qsense.data.frames.plane_cache import Codes, convert, stamp
-from qsense.data.frames.raw_files import CameraConversion, read_mosaic
 from qsense.signal import Signal
 
 SIZE = (4012, 6034)

@@ -10,8 +10,8 @@ from tests.refusal import assert_names
 from qsense.__main__ import main
 from qsense.commands import visibility
 from qsense.commands.visibility import fitted, shares
+from qsense.data.frames.simulation.synthetic_scenes import REGIMES
 from qsense.data.frames.synthetic_raw import SyntheticRaw
-from qsense.data.frames.synthetic_scenes import REGIMES
 
 
 def test_fine_levels_in_the_dark_help_dark_scenes_and_cost_bright_ones() -> None:

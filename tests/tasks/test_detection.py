@@ -120,11 +120,6 @@ def test_values_and_very_fine_codes_are_not_floored(signal: Signal) -> None:
     assert torch.equal(*(task(Oracle(), Identity(signal), floor_green=f).to_rgb(seen) for f in (False, "code")))
 
 
-def test_only_even_levels_and_codes_have_a_floor() -> None:
-    with refused(ValueError, "floor_green=code", "quant.sensor.output=level", "code", "centroid"):
-        task(Oracle(), Linear(RAW, bits=4, output="centroid"), floor_green="code")
-
-
 def test_three_colours_pass_as_they_are() -> None:
     srgb = Signal(3, 0.0, 1.0, "full scale", native_bits=8)
     subject = task(Oracle(), Identity(srgb))

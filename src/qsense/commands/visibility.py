@@ -96,7 +96,7 @@ def shares(
 
 def parser() -> argparse.ArgumentParser:
     """The command line's arguments."""
-    from qsense.data.frames.synthetic_scenes import REGIMES
+    from qsense.data.frames.simulation.synthetic_scenes import REGIMES
 
     parser = argparse.ArgumentParser(
         prog="qsense visibility",
@@ -126,8 +126,8 @@ def main(arguments: Sequence[str]) -> int:
     """Print a table: converters by regimes."""
     options = parser().parse_args(arguments)
 
+    from qsense.data.frames.simulation.synthetic_scenes import REGIMES
     from qsense.data.frames.synthetic_raw import SyntheticRaw
-    from qsense.data.frames.synthetic_scenes import REGIMES
 
     mixed = None
     if options.fit == "mixed":

@@ -73,7 +73,7 @@ class Task(LightningModule):
         self.class_names = class_names
         self.network_quantizer = network_quantizer
         self.white_balance: WhiteBalance | None = None
-        self.standardise = Standardise(sensor.signal, sensor.inputs_per_channel) if standardise else None
+        self.standardise = Standardise(sensor.signal) if standardise else None
         self._results: dict[str, Any] = {}
 
     def forward(self, x: Any) -> Any:

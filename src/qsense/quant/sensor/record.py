@@ -25,8 +25,7 @@ def _memoryless(sensor: SensorQuantizer) -> dict[str, Any]:
 
     Thresholds and levels are in the unit of what the quantizer sees, a signal from `low` to `high`: `unit`, but where
     the data was normalised (an export has both). There is one row of thresholds for each of `rows`: a channel's, a
-    condition's, or "all". A threshold outside the range is reached by no sample; null is infinity. With the output
-    "centroid" codes are seen as `means[row][k]`.
+    condition's, or "all". A threshold outside the range is reached by no sample; null is infinity.
     """
     signal = sensor.signal
     thresholds = sensor.thresholds().tolist()
@@ -41,7 +40,6 @@ def _memoryless(sensor: SensorQuantizer) -> dict[str, Any]:
         "rows": _names(len(thresholds), signal.names, signal.conditions),
         "thresholds": [finite(row) for row in thresholds],
         "levels": sensor.levels().tolist(),
-        **({"means": sensor.means().tolist()} if sensor.output == "centroid" else {}),
         "learned": sensor.trajectory(),
     }
 
