@@ -33,9 +33,9 @@ from rich.console import Console
 from rich.table import Table
 
 from qsense.data.frames.dataset import Frame, FrameDataset, Part
+from qsense.data.frames.files.raw_files import CameraConversion, read_mosaic
 from qsense.data.frames.module import FramePart, ReadSizes
 from qsense.data.frames.plane_cache import Codes, convert, stamp
-from qsense.data.frames.raw_files import CameraConversion, read_mosaic
 from qsense.signal import Signal
 
 SIZE = (4012, 6034)
@@ -107,9 +107,9 @@ def main() -> None:
         side, count = arguments.short_side, arguments.frames
         data, native = (Files(file, count, Path(name), stored) for stored in (side, None))
         parts = {
-            f"stored at {side}": FramePart(data, data.frames("train")),
-            f"stored native → {side}": FramePart(native, native.frames("train"), ReadSizes([side], 1333, 0, 0)),
-            "stored native → sizes": FramePart(native, native.frames("train"), ReadSizes(SIZES, 1333, 0, 0)),
+            f"stored at {side}": FramePart(data.codes, data.frames("train")),
+            f"stored native → {side}": FramePart(native.codes, native.frames("train"), ReadSizes([side], 1333, 0, 0)),
+            "stored native → sizes": FramePart(native.codes, native.frames("train"), ReadSizes(SIZES, 1333, 0, 0)),
         }
         convert_one = CameraConversion((file,), data.size, "planes", 16, side, False, False)
 

@@ -3,8 +3,9 @@
     python benchmarks/memory.py [--quick] [--samples 6000000] [--channels 3] [--repeats 9]
 
 * *copy*: NumPy's copy of the counts, and of as many values: what any conversion has to write.
-* *reference*: `reference.py`, what runs without a C compiler, on the first 1 % of the samples, cut into as many
+* *reference*: `reference.py`, what runs without a C compiler, on the first 1 % of the samples, cut into 60
   recordings; per sample.
+* *row_dpcm*: the same samples as rows of frames, 1500 samples of each colour long.
 
 All take turns on one thread, so that a change in the machine's mood hits all alike; medians of processor seconds, and
 of the ratios within one turn, are shown. Samples are counted over all channels.
@@ -26,8 +27,10 @@ from qsense.quant.sensor.memory import kernel, reference
 from qsense.quant.sensor.memory.adpcm import ADPCM
 from qsense.quant.sensor.memory.base import MemoryConverter
 from qsense.quant.sensor.memory.dpcm import DPCM
+from qsense.quant.sensor.memory.row_dpcm import RowDPCM
 from qsense.signal import Signal
 
+ROW = 1500  # samples
 LIMITS = """\
 What limits it
   convert  each sample waits for the value that the one before it has left: four channels side by side fill the wait.
@@ -84,9 +87,14 @@ def main() -> None:
         converters[f"dpcm {bits}"] = DPCM(signal, bits)
     for bits in range(1, 6):
         converters[f"adpcm {bits}"] = ADPCM(signal, bits)
+    raw = Signal(arguments.channels, 0.0, 1.0, "full scale", native_bits=12)
+    for bits in (2, 3, 4, 8):
+        converters[f"row_dpcm {bits}"] = RowDPCM(raw, bits)
     converters["dpcm 2, slope 1, refresh 100"] = DPCM(signal, 2, slope=1, refresh=100)
     converters["adpcm 1, slope 1, refresh 100"] = ADPCM(signal, 1, slope=1, refresh=100)
+    series, rows = bounds, np.append(np.arange(0, len(counts), ROW), len(counts))
     for name, converter in converters.items():
+        bounds = series if converter.takes == "series" else rows
         converter.fit_recordings(few, few_bounds)
         channels = converter.channels()
         codes, _ = kernel.convert(channels, counts, bounds)

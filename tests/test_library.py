@@ -15,6 +15,7 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from tests.refusal import refused
 from torch import Tensor, nn
 
 import qsense
@@ -142,6 +143,19 @@ def test_a_run_whose_modules_have_moved_is_loaded(runs: dict[str, qsense.Trained
         again = qsense.load(old)
         assert type(again.task) is type(run.task)
         assert all(torch.equal(tensor, again.task.state_dict()[name]) for name, tensor in run.task.state_dict().items())
+
+
+@pytest.mark.parametrize("output", ["centroid", "thermometer"])
+def test_an_output_of_the_past_is_refused_in_one_line(
+    output: str, runs: dict[str, qsense.TrainedRun], tmp_path: Path
+) -> None:
+    old = Path(shutil.copytree(runs["har"].folder, tmp_path / "old"))
+    text = (old / "config.yaml").read_text(encoding="utf-8")
+    assert "output: level" in text
+    (old / "config.yaml").write_text(text.replace("output: level", f"output: {output}"), encoding="utf-8")
+    with refused(qsense.ConfigError, f"output='{output}'", "level", "code") as caught:
+        qsense.load(old)
+    assert "\n" not in str(caught.value)
 
 
 def test_what_is_no_run_is_not_loaded(tmp_path: Path) -> None:

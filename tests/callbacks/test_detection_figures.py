@@ -172,7 +172,7 @@ def test_samples_are_those_of_the_frame_without_padding(data: DetectionDataModul
     (batch,) = chosen(data, 1, torch.device("cpu"))
     built = task(data, Gamma(data.signal, bits=3, surrogate="noise"))
     codes = data.dataset.codes(batch.frames[0])
-    np.testing.assert_allclose(light_of(built, batch), codes / 4095, rtol=1e-6)
+    np.testing.assert_allclose(light_of(built, data, batch), codes / 4095, rtol=1e-6)
     assert len(np.unique(through(built.sensor, batch))) <= 8, "no noise"
     assert built.sensor.training
 

@@ -11,7 +11,7 @@ import pytest
 from tests.refusal import assert_names, refused
 
 import qsense
-from qsense.commands.evaluate import main
+from qsense.commands.evaluate import _print_groups, main
 from qsense.experiment.packet_loss import packet_of
 from qsense.signal import Signal
 
@@ -101,3 +101,23 @@ def test_images_are_not_sent_in_packets() -> None:
     data = SimpleNamespace(signal=Signal(3, 0.0, 1.0, "full scale"), gives="images")
     with refused(ValueError, "--lose", "runs/cats", "images", "series"):
         packet_of(SimpleNamespace(data=data, folder=Path("runs/cats")), None)  # type: ignore[arg-type]
+
+
+def test_a_detector_is_evaluated_by_parts_of_its_test(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    small = ["data.dataset.height=64", "data.dataset.width=64", "data.dataset.smallest=9", "data.dataset.largest=14"]
+    size = [*small, "data.dataset.train_frames=4", "data.dataset.test_frames=4", "data.batch_size=2"]
+    run = qsense.train(["task=detection", "quant=linear", "trainer=smoke", "logger=none", f"runs={tmp_path}", *size])
+    groups = run.result["groups"]
+    assert groups.keys() == {"exposure", "size"}
+    assert sum(groups["size"]["boxes"].values()) == sum(groups["exposure"]["boxes"].values()) > 0
+    assert (run.folder / "figures" / "groups.png").is_file()
+    worst = json.loads((run.folder / "worst_frames.json").read_text())
+    assert len(worst["frames"]) == worst["tested"] == sum(groups["exposure"]["frames"].values())
+    capsys.readouterr()
+    assert main([str(run.folder)]) == 0
+    printed = capsys.readouterr().out
+    assert_names(printed, "map by size", "ap50 by exposure", "frames", "boxes", "no value", "reproduced exactly")
+    line = next(line for line in printed.partition("map by size")[2].splitlines() if line.startswith("small"))
+    assert line.split()[-2:] == [str(groups["size"][what]["small"]) for what in ("frames", "boxes")]
+    _print_groups("size", {}, groups["size"])  # of a run that was recorded before
+    assert_names(capsys.readouterr().out, "small", "–")

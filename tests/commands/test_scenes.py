@@ -15,7 +15,7 @@ from tests.refusal import assert_names
 from qsense.__main__ import main as door
 from qsense.commands import scenes
 from qsense.commands.scenes import SAMPLES, Scene, from_photo, main, raw_signal
-from qsense.data.frames.inverse_isp import mean_camera
+from qsense.data.frames.simulation.inverse_isp import mean_camera
 
 
 def headless(folder: Path, largest: int = 4000) -> Path:
@@ -78,7 +78,7 @@ def test_levels_of_a_headless_file_are_what_its_counts_need(
 
 
 def test_a_cameras_file_states_its_own_levels(monkeypatch: pytest.MonkeyPatch) -> None:
-    from qsense.data.frames import raw_files
+    from qsense.data.frames.files import raw_files
 
     levels, gains = (60, 64, 64, 62), (2.0, 1.0, 1.0, 1.5)
     camera = raw_files.Mosaic(np.full((4, 4), 300, dtype=np.uint16), "BGGR", levels, 15000, gains)

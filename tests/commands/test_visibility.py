@@ -8,7 +8,9 @@ import pytest
 from tests.refusal import assert_names
 
 from qsense.__main__ import main
-from qsense.commands.visibility import shares
+from qsense.commands import visibility
+from qsense.commands.visibility import fitted, shares
+from qsense.data.frames.simulation.synthetic_scenes import REGIMES
 from qsense.data.frames.synthetic_raw import SyntheticRaw
 
 
@@ -36,6 +38,34 @@ def test_the_table_names_regimes_and_curves(capsys: pytest.CaptureFixture[str]) 
     assert "high_key" in out
     assert "γ = 0.5" in out
     assert "simulated" in out
+
+
+def test_one_row_dpcm_serves_all_light_and_lloyd_max_does_not() -> None:
+    size: dict[str, Any] = {"height": 96, "width": 96, "smallest": 9.0, "largest": 16.0}
+    one = fitted(SyntheticRaw("mixed", train_frames=30, **size), 4, "floor")
+    for regime in ("hdr_low", "high_key"):
+        data = SyntheticRaw(regime, test_frames=12, **size)
+        found = shares(data, 4, [0.35], "floor", frames=12, others=one)
+        assert set(one) <= set(found)
+        assert found["row_dpcm"] >= found["none"] - 0.1
+        if regime == "hdr_low":
+            assert found["lloyd_max"] < found["row_dpcm"] - 0.2
+            assert found["row_dpcm, companding none"] < found["row_dpcm"]
+
+
+@pytest.mark.parametrize(("fit", "mix"), [("each", False), ("mixed", True)])
+def test_the_table_says_what_was_fitted_on(
+    fit: str, mix: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(visibility, "FITTED_ON", 2)
+    monkeypatch.setenv("COLUMNS", "80")
+    main(["visibility", "--fit", fit, "--frames", "2", "--gammas", "0.5"])
+    out, said_next = capsys.readouterr()
+    assert ("together" in out) == mix
+    for name in (*REGIMES, "quantile", "lloyd_max", "row_dpcm", "row_dpcm, companding none"):
+        assert name in out
+    assert all(len(line.rstrip()) <= 80 for line in out.splitlines())
+    assert ("data.dataset.regime=mixed" in said_next) == mix
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,8 @@ Compose = Callable[..., DictConfig]
 QUANT = ("quant", "quant/sensor", "quant/network")
 
 
-WITH_MEMORY = ("adpcm", "dpcm")
+TAKES = {"adpcm": "series", "dpcm": "series", "row_dpcm": "frames"}  # converters with memory
+GIVES = {"HARTask": "series", "ClassificationTask": "images", "DetectionTask": "frames"}
 
 
 def options(group: str) -> list[str]:
@@ -101,7 +102,19 @@ WRONG = {
     ),
     "a converter with memory for frames": (
         ["quant=adpcm", "task=detection", "data=synthetic_raw"],
-        ["ADPCM", "DetectionDataModule", "frames", "series", "quant/sensor", "gamma", "lloyd_max", "none"],
+        ["ADPCM", "DetectionDataModule", "frames", "series", "quant/sensor", "gamma", "row_dpcm", "none"],
+    ),
+    "a converter of rows for series": (
+        ["quant=row_dpcm"],
+        ["RowDPCM", "HARDataModule", "series", "frames", "quant/sensor", "gamma", "dpcm", "adpcm", "none"],
+    ),
+    "a converter of rows for images": (
+        ["quant=row_dpcm", "task=classification"],
+        ["RowDPCM", "ImageDataModule", "images", "frames", "quant/sensor", "gamma", "lloyd_max", "none"],
+    ),
+    "more bits than levels along a row have": (
+        ["quant=row_dpcm", "task=detection", "bits=9"],
+        ["bits=9", "RowDPCM", 1, 8],
     ),
     "more bits than fixed levels have": (["quant=dpcm", "bits=9"], ["bits=9", "DPCM", 1, 8]),
     "more bits than a step has": (["quant=adpcm", "bits=6"], ["bits=6", "ADPCM", 1, 5]),
@@ -453,7 +466,8 @@ def test_check_is_silent_on_what_can_run(composed: Compose) -> None:
 @pytest.mark.parametrize("group", [*QUANT, "trainer", "logger", "callback", "task", "sensing"])
 def test_every_option_of_a_group_passes_the_checks(composed: Compose, group: str) -> None:
     for option in options(group):
-        check(composed(f"{group}={option}"))
+        for_frames = group in QUANT and TAKES.get(option) == "frames"
+        check(composed(f"{group}={option}", *["task=detection"] * for_frames))
 
 
 def test_every_pair_of_quantizers_serves_every_task(composed: Compose) -> None:
@@ -463,8 +477,9 @@ def test_every_pair_of_quantizers_serves_every_task(composed: Compose) -> None:
         quant = composed(f"quant/sensor={sensor}", f"quant/network={network}", *bits).quant
         for config in tasks:
             config.quant = quant
-            if sensor in WITH_MEMORY and not config.task._target_.endswith(".HARTask"):
-                with refused(ConfigError, "series", quant.sensor._target_.rpartition(".")[2]):
+            takes = TAKES.get(sensor)
+            if takes not in (None, GIVES[config.task._target_.rpartition(".")[2]]):
+                with refused(ConfigError, takes, quant.sensor._target_.rpartition(".")[2]):
                     check(config)
             else:
                 check(config)

@@ -33,6 +33,7 @@ class Frame:
     labels: npt.NDArray[np.int64]
     crowd: npt.NDArray[np.bool_]
     area: npt.NDArray[np.float32]
+    condition: int = 0
 
 
 def frame(

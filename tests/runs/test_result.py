@@ -55,6 +55,8 @@ WRONG: dict[str, dict[str, Any]] = {
     "quant": {"quant": 4},
     "per_class.f1": {"per_class": {"f1": {"walk": "good"}}},
     "'per_class.f1'": {"per_class": {"f1": [0.5]}},
+    "'groups.size'": {"groups": {"size": [0.5]}},
+    "groups.size.map": {"groups": {"size": {"map": {"small": "good"}}}},
     "quantizer.gamma": {"quantizer": {"gamma": 0.4}},
     "standardised.mean": {"standardised": {"mean": "none"}},
     "cost": {"cost": 7},

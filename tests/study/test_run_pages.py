@@ -211,7 +211,7 @@ def test_only_what_changed_is_written_again(tmp_path: Path) -> None:
     assert {file.name for file in (out / FOLDER).iterdir()} == {
         ".written.json", "notes.txt", *(f"{folder.name}.html" for folder in folders[:2]),
     }  # fmt: skip
-    (out / FOLDER / ".written.json").write_text('{"schema": 1, "pages": {"../../x": {}, "y": 3}}')
+    (out / FOLDER / ".written.json").write_text('{"schema": 2, "pages": {"../../x": {}, "y": 3}}')
     assert written(*folders, out=out) == 3
 
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 from lightning import Trainer
 from tests.refusal import refused
+from tests.results import whole_result
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
@@ -19,6 +20,7 @@ from qsense.quant.sensor.gamma import Gamma
 from qsense.quant.sensor.identity import Identity
 from qsense.quant.sensor.linear import Linear
 from qsense.quant.sensor.sensor import Sensor
+from qsense.runs.result import flaw
 from qsense.signal import Signal
 from qsense.tasks.detection import DetectionTask, blank
 
@@ -118,11 +120,6 @@ def test_values_and_very_fine_codes_are_not_floored(signal: Signal) -> None:
     assert torch.equal(*(task(Oracle(), Identity(signal), floor_green=f).to_rgb(seen) for f in (False, "code")))
 
 
-def test_only_even_levels_and_codes_have_a_floor() -> None:
-    with refused(ValueError, "floor_green=code", "quant.sensor.output=level", "code", "centroid"):
-        task(Oracle(), Linear(RAW, bits=4, output="centroid"), floor_green="code")
-
-
 def test_three_colours_pass_as_they_are() -> None:
     srgb = Signal(3, 0.0, 1.0, "full scale", native_bits=8)
     subject = task(Oracle(), Identity(srgb))
@@ -216,3 +213,17 @@ def test_cosine() -> None:
 def test_a_bad_recipe_is_refused(recipe: dict[str, Any], named: tuple[object, ...]) -> None:
     with refused(ValueError, *named):
         task(Oracle(), **recipe)
+
+
+def test_figures_by_condition_exposure_and_size() -> None:
+    signal = Signal(4, 0.0, 1.0, "full scale", native_bits=12, bayer="RGGB", conditions=("day", "night"))
+    box = [[2.0, 2.0, 10.0, 12.0]]
+    subject = task(Oracle([[[1.0, 1.0, 5.0, 6.0]], []]), Identity(signal))  # every second frame's object is found
+    frames = [frame(0, box), frame(1, box, condition=1)]
+    codes = torch.full((2, 4, 8, 8), 2048, dtype=torch.int32)
+    trainer().test(subject, dataloaders=loader(FrameBatch(codes, [(8, 8)] * 2, frames, [1.0, 5.0])), verbose=False)
+    groups = subject.results()["groups"]
+    assert groups["condition"]["map"] == pytest.approx({"day": 1.0, "night": 0.0})
+    assert groups["exposure"]["ap50"] == pytest.approx({"0–2 stops": 1, "4–6 stops": 0})
+    assert groups["size"]["boxes"] == {"small": 2, "medium": 0, "large": 0}
+    assert flaw(whole_result(groups=groups)) == ""

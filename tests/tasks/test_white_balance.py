@@ -30,7 +30,6 @@ from qsense.quant.sensor.gamma import Gamma
 from qsense.quant.sensor.gamma_per_condition import GammaPerCondition
 from qsense.quant.sensor.identity import Identity
 from qsense.quant.sensor.linear import Linear
-from qsense.quant.sensor.lloyd_max import LloydMax
 from qsense.quant.sensor.log import Log
 from qsense.quant.sensor.sensor import Sensor
 from qsense.signal import Signal
@@ -69,12 +68,6 @@ def apart(sensor: Sensor) -> Sensor:
     return sensor
 
 
-def fitted() -> LloydMax:
-    adc = LloydMax(RAW, 12, output="centroid")
-    adc.fit(torch.arange(512, 15872)[:, None].expand(-1, 4))
-    return adc
-
-
 SENSORS: dict[str, Callable[[], Sensor]] = {
     "not quantized": lambda: Identity(RAW),
     "linear": lambda: Linear(RAW, 12),
@@ -83,7 +76,6 @@ SENSORS: dict[str, Callable[[], Sensor]] = {
     "gamma, relu": lambda: Gamma(RAW, 12, gamma=0.4, parametrization="relu"),
     "a gamma per plane": lambda: apart(Gamma(RAW, 12, gamma=0.4, per_channel=True)),
     "a gamma per condition": lambda: apart(GammaPerCondition(RAW, 12, gamma=0.4)),
-    "centroids": fitted,
 }
 
 
@@ -118,7 +110,7 @@ def test_which_converters_take_gains_of_light(composed: Compose) -> None:
         try:
             build(config)
         except ConfigError as error:
-            named = ("white_balance=camera", "learned", "quant.sensor.output=centroid", "linear", "gamma", "none")
+            named = ("white_balance=camera", "learned", "linear", "gamma", "none")
             assert all(word in str(error) for word in named)  # noqa: PT017
         else:
             taken.add(option)

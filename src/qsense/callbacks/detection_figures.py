@@ -16,6 +16,7 @@ from qsense.callbacks.pictures import GRID, Drawing, Floats, Pictures, curve_of,
 from qsense.data.frames.batch import FrameBatch
 from qsense.data.frames.dataset import Frame
 from qsense.data.frames.module import DetectionDataModule
+from qsense.plots.groups import plot_groups
 from qsense.plots.predictions import Sight, plot_predictions
 from qsense.plots.scene import plot_scene
 from qsense.quant.sensor.base import SensorQuantizer
@@ -28,7 +29,8 @@ UNQUANTIZED = 4  # bits at which a scene is drawn for a run whose own sensor has
 
 
 class DetectionFigures(Pictures):
-    """Write `<folder>/{raw_histogram,predictions,scene}.png` after a detector's test, and show them in the loggers.
+    """Write `<folder>/{raw_histogram,predictions,scene,groups}.png` after a detector's test, and show them in the
+    loggers.
 
     The same test frames are drawn in every run on the same data: those with objects, spread evenly. Without a quantizer
     there is no curve to draw. Other tasks are left alone.
@@ -59,7 +61,17 @@ class DetectionFigures(Pictures):
             self.initial = curve_of(task.sensor, grid_of(task.sensor))
 
     def drawings(self, trainer: Trainer) -> dict[str, Drawing]:
-        return {"raw_histogram": self.raw_histogram, "predictions": self.predictions, "scene": self.scene}
+        return {
+            "raw_histogram": self.raw_histogram,
+            "predictions": self.predictions,
+            "scene": self.scene,
+            "groups": self.groups,
+        }
+
+    def groups(self, task: DetectionTask, data: DetectionDataModule) -> Figure | None:
+        """Scores by condition, exposure and size; None where nothing was tested."""
+        divisions = task.results().get("groups")
+        return plot_groups(divisions, heading(task, data)) if divisions else None
 
     def raw_histogram(self, task: DetectionTask, data: DetectionDataModule) -> Figure | None:
         """The learned curve over the training frames' counts; None for a sensor that is not quantized."""
@@ -90,7 +102,7 @@ class DetectionFigures(Pictures):
             sights.append(
                 Sight(
                     frame.name,
-                    light_of(task, batch),
+                    light_of(task, data, batch),
                     through(task.sensor, batch),
                     detections["boxes"],
                     detections["scores"],
@@ -110,14 +122,17 @@ class DetectionFigures(Pictures):
         sensors: dict[str, Sensor] = {**fixed_curves(data.signal, bits, self.gammas)}
         if task.sensor.bits:
             sensors["this run"] = task.sensor
-        seen = [through(sensor.to(task.device), batch) for sensor in sensors.values()]
+        light = data.unconverted(batch)
+        seen = [
+            through(sensor.to(task.device), batch if sensor is task.sensor else light) for sensor in sensors.values()
+        ]
         title = f"{data.dataset.name}, {batch.frames[0].name}: {title_of(task.sensor)}"
         cuts = [
             sensor.thresholds().cpu().numpy() if isinstance(sensor, SensorQuantizer) else None
             for sensor in sensors.values()
         ]
         gains = gains_of(task, batch.frames[0])
-        return plot_scene(light_of(task, batch), [seen], [bits], list(sensors), title, [cuts], gains)
+        return plot_scene(light_of(task, data, batch), [seen], [bits], list(sensors), title, [cuts], gains)
 
 
 def grid_of(sensor: SensorQuantizer) -> Floats:
@@ -135,9 +150,9 @@ def chosen(data: DetectionDataModule, count: int, device: torch.device) -> list[
     return [data.on_after_batch_transfer(data.transfer_batch_to_device(part[index], device, 0), 0) for index in taken]
 
 
-def light_of(task: DetectionTask, batch: FrameBatch) -> Floats:
+def light_of(task: DetectionTask, data: DetectionDataModule, batch: FrameBatch) -> Floats:
     """The samples of a batch of one before quantization, [planes, h, w] in [0, 1], without padding."""
-    return through(Identity(task.sensor.signal), batch)
+    return through(Identity(task.sensor.signal), data.unconverted(batch))
 
 
 def gains_of(task: DetectionTask, frame: Frame) -> Sequence[float] | None:

@@ -70,9 +70,8 @@ def first_batch(task: Task, data: ExperimentData, batch: Any) -> Figure:
     labels = [data.class_names[label] for label in batch.y[:most].tolist()]
     if data.gives == "images":
         return plot_mosaic(x, labels, title)
-    signal, inputs = data.signal, task.sensor.inputs_per_channel
+    signal = data.signal
     names = signal.names or tuple(f"axis {axis}" for axis in range(signal.channels))
-    names = names if inputs == 1 else tuple(f"{name} {place + 1}" for name in names for place in range(inputs))
     assert signal.rate_hz is not None
     note = "level, standardised" if task.standardise is not None else "level"
     return plot_windows(x.numpy(), labels, names, signal.rate_hz, note, title)

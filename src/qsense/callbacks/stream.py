@@ -24,7 +24,7 @@ CALM = 0.1  # share of all stretches that are calmer than the calm one
 
 
 def stream(task: Task, data: HARDataModule, most: int = MOST_AXES) -> Figure | None:
-    """Two stretches of the test recordings, through most motion and through little; None without a memory.
+    """Two stretches of the test recordings, through most motion and through little; None without a memory of series.
 
     Args:
         task: trained.
@@ -32,7 +32,7 @@ def stream(task: Task, data: HARDataModule, most: int = MOST_AXES) -> Figure | N
         most: axes that are drawn, those that move most.
     """
     sensor = task.sensor
-    if not isinstance(sensor, MemoryConverter):
+    if not isinstance(sensor, MemoryConverter) or sensor.takes != "series":
         return None
     signal, (codes, decoded), bounds = data.test_stream()
     age = np.arange(len(signal)) - np.repeat(bounds[:-1], np.diff(bounds))

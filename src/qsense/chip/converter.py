@@ -186,16 +186,6 @@ def convert(
     native = replace(native, twos_complement=twos_complement)
     channels = signal.names or tuple(f"channel_{c}" for c in range(signal.channels))
     names, source, limits = _rows(sensor, channels, ends)
-    if sensor.output == "thermometer":
-        raise ValueError(
-            "output=thermometer: an export has one value for each code, and this network gets 2^bits - 1; it "
-            "writes runs with output=level or output=code"
-        )
-    if sensor.output == "centroid" and sensor.rows > 1:
-        raise ValueError(
-            "output=centroid: an export has one value for each code, and here each channel has means of its own; it "
-            "writes runs with output=level, or with per_channel=false"
-        )
     with torch.no_grad():
         own = sensor.thresholds().double().cpu().numpy()
         values = sensor.decode(torch.arange(1 << sensor.bits)).cpu().numpy()

@@ -100,10 +100,16 @@ def tracking(codec: Codec) -> str:
     word = (f"{bits} bit{'s' * (bits > 1)}", f"each {codec.refresh}th: {codec.native_bits}" if codec.refresh else "")
     count = len(codec.channels)
     channels = f"{count} channel{'s' * (count > 1)}"
+    rate = f", {short(codec.rate_hz)} Hz" if codec.rate_hz else ""
     parts = [
         frame(2, 2, 638, 222, "sender"),
         frame(690, 2, 196, 274, "receiver"),
-        box(10, 36, "sampler, ADC", (f"{codec.native_bits} bits, {short(codec.rate_hz)} Hz", channels)),
+        box(
+            10,
+            36,
+            "sampler, ADC",
+            (f"{codec.native_bits} bits{rate}", channels),
+        ),
         arrow((134, 65), (192, 65)),
         label(158, 59, "s"),
         adder(206, 65, "−"),

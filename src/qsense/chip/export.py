@@ -170,8 +170,9 @@ def texts_with_memory(
     name, files, measured, picture = converter.name, {}, None, None
     if recordings is not None:
         assert isinstance(run.task.sensor, MemoryConverter)
-        assert isinstance(run.data, HARDataModule)  # series alone have recordings
-        measured, picture = snr(run.task.sensor, recordings), stream(run.task, run.data, most=1)
+        measured = snr(run.task.sensor, recordings)
+        if isinstance(run.data, HARDataModule):
+            picture = stream(run.task, run.data, most=1)
     if "json" in formats:
         files["adc.json"] = memory_tables.as_json(converter, origin, volts, measured)
     if "csv" in formats:
@@ -236,7 +237,8 @@ def models(run: TrainedRun, converter: Converter | Codec | None, notes: list[str
         notes.append("the network is exported frozen: weights on their levels, α as numbers")
     quantizer = converter if isinstance(converter, Converter) else None
     if isinstance(converter, Codec):
-        notes.append("network.onnx takes windows of what the decoder delivers: codes are decoded outside of it")
+        what = "windows of what" if converter.rate_hz else "native counts that"
+        notes.append(f"network.onnx takes {what} the decoder delivers: codes are decoded outside of it")
     files["network.onnx"] = onnx_model.network(run.task, quantizer, run.data.example())
     return files
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from qsense.chip.converter import Converter
 from qsense.models.detector import Detector
 from qsense.quant.sensor.codes import are_codes, values
+from qsense.quant.sensor.memory.base import MemoryConverter
 from qsense.quant.sensor.search import round_up, search_tree
 from qsense.tasks.base import Task
 
@@ -62,7 +63,7 @@ class Deployed(nn.Module):
     """The way from samples to predictions: quantizer → (white balance) → standardisation → normalisation → network.
 
     Args:
-        sensor: the quantizer; None where the sensor is not quantized.
+        sensor: the quantizer; None where the sensor is not quantized, or decodes with memory before.
         task: the run's task, for what lies between its converter and its network.
         network: the network, or a detector's backbone.
     """
@@ -81,6 +82,8 @@ class Deployed(nn.Module):
             row: of each sample of the batch, where rows are conditions.
             gains: of each sample of the batch, where white balance is the camera's.
         """
+        if isinstance(self.task.sensor, MemoryConverter):
+            return outputs(self.network(self.task.from_levels(self.task.sensor(x), row, gains)))
         if self.sensor is None:  # not `input_of`: it converts block by block, for a batch of one size
             signal = self.task.sensor.signal
             value = values(x, signal).float() if are_codes(x, signal) else x

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from qsense.experiment.packet_loss import Tested
 
 LOST = "lost.json"
+COUNTS = ("frames", "boxes")  # what stands behind the figure of a part of a test
 
 
 def parser() -> argparse.ArgumentParser:
@@ -85,6 +86,8 @@ def main(arguments: Sequence[str]) -> int:
     for metric, value in then["metrics"].items():
         scores = (value, now["metrics"].get(metric))
         print(f"{one_line(metric):<20}" + "".join(f"{_text(score):>14}" for score in scores))
+    for division, groups in now.get("groups", {}).items():
+        _print_groups(division, (then.get("groups") or {}).get(division, {}), groups)
     # What was recorded must be there again; a score that came later is none of it.
     same = _recorded(now, then) == {part: then[part] for part in now if part in then}
     if same:
@@ -98,6 +101,17 @@ def main(arguments: Sequence[str]) -> int:
         _lose(run, now["metrics"][run.task.monitor], options.lose, packet, options.repeats or 3, name)
     run.say_next()
     return 0 if same else 1
+
+
+def _print_groups(division: str, then: dict[str, Any], now: dict[str, Any]) -> None:
+    """Each figure of a part of the test, with the frames and boxes behind it."""
+    for metric in (name for name in now if name not in COUNTS):
+        print(f"\n{one_line(f'{metric} by {division}'):<20}{'recorded':>14}{'now':>14}{'frames':>10}{'boxes':>10}")
+        for group, score in now[metric].items():
+            before = then.get(metric, {})
+            recorded = _text(before[group]) if group in before else "–"
+            counts = "".join(f"{now[what][group]:>10}" for what in COUNTS)
+            print(f"{one_line(group):<20}{recorded:>14}{_text(score):>14}{counts}")
 
 
 def _lose(run: TrainedRun, score: float, percents: Sequence[float], packet: int, repeats: int, name: str) -> None:

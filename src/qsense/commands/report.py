@@ -2,6 +2,7 @@
 
 qsense report runs
 qsense report runs --against paper --compare gamma linear --html page
+qsense report runs --per condition                of detection: by condition, exposure or size
 qsense report runs --serve                        while a study runs
 """
 
@@ -27,6 +28,7 @@ from qsense.runs.next_steps import say_next
 from qsense.runs.status import RUNNING
 from qsense.study.budget import Budget
 from qsense.study.files import write_report
+from qsense.study.groups import DIVISIONS, telling, with_groups
 from qsense.study.index import gather
 from qsense.study.rows import pairs
 from qsense.study.run import ReportError, Run
@@ -51,6 +53,11 @@ def parser() -> argparse.ArgumentParser:
         "--by", nargs="+", default=(), metavar="KEY",
         help="what makes a row: quant, bits, model, task, data, or any key of the configuration, such as "
         "quant.sensor.gamma or its end (default: quantizer, bits, and whatever else differs)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--per", nargs="+", default=(), choices=DIVISIONS,
+        help="tables more, whose columns are parts of a test of detection: frames of each condition (day, night), of "
+        "each exposure, or objects of each size",
     )  # fmt: skip
     parser.add_argument(
         "--against", choices=["paper"], help="the papers' figures beside ours, with the difference in std"
@@ -156,7 +163,8 @@ def main(arguments: Sequence[str]) -> int:
 
 def asked_for(options: argparse.Namespace, paths: Sequence[Path]) -> list[Summary]:
     """The tables that a command line asks for."""
-    return tables(paths, options.metric or [None], options.by, options.against is not None, options.compare)
+    every = tables(paths, options.metric or [None], options.by, options.against is not None, options.compare)
+    return with_groups(every, options.per) if options.per else every
 
 
 def serve(options: argparse.Namespace, paths: Sequence[Path], out: Path, every: Sequence[Summary]) -> int:
@@ -192,6 +200,8 @@ def say_what_next(options: argparse.Namespace, paths: Sequence[Path], summary: S
         steps.append(([*same, "--html", "page"], "one page to look through"))
     if not options.compare and (comparable := first_comparable(summary)):
         steps.append(([*same, "--compare", *comparable], "do they differ? paired over folds"))
+    if not options.per and (divisions := telling(summary.runs)):
+        steps.append(([*same, "--per", *divisions], "by parts of the test: where is it lost?"))
     steps.append((("report", *paths, "--figure", "list"), "the papers' figures that runs can draw"))
     say_next(*steps)
 

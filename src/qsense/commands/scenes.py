@@ -61,9 +61,9 @@ def from_file(file: Path, options: argparse.Namespace) -> Scene:
         ValueError: a headless file without its size, or impossible levels.
     """
     from qsense.data.frames.bayer import pack
-    from qsense.data.frames.headless import Layout, read_headless
+    from qsense.data.frames.files.headless import Layout, read_headless
+    from qsense.data.frames.files.raw_files import read_mosaic
     from qsense.data.frames.nearest import shrunk
-    from qsense.data.frames.raw_files import read_mosaic
 
     if file.suffix.lower() == HEADLESS:
         if options.width is None or options.height is None:
@@ -135,8 +135,8 @@ def from_photo(name: str, stops: float, iso: float, gains: Sequence[float] | Non
     """
     import numpy as np
 
-    from qsense.data.frames.inverse_isp import mean_camera, mosaic_planes, sense, unprocess
     from qsense.data.frames.nearest import shrunk
+    from qsense.data.frames.simulation.inverse_isp import mean_camera, mosaic_planes, sense, unprocess
 
     camera = mean_camera()
     light = mosaic_planes(unprocess(photograph(name), camera)) * np.float32(2**-stops)
@@ -195,7 +195,7 @@ def draw(scene: Scene, bits: Sequence[int], gammas: Sequence[float], out: Path) 
 
 def parser() -> argparse.ArgumentParser:
     """The command line's arguments."""
-    from qsense.data.frames.headless import PACKINGS
+    from qsense.data.frames.files.headless import PACKINGS
 
     parser = argparse.ArgumentParser(
         prog="qsense scenes",

@@ -43,6 +43,8 @@ class ExperimentData(LightningDataModule):
         class_names: their names, in index order.
         num_folds: how many ways there are to hold a part out.
         statistics: what was normalised by, counted and repaired, ready for JSON; after `setup()`.
+        whole: whether frames are read at native size, before anything resizes them, as a converter with memory needs
+            them; to be set before `prepare_data()`.
         dimensions: of one example's input.
 
     Raises:
@@ -54,6 +56,7 @@ class ExperimentData(LightningDataModule):
     batch_kinds: ClassVar[tuple[type[Batches], type[Batches]]] = (Batches, EvaluationBatches)
     signal: Signal
     statistics: dict[str, Any]
+    whole: bool = False
     dimensions: ClassVar[int] = 3
 
     def __init__(
@@ -151,13 +154,13 @@ class ExperimentData(LightningDataModule):
         """Of each sample of `sensor_sample(count)`, the camera's white balance [n, 3]; None where some state none."""
         return None
 
-    def training_recordings(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
-        """The training part's whole recordings as the converter gets them, one after the other [time, channels], and
-        where each starts and the last one ends, for converters with memory. Series alone have any."""
+    def training_recordings(self) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+        """The training part's whole recordings, or rows of its frames, as the converter gets them, one after the other
+        [time, channels], and where each starts and the last one ends, for converters with memory."""
         raise NotImplementedError
 
     def fit(self, converter: Any) -> None:
-        """Let the training part's whole recordings place the tables of a converter with memory; series alone do.
+        """Let the training part's whole recordings, or rows of its frames, place the tables of a converter with memory.
 
         Args:
             converter: has `fit_recordings(x, bounds)`, and `settings`, which tell it from others.
@@ -165,12 +168,12 @@ class ExperimentData(LightningDataModule):
         raise NotImplementedError
 
     def convert(self, converter: Any) -> None:
-        """Let all recordings go through a converter with memory: from here on batches hold what its receiver decodes.
-        Series alone do.
+        """Let all recordings or frames go through a converter with memory: from here on batches hold what its receiver
+        decodes.
 
         Args:
-            converter: has `convert(x, bounds)` → (codes, values), and `receive(codes, bounds, lost)` → values. None:
-                from here on batches hold the samples again.
+            converter: of recordings: has `convert(x, bounds)` → (codes, values), and `receive(codes, bounds, lost)` →
+                values; of frames: `received(codes)` → codes. None: from here on batches hold the samples again.
         """
         raise NotImplementedError
 

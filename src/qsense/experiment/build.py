@@ -19,7 +19,6 @@ from qsense.experiment.seeding import derive
 from qsense.models.weights import read_state
 from qsense.quant.network.released import in_our_names
 from qsense.quant.network.transfer import load_weights
-from qsense.quant.sensor.sensor import Sensor
 from qsense.runs.checkpoint_io import read_checkpoint
 from qsense.runs.checkpoints import CHECKPOINT, checkpoint
 from qsense.runs.settings import pretrained
@@ -42,8 +41,9 @@ def build(config: DictConfig) -> tuple[ExperimentData, Task]:
         # Built objects are handed to partials: as arguments of `instantiate` they would be copied into configurations.
         data: ExperimentData = _partial(config.data)(fold=config.fold, seed=config.seed)
         sensor = _partial(config.quant.sensor)(signal=data.signal)
+        data.whole = sensor.wants_recordings
         make_task = _partial(config.task)
-        network = _partial(config.model)(**_network_facts(data, sensor, make_task.func.network_facts))
+        network = _partial(config.model)(**_facts(data, make_task.func.network_facts))
         network_quantizer = instantiate(config.quant.network, _convert_="all")
         if network_quantizer is not None:
             network_quantizer.apply(network)
@@ -62,23 +62,6 @@ def build(config: DictConfig) -> tuple[ExperimentData, Task]:
 def _facts(data: ExperimentData, names: Iterable[str]) -> dict[str, Any]:
     """What a part is told about the data: facts of its signal or of the data module itself."""
     return {name: getattr(data.signal if hasattr(data.signal, name) else data, name) for name in names}
-
-
-def _network_facts(data: ExperimentData, sensor: Sensor, names: Iterable[str]) -> dict[str, Any]:
-    """What a network is built from: of channels, as many as the sensor's converter makes of them.
-
-    Raises:
-        ValueError: the network's inputs are always the same, and the converter makes several of each channel.
-    """
-    facts = _facts(data, names)
-    if "channels" in facts:
-        facts["channels"] *= sensor.inputs_per_channel
-    elif sensor.inputs_per_channel > 1:
-        raise ValueError(
-            "quant.sensor.output=thermometer: this task's networks are built for three colours; take level, code or "
-            "centroid, or task=har or task=classification"
-        )
-    return facts
 
 
 def start_from(task: Task, source: Path) -> None:

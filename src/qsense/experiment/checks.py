@@ -34,7 +34,7 @@ def check(config: DictConfig) -> None:
     _check_root(config)
     _check_shape(config)
     _check_kind(config)
-    _check_series(config)
+    _check_memory_kind(config)
     _check_model(config)
     _check_frozen(config)
     for path, part in _parts(config):
@@ -221,21 +221,23 @@ def _check_kind(config: DictConfig) -> None:
     )
 
 
-def _check_series(config: DictConfig) -> None:
-    """Has the data recordings, if the sensor's converter goes by them?"""
-    gives = signatures.constant(config.data._target_, "gives")
-    if not _wants_recordings(config.quant.sensor._target_) or gives in (None, "series"):
+def _check_memory_kind(config: DictConfig) -> None:
+    """Does the data give what a converter with memory goes by, whole recordings or rows of frames?"""
+    gives, takes = signatures.constant(config.data._target_, "gives"), _takes(config.quant.sensor._target_)
+    if gives is None or takes in (None, gives):
         return
-    fitting = [name for name, target in _targets("quant/sensor") if not _wants_recordings(target)]
+    fitting = [name for name, target in _targets("quant/sensor") if _takes(target) in (None, gives)]
     raise ConfigError(
         f"quant.sensor {config.quant.sensor._target_.rpartition('.')[2]} does not fit data "
-        f"{config.data._target_.rpartition('.')[2]}: it gives {gives}, and the converter's memory goes by series. "
+        f"{config.data._target_.rpartition('.')[2]}: it gives {gives}, and the converter's memory goes by {takes}. "
         f"Options of quant/sensor that fit: {', '.join(fitting)}"
     )
 
 
-def _wants_recordings(sensor: str) -> bool:
-    return bool(signatures.constant(sensor, "wants_recordings"))
+def _takes(sensor: str) -> str | None:
+    """What a converter with memory goes by, "series" or "frames"; None for one without."""
+    takes = signatures.constant(sensor, "takes") if signatures.constant(sensor, "wants_recordings") else None
+    return None if takes is None else str(takes)
 
 
 def _check_model(config: DictConfig) -> None:
@@ -316,7 +318,7 @@ def misfit(config: DictConfig, sensor: Mapping[str, Any], signal: Signal) -> str
     with open_dict(other):
         other.quant = {"sensor": dict(sensor), "network": None}
     try:
-        _check_series(other)
+        _check_memory_kind(other)
         _check_arguments("quant.sensor", dict(sensor))
         _check_converter(other, signal, config.data.dataset._target_.rpartition(".")[2])
     except ConfigError as error:
@@ -337,11 +339,12 @@ def _check_converter(config: DictConfig, signal: Signal, dataset: str) -> None:
 def _check_memory(config: DictConfig, signal: Signal) -> None:
     """Can a converter with memory be built with its settings?"""
     sensor, most_bits = config.quant.sensor, signatures.constant(config.quant.sensor._target_, "most_bits")
-    if not _wants_recordings(sensor._target_) or most_bits is None:
+    takes = _takes(sensor._target_)
+    if takes is None or most_bits is None:
         return
     settings = {key: sensor[key] for key in memory.Settings.__annotations__ if key in sensor}
     try:
-        memory.check(sensor._target_.rpartition(".")[2], signal, sensor.bits, most_bits, **settings)
+        memory.check(sensor._target_.rpartition(".")[2], signal, sensor.bits, most_bits, takes, **settings)
     except ValueError as error:
         raise ConfigError(str(error)) from error
 

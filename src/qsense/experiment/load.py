@@ -91,6 +91,8 @@ class TrainedRun:
             ValueError: a shape or type that is not the sensor's, values that are not finite, an unknown condition, or
                 gains where there should be none, or the other way round.
         """
+        from qsense.quant.sensor.memory.row_dpcm import RowDPCM
+
         samples = _finite(x)
         by_camera = self.config.task.get("white_balance") == "camera"
         if by_camera != (gains is not None):
@@ -101,12 +103,15 @@ class TrainedRun:
             raise ValueError(f"condition={condition!r}: the signal's conditions are {', '.join(conditions) or 'none'}")
         one = samples.dim() == self.data.dimensions
         index = conditions.index(condition) if condition else 0
+        memory = self._with_memory
+        if isinstance(memory, RowDPCM):  # at native size, before anything resizes them
+            samples = memory.received_frames(samples)
         batch = self.data.received(samples[None] if one else samples, self.result["statistics"], index)
         if gains is not None:
             red, green, blue = gains
             batch = replace(batch, frames=[replace(frame, gains=(red, green, blue)) for frame in batch.frames])
-        if self._with_memory is not None:
-            batch = self._with_memory.decode(self._with_memory.encode(batch))
+        if memory is not None and memory.takes == "series":
+            batch = memory.decode(memory.encode(batch))
         found = self.task.predict(batch.to(self.task.device))
         if self.data.gives == "frames":
             found = batch.unscaled(found)

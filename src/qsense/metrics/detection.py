@@ -60,6 +60,43 @@ class Boxes:
     area: Floats | None = None
     crowd: npt.NDArray[np.bool_] | None = None
 
+    @property
+    def counted_out(self) -> npt.NDArray[np.bool_]:
+        """Which are crowds, bool [n]."""
+        return np.zeros(len(self.labels), dtype=np.bool_) if self.crowd is None else self.crowd
+
+    def of(self, frames: Ints) -> Boxes:
+        """Those in some frames, which are ascending numbers and count from 0 in what is returned.
+
+        >>> boxes = Boxes(np.array([0, 2, 3]), np.zeros((3, 4)), np.array([5, 6, 7]))
+        >>> some = boxes.of(np.array([2, 3]))
+        >>> some.frame.tolist(), some.labels.tolist()
+        ([0, 1], [6, 7])
+        """
+        here = np.isin(self.frame, frames)
+        place = np.searchsorted(frames, self.frame[here])
+        columns = (self.corners, self.labels, self.scores, self.area, self.crowd)
+        return Boxes(place, *(None if column is None else column[here] for column in columns))  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, eq=False)
+class Epoch:
+    """All frames of an epoch with what was found and what is there, in the order of their ids.
+
+    Args:
+        ids: of the F frames, int64 [F].
+        predictions: what a detector found.
+        objects: what is there.
+        condition: of each frame, an index into the signal's conditions, int64 [F].
+        exposure: of each frame, as `detection_groups.exposure_step` gives it, int64 [F].
+    """
+
+    ids: Ints
+    predictions: Boxes
+    objects: Boxes
+    condition: Ints
+    exposure: Ints
+
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
@@ -75,7 +112,10 @@ class Evaluation:
 
     def figure(self, name: str) -> float:
         """One of `FIGURES`, in [0, 1]; NaN where no object speaks for it."""
-        kind, overlap, size, most = FIGURES[name]
+        return self.average(*FIGURES[name])
+
+    def average(self, kind: str, overlap: float | None, size: str, most: int) -> float:
+        """Average "precision" or "recall", see `FIGURES`; NaN where no object speaks for it."""
         values: Floats = getattr(self, kind)[..., SIZES.index(size), MOST.index(most)]
         return mean_of_known(values if overlap is None else values[OVERLAPS.index(overlap)])
 
@@ -181,6 +221,10 @@ class Truth(Protocol):
     def area(self) -> npt.NDArray[np.floating]:
         """[m]."""
 
+    @property
+    def condition(self) -> int:
+        """Index into the signal's conditions."""
+
 
 class DetectionScore(Metric):
     """COCO's twelve figures over an epoch, and average precision by class.
@@ -199,7 +243,8 @@ class DetectionScore(Metric):
     >>> from types import SimpleNamespace
     >>> found = {"boxes": torch.tensor([[0.0, 0.0, 40.0, 32.0]]), "scores": torch.ones(1), "labels": torch.tensor([0])}
     >>> box, area = np.array([[0.0, 0.0, 40.0, 40.0]]), np.array([1600.0])
-    >>> car = SimpleNamespace(id=7, boxes=box, labels=np.array([0]), crowd=np.array([False]), area=area)
+    >>> crowd = np.array([False])
+    >>> car = SimpleNamespace(id=7, boxes=box, labels=np.array([0]), crowd=crowd, area=area, condition=0)
     >>> score = DetectionScore(("car", "bicycle"))
     >>> score.update([found], [car])  # an overlap of 0.8: a hit at 7 of the 10 overlaps that count
     >>> {name: round(value, 3) for name, value in score.compute().items() if name[:2] != "ar"}
@@ -212,7 +257,7 @@ class DetectionScore(Metric):
     higher_is_better = True
     full_state_update = False
 
-    frames: list[Tensor] | Tensor  # int64 [·, 3]: id, predictions, objects
+    frames: list[Tensor] | Tensor  # int64 [·, 5]: id, predictions, objects, condition, exposure
     predictions: list[Tensor] | Tensor  # float64 [·, 6]: box, label, score
     objects: list[Tensor] | Tensor  # float64 [·, 7]: box, label, area, crowd
 
@@ -224,26 +269,34 @@ class DetectionScore(Metric):
         for state in ("frames", "predictions", "objects"):
             self.add_state(state, [], dist_reduce_fx="cat")
         self._evaluation: Evaluation | None = None
+        self._epoch: Epoch | None = None
 
-    def update(self, predictions: Sequence[dict[str, Tensor]], truth: Sequence[Truth]) -> None:
+    def update(
+        self, predictions: Sequence[dict[str, Tensor]], truth: Sequence[Truth], exposure: Sequence[int] | None = None
+    ) -> None:
         """Add a batch.
 
         Args:
             predictions: per frame `boxes` [n, 4] in the frame's own pixels, `scores` [n] and `labels` [n].
             truth: the frames, in the same order.
+            exposure: the group of each frame by `detection_groups.exposure_step`; None: not known.
 
         Raises:
             ValueError: not one of each per frame.
         """
         if len(predictions) != len(truth):
             raise ValueError(f"predictions of {len(predictions)} frames for {len(truth)} frames")
-        counts = [[t.id, len(p["labels"]), len(t.labels)] for p, t in zip(predictions, truth, strict=True)]
+        steps = [-1] * len(truth) if exposure is None else exposure
+        counts = [
+            [t.id, len(p["labels"]), len(t.labels), t.condition, step]
+            for p, t, step in zip(predictions, truth, steps, strict=True)
+        ]
         found = [
             torch.cat([p["boxes"].double(), p["labels"].double()[:, None], p["scores"].double()[:, None]], 1).detach()
             for p in predictions
         ]
         there = [np.column_stack([t.boxes, t.labels, t.area, t.crowd]) for t in truth]
-        self._append("frames", torch.tensor(counts, dtype=torch.int64).view(-1, 3))
+        self._append("frames", torch.tensor(counts, dtype=torch.int64).view(-1, 5))
         self._append("predictions", torch.cat([torch.empty(0, 6, dtype=torch.float64, device=self.device), *found]))
         self._append("objects", torch.from_numpy(np.concatenate([np.empty((0, 7)), *there])))
 
@@ -267,24 +320,37 @@ class DetectionScore(Metric):
         values = [None if math.isnan(value) else value for value in self._evaluation.class_precision()]
         return {"map": dict(zip(self.class_names, values, strict=True))}
 
+    def evaluated(self) -> tuple[Epoch, Evaluation]:
+        """What was scored, and all that was measured of it; call it before `reset`."""
+        self.compute()
+        assert self._epoch is not None
+        assert self._evaluation is not None
+        return self._epoch, self._evaluation
+
     def reset(self) -> None:
         super().reset()
-        self._evaluation = None
+        self._evaluation = self._epoch = None
 
     def _evaluate(self) -> Evaluation:
-        ids, found, there = (_rows(self.frames, 3), _rows(self.predictions, 6), _rows(self.objects, 7))
+        self._epoch = epoch = self._gathered()
+        return evaluate(len(epoch.ids), epoch.predictions, epoch.objects, len(self.class_names))
+
+    def _gathered(self) -> Epoch:
+        frames, found, there = (_rows(self.frames, 5), _rows(self.predictions, 6), _rows(self.objects, 7))
         # In the order of the ids, so that neither batches nor processes decide between equal scores.
-        _, first, place = np.unique(ids[:, 0], return_index=True, return_inverse=True)
-        once = np.isin(np.arange(len(ids)), first)
-        counts = ids[:, 1:].astype(np.int64)
+        _, first, place = np.unique(frames[:, 0], return_index=True, return_inverse=True)
+        once = np.isin(np.arange(len(frames)), first)
+        counts = frames[:, 1:3].astype(np.int64)
         kept = [np.repeat(once, counts[:, column]) for column in range(2)]
         frame = [np.repeat(place, counts[:, column])[kept[column]] for column in range(2)]
         found, there = found[kept[0]], there[kept[1]]
-        return evaluate(
-            len(first),
+        ids, _, _, condition, exposure = frames[first].astype(np.int64).T
+        return Epoch(
+            ids,
             Boxes(frame[0], found[:, :4], found[:, 4].astype(np.int64), scores=found[:, 5]),
             Boxes(frame[1], there[:, :4], there[:, 4].astype(np.int64), area=there[:, 5], crowd=there[:, 6] > 0),
-            len(self.class_names),
+            condition,
+            exposure,
         )
 
 

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from qsense.data.frames.discover.shown import Shown
-from qsense.plots.display import balance, develop, white_of
+from qsense.plots.display import balance, balanced, develop, white_of
 from qsense.plots.predictions import place_tags
 from qsense.plots.style import COLOURS, FAINT, INK, NORMAL, SMALL, close_up, headline, legend_below, on
 from qsense.runs.escapes import figure_text
@@ -51,7 +51,7 @@ def plot_contact_sheet(frames: Sequence[Shown], class_names: Sequence[str], titl
     for ax, frame in zip(grid.flat, frames, strict=False):
         height, width = frame.light.shape[1:]
         gains = balance(frame.light) if frame.gains is None else frame.gains.reshape(4, 1, 1)
-        light = np.maximum(frame.light, 0) * gains
+        light = balanced(np.maximum(frame.light, 0), gains)
         ax.imshow(develop(light, white_of(light)), interpolation="nearest")
         for box, label, crowd in zip(frame.boxes, frame.labels.tolist(), frame.crowd.tolist(), strict=True):
             if not 0 <= label < len(class_names):

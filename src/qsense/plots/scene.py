@@ -84,7 +84,7 @@ def plot_scene(
             shown = samples if unquantized else as_light(image, samples)
             ax.imshow(develop(balanced(shown, factors), white), interpolation="nearest")
             levels, entropy = used(image)
-            of = "" if unquantized else f" of {2**resolution}"
+            of = "" if unquantized or levels > 2**resolution else f" of {2**resolution}"  # memory delivers more values
             last.set_xlabel(f"{levels}{of} levels, {entropy:.1f} bits used", fontsize=SMALL, color=INK, labelpad=2)
             for each in {ax, last}:
                 each.set_xticks([])

@@ -26,7 +26,7 @@ OPTIONAL: dict[str, tuple[type, ...]] = {
     "bits": (int, NOTHING), "network_bits": (int, NOTHING), "per_class": (dict, NOTHING), "quantizer": (dict, NOTHING),
     "cost": (dict, NOTHING), "sensing": (dict, NOTHING), "rates": (dict, NOTHING), "confusion": (list, NOTHING),
     "confusion_sample": (list, NOTHING), "statistics": (dict, NOTHING), "standardised": (dict, NOTHING),
-    "white_balance": (dict, NOTHING),
+    "white_balance": (dict, NOTHING), "groups": (dict, NOTHING),
 }  # fmt: skip
 
 
@@ -52,6 +52,10 @@ def flaw(content: Any) -> str:
             return f"'{key}' is a {type(content[key]).__name__}"
     metrics, monitor = content["metrics"], content["monitor"]
     scores = {f"per_class.{metric}": values for metric, values in (content.get("per_class") or {}).items()}
+    for division, groups in (content.get("groups") or {}).items():
+        if not isinstance(groups, dict):
+            return f"'groups.{division}' is a {type(groups).__name__}"
+        scores |= {f"groups.{division}.{metric}": values for metric, values in groups.items()}
     for group, values in {"metrics": metrics, **scores}.items():
         if not isinstance(values, dict):
             return f"'{group}' is a {type(values).__name__}"

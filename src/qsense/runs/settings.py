@@ -18,7 +18,7 @@ NOT_DECISIVE = {
                 "log_every_n_steps", "enable_progress_bar", "enable_model_summary", "enable_checkpointing"},
     "data": {"cache", "num_workers", "root", "download", "url", "sha256"},
     "callback": {"checkpoint", "trajectory", "figures", "adc", "progress", "cost", "network_figures",
-                 "detection_figures", "results", "first_batch"},
+                 "detection_figures", "results", "first_batch", "worst_frames"},
 }  # fmt: skip
 # Keys that came after runs of this schema had been recorded, each with the value at which it computes what such a run
 # computed without it: there it does not count, so that those runs keep their names. By group, or by the group's part.

@@ -12,6 +12,7 @@ from qsense.runs.escapes import one_line
 from qsense.runs.status import FINISHED, STATES
 
 MOST_BITS, MOST_SEED, MOST_FOLDS = 64, 2**32 - 1, 10_000
+MOST_DIVISIONS = 20
 MOST_METRICS, MOST_CLASSES, MOST_LEARNED, MOST_KEYS = 1000, 10_000, 10_000, 2000
 LONGEST, LONGEST_VALUE, LONGEST_REASON = 1000, 10_000, 300  # characters of a name, a setting, a reason
 MOST_COUNTED = 1 << 53  # samples: sums of a few are still whole floats
@@ -49,6 +50,13 @@ def checked(fields: Mapping[str, Any]) -> dict[str, Any]:
         "per_class": {
             name: _figures(scores, f"per_class.{name}", None, MOST_CLASSES)
             for name, scores in _mapping(known.get("per_class", {}), "per_class", MOST_METRICS)
+        },
+        "groups": {
+            division: {
+                name: _figures(scores, f"groups.{division}.{name}", None, MOST_CLASSES)
+                for name, scores in _mapping(figures, f"groups.{division}", MOST_METRICS)
+            }
+            for division, figures in _mapping(known.get("groups", {}), "groups", MOST_DIVISIONS)
         },
         "learned": _learned(known.get("learned", {}), absent),
         "cost": _figures(known.get("cost", {}), "cost", absent),

@@ -36,12 +36,13 @@ def write_report(
         NotWrittenError: some could not be written; one that fails costs no other.
     """
     every = (summary, *others)
+    tables = (*every, *(divided for each in every for divided in each.divided))
     texts: dict[str, Callable[[], str]] = {
         "report.md": lambda: markdown_report(every, budget),
         "runs.csv": lambda: runs_csv(summary),
     }
     if summary.rows:
-        texts |= {"report.csv": lambda: cells_csv(every), "report.tex": lambda: "\n".join(map(latex_table, every))}
+        texts |= {"report.csv": lambda: cells_csv(every), "report.tex": lambda: "\n".join(map(latex_table, tables))}
     files = {name: partial(_write_text, text) for name, text in texts.items()}
     if summary.cells:
         files["scores.png"] = partial(scores_png, summary)

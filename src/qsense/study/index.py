@@ -19,7 +19,7 @@ from qsense.study.bounds import checked_settings
 from qsense.study.run import Run, folders, read_run, restored
 
 INDEX = ".qsense-index.json"
-SCHEMA = 7  # of the index; one of another is read anew
+SCHEMA = 8  # of the index; one of another is read anew
 SETTLED = (FINISHED, FAILED)  # other runs are looked at each time
 MOST_BYTES = 1 << 30
 WATCHED = (run_folder.CONFIG, run_folder.RESULT, run_folder.FAILURE, run_folder.RECORD)

@@ -27,6 +27,7 @@ from qsense.study.budget import Budget, default, power_of, rate_of, sentences, s
 from qsense.study.contest import SAME_PRICE, Contest, contests
 from qsense.study.costs import LOSSLESS, Axis, axes, columns, explained
 from qsense.study.curves import MEMORY, curve_of, short
+from qsense.study.groups import COUNTS, DIVISIONS, counts_of, divisions_of, group_names, in_words
 from qsense.study.progress import dataset_names, progress
 from qsense.study.rows import Row
 from qsense.study.run import Run
@@ -103,7 +104,7 @@ def contents(
     counted = [run for run in summary.runs if run.folder in summary.rows_of_runs]
     measured = sorted({metric for run in counted for metric in run.metrics})
     metrics = list(dict.fromkeys([*(each.metric for each in every if each.rows), *measured]))
-    classes = _classes(counted)
+    classes, groups = _classes(counted), {name: _groups(counted, name) for name in datasets}
     place_of_row = {row: place for place, row in enumerate(rows)}
     place_of_dataset = {name: place for place, name in enumerate(datasets)}
     compared = {name: [line.replace(FIXED, " ") for line in lines] for name, lines in summary.comparisons.items()}
@@ -126,6 +127,7 @@ def contents(
                 "bipolar": any("mu" in run.learned or run.task == "har" for run in counted if run.dataset == name),
                 "unit": units.get(name, ""),
                 "classes": classes.get(name, {}),
+                "groups": groups.get(name, {}),
             }
             for name in datasets
         ],
@@ -162,6 +164,7 @@ def contents(
                     m: [short(scores.get(name)) for name in classes[run.dataset][m]]
                     for m, scores in run.per_class.items()
                 },
+                **({"groups": _scores_of_groups(run, groups[run.dataset])} if run.groups else {}),
                 "curve": curves[run.folder],
                 "seconds": None if run.seconds is None else round(run.seconds, 1),
                 "folder": run.path,
@@ -292,6 +295,31 @@ def _classes(counted: Sequence[Run]) -> dict[str, dict[str, list[str]]]:
         for metric, scores in run.per_class.items():
             names.setdefault(run.dataset, {}).setdefault(metric, {}).update(dict.fromkeys(scores))
     return {name: {m: list(classes) for m, classes in metrics.items()} for name, metrics in names.items()}
+
+
+def _groups(counted: Sequence[Run], dataset: str) -> dict[str, dict[str, Any]]:
+    """What a data set's test is divided by, {division: its groups with the frames and boxes of each}."""
+    runs = [run for run in counted if run.dataset == dataset]
+    found = {}
+    for division in divisions_of(runs):
+        names = group_names(runs, division)
+        counts = {what: counts_of(runs, division, what) for what in COUNTS}
+        texts = {what: [in_words(counts[what].get(name, (0, 0))) for name in names] for what in COUNTS}
+        found[division] = {"names": names, "note": DIVISIONS[division], **texts}
+    return found
+
+
+def _scores_of_groups(run: Run, groups: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, list[float | None]]]:
+    """{division: {metric: a score for each group, in their order}}."""
+    return {
+        division: {
+            metric: [short(scores.get(name)) for name in groups[division]["names"]]
+            for metric, scores in run.groups[division].items()
+            if metric not in COUNTS
+        }
+        for division in groups
+        if division in run.groups
+    }
 
 
 def _left(seconds: float | None) -> str:

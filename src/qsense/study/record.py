@@ -56,6 +56,7 @@ def of_result(content: Any) -> dict[str, Any]:
         "bits": as_bits(_needed(result, "", "bits"), "bits"),
         "network_bits": as_bits(result.get("network_bits"), "network_bits"),
         "per_class": result.get("per_class") or {},
+        "groups": result.get("groups") or {},
         "learned": result.get("quantizer") or {},
         "cost": cost,
         "constants": sensing.get("constants") or {},

@@ -41,6 +41,8 @@ class Run:
         monitor: the metric that its task reports.
         metrics: what the last test measured, finite numbers alone.
         per_class: the same by class, {metric: {class: score}}.
+        groups: the same by what its test can be divided by, {"condition": {metric: {group: score}}, …}, with how many
+            "frames" and "boxes" stand behind each.
         learned: the quantizer's learned values, one per axis.
         cost: what its network costs per prediction ("macs", "bops", "size_mb") and what its sensor would per second
             (`SENSING`, "native_bits", "native_kbit_s", "native_uj_s", and "saved", the share of the latter; `LATER`,
@@ -71,6 +73,7 @@ class Run:
     monitor: str = ""
     metrics: Mapping[str, float] = field(default_factory=dict)
     per_class: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    groups: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
     learned: Mapping[str, Sequence[float]] = field(default_factory=dict)
     cost: Mapping[str, float] = field(default_factory=dict)
     constants: Mapping[str, float | None] = field(default_factory=dict)

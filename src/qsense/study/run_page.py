@@ -28,9 +28,11 @@ from qsense.runs.words import clipped, duration, metric_name, percent
 from qsense.study.bounds import DamageError
 from qsense.study.costs import columns, explained
 from qsense.study.curves import place_of
+from qsense.study.groups import COUNTS, DIVISIONS
 from qsense.study.record import read_config
 from qsense.study.repeating import Repeat, repeat
 from qsense.study.run import Run
+from qsense.study.worst_frames import read_worst_frames, worst_frames_section
 
 STYLE = "run.css"
 ADC = "adc.json"
@@ -50,10 +52,13 @@ def run_page(run: Run, pictures: Sequence[tuple[str, str]] = ()) -> str:
     config_text = _text(run.folder / run_folder.CONFIG)
     config, record = _config(config_text), run_folder.record(run.folder)
     name, differing = run.folder.resolve().name, differences(config)
+    worst = read_worst_frames(run.folder)
     parts = [
         ("Went wrong", _went_wrong(run)),
         ("Pictures", _pictures(pictures)),
         ("Scores", _scores(run)),
+        ("Parts of the test", _groups(run)),
+        ("Worst frames", "" if worst is None else worst_frames_section(worst)),
         ("Learned values", _learned(run)),
         ("Cost", _cost(run)),
         ("Repeat it", _repeat(run, repeat(record, config, differing))),
@@ -165,6 +170,28 @@ def _scores(run: Run) -> str:
     more = f"<p class='note'>and {len(names) - MOST_CLASSES} more: see metrics.json</p>" * (len(names) > MOST_CLASSES)
     by_class = _table(["class", *(html(metric_name(metric)) for metric in metrics)], rows) + more
     return text + _details(f"By class ({len(names)})", by_class, opened=len(names) <= 20)
+
+
+def _groups(run: Run) -> str:
+    """Figures by condition, exposure and size, with the frames and boxes behind them."""
+    text = ""
+    for division, note in DIVISIONS.items():
+        figures = run.groups.get(division, {})
+        metrics = [name for name in figures if name not in COUNTS]
+        names = list(figures.get("frames", {}))[:MOST_CLASSES]
+        if not metrics or not names:
+            continue
+        rows = [
+            [
+                html(name),
+                *(_score(metric, figures[metric].get(name)) for metric in metrics),
+                *(f"{figures[what][name]:.0f}" if name in figures.get(what, {}) else "–" for what in COUNTS),
+            ]
+            for name in names
+        ]
+        heads = [division, *(html(metric_name(metric)) for metric in metrics), *COUNTS]
+        text += f"<h3>By {division}</h3>{_table(heads, rows)}<p class='note'>{html(note)}</p>\n"
+    return text
 
 
 def _learned(run: Run) -> str:

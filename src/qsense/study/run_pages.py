@@ -22,17 +22,34 @@ from qsense.runs.reading import read_json
 from qsense.runs.status import FINISHED
 from qsense.study.run import Run
 from qsense.study.run_page import ADC, run_page
+from qsense.study.worst_frames import FILE as WORST
 
 FOLDER = "run-pages"  # beside the study page
 INDEX = ".written.json"
-SCHEMA = 1  # of the pages; those of another are written anew
+SCHEMA = 2  # of the pages; those of another are written anew
 PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_=+-]*(\.[A-Za-z0-9_=+-]+)*")  # names that any file system and address take
 LONGEST = 120  # letters of a name
 PNG = b"\x89PNG\r\n\x1a\n"
 MOST_PICTURES, HEAVIEST = 40, 20 << 20  # of a run; bytes of a picture
 RESULTS = "results.png"
-FIRST = ("results", "transfer", "trajectory", "confusion", "predictions")  # pictures in the order in which they tell
-WATCHED = (run_folder.CONFIG, run_folder.RESULT, run_folder.RECORD, run_folder.FAILURE, mishaps.FILE, ADC, "wandb")
+FIRST = (
+    "results",
+    "transfer",
+    "trajectory",
+    "confusion",
+    "predictions",
+    "groups",
+)  # pictures in the order in which they tell
+WATCHED = (
+    run_folder.CONFIG,
+    run_folder.RESULT,
+    run_folder.RECORD,
+    run_folder.FAILURE,
+    mishaps.FILE,
+    ADC,
+    WORST,
+    "wandb",
+)
 
 
 def write_run_pages(runs: Sequence[Run], out: Path) -> int:

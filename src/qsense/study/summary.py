@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from qsense.runs import folder as run_folder
 from qsense.runs.status import FAILED, FINISHED, INTERRUPTED, KILLED, RUNNING
@@ -20,6 +21,9 @@ from qsense.study.notes import averaged, constants, inconsistencies
 from qsense.study.published import Beside, against_paper, costs_and_gammas
 from qsense.study.rows import Place, Row, full_keys, rows_by, rows_of
 from qsense.study.run import ReportError, Run
+
+if TYPE_CHECKING:
+    from qsense.study.groups import Divided
 
 MOST_NOTES = 5  # the notes stay a paragraph
 
@@ -38,6 +42,7 @@ class Summary:
         published: what a paper found, beside the cells that it has a figure for.
         findings: further lists of lines, by title: published costs, …
         comparisons: the same of pairs of quantizers, which somebody asked for: they stand above the table.
+        divided: tables by what a test can be divided by, which somebody asked for (`groups.py`): they follow it.
     """
 
     metric: str
@@ -49,6 +54,7 @@ class Summary:
     findings: Mapping[str, Sequence[str]] = field(default_factory=dict)
     blank: Mapping[Place, Cell] = field(default_factory=dict)
     comparisons: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    divided: Sequence[Divided] = ()
 
     @cached_property
     def rows(self) -> list[Row]:
@@ -97,6 +103,20 @@ class Summary:
     def datasets(self) -> list[str]:
         """Columns, by name."""
         return sorted({dataset for _, dataset in (*self.cells, *self.blank)})
+
+    @property
+    def of(self) -> str:
+        """What the title says after the metric, where the table is about a part of the runs' tests."""
+        return ""
+
+    def told(self, column: str) -> dict[str, object]:
+        """What a column is, as columns of a CSV file."""
+        return {"dataset": column}
+
+    @property
+    def behind(self) -> list[str]:
+        """Sentences on what stands behind the columns."""
+        return []
 
     @property
     def unscored(self) -> list[Run]:

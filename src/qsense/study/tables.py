@@ -41,6 +41,8 @@ def markdown_report(every: Sequence[Summary], budget: Budget | None = None) -> s
             lines += [*_markdown_table(each), ""]
     if summary.rows:
         lines += [_escaped(" ".join(legend(summary))), ""]
+        for each in (divided for one in every for divided in one.divided):
+            lines += [f"# {markdown(title(each))}", "", *_markdown_table(each), "", *map(_item, each.behind), ""]
         lines += ["![scores](scores.png)", ""] if summary.cells else []
         for cost in axes(cell.cost for cell in summary.cells.values()):
             lines += [f"![score against {cost.name}]({cost.picture})", ""]
@@ -91,6 +93,7 @@ def latex_table(summary: Summary) -> str:
     lines = [
         f"% {title(summary)}",
         *(f"% {one_line(line)}" for line in legend(summary) if line.startswith(COMMENTS)),
+        *(f"% {one_line(line.replace(FIXED, ' '))}" for line in summary.behind),
         "% \\usepackage{booktabs}",
         "\\begin{tabular}{l" + "c" * (len(bits) + len(summary.datasets) + len(columns)) + "}",
         "\\toprule",
@@ -140,7 +143,7 @@ def cells_csv(every: Sequence[Summary]) -> str:
     import pandas as pd  # here, so that --help need not wait for it
 
     def lines() -> Iterator[dict[str, object]]:
-        for summary in every:
+        for summary in (table for each in every for table in (each, *each.divided)):
             scale = 100 if summary.percent else 1
             cells = {**summary.cells, **summary.blank}
             for (row, dataset), cell in cells.items():
@@ -161,7 +164,7 @@ def cells_csv(every: Sequence[Summary]) -> str:
                         "settings": ", ".join(f"{key}={value}" for key, value in row.settings),
                         "task": row.task,
                         "model": row.model,
-                        "dataset": dataset,
+                        **summary.told(dataset),
                         "metric": summary.metric,
                         "mean": scale * cell.mean if cell.scores else None,
                         "std": None if cell.std is None else scale * cell.std,

@@ -73,7 +73,7 @@ class Task(LightningModule):
         self.class_names = class_names
         self.network_quantizer = network_quantizer
         self.white_balance: WhiteBalance | None = None
-        self.standardise = Standardise(sensor.signal, sensor.inputs_per_channel) if standardise else None
+        self.standardise = Standardise(sensor.signal) if standardise else None
         self._results: dict[str, Any] = {}
 
     def forward(self, x: Any) -> Any:
@@ -213,7 +213,7 @@ class Task(LightningModule):
     def results(self) -> dict[str, Any]:
         """What the last test measured: {"metrics": {…}, …}, plain numbers ready for `metrics.json`; empty before one.
 
-        The keys beside "metrics" are the subclass's: "per_class" {score: {class: value}}, "confusion" (rows = truth)
-        and what else `runs/result.py` allows.
+        The keys beside "metrics" are the subclass's: "per_class" {score: {class: value}}, "groups" of the test
+        {"condition": {score: {group: value}}, …}, "confusion" (rows = truth) and what else `runs/result.py` allows.
         """
         return self._results

@@ -19,8 +19,10 @@ from qsense.data.frames.bayer import to_rgb
 from qsense.data.frames.module import DetectionDataModule
 from qsense.data.module import ExperimentData
 from qsense.metrics.detection import DetectionScore
+from qsense.metrics.detection_groups import exposure_step, groups_of
 from qsense.quant.network.quantizer import NetworkQuantizer
 from qsense.quant.sensor.base import SensorQuantizer
+from qsense.quant.sensor.memory.base import MemoryConverter
 from qsense.quant.sensor.sensor import Sensor
 from qsense.tasks.images import ImageTask
 from qsense.tasks.schedules import cosine, falling, warm_up
@@ -192,14 +194,17 @@ class DetectionTask(ImageTask):
     def on_test_epoch_end(self) -> None:
         metrics = self.test_score.compute()
         self.log_dict({f"test/{name}": value for name, value in metrics.items()})
-        self._results = {"metrics": metrics, "per_class": self.test_score.per_class()}
+        epoch, evaluation = self.test_score.evaluated()
+        groups = groups_of(epoch, evaluation, len(self.test_score.class_names), self.sensor.signal.conditions)
+        self._results = {"metrics": metrics, "per_class": self.test_score.per_class(), "groups": groups}
 
     def _score(self, score: DetectionScore, batch: FrameBatch) -> None:
         """Predictions go back to pixels of the original frames, where the truth is."""
-        score.update(batch.unscaled(self(batch)), batch.frames)
+        steps = None if batch.exposure is None else [exposure_step(stops) for stops in batch.exposure]
+        score.update(batch.unscaled(self(batch)), batch.frames, steps)
 
     def results(self) -> dict[str, Any]:
-        """COCO's twelve figures of the last test, in [0, 1], and average precision by class."""
+        """COCO's twelve figures of the last test, in [0, 1], average precision by class, and what `groups_of` says."""
         return self._results
 
     def lr_share(self, step: int, steps_per_epoch: float, epochs: float) -> float:
@@ -228,11 +233,8 @@ class DetectionTask(ImageTask):
 
 
 def code_steps(sensor: Sensor) -> int:
-    """How many codes apart 0 and 1 lie in what a sensor delivers; 0 where it delivers values, or codes so fine that
-    float32 holds no half of one.
-
-    Raises:
-        ValueError: a quantizer whose output is neither its evenly spaced levels nor codes.
+    """How many codes apart 0 and 1 lie in what a sensor delivers; 0 where it delivers values, as one with memory does,
+    or codes so fine that float32 holds no half of one.
 
     >>> from qsense.quant.sensor.linear import Linear
     >>> from qsense.signal import Signal
@@ -240,9 +242,9 @@ def code_steps(sensor: Sensor) -> int:
     15
     """
     if isinstance(sensor, SensorQuantizer):
-        if sensor.output not in ("level", "code"):
-            raise ValueError(f"floor_green=code allows quant.sensor.output=level or code, not {sensor.output}")
         return sensor.steps if sensor.output == "level" else 1
+    if isinstance(sensor, MemoryConverter):
+        return 0
     signal = sensor.signal
     return signal.top - signal.black if signal.native_bits and signal.codes <= FINEST_CODES else 0
 

@@ -74,9 +74,8 @@ class ImageTask(Task):
         self.milestones = list(milestones)
         self.lr_factor = lr_factor
         self.warmup = warmup
-        inputs = sensor.inputs_per_channel
-        self.register_buffer("mean", torch.tensor(mean).repeat_interleave(inputs).view(-1, 1, 1))
-        self.register_buffer("std", torch.tensor(std).repeat_interleave(inputs).view(-1, 1, 1))
+        self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1))
+        self.register_buffer("std", torch.tensor(std).view(-1, 1, 1))
 
     def normalise(self, x: Tensor) -> Tensor:
         """From [0, 1] to what the network expects: (x − mean)/std per channel; what is standardised is left so."""

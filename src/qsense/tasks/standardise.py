@@ -24,7 +24,6 @@ class Standardise(nn.Module):
 
     Args:
         signal: what the sensor delivers: how many channels, and their names.
-        inputs: how many inputs of the network the converter makes of each channel.
 
     Attributes:
         mean: float32 [channels], in the unit of what the converter delivers.
@@ -39,12 +38,11 @@ class Standardise(nn.Module):
     mean: Tensor
     scale: Tensor
 
-    def __init__(self, signal: Signal, inputs: int = 1) -> None:
+    def __init__(self, signal: Signal) -> None:
         super().__init__()
-        names = signal.names or tuple(map(str, range(signal.channels)))
-        self.names = tuple(name for name in names for _ in range(inputs))
-        self.register_buffer("mean", torch.zeros(len(self.names)))
-        self.register_buffer("scale", torch.ones(len(self.names)))
+        self.names = signal.names or tuple(map(str, range(signal.channels)))
+        self.register_buffer("mean", torch.zeros(signal.channels))
+        self.register_buffer("scale", torch.ones(signal.channels))
 
     def forward(self, x: Tensor) -> Tensor:
         """What the network sees, in the shape of x."""

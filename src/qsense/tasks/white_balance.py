@@ -22,9 +22,9 @@ class WhiteBalance(nn.Module):
     """y = f_c · x for what a converter delivers of colour c: red, green or blue, both greens of a mosaic alike.
 
     **Camera's and stated gains** g_c multiply light. What they make of levels depends on the curve: f_c = g_c where
-    levels are proportional to light (no quantizer, the linear one, output "centroid"), and f_c = g_c^γ behind u^γ, also
-    while γ is learned. Behind any other curve no factor of levels means more light; there they are refused. **A learned
-    gain** multiplies levels behind any curve: f_c = exp(p_c), from 1, at the network's learning rate, without decay.
+    levels are proportional to light (no quantizer, the linear one), and f_c = g_c^γ behind u^γ, also while γ is
+    learned. Behind any other curve no factor of levels means more light; there they are refused. **A learned gain**
+    multiplies levels behind any curve: f_c = exp(p_c), from 1, at the network's learning rate, without decay.
 
     Nothing is cut off at white: a network's input has no upper end, a cut would take from red and blue what the sensor
     has told apart, and a learned gain would get no gradient there. What saturates all colours is thus not grey for the
@@ -62,9 +62,8 @@ class WhiteBalance(nn.Module):
         if self.source != "learned" and sensor.power() is None:
             raise ValueError(
                 f"white_balance={gains if isinstance(gains, str) else list(gains)} multiplies light, and behind the "
-                f"curve of {type(sensor).__name__} no factor of levels does: set white_balance=learned, "
-                "quant.sensor.output=centroid, or a quantizer whose levels are light or a power of it (quant=none, "
-                "linear, gamma)"
+                f"curve of {type(sensor).__name__} no factor of levels does: set white_balance=learned, or a "
+                "quantizer whose levels are light or a power of it (quant=none, linear, gamma)"
             )
         if self.source == "learned":
             self.log_gain = nn.Parameter(torch.zeros(3))

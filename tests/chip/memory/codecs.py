@@ -14,6 +14,7 @@ from qsense.chip.memory.vectors import random_walk
 from qsense.quant.sensor.memory.adpcm import ADPCM
 from qsense.quant.sensor.memory.base import MemoryConverter
 from qsense.quant.sensor.memory.dpcm import DPCM
+from qsense.quant.sensor.memory.row_dpcm import RowDPCM
 from qsense.signal import Signal
 
 NAMES = ("x", "y", "z")
@@ -31,18 +32,24 @@ EVERY: dict[str, tuple[type[MemoryConverter], dict[str, Any]]] = {
     "dpcm 1, slope": (DPCM, {"bits": 1, "slope": 1, "leak": 3, "native_bits": 14}),
     "dpcm 2, all": (DPCM, {"bits": 2, "slope": 2, "refresh": 250, "native_bits": 12}),
     "dpcm 3, neither": (DPCM, {"bits": 3, "leak": 0, "native_bits": 9}),
+    "row_dpcm 4": (RowDPCM, {"bits": 4}),
+    "row_dpcm 3, linear, refresh": (RowDPCM, {"bits": 3, "output": "linear", "refresh": 90, "slope": 2}),
+    "row_dpcm 2, not companded": (RowDPCM, {"bits": 2, "companding": "none"}),
 }
 
 
-def signal(channels: int = 3, **changes: Any) -> Signal:
+def signal(channels: int = 3, takes: str = "series", **changes: Any) -> Signal:
+    """A series, or native codes of frames."""
     stated: dict[str, Any] = {"low": -1.0, "high": 1.0, "unit": "g", "rate_hz": 50.0, "names": NAMES[:channels]}
+    if takes == "frames":
+        stated |= {"low": 0.0, "unit": "full scale", "rate_hz": None, "native_bits": 10, "black": 16, "white": 1000}
     return Signal(channels, **{**stated, **changes})
 
 
 def placed(kind: str, **changes: Any) -> MemoryConverter:
     """A converter of `EVERY`, placed by random walks that differ between channels."""
     made, settings = EVERY[kind]
-    sensor = made(signal(**changes), **settings)
+    sensor = made(signal(takes=made.takes, **changes), **settings)
     random = np.random.default_rng(1)
     counts = np.stack([random_walk(3000, sensor.native_bits, random) // (c + 1) for c in range(sensor.rows)], axis=1)
     sensor.fit_recordings(counts.astype(np.uint16), np.array([0, 1000, 3000]))
@@ -51,7 +58,12 @@ def placed(kind: str, **changes: Any) -> MemoryConverter:
 
 def a_codec(kind: str, name: str = "adc_under_test", twos_complement: bool = False) -> tuple[MemoryConverter, Codec]:
     sensor = placed(kind)
-    return sensor, codec(sensor, name, STATISTICS, twos_complement)
+    return sensor, codec(sensor, name, statistics(sensor), twos_complement)
+
+
+def statistics(sensor: MemoryConverter) -> dict[str, Any]:
+    """What its run's data was normalised by; frames are not."""
+    return STATISTICS if sensor.takes == "series" else {"normalise": "range"}
 
 
 def write(found: Codec, folder: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from omegaconf import OmegaConf
-from tests.chip.memory.codecs import EVERY, STATISTICS, a_codec, placed, signal, write
+from tests.chip.memory.codecs import EVERY, a_codec, placed, signal, statistics, write
 
 from qsense.chip.memory import conformance
 from qsense.chip.memory.codec import Recordings, codec
@@ -52,11 +52,12 @@ def test_what_a_yaml_makes_agrees(name: str, tmp_path: Path) -> None:
     """As it stands in `conf/quant/sensor`, at its smallest number of bits."""
     settings = {key: 1 if value == "${bits}" else value for key, value in YAMLS[name].items()}
     module, _, cls = str(settings.pop("_target_")).rpartition(".")
-    sensor: MemoryConverter = getattr(importlib.import_module(module), cls)(signal=signal(), **settings)
+    made: type[MemoryConverter] = getattr(importlib.import_module(module), cls)
+    sensor = made(signal=signal(takes=made.takes), **settings)
     random = np.random.default_rng(3)
     walk = np.stack([random_walk(4000, sensor.native_bits, random) for _ in range(3)], axis=1).astype(np.uint16)
     sensor.fit_recordings(walk, np.array([0, 4000]))
-    found = codec(sensor, "adc_under_test", STATISTICS)
+    found = codec(sensor, "adc_under_test", statistics(sensor))
     write(found, tmp_path)
     for each in check(tmp_path, found, sensor, (walk, np.array([0, 1500, 4000])), simulate=3000):
         assert each.passed, each

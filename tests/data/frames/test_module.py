@@ -17,7 +17,7 @@ from torch import Tensor
 from qsense.data.errors import DataError
 from qsense.data.frames.batch import FrameBatch
 from qsense.data.frames.dataset import Frame, FrameDataset, Part
-from qsense.data.frames.module import DetectionDataModule, arranged, mirror, padded
+from qsense.data.frames.module import DetectionDataModule, arranged, mirror, padded, spread
 from qsense.data.frames.nearest import resize, shrunk, target_size
 from qsense.experiment import signatures
 from qsense.experiment.compose import stated_by_options
@@ -98,6 +98,17 @@ def module(data: Memory | None = None, **arguments: Any) -> DetectionDataModule:
 
 def numbers(batches: Any) -> list[int]:
     return [frame.id for batch in batches for frame in batch.frames]
+
+
+@pytest.mark.parametrize("frames", [1, 20, 50, 51, 148, 150, 152, 295, 300, 442, 500])
+def test_a_sample_meets_conditions_that_take_turns(frames: int) -> None:
+    conditions = [place % 3 for place in range(frames)]
+    places = spread(conditions, 50)
+    assert len(set(places.tolist())) == min(frames, 50)
+    counts = np.bincount([conditions[place] for place in places], minlength=min(frames, 3))
+    assert (counts >= min(frames, 50) / 3 / 2 - 1e-9).all()
+    if frames == 500:
+        assert places.tolist() == np.linspace(0, 499, 50).astype(int).tolist()  # as without conditions
 
 
 def test_parts_are_disjoint_and_complete() -> None:

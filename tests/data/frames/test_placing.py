@@ -12,8 +12,8 @@ from PIL import Image
 from tests.refusal import refused
 
 from qsense.data.frames.bayer import pack
+from qsense.data.frames.files.raw_files import Mosaic
 from qsense.data.frames.placing import Place, check_crop, find_place, part_of
-from qsense.data.frames.raw_files import Mosaic
 from qsense.data.frames.raw_frames import left_aligned
 from qsense.data.photos import TURNS
 from qsense.signal import BAYER

@@ -16,7 +16,7 @@ from tests.refusal import assert_names, refused
 from qsense.data.errors import DataError, DataMissingError
 from qsense.data.frames import rawdet7
 from qsense.data.frames.bayer import pack
-from qsense.data.frames.headless import Layout
+from qsense.data.frames.files.headless import Layout
 from qsense.data.frames.module import DetectionDataModule
 from qsense.data.frames.rawdet7 import SENSORS, RawDet7
 

@@ -14,8 +14,8 @@ from tests.refusal import refused
 
 from qsense.data.frames import synthetic_raw
 from qsense.data.frames.bayer import unpack
+from qsense.data.frames.simulation.synthetic_scenes import REGIMES, Scene, draw_scene, illuminate
 from qsense.data.frames.synthetic_raw import PRNU, SyntheticRaw, expose
-from qsense.data.frames.synthetic_scenes import REGIMES, Scene, draw_scene, illuminate
 from qsense.experiment.schema import config_folder
 
 PLAIN = Scene(
@@ -194,10 +194,32 @@ def test_it_says_that_it_is_simulated_and_what_the_sensor_is() -> None:
     assert data.sources() == ()
 
 
+def test_frames_of_all_regimes_take_turns_each_as_its_own_regime_has_it() -> None:
+    mixed, alone = small(regime="mixed", train_frames=7), [small(regime=regime, train_frames=7) for regime in REGIMES]
+    assert mixed.signal.conditions == tuple(REGIMES)
+    for part in ("train", "test"):
+        frames = mixed.frames(part)
+        assert [frame.condition for frame in frames] == [place % 3 for place in range(len(frames))]
+        for place, frame in enumerate(frames):
+            data = alone[frame.condition]
+            own = data.frames(part)[place]
+            assert (own.id, own.name, own.condition) == (frame.id, frame.name, 0)
+            np.testing.assert_array_equal(frame.boxes, own.boxes)
+            np.testing.assert_array_equal(mixed.codes(frame), data.codes(own))
+            np.testing.assert_array_equal(mixed.masks(frame), data.masks(own))
+    assert all(data.signal.conditions == () for data in alone)
+
+
+def test_what_was_recorded_of_one_regime_keeps_its_name() -> None:
+    prints = [SyntheticRaw(regime).fingerprint()[:16] for regime in REGIMES]  # type: ignore[arg-type]
+    assert prints == ["be248b2d7ebb276d", "8e39f24419708cf7", "b722ca8279f3acec"]
+
+
 def test_the_fingerprint_knows_every_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     changes: list[dict[str, object]] = [
         {},
         {"regime": "high_key"},
+        {"regime": "mixed"},
         {"height": 64},
         {"width": 64},
         {"train_frames": 7},
@@ -221,7 +243,7 @@ def test_the_fingerprint_knows_every_setting(monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        ({"regime": "noon"}, ("regime='noon'", "hdr_low", "noise_floor", "high_key")),
+        ({"regime": "noon"}, ("regime='noon'", "hdr_low", "noise_floor", "high_key", "mixed")),
         ({"height": 33}, ("height=33", "even", 32)),
         ({"width": 16}, ("width=16", "even", 32)),
         ({"train_frames": 0}, ("train_frames=0", 1)),

@@ -60,7 +60,7 @@ typedef {code} {name}_code;
 typedef {name}_core_state {name}_state;
 
 {_tables(codec)}
-/* Both sides, at a recording's start. */
+/* Both sides, at a {codec.run}'s start. */
 static inline void {name}_start({name}_state *state, unsigned channel)
 {{
     {name}_core_start(&{name}_channels[channel], state, {name}_channels[channel].centre);
@@ -93,6 +93,13 @@ static inline int16_t {name}_decode({name}_state *state, unsigned channel, {name
 static inline int16_t {name}_lose({name}_state *state, unsigned channel)
 {{
     return (int16_t){name}_core_lose(&{name}_channels[channel], state);
+}}
+
+/* Receiver: the native count that lies nearest to a decoded value. */
+static inline {name}_sample {name}_count(unsigned channel, int16_t value)
+{{
+    const int32_t count = {name}_core_count(&{name}_channels[channel], value);
+    return ({name}_sample)({f"count - {coding.middle}" if coding.signed else "count"});
 }}
 
 #ifdef {macro}_UNIT
@@ -128,15 +135,19 @@ def arithmetic(name: str) -> str:
 
 
 def table_bytes(codec: Codec) -> int:
-    """What the tables of all channels take, 4 bytes a number; steps are shared."""
-    shared = len(codec.constants[0].steps)
+    """What the tables of all channels take, 4 bytes a number; steps and companding are shared."""
+    shared = len(codec.constants[0].steps) + len(codec.compand)
     return 4 * (shared + sum(len(getattr(c, t)) for c in codec.constants for t in codec.tables if t != "steps"))
 
 
 def _tables(codec: Codec) -> str:
     """Every table of every channel, and the channels made of them; steps, which all channels share, stand once."""
     name, macro = codec.name, codec.name.upper()
-    texts, entries = "", []
+    texts, entries, compand = "", [], "0"
+    if codec.compand:
+        compand = f"{name}_compand"
+        texts += f"static const int32_t {compand}[{len(codec.compand)}] = {{\n"
+        texts += lines_of([str(place) for place in codec.compand], "    ", 12) + "\n};\n"
     for which in codec.tables:
         rows = [getattr(c, which) for c in codec.constants]
         if which == "steps":
@@ -154,7 +165,7 @@ def _tables(codec: Codec) -> str:
         entries.append(
             f"    {{ /* channel {c}: {comment(label)} */\n"
             f"        {macro}_BITS, {macro}_NATIVE_BITS, {constants.centre}, {', '.join(map(str, numbers))},\n"
-            f"        {', '.join(pointers)},\n"
+            f"        {compand}, {', '.join(pointers)},\n"
             f"        {constants.first}, {max(len(constants.steps) - 1, 0)}, {constants.alike}, "
             f"{constants.step_leak}\n"
             "    }"

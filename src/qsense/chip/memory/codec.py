@@ -17,7 +17,8 @@ from qsense.callbacks import stream
 from qsense.chip.coding import Coding
 from qsense.chip.origin import revision
 from qsense.quant.sensor.memory.base import MemoryConverter
-from qsense.quant.sensor.memory.constants import Constants, same_for_all, scaled
+from qsense.quant.sensor.memory.constants import Constants, nearest_counts, same_for_all
+from qsense.quant.sensor.memory.row_dpcm import RowDPCM, shares
 from qsense.quant.sensor.record import as_record
 
 Floats = npt.NDArray[np.float64]
@@ -35,7 +36,7 @@ class Codec:
         name: an identifier, for symbols and files.
         record: the converter in its own terms (`as_record`), as in the run's `adc.json`.
         unit: the sensor's own unit.
-        rate_hz: samples per second of a channel.
+        rate_hz: samples per second of a channel; None of frames, whose rows are what recordings are of a series.
         channels: the channels' names, in order.
         constants: the integers of each.
         limits: what the counts `black` and `white` mean, (low, high) of each channel in `unit`.
@@ -46,12 +47,13 @@ class Codec:
         normalised: how the data was normalised in training ("dataset", "train", "range"); "none" where it was not.
         stated: whether the sensor delivers native counts, so that their bits and range are its own.
         twos_complement: whether native counts are written so; else in offset binary.
+        output: what the network sees of frames, "companded" or "linear"; None of series, whose values it sees.
     """
 
     name: str
     record: dict[str, Any]
     unit: str
-    rate_hz: float
+    rate_hz: float | None
     channels: tuple[str, ...]
     constants: tuple[Constants, ...]
     limits: tuple[tuple[float, float], ...]
@@ -62,6 +64,7 @@ class Codec:
     normalised: str
     stated: bool
     twos_complement: bool = False
+    output: str | None = None
 
     @property
     def coding(self) -> Coding:
@@ -109,9 +112,19 @@ class Codec:
         return self.constants[0].rate
 
     @property
-    def kbit_s(self) -> float:
-        """Of all channels, refreshes included."""
-        return self.rate * self.rate_hz * len(self.channels) / 1e3
+    def kbit_s(self) -> float | None:
+        """Of all channels, refreshes included; None of frames, whose rate nobody has stated."""
+        return None if self.rate_hz is None else self.rate * self.rate_hz * len(self.channels) / 1e3
+
+    @property
+    def compand(self) -> tuple[int, ...]:
+        """Where native counts lie on the 16-bit scale, the same for all channels; empty: evenly."""
+        return self.constants[0].compand
+
+    @property
+    def run(self) -> str:
+        """What starts anew: a recording of a series, a row of a frame."""
+        return "recording" if self.rate_hz else "row"
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -152,13 +165,20 @@ class Codec:
     def scale(self, channel: int) -> tuple[float, float]:
         """(offset, step): a decoded value v means offset + step · v in `unit`, cut off at the channel's limits."""
         low, high = self.limits[channel]
+        if self.compand:
+            step = (high - low) / (self.compand[self.white] - self.compand[self.black])
+            return low - step * self.compand[self.black], step
         per_count = (high - low) / (self.white - self.black)
         middle = (1 << (self.native_bits - 1)) - self.black
         return low + per_count * middle, per_count / (1 << (16 - self.native_bits))
 
     def in_unit(self, channel: int, values: Ints) -> Floats:
-        """Decoded values in the sensor's unit, within its range."""
+        """Decoded values in `unit`, within the range."""
         low, high = self.limits[channel]
+        if self.compand:
+            offset, step = self.scale(channel)
+            cut: Floats = np.clip(offset + step * values, low, high)
+            return cut
         result: Floats = low + (high - low) * self._share(values)
         return result
 
@@ -168,6 +188,10 @@ class Codec:
 
     def _share(self, values: Ints) -> Floats:
         """Of the range from black to white."""
+        if self.output is not None:
+            shown = self.compand if self.output == "companded" else ()
+            nearest = nearest_counts(values, self.native_bits, self.compand)
+            return shares(self.native_bits, self.black, self.white, shown)[nearest]
         count = values.astype(np.float64) / (1 << (16 - self.native_bits)) + (1 << (self.native_bits - 1))
         share: Floats = np.clip((count - self.black) / (self.white - self.black), 0, 1)
         return share
@@ -181,7 +205,7 @@ def snr(sensor: MemoryConverter, recordings: Recordings) -> tuple[float, ...]:
         recordings: its training recordings.
     """
     x, bounds = recordings
-    samples = x if np.issubdtype(x.dtype, np.floating) else sensor.values(scaled(sensor.counts(x), sensor.native_bits))
+    samples = x if np.issubdtype(x.dtype, np.floating) else sensor.values(sensor.scaled(sensor.counts(x)))
     return tuple(stream.snr(samples.astype(np.float64), sensor.convert(x, bounds).values).tolist())
 
 
@@ -196,16 +220,15 @@ def codec(sensor: MemoryConverter, name: str, statistics: dict[str, Any], twos_c
         twos_complement: how native counts are written; else in offset binary.
     """
     signal = sensor.signal
-    assert signal.low is not None  # a converter with memory has a range, and a series a rate
+    assert signal.low is not None  # a converter with memory has a range
     assert signal.high is not None
-    assert signal.rate_hz is not None
     ends: Sequence[tuple[float, float]] = [(signal.low, signal.high)] * signal.channels
     if statistics.get("low") is not None:
         ends = list(zip(statistics["low"], statistics["high"], strict=True))
     return Codec(
         name=name,
         record=as_record(sensor),
-        unit=signal.unit,
+        unit=f"{signal.unit}, companded" if sensor.compand else signal.unit,
         rate_hz=signal.rate_hz,
         channels=signal.names or tuple(f"channel_{c}" for c in range(signal.channels)),
         constants=sensor.channels(),
@@ -217,4 +240,5 @@ def codec(sensor: MemoryConverter, name: str, statistics: dict[str, Any], twos_c
         normalised=statistics.get("normalise", "none") if statistics.get("low") is not None else "none",
         stated=signal.native_bits is not None,
         twos_complement=twos_complement,
+        output=sensor.output if isinstance(sensor, RowDPCM) else None,
     )

@@ -82,7 +82,10 @@ def datasheet(
 def _footnote(codec: Codec, measured: bool) -> str:
     """What the page's own words mean."""
     place = "q" if codec.twos_complement else "(q − 2^(n−1))"
-    text = f"Values and tables lie on a 16-bit scale: a native count q of n bits is {place} · 2^(16−n) there. Shifts "
+    place = f"is {place} · 2^(16−n) there"
+    if codec.compand:
+        place = f"lies there where the companding table (adc.json, C header) says; {codec.unit} is linear on it"
+    text = f"Values and tables lie on a 16-bit scale: a native count q of n bits {place}. Shifts "
     text += "round towards minus infinity."
     if measured:
         text += " SNR: variance of the samples / mean squared error of what is decoded, over the training recordings."
@@ -157,7 +160,6 @@ def _facts(codec: Codec, full_scale_volts: float | None) -> list[tuple[str, str]
     bits = f"{codec.bits} bit{'s' * (codec.bits > 1)}"
     facts = [
         ("code", f"{bits}; {codec.rate:.4g} bits per sample with refreshes" if codec.refresh else bits),
-        ("rate", f"{rounded(codec.kbit_s)} kbit/s: {codec.rate_hz:g} samples per second and channel"),
         ("native ADC", f"{codec.native_bits} bits, {codec.coding.name}"),
         ("its full scale", codec.full_scale),
         ("channels", f"{len(codec.channels)}: {listed(codec.channels)}"),
@@ -165,13 +167,16 @@ def _facts(codec: Codec, full_scale_volts: float | None) -> list[tuple[str, str]
         ("registers", ", ".join(f"{name} {bits}" for name, bits in codec.state.items())),
         ("tables in C", f"{table_bytes(codec):,} bytes"),
     ]
+    if codec.rate_hz is not None and codec.kbit_s is not None:
+        rate = f"{rounded(codec.kbit_s)} kbit/s: {codec.rate_hz:g} samples per second and channel"
+        facts.insert(1, ("rate", rate))
     if (codec.black, codec.white) != (0, (1 << codec.native_bits) - 1):
         facts.insert(
-            4, ("black, white", f"counts {codec.coding.number(codec.black)}, {codec.coding.number(codec.white)}")
+            -4, ("black, white", f"counts {codec.coding.number(codec.black)}, {codec.coding.number(codec.white)}")
         )
     if full_scale_volts is not None:
         step = full_scale_volts / ((1 << codec.native_bits) - 1)
-        facts.insert(4, ("full scale", f"{full_scale_volts:g} V, {1000 * step:.4g} mV per native step"))
+        facts.insert(-4, ("full scale", f"{full_scale_volts:g} V, {1000 * step:.4g} mV per native step"))
     return facts
 
 
@@ -188,7 +193,7 @@ def _channels(codec: Codec, snr: Sequence[float] | None) -> str:
         cells = [
             escape(brief(name, NAME)),
             f"{signed(low, '.4g')} to {signed(high, '.4g')}",
-            f"{step * (1 << (16 - codec.native_bits)):.4g}",
+            f"{native_step(codec, c):.4g}",
             signed(offset + step * constants.centre, ".4g"),
         ]
         if codec.adaptive:
@@ -201,6 +206,14 @@ def _channels(codec: Codec, snr: Sequence[float] | None) -> str:
             cells.append("–" if arrival is None else str(arrival))
         body.append(cells + ([] if snr is None else [f"{snr[c]:.1f}"]))
     return table(head, body)
+
+
+def native_step(codec: Codec, channel: int) -> float:
+    """From one native count to the next, in the codec's unit; where counts are companded, the mean."""
+    step = codec.scale(channel)[1]
+    if codec.compand:
+        return step * (codec.compand[-1] - codec.compand[0]) / (len(codec.compand) - 1)
+    return step * (1 << (16 - codec.native_bits))
 
 
 def _codes(codec: Codec) -> str:

@@ -69,6 +69,7 @@ def as_json(
         "refresh": codec.refresh,
         "alike": first.alike if codec.adaptive and codec.bits == 1 else None,
         "step_leak": first.step_leak if codec.adaptive else None,
+        **({"companding": list(codec.compand), "network_sees_counts": codec.output} if codec.output else {}),
         "bits_per_sample": codec.rate,
         "kbit_s": codec.kbit_s,
         "state_bits": codec.state,

@@ -123,7 +123,7 @@ module {name}_decoder #(
         clip = wide < -32768 ? 16'sh8000 : wide > 32767 ? 16'sh7fff : $signed(wide[15:0]);
     endfunction
 
-{kept}    wire signed [WIDTH-1:0] expected = {expected};
+{_companded(codec) * bool(codec.refresh)}{kept}    wire signed [WIDTH-1:0] expected = {expected};
     assign prediction = clip(expected);
     assign refreshes = {refreshes};
 {sample}{_residual(codec)}    wire signed [WIDTH-1:0] sum = prediction + residual;
@@ -191,9 +191,31 @@ def _scaled(codec: Codec, count: str) -> str:
     """A native count on the 16-bit scale: at the top, in two's complement as it is, else with its highest bit
     inverted."""
     zeros = 16 - codec.native_bits
+    if codec.compand:
+        return f"companded({count})"
     if codec.twos_complement:
         return f"$signed({{{count}, {zeros}'d0}})" if zeros else f"$signed({count})"
     return f"$signed({{{count}, {zeros}'d0}} ^ 16'h8000)" if zeros else f"$signed({count} ^ 16'h8000)"
+
+
+def _companded(codec: Codec) -> str:
+    """The companding table as a function; synthesis makes a ROM of it."""
+    if not codec.compand:
+        return ""
+    n, coding = codec.native_bits, codec.coding
+    places = "".join(
+        f"            {n}'d{coding.word(count)}: companded = {_literal(place, 16)};\n"
+        for count, place in enumerate(codec.compand[:-1])
+    )
+    return f"""\
+    function signed [15:0] companded;  // where a native count lies on the 16-bit scale
+        input [{n - 1}:0] count;
+        case (count)
+{places}            default: companded = {_literal(codec.compand[-1], 16)};
+        endcase
+    endfunction
+
+"""
 
 
 def _numbers(codec: Codec, numbers: Sequence[int]) -> str:
@@ -288,7 +310,7 @@ module {name}_encoder #(
     localparam WIDTH = {width(codec)};  // of signed arithmetic
     wire signed [15:0] prediction;
 {step}    wire refreshes;
-    wire signed [15:0] scaled = {_scaled(codec, "sample")};
+{_companded(codec)}    wire signed [15:0] scaled = {_scaled(codec, "sample")};
     wire signed [WIDTH-1:0] residual = scaled - prediction;
 {_compared(codec) if not codec.adaptive else _approximated(codec)}    wire [{sent - 1}:0] next = {own};
 

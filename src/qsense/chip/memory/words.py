@@ -15,10 +15,12 @@ def title(codec: Codec) -> str:
 def summary(codec: Codec) -> list[str]:
     """Channels, native ADC, rate, and what to mind: sentences."""
     bits, native = f"{codec.bits} bit{'s' * (codec.bits > 1)}", codec.native_bits
+    rate = "" if codec.rate_hz is None else f", {codec.rate_hz:g} a second in each channel"
+    together = "" if codec.kbit_s is None else f"; all channels together {rounded(codec.kbit_s)} kbit/s"
     return [
         f"Channels: {', '.join(f'{c} = {name}' for c, name in enumerate(codec.channels))}.",
-        f"Samples: native counts of {native} bits, {codec.coding.name}, {codec.rate_hz:g} a second in each channel.",
-        f"Rate: {bits} a sample" + refreshing(codec) + f"; all channels together {rounded(codec.kbit_s)} kbit/s.",
+        f"Samples: native counts of {native} bits, {codec.coding.name}{rate}.",
+        f"Rate: {bits} a sample" + refreshing(codec) + f"{together}.",
         start(codec),
         f"A lost code: the receiver holds its last value; later values are off by what it missed. {mended(codec)}",
     ]
@@ -32,10 +34,9 @@ def refreshing(codec: Codec) -> str:
 
 
 def start(codec: Codec) -> str:
-    """How a recording begins."""
-    if codec.refresh:
-        return "A recording starts with a native count; start both sides together, at the first sample."
-    return "A recording starts at the channel's centre; start both sides together, at the first sample."
+    """How a recording, or a row of a frame, begins."""
+    where = "with a native count" if codec.refresh else "at the channel's centre"
+    return f"A {codec.run} starts {where}; start both sides together, at the first sample."
 
 
 def mended(codec: Codec) -> str:
@@ -66,5 +67,9 @@ def meaning(codec: Codec) -> list[str]:
         lines.append(
             f"  {c} = {name}: count {black} to {white} is {low:g} to {high:g} {unit}; "
             f"v is {offset:.9g} + {step:.9g} v {unit}"
+        )
+    if codec.output is not None:
+        lines.append(
+            f"The receiver goes on with the native count that lies nearest to v; the network sees it {codec.output}."
         )
     return lines

@@ -22,11 +22,13 @@ class FrameBatch:
         x: native codes [B, C, H, W], integers; smaller frames lie at the top left, the rest is 0.
         sizes: height and width of each frame within x, in pixels of x.
         frames: the annotations, on the host, in pixels of the original frames.
+        exposure: of each frame in stops, see `stops_below_white`; None where nobody has asked for it.
     """
 
     x: Tensor
     sizes: list[tuple[int, int]]
     frames: list[Frame]
+    exposure: list[float] | None = None
 
     def __len__(self) -> int:
         return len(self.frames)

@@ -22,8 +22,8 @@ from qsense.data.frames.annotations.foreign import refuse_foreign
 from qsense.data.frames.annotations.pictures import BOX_KINDS, BoxKind, Picture, read_pictures
 from qsense.data.frames.annotations.values import id_order, printable
 from qsense.data.frames.dataset import PLANES, Frame, FrameDataset, Part
-from qsense.data.frames.photo_sensor import PATTERN, PhotoConversion, Sensor, read_annotated
 from qsense.data.frames.plane_cache import Codes, PlaneCache, convert, stamp
+from qsense.data.frames.simulation.photo_sensor import PATTERN, PhotoConversion, Sensor, read_annotated
 from qsense.data.frames.turning import Turning, find_turns
 from qsense.data.photos import check_reading, read_otherwise
 from qsense.signal import Signal

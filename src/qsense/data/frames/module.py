@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,10 +19,14 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from qsense.data import fits
 from qsense.data.batches import EpochBatches, EvaluationEpochBatches
+from qsense.data.cache import fingerprint
 from qsense.data.frames.batch import FrameBatch
 from qsense.data.frames.dataset import Frame, FrameDataset
-from qsense.data.frames.nearest import resize, target_size
+from qsense.data.frames.decoded import DecodedFrames, Decoding, native
+from qsense.data.frames.exposure import stops_below_white
+from qsense.data.frames.nearest import resize, shrunk, target_size
 from qsense.data.frames.storing import SMALLEST, asked_for, stored_side
 from qsense.data.module import ExperimentData
 from qsense.data.splitting import stratified
@@ -30,6 +34,8 @@ from qsense.data.splitting import stratified
 log = logging.getLogger(__name__)
 
 STRIDE = 32  # what the sides of a batch are multiples of: the detectors' coarsest feature map but for pooling
+FITTED_ON = 4_000_000  # samples at most, over all planes, that place a converter's tables
+FITTED_FRAMES = 500  # frames at most that these are taken from
 
 # Few torch operations know unsigned integers; the bits are moved about as signed ones.
 SIGNED = {torch.uint16: torch.int16, torch.uint32: torch.int32}
@@ -122,10 +128,11 @@ class DetectionDataModule(ExperimentData):
         self.mean = dataset.mean
         self.std = dataset.std
         self.simulated = dataset.simulated
+        self._decoded_by: Any = None  # settings and tables of the converter with memory that frames go through
 
     def prepare_data(self) -> None:
         """Convert the frames (once per machine)."""
-        self.dataset.prepare(self.cache, self.stored_side)
+        self.dataset.prepare(self.cache, None if self.whole else self.stored_side)
 
     @cached_property
     def stored_side(self) -> int | None:
@@ -156,14 +163,11 @@ class DetectionDataModule(ExperimentData):
         if self.stored is not None:
             drawn = ReadSizes(self.train_sizes, self.longest, self.seed, self.fold)
             fixed = ReadSizes(None if self.test_size is None else [self.test_size], self.longest, self.seed, self.fold)
+        kept, out = ([frame for frame, out in zip(train, held_out, strict=True) if out == which] for which in (0, 1))
         parts = {
-            "train": FramePart(
-                self.dataset, [frame for frame, out in zip(train, held_out, strict=True) if not out], drawn
-            ),
-            "validation": FramePart(
-                self.dataset, [frame for frame, out in zip(train, held_out, strict=True) if out], fixed
-            ),
-            "test": FramePart(self.dataset, test, fixed),
+            "train": FramePart(self._stored, kept, drawn),
+            "validation": FramePart(self._stored, out, fixed),
+            "test": FramePart(self._stored, test, fixed, self.exposure),
         }
         statistics: dict[str, Any] = {
             "simulated": self.simulated,
@@ -233,6 +237,57 @@ class DetectionDataModule(ExperimentData):
         mirrored = (torch.rand(len(batch)) < 0.5).tolist() if self.flip else [False] * len(batch)
         return arranged(batch, self._sizes(batch, sides), mirrored)
 
+    def training_recordings(self) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.int64]]:
+        """See the base class: rows of native codes, spread over up to 500 frames, 4 million samples at most."""
+        frames = [self.part("train").frames[place] for place in spread(self._train_conditions(), FITTED_FRAMES)]
+        samples, lengths = [], [0]
+        for frame in frames:
+            codes = native(self.dataset, frame)
+            planes, height, width = codes.shape
+            rows = min(height, max(1, FITTED_ON // (len(frames) * planes * width)))
+            chosen = codes[:, np.linspace(0, height - 1, rows).astype(np.int64)]
+            samples.append(chosen.reshape(planes, -1).T.astype(np.uint16))
+            lengths += [width] * rows
+        return np.concatenate(samples), np.cumsum(lengths)
+
+    def fit(self, converter: Any) -> None:
+        """See the base class. The tables are kept for runs that differ in other things, such as their seed."""
+        source = (fingerprint(self.dataset, self.cache), self.validation, FITTED_ON, FITTED_FRAMES)
+        fits.fit(converter, self.training_recordings, self.cache, self.dataset.name, source)
+
+    def convert(self, converter: Any) -> None:
+        """See the base class: batches hold the native codes that its receiver decodes. What is converted is kept, in
+        memory or, where that is much, in the cache."""
+        tables = None if converter is None else (converter.settings, converter.channels())
+        if self._decoded_by == tables:
+            return
+        self._decoded_by = tables
+        read: Callable[[Frame], npt.NDArray[Any]] = self._stored
+        if converter is not None:
+            frames = [frame for part in self._parts.values() for frame in part.frames]
+            read = DecodedFrames(Decoding(self.dataset, frames, converter, self.stored_side), self.cache)
+        for name in self._parts:
+            self.part(name).read = read
+
+    def unconverted(self, batch: FrameBatch) -> FrameBatch:
+        """Frames of a batch [B, C, H, W] as the sensor delivers them, without a converter with memory, arranged alike;
+        the batch itself where it has been through none."""
+        if self._decoded_by is None:
+            return batch
+        raw = FramePart(self._stored, batch.frames).__getitems__((0, range(len(batch))))
+        return arranged(raw.to(batch.x.device), batch.sizes, [False] * len(batch))
+
+    def _stored(self, frame: Frame) -> npt.NDArray[Any]:
+        """A frame's codes as they are without a converter with memory."""
+        return shrunk(self.dataset.codes(frame), self.stored_side) if self.whole else self.dataset.codes(frame)
+
+    def exposure(self, frame: Frame) -> float:
+        """A frame's `stops_below_white` as it is stored, whatever a converter with memory makes of it."""
+        return stops_below_white(self._stored(frame), self.signal.black, self.signal.top)
+
+    def _train_conditions(self) -> list[int]:
+        return [frame.condition for frame in self.part("train").frames]
+
     def example(self) -> Tensor:
         """See the base class."""
         codes: Tensor = self.on_after_batch_transfer(self.part("test")[0], 0).x
@@ -262,10 +317,10 @@ class DetectionDataModule(ExperimentData):
     def _pixels(self, count: int) -> Iterator[tuple[Frame, npt.NDArray[np.int64]]]:
         """Frames spread over the training part, each with some of its pixels [pixels, channels]."""
         part = self.part("train")
-        frames = np.linspace(0, len(part) - 1, min(len(part), 50)).astype(np.int64)
+        frames = spread(self._train_conditions(), 50)
         each = max(1, count // len(frames))
         for index in frames:
-            codes = self.dataset.codes(part.frames[index])
+            codes = part.read(part.frames[index])
             flat = codes.reshape(len(codes), -1)
             chosen = flat[:, np.linspace(0, flat.shape[1] - 1, min(each, flat.shape[1])).astype(np.int64)]
             yield part.frames[index], chosen.T.astype(np.int64)
@@ -305,13 +360,20 @@ class FramePart(Dataset[FrameBatch]):
     """Some of a data set's frames; a whole batch is read at once.
 
     Args:
-        dataset: knows their codes.
+        read: gives a frame's codes [C, h, w].
         frames: those that belong to this part.
         read_at: at which sizes; None: as they are stored.
+        exposure: of a frame, which batches state then.
     """
 
-    def __init__(self, dataset: FrameDataset, frames: Sequence[Frame], read_at: ReadSizes | None = None) -> None:
-        self.dataset, self.frames, self.read_at = dataset, frames, read_at
+    def __init__(
+        self,
+        read: Callable[[Frame], npt.NDArray[Any]],
+        frames: Sequence[Frame],
+        read_at: ReadSizes | None = None,
+        exposure: Callable[[Frame], float] | None = None,
+    ) -> None:
+        self.read, self.frames, self.read_at, self.exposure = read, frames, read_at, exposure
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -323,14 +385,31 @@ class FramePart(Dataset[FrameBatch]):
         """The batch of an epoch's frames, as codes of the sensor's own type, padded to multiples of 32."""
         epoch, indices = batch
         frames = [self.frames[index] for index in indices]
-        codes = [self.dataset.codes(frame) for frame in frames]
+        codes = [self.read(frame) for frame in frames]
         sizes = [(array.shape[-2], array.shape[-1]) for array in codes]
         if self.read_at is not None:
             sizes = [self.read_at(epoch, frame, size) for frame, size in zip(frames, sizes, strict=True)]
         x = np.zeros((len(codes), len(codes[0]), *padded(sizes)), dtype=codes[0].dtype)
         for row, array, (height, width) in zip(x, codes, sizes, strict=True):
             row[:, :height, :width] = resize(array, (height, width))
-        return FrameBatch(torch.from_numpy(x), sizes, frames)
+        stops = None if self.exposure is None else [self.exposure(frame) for frame in frames]
+        return FrameBatch(torch.from_numpy(x), sizes, frames, stops)
+
+
+def spread(conditions: Sequence[int], count: int) -> npt.NDArray[np.int64]:
+    """Places of up to `count` frames that are spread over all of them, in their order.
+
+    Where conditions take turns, equal steps may hardly meet some of them: if one gets less than half of its share, the
+    steps go through the frames condition by condition.
+
+    >>> spread([0, 1, 2] * 3, 3).tolist(), spread([0, 1] * 5, 4).tolist()
+    ([0, 4, 8], [0, 3, 6, 9])
+    """
+    places = np.linspace(0, len(conditions) - 1, min(len(conditions), count)).astype(np.int64)
+    share = np.bincount(conditions) / len(conditions)
+    if (2 * np.bincount(np.take(conditions, places), minlength=len(share)) < share * len(places)).any():
+        places = np.sort(np.argsort(conditions, kind="stable")[places])
+    return places
 
 
 def padded(sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
@@ -370,7 +449,7 @@ def arranged(batch: FrameBatch, sizes: Sequence[tuple[int, int]], mirrored: Sequ
             shown = codes[row, :, : new[row][0], : new[row][1]]
             shown.copy_(shown.flip(-1))
     frames = [mirror(f) if wanted else f for f, wanted in zip(batch.frames, mirrored, strict=True)]
-    return FrameBatch(codes, new, frames)
+    return FrameBatch(codes, new, frames, batch.exposure)
 
 
 def _copy(source: Tensor, old: tuple[int, int], target: Tensor, new: tuple[int, int]) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from qsense.data.frames.bayer import even, offsets
-from qsense.data.frames.raw_files import Mosaic
+from qsense.data.frames.files.raw_files import Mosaic
 from qsense.data.photos import SIDEWAYS
 
 Crop = Literal["none", "centre"] | Sequence[int]

@@ -24,8 +24,8 @@ from qsense.data.frames.annotations.problems import read_all
 from qsense.data.frames.annotations.voc import Objects
 from qsense.data.frames.bayer import pack
 from qsense.data.frames.dataset import PLANES, Frame, FrameDataset, Part
-from qsense.data.frames.headless import Layout, read_headless
-from qsense.data.frames.named_files import files_by_name
+from qsense.data.frames.files.headless import Layout, read_headless
+from qsense.data.frames.files.named_files import files_by_name
 from qsense.data.frames.nearest import shrunk
 from qsense.data.frames.plane_cache import Codes, PlaneCache, Planes, convert, stamp
 from qsense.data.photos import look, read_otherwise, read_photo

@@ -21,8 +21,8 @@ from qsense.data.frames.annotations.coco import Annotations, chosen_classes, rea
 from qsense.data.frames.annotations.foreign import refuse_foreign
 from qsense.data.frames.annotations.pictures import BOX_KINDS, BoxKind, Picture, read_pictures
 from qsense.data.frames.annotations.values import id_order, printable, show
-from qsense.data.frames.cfa import stated_source
 from qsense.data.frames.dataset import Part
+from qsense.data.frames.files.cfa import stated_source
 from qsense.data.frames.raw_frames import RawFrames, RawSettings
 from qsense.data.splitting import read_split
 

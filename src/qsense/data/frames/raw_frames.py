@@ -21,14 +21,14 @@ from qsense.data.errors import DataError, DataMissingError, listed
 from qsense.data.frames.annotations.pictures import Picture
 from qsense.data.frames.bayer import pack
 from qsense.data.frames.dataset import PLANES, Frame, FrameDataset, Part
-from qsense.data.frames.header_memo import headers_of
-from qsense.data.frames.headless import Layout
-from qsense.data.frames.mosaic_files import Area, Header, RawFormat, read_counts
+from qsense.data.frames.files.header_memo import headers_of
+from qsense.data.frames.files.headless import Layout
+from qsense.data.frames.files.mosaic_files import Area, Header, RawFormat, read_counts
+from qsense.data.frames.files.raw_files import Mosaic, corrected
+from qsense.data.frames.files.raw_folder import RawFolder
 from qsense.data.frames.nearest import shrunk
 from qsense.data.frames.placing import Crop, Place, check_crop, find_place, part_of
 from qsense.data.frames.plane_cache import Codes, PlaneCache, Planes, convert, stamp
-from qsense.data.frames.raw_files import Mosaic, corrected
-from qsense.data.frames.raw_folder import RawFolder
 from qsense.data.frames.turning import find_turns, seen_size
 from qsense.data.photos import Header as Shape
 from qsense.data.photos import check_reading

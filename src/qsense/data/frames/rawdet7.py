@@ -16,12 +16,12 @@ from qsense.data.frames.annotations.problems import read_all
 from qsense.data.frames.annotations.rawdet import read_rawdet
 from qsense.data.frames.annotations.values import printable
 from qsense.data.frames.dataset import Part
-from qsense.data.frames.headless import Layout
-from qsense.data.frames.mosaic_files import Area, RawFormat
+from qsense.data.frames.files.headless import Layout
+from qsense.data.frames.files.mosaic_files import Area, RawFormat
+from qsense.data.frames.files.raw_folder import RawFolder
 from qsense.data.frames.placing import Crop
 from qsense.data.frames.raod import CONDITIONS as LIGHTS
 from qsense.data.frames.raod import RAOD, condition_of
-from qsense.data.frames.raw_folder import RawFolder
 from qsense.data.frames.raw_frames import RawFrames
 
 FOLDERS: dict[Part, str] = {"train": "train", "test": "val"}

@@ -17,14 +17,15 @@ import numpy.typing as npt
 
 from qsense.data.frames.bayer import pack
 from qsense.data.frames.dataset import PLANES, Frame, FrameDataset, Part
-from qsense.data.frames.shapes import REACH, Array, bounds, coverage
-from qsense.data.frames.synthetic_scenes import PATTERN, REGIMES, Scene, draw_scene, illuminate
+from qsense.data.frames.simulation.shapes import REACH, Array, bounds, coverage
+from qsense.data.frames.simulation.synthetic_scenes import PATTERN, REGIMES, Regime, Scene, draw_scene, illuminate
 from qsense.signal import Signal
 
 Codes = npt.NDArray[np.uint16]
 
 VERSION = 1  # of the simulation: raise it with every change of what comes out
 NATIVE_BITS = 12
+MIXED = "mixed"  # all regimes in turn
 PRNU = 0.007  # how much pixels differ in their response, standard deviation
 
 
@@ -44,10 +45,12 @@ class SyntheticRaw(FrameDataset):
     - `noise_floor`: E 0.04 … 0.3, the same contrast and lamps, 1 000 e⁻, σ_r 12 e⁻: fine steps in the dark show noise.
     - `high_key`: E 0.35 … 0.8, contrast 0.1 … 0.22, 15 000 e⁻, σ_r 3 e⁻: fine steps in the dark are wasted.
 
+    - `mixed`: frames of all three in turn, each just as its own regime has it. A frame's condition is its regime.
+
     Each frame has its own random generators, so adding frames changes none of the others.
 
     Args:
-        regime: "hdr_low", "noise_floor" or "high_key".
+        regime: "hdr_low", "noise_floor", "high_key" or "mixed".
         height: of the mosaic, in pixels, even; planes have half of it.
         width: likewise.
         train_frames: frames to train on, at least 1.
@@ -72,7 +75,7 @@ class SyntheticRaw(FrameDataset):
 
     def __init__(
         self,
-        regime: Literal["hdr_low", "noise_floor", "high_key"] = "noise_floor",
+        regime: Literal["hdr_low", "noise_floor", "high_key", "mixed"] = "noise_floor",
         height: int = 160,
         width: int = 160,
         train_frames: int = 500,
@@ -83,7 +86,8 @@ class SyntheticRaw(FrameDataset):
         largest: float = 24.0,
         seed: int = 0,
     ) -> None:
-        _require(regime in REGIMES, f"regime={regime!r} must be one of {', '.join(REGIMES)}")
+        allowed = ", ".join([*REGIMES, MIXED])
+        _require(regime in (*REGIMES, MIXED), f"regime={regime!r} must be one of {allowed}")
         for name, side in (("height", height), ("width", width)):
             _require(side >= 32 and side % 2 == 0, f"{name}={side} must be an even number of at least 32 pixels")
         for name, count in (("train_frames", train_frames), ("test_frames", test_frames)):
@@ -107,23 +111,27 @@ class SyntheticRaw(FrameDataset):
         self.largest = largest
         self.seed = seed
         self.name = f"Synthetic raw {regime} (simulated)"
-        self._physics = REGIMES[regime]
+        self._regimes = tuple(REGIMES) if regime == MIXED else (regime,)
         self._rendered: dict[int, Codes] = {}
 
     @property
     def signal(self) -> Signal:
         """See the base class."""
-        return Signal(4, 0.0, 1.0, "full scale", names=PLANES, native_bits=NATIVE_BITS, bayer=PATTERN)
+        conditions = self._regimes if self.regime == MIXED else ()
+        return Signal(
+            4, 0.0, 1.0, "full scale", names=PLANES, native_bits=NATIVE_BITS, bayer=PATTERN, conditions=conditions
+        )
 
     def check(self) -> None:
         """Nothing to look for: the frames are computed."""
 
     def fingerprint(self) -> str:
         """SHA-256 (hex) of the simulation's version and settings."""
+        physics = {name: asdict(REGIMES[name]) for name in self._regimes}
         settings = {
             "dataset": "synthetic_raw",
             "version": VERSION,
-            "regime": asdict(self._physics),
+            "regime": physics if self.regime == MIXED else physics[self.regime],
             "height": self.height,
             "width": self.width,
             "train_frames": self.train_frames,
@@ -146,7 +154,8 @@ class SyntheticRaw(FrameDataset):
         if frame.id not in self._rendered:
             rng = np.random.default_rng([self.seed, frame.id, 1])
             light = illuminate(self.scene(frame.id), self.height, self.width)
-            mosaic = expose(light, self._sensitivity, self._physics.full_well, self._physics.read_noise, rng)
+            physics = self._physics(frame.id)
+            mosaic = expose(light, self._sensitivity, physics.full_well, physics.read_noise, rng)
             self._rendered[frame.id] = pack(mosaic, PATTERN)
         return self._rendered[frame.id]
 
@@ -161,9 +170,15 @@ class SyntheticRaw(FrameDataset):
     def scene(self, identity: int) -> Scene:
         """What is in the frame of an id."""
         rng = np.random.default_rng([self.seed, identity, 0])
-        return draw_scene(
-            self._physics, self.height, self.width, (self.fewest, self.most), (self.smallest, self.largest), rng
-        )
+        objects, radius = (self.fewest, self.most), (self.smallest, self.largest)
+        return draw_scene(self._physics(identity), self.height, self.width, objects, radius, rng)
+
+    def _condition(self, identity: int) -> int:
+        """Which of the regimes a frame is of: training and test frames, even and odd ids, take turns by themselves."""
+        return identity // 2 % len(self._regimes)
+
+    def _physics(self, identity: int) -> Regime:
+        return REGIMES[self._regimes[self._condition(identity)]]
 
     @cached_property
     def _sensitivity(self) -> Array:
@@ -184,6 +199,7 @@ class SyntheticRaw(FrameDataset):
             labels=scene.kinds,
             crowd=np.zeros(len(boxes), dtype=bool),
             area=(math.pi * scene.places[:, 2] ** 2).astype(np.float32),
+            condition=self._condition(identity),
         )
 
 

@@ -14,10 +14,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from qsense.data import fits
 from qsense.data.cache import Arrays, fingerprint
 from qsense.data.errors import DataError, require_at_least
 from qsense.data.module import ExperimentData
-from qsense.data.series import fits
 from qsense.data.series.batch import WindowDataset, normalised_by
 from qsense.data.series.dataset import ActivityDataset, signal_of
 from qsense.data.series.loss import held, lost_samples

@@ -55,11 +55,7 @@ class SensorQuantizer(Sensor):
         rounding: "round" (half up) or "floor" (γ-Quant's eq. 2: the top code appears only at the top of the range).
         surrogate: what training sees and how gradients pass the rounding, one of "ste", "noise", "soft", "ewgs",
             "rect" (`estimators.py`); evaluation is always quantized.
-        output: "level": values in the sensor's unit; "code": the codes themselves, as floats; "centroid": each code's
-            mean of the training samples, in the sensor's unit. Means are taken once, by `fit` before training, of the
-            codes that the curve gives then, and stay where a curve is learned. Gradients are those of "level".
-            "thermometer": 2^bits - 1 inputs for each channel, as many of them 1 as the code says, the others 0; up to 8
-            bits, and for networks that are built for so many channels.
+        output: "level": values in the sensor's unit; "code": the codes themselves, as floats.
         per_channel: one curve per channel instead of one for all.
         lr: own learning rate of the curve's parameters; None means the network's.
         start: fitted levels that a learned curve begins with, those of `Quantile` ("quantile") or `LloydMax`
@@ -75,7 +71,6 @@ class SensorQuantizer(Sensor):
     """
 
     searched: ClassVar[Mapping[str, tuple[float, float]]] = {}
-    centroids: Tensor
 
     def __init__(
         self,
@@ -99,17 +94,13 @@ class SensorQuantizer(Sensor):
         self.bits, self.steps = bits, (1 << bits) - 1  # L of the class
         self.rounding, self.surrogate, self.output = rounding, surrogate, output
         self.per_channel, self.lr, self.starts_at = per_channel, lr, start
-        self.wants_samples = self.wants_samples or start is not None or output == "centroid"
+        self.wants_samples = self.wants_samples or start is not None
         self.rows = signal.channels if per_channel else 1
         self.bottom = -1.0 if signal.bipolar else 0.0  # of the unit coordinates; their top is 1
         self.span = 1.0 - self.bottom
         self.scale = (signal.high - signal.low) / self.span
         self.offset = signal.low / 2 + signal.high / 2 if signal.bipolar else signal.low
-        self.inputs_per_channel = self.steps if output == "thermometer" else 1
         self.tables = conversion.TableCache()
-        if output == "centroid":
-            self.register_buffer("centroids", torch.full((self.rows, self.steps + 1), torch.nan))
-        self._has_means = False  # whether they are known to be there: looking at them may mean waiting for the device
 
     @property
     def device(self) -> torch.device | None:
@@ -162,22 +153,16 @@ class SensorQuantizer(Sensor):
         inside = u.clamp(self.bottom, 1.0)
         return differentiate(cut_off, inside, grad * (inside == u), list(self.parameters()), wants_u, wants)
 
-    def power(self, condition: Sequence[int] | Tensor | None = None) -> float | Tensor | None:
-        """As in `Sensor`: 1 for means of light, whatever the curve; the levels of a curve say what else."""
-        return 1.0 if self.output == "centroid" else None
-
     def gradient_scale(self, samples: int) -> float:
         """What parameters' gradients are multiplied by, given how many samples of an example each curve converts."""
         return 1.0
 
     def fit(self, samples: Tensor) -> None:
-        """Begin at the levels that `start` names, placed by these samples, and take their means; see `Sensor`."""
+        """Begin at the levels that `start` names, placed by these samples; see `Sensor`."""
         if self.starts_at is not None:
             from qsense.quant.sensor.starting import fitted_levels  # which needs the curves, and they this class
 
             self.begin_at(fitted_levels(self, self.starts_at, samples))
-        if self.output == "centroid":
-            self.centroids.copy_(conversion.centroids(self, samples))
 
     def begin_at(self, levels: Tensor) -> None:
         """Take over decision levels as well as the curve can: here, `searched` numbers of least squares on them.
@@ -192,15 +177,13 @@ class SensorQuantizer(Sensor):
     # The converter ---------------------------------------------------------------------------------------------------
 
     def forward(self, x: Tensor, condition: Sequence[int] | None = None) -> Tensor:
-        """What the network sees, in the shape of x but for a thermometer: `decode(encode(x))`, or in training its
-        noisy surrogate.
+        """What the network sees, in the shape of x: `decode(encode(x))`, or its noisy surrogate in training.
 
         NaN stays NaN. Infinities take the code at their end of the range.
         """
         with torch.autocast(x.device.type, enabled=False):
             convert, gradients = partial(conversion.convert, self), partial(conversion.gradients, self)
-            y = straight_through(x, convert, gradients, list(self.parameters()))
-            return conversion.thermometer(y, self.steps) if self.output == "thermometer" else y
+            return straight_through(x, convert, gradients, list(self.parameters()))
 
     @torch.no_grad()
     def encode(self, x: Tensor, condition: Sequence[int] | None = None) -> Tensor:
@@ -217,11 +200,10 @@ class SensorQuantizer(Sensor):
 
     @torch.no_grad()
     def decode(self, codes: Tensor) -> Tensor:
-        """What the network sees for each code, float32 in the shape of `codes` but for a thermometer.
+        """What the network sees for each code, float32 in the shape of `codes`.
 
         Raises:
-            ValueError: codes that are not integers or not within 0 … 2^bits - 1, or, where each channel has means of
-                its own, of another number of channels.
+            ValueError: codes that are not integers or not within 0 … 2^bits - 1.
         """
         if codes.is_floating_point() or codes.is_complex() or codes.dtype == torch.bool:
             raise ValueError(f"codes of dtype {codes.dtype}: decode needs integers")
@@ -230,8 +212,7 @@ class SensorQuantizer(Sensor):
             raise ValueError(
                 f"codes from {int(codes.min())} to {int(codes.max())}: {self.bits} bits allow 0 to {self.steps}"
             )
-        values = conversion.decode(self, codes)
-        return conversion.thermometer(values, self.steps) if self.output == "thermometer" else values
+        return conversion.code_values(self, codes.device).float()[codes]
 
     @torch.no_grad()
     def thresholds(self) -> Tensor:
@@ -254,20 +235,6 @@ class SensorQuantizer(Sensor):
         k = torch.arange(self.steps + 1, dtype=torch.float64, device=self.device)
         z = k / self.steps if self.bottom == 0 else (2 * k - self.steps) / self.steps
         return snap(self.offset + self.scale * z)
-
-    def means(self) -> Tensor:
-        """What codes stand for with `output` "centroid", in the sensor's unit, float32 [rows, 2^bits].
-
-        Raises:
-            RuntimeError: no samples were shown yet.
-        """
-        if not self._has_means and self.centroids.isnan().any():
-            raise RuntimeError(
-                f"{type(self).__name__} has no means yet: show it training data first, sensor.fit(samples) "
-                "(`qsense.train` does), or load a trained run's state"
-            )
-        self._has_means = True
-        return self.centroids
 
     def to_unit(self, x: Tensor) -> Tensor:
         """Sensor's unit → unit coordinates; x itself where the two are the same."""

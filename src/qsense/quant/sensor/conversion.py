@@ -140,85 +140,18 @@ def unit_coordinates(adc: SensorQuantizer, block: Tensor) -> Tensor:
     return adc.to_unit(block.contiguous())
 
 
-def decode(adc: SensorQuantizer, codes: Tensor) -> Tensor:
-    """What the network sees for each code, float32 in the shape of `codes`, which are valid."""
-    values = code_values(adc, codes.device).float()
-    if len(values) == 1:
-        return values[0, codes]
-    image = codes.dim() == 4
-    if codes.shape[1 if image else -1] != len(values):
-        raise ValueError(f"codes of shape {list(codes.shape)}: each of {len(values)} channels has values of its own")
-    row = torch.arange(len(values), device=codes.device)
-    return values[row.view(-1, 1, 1) if image else row, codes]
-
-
-def thermometer(codes: Tensor, steps: int) -> Tensor:
-    """Each code k, a float, as `steps` inputs of which the first k are 1 and the others 0; NaN stays NaN.
-
-    Their sum is the code, and each passes on its share of the code's gradient, 1/steps.
-
-    Args:
-        codes: [B, C, H, W] or [..., C].
-        steps: 2^bits - 1.
-
-    Returns:
-        [B, C · steps, H, W] or [..., C · steps]: the inputs of one channel side by side.
-
-    >>> thermometer(torch.tensor([[0.0, 2.0]]), steps=3)
-    tensor([[0., 0., 0., 1., 1., 0.]])
-    """
-    channel = 1 if codes.dim() == 4 else codes.dim() - 1
-    first = torch.arange(1, steps + 1, device=codes.device, dtype=codes.dtype)
-    apart = codes.unsqueeze(channel + 1)
-    reached = (apart >= first.view(-1, *[1] * (codes.dim() - 1 - channel))).to(codes.dtype)
-    share = (apart / steps).expand_as(reached)
-    inputs: Tensor = (reached + (share - share.detach())).flatten(channel, channel + 1)
-    return inputs
-
-
 def code_values(adc: SensorQuantizer, device: torch.device) -> Tensor:
-    """What each code stands for in the output, float64 [1, 2^bits], or [rows, 2^bits] where that differs."""
-    if adc.output in ("code", "thermometer"):
-        return torch.arange(adc.steps + 1, dtype=torch.float64, device=device)[None]
-    if adc.output == "centroid":
-        return adc.means().double().to(device)
-    levels = adc.levels().to(device)[None]
+    """What each code stands for in the output, float64 [2^bits]."""
+    if adc.output == "code":
+        return torch.arange(adc.steps + 1, dtype=torch.float64, device=device)
+    levels = adc.levels().to(device)
     # Under floor a linear level *is* a decision level: rounded to float32 alike, it keeps its own code.
     return round_up(levels).double() if adc.rounding == "floor" else levels
 
 
-def centroids(adc: SensorQuantizer, samples: Tensor) -> Tensor:
-    """The mean of the samples that take each code, in the sensor's unit, float64 [rows, 2^bits].
-
-    A code that none takes has the middle between its decision levels, or between one and the end of the range.
-
-    Args:
-        adc: its decision levels are placed.
-        samples: values or native codes [n, channels].
-
-    Raises:
-        ValueError: samples that are not finite.
-    """
-    if not samples.isfinite().all():
-        raise ValueError(f"{type(adc).__name__} cannot take means of samples that are not finite: fill them first")
-    low, high = adc.levels()[[0, -1]].tolist()
-    x = values(samples, adc.signal) if are_codes(samples, adc.signal) else samples.double()
-    thresholds = adc.thresholds().to(x.device)
-    cuts = torch.nn.functional.pad(thresholds.clamp(low, high), (1, 0), value=low)
-    cuts = torch.nn.functional.pad(cuts, (0, 1), value=high)
-    means = (cuts[:, 1:] + cuts[:, :-1]) / 2
-    for row, column in enumerate(x.T if adc.rows > 1 else [x.flatten()]):
-        column = column.contiguous()
-        code = torch.searchsorted(thresholds[row], column, right=True)
-        count = torch.bincount(code, minlength=adc.steps + 1)
-        total = torch.bincount(code, column.clamp(low, high), minlength=adc.steps + 1)
-        means[row] = torch.where(count > 0, total / count, means[row])
-    return means
-
-
 def output_line(adc: SensorQuantizer) -> tuple[float, float]:
     """(shift, gain): the output is shift + gain · z."""
-    if adc.output not in ("code", "thermometer"):
+    if adc.output != "code":
         return adc.offset, adc.scale
     gain = adc.steps / adc.span
     return -adc.bottom * gain, gain
@@ -237,7 +170,7 @@ class TableCache:
         wide = x.dtype == torch.float64 or are_codes(x, adc.signal)  # codes are compared exactly, as float64
         like = (torch.float64 if wide else torch.float32, x.device)
         if self._values is None or self._values[0] != like:
-            self._values = (like, code_values(adc, x.device).expand(adc.rows, -1).to(like[0]).flatten())
+            self._values = (like, code_values(adc, x.device).to(like[0]).repeat(adc.rows))
             self._search = None
         state = [*adc.parameters(), *adc.buffers()]
         # Comparing values needs them on the host; on other devices that would mean waiting for the device.
@@ -246,8 +179,6 @@ class TableCache:
             exact = adc.thresholds().to(x.device)
             thresholds = exact if wide else round_up(exact)
             self._search = (current, thresholds.contiguous(), search_tree(thresholds, adc.bits))
-            if adc.output == "centroid":  # which are part of the state
-                self._values = (like, code_values(adc, x.device).expand(adc.rows, -1).to(like[0]).flatten())
         return Tables(self._search[1], self._search[2], self._values[1])
 
 

@@ -83,7 +83,6 @@ class Fitted(PiecewiseCurve):
             rows.append(self.place(values, counts.astype(np.float64)))
         # Rounded up, a level between two neighbouring float32 samples still parts them.
         self.cuts.copy_(round_up(torch.from_numpy(np.stack(rows))))
-        super().fit(samples)
 
     def pullback(
         self, u: Tensor, grad: Tensor, wants_u: bool, wants: Sequence[bool]

@@ -89,8 +89,7 @@ class Gamma(LearnedExponent):
 
     def power(self, condition: Sequence[int] | Tensor | None = None) -> float | Tensor | None:
         """γ of the unipolar curve, one per curve."""
-        unipolar = self.mu is None and self.output != "centroid"
-        return self.exponents(next(self.parameters()).dtype) if unipolar else super().power(condition)
+        return self.exponents(next(self.parameters()).dtype) if self.mu is None else None
 
     def curve(self, u: Tensor) -> Tensor:
         """z = u^γ or s·(|u - μ| + ε)^γ; see the class."""

@@ -53,9 +53,6 @@ class GammaPerCondition(SensorQuantizer):
         lr: float | None = None,
         **settings: Unpack[Settings],
     ) -> None:
-        output = settings.get("output", "level")
-        if output in ("centroid", "thermometer"):  # samples to take means of come without their conditions
-            raise ValueError(f"output={output!r}: GammaPerCondition allows level or code")
         super().__init__(signal, bits, **settings, per_channel=False, lr=lr, start=None)
         self.rows = max(len(signal.conditions), 1)
         self.converters = nn.ModuleList(

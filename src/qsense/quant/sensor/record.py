@@ -12,6 +12,7 @@ from typing import Any
 from qsense.quant.sensor.base import SensorQuantizer
 from qsense.quant.sensor.memory.base import MemoryConverter
 from qsense.quant.sensor.memory.constants import Constants
+from qsense.quant.sensor.memory.row_dpcm import RowDPCM
 
 
 def as_record(sensor: SensorQuantizer | MemoryConverter) -> dict[str, Any]:
@@ -24,8 +25,7 @@ def _memoryless(sensor: SensorQuantizer) -> dict[str, Any]:
 
     Thresholds and levels are in the unit of what the quantizer sees, a signal from `low` to `high`: `unit`, but where
     the data was normalised (an export has both). There is one row of thresholds for each of `rows`: a channel's, a
-    condition's, or "all". A threshold outside the range is reached by no sample; null is infinity. With the output
-    "centroid" codes are seen as `means[row][k]`.
+    condition's, or "all". A threshold outside the range is reached by no sample; null is infinity.
     """
     signal = sensor.signal
     thresholds = sensor.thresholds().tolist()
@@ -40,7 +40,6 @@ def _memoryless(sensor: SensorQuantizer) -> dict[str, Any]:
         "rows": _names(len(thresholds), signal.names, signal.conditions),
         "thresholds": [finite(row) for row in thresholds],
         "levels": sensor.levels().tolist(),
-        **({"means": sensor.means().tolist()} if sensor.output == "centroid" else {}),
         "learned": sensor.trajectory(),
     }
 
@@ -70,10 +69,19 @@ def _with_memory(sensor: MemoryConverter) -> dict[str, Any]:
         "steps": list(channels[0].steps),
         "alike": channels[0].alike,
         "step_leak": channels[0].step_leak,
+        **_companding(sensor),
         "rows": _names(len(channels), signal.names),
         "channels": [_channel(constants) for constants in channels],
         "learned": sensor.trajectory(),
     }
+
+
+def _companding(sensor: MemoryConverter) -> dict[str, Any]:
+    """Of a converter of frames, where native counts lie on the 16-bit scale instead (empty: evenly), and which values
+    the network sees."""
+    if not isinstance(sensor, RowDPCM):
+        return {}
+    return {"companding": sensor.companding, "compand": list(sensor.compand), "output": sensor.output}
 
 
 def _channel(constants: Constants) -> dict[str, Any]:

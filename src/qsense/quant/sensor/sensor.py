@@ -26,7 +26,6 @@ class Sensor(nn.Module, ABC):
         bits: resolution of its ADC; 0 where samples are not quantized.
         per_channel: whether each channel has a curve of its own.
         rows: how many curves there are.
-        inputs_per_channel: how many inputs of the network each channel becomes.
         lr: own learning rate of what it learns; None means the network's.
         decays: whether the network's weight decay acts on what it learns.
     """
@@ -36,7 +35,6 @@ class Sensor(nn.Module, ABC):
     bits: int = 0
     per_channel: bool = False
     rows: int = 1
-    inputs_per_channel: int = 1
     lr: float | None = None
     decays: bool = False
 

@@ -11,8 +11,7 @@ from qsense.signal import Signal
 
 Rounding = Literal["round", "floor"]
 Surrogate = Literal["ste", "noise", "soft", "ewgs", "rect"]
-Output = Literal["level", "code", "centroid", "thermometer"]
-MOST_INPUTS = 255  # of the network for one channel
+Output = Literal["level", "code"]
 Start = Literal["quantile", "lloyd_max"]
 
 
@@ -53,16 +52,6 @@ def check(
     ):
         if value not in choices:
             raise ValueError(f"{key}={value!r}: {name} allows {' or '.join(choices)}")
-    if output in ("centroid", "thermometer") and surrogate in ("noise", "soft"):
-        raise ValueError(
-            f"surrogate={surrogate!r}, output={output!r}: {name}'s training would see the curve and no codes; {output} "
-            "allows ste, ewgs or rect"
-        )
-    if output == "thermometer" and (1 << bits) - 1 > MOST_INPUTS:
-        raise ValueError(
-            f"bits={bits}, output={output!r}: 2^bits - 1 inputs of the network for each channel; at most {MOST_INPUTS} "
-            "are allowed, bits=8"
-        )
     if start not in (None, *get_args(Start)):
         raise ValueError(f"start={start!r}: {name} allows null or {' or '.join(get_args(Start))}")
     if not isinstance(per_channel, bool):

@@ -7,7 +7,7 @@ const PAGE = 50; // runs to a page of the list
 const LINES = [...new Set(study.rows.map((row) => row.line))];
 const orderOf = (line) => LINES.indexOf(line);
 
-const state = { metric: 0, curveBits: null, axis: study.axis, budget: { ...study.limits }, off: { dataset: new Set(), line: new Set(), bits: new Set(), seed: new Set() }, text: "", page: 0, sort: { by: 0, down: false } };
+const state = { metric: 0, curveBits: null, axis: study.axis, budget: { ...study.limits }, off: { dataset: new Set(), line: new Set(), bits: new Set(), seed: new Set() }, text: "", page: 0, sort: { by: 0, down: false }, division: null };
 
 const metric = () => study.metrics[state.metric];
 const value = (run) => run.scores[state.metric];
@@ -485,7 +485,10 @@ function heat(box, caption, rows, columns, of) {
   node(table, "caption", {}, caption);
   const head = node(node(table, "thead"), "tr");
   node(head, "th", { scope: "col" }, "Quantizer");
-  for (const [, text] of columns) node(head, "th", { scope: "col" }, text);
+  for (const [, text, below] of columns) {
+    const cell = node(head, "th", { scope: "col" }, text);
+    for (const line of below ?? []) node(cell, "small", {}, line);
+  }
   const body = node(table, "tbody");
   rows.forEach((row, i) => {
     const line = node(body, "tr");
@@ -511,6 +514,57 @@ function classesSection(box, runs) {
     });
   }
   if (!drawn) node(box, "p", { class: "note" }, `No run recorded ${metric().name} by class.`);
+}
+
+// Parts of a detection test: a chart over the groups of a division, and its numbers below.
+function groupsSection(box, runs) {
+  const there = DIVISIONS.filter((name) => study.datasets.some(({ groups }) => name in groups));
+  const division = state.division ?? there[0];
+  const choice = node(box, "p");
+  node(choice, "label", { class: "label", for: "division" }, "Divided by");
+  const select = node(choice, "select", { id: "division" });
+  for (const name of there) node(select, "option", { value: name }, name);
+  select.value = division;
+  select.addEventListener("change", () => { state.division = select.value; redraw("groups"); document.getElementById("division").focus(); });
+  const used = new Set();
+  const seeds = study.seeds.length - state.off.seed.size;
+  for (const dataset of present(runs, "dataset")) {
+    const { name, folds, groups } = study.datasets[dataset];
+    if (!groups[division]) continue;
+    const { names, frames, boxes, note } = groups[division];
+    const here = grouped(runs.filter((run) => run.dataset === dataset && run.groups?.[division]?.[metric().key]), (run) => run.row);
+    if (!here.size) continue;
+    const cells = new Map([...here].map(([row, several]) => {
+      const expected = study.ownSeeds ? new Set(several.map((run) => run.seed)).size : seeds;
+      return [row, names.map((_, place) => cellOf(several, (run) => run.groups[division][metric().key][place], folds, expected))];
+    }));
+    const rows = [...cells.keys()].sort((a, b) => a - b);
+    const apart = Math.min(0.05, 0.3 / Math.max(1, rows.length - 1)); // of a step, between rows in the same group
+    const lines = rows.map((row, order) => ({
+      order: orderOf(study.rows[row].line),
+      points: cells.get(row).flatMap((cell, place) => (cell ? [{
+        ...scaled({ ...cell, comparable: true }), x: place + apart * (order - (rows.length - 1) / 2), side: "right",
+        text: `${study.rows[row].label}, ${names[place]}: ${plusMinus(cell)} (${frames[place]} frames, ${boxes[place]} boxes)${cell.complete ? "" : ", runs are missing"}`,
+      }] : [])),
+      row,
+    })).filter(({ points }) => points.length);
+    if (!lines.length) continue;
+    for (const { row, points } of lines) {
+      used.add(study.rows[row].line);
+      points[points.length - 1].label = pointLabel(row); // each is named at its end
+    }
+    const ticks = names.map((_, place) => place);
+    const option = (chartOf) => ({
+      xAxis: axisOf(division, 30, { own: { type: "value", min: -0.5, max: names.length - 0.5 }, lines: false, axisLabel: { customValues: ticks, hideOverlap: true, formatter: (place) => names[place] ?? "" }, axisTick: { customValues: ticks } }),
+      yAxis: valueAxis(axisLabel(), range(lines.flatMap(({ points }) => points))),
+      series: [...lines.flatMap(({ order, points }) => [barSeries(points, order), lineSeries(points, order, division === "condition")]), nameSeries(lines.flatMap(({ points }) => points), chartOf)],
+    });
+    chart(box, name, `${axisLabel()} by ${division} on ${name}`, option, readingOrder(lines.flatMap(({ points }) => [null, points])));
+    heat(box, name, rows, names.map((text, place) => [place, text, [`${frames[place]} frames`, `${boxes[place]} boxes`]]), (row, place) => cells.get(row)[place]?.mean);
+    node(box, "p", { class: "note", style: "margin-top:.6rem" }, note);
+  }
+  if (!used.size) node(box, "p", { class: "note" }, `No run that passes the filters recorded ${metric().name} by ${division}.`);
+  key(box, LINES.filter((line) => used.has(line)), orderOf);
 }
 
 function foldsSection(box, runs) {
@@ -592,12 +646,16 @@ const SECTIONS = {
   scores: ["Scores", "Mean over folds per seed, then mean ± standard deviation over seeds.", scoresSection, true],
   bits: ["Score against bits", "Error bars: ± one standard deviation over seeds. Hollow or dotted: runs are missing, or other folds are averaged. Points beside each other have the same bits.", bitsSection, true],
   curves: ["Converters' curves", "Every run's transfer curve, before rounding to its levels; of fitted levels the staircase. Point at one to see whose it is. One curve for all axes is drawn over the range of the first.", curvesSection, true],
+  groups: ["By light and size", "Parts of a detection test: frames by their condition or exposure, each group as if it were tested alone, and objects by their size. Error bars: ± one standard deviation over seeds.", groupsSection, true],
   classes: ["By class", "Means over seeds and folds.", classesSection, true],
   folds: ["By fold", "One fold is one subject in activity recognition. Means over seeds.", foldsSection, true],
   progress: ["Progress", "What the study's folders tell, and the sweeps that were at work when this page was written.", progressSection, false],
   runs: ["Runs", "Finished runs that pass the filters.", runsSection, true],
   lists: ["Missing, and to mind", "", listsSection, false],
 };
+
+const DIVISIONS = ["condition", "exposure", "size"];
+if (!study.datasets.some(({ groups }) => Object.keys(groups).length)) delete SECTIONS.groups; // no run of detection
 
 function redraw(name) {
   const [title, note, drawSection] = SECTIONS[name];
@@ -612,7 +670,7 @@ function redraw(name) {
   else drawSection(box, runs, filtered ? cellsOf(runs, value, study, study.seeds.length - state.off.seed.size) : null);
 }
 
-const CHARTED = ["cost", "bits", "curves"];
+const CHARTED = ["cost", "bits", "curves", "groups"].filter((name) => name in SECTIONS);
 
 function draw() {
   for (const name of ["answer", ...Object.keys(SECTIONS).filter((each) => SECTIONS[each][3])]) if (!CHARTED.includes(name)) redraw(name);

@@ -22,6 +22,7 @@ CONVERTERS: dict[str, Any] = {
     name: OmegaConf.to_container(said.quant.sensor)
     for name, said in stated_by_options("quant/sensor").items()
     if signatures.constant(said.quant.sensor._target_, "wants_recordings")
+    and signatures.constant(said.quant.sensor._target_, "takes") == "series"
 }
 MOST_BITS = {name: signatures.constant(sensor["_target_"], "most_bits") for name, sensor in CONVERTERS.items()}
 AT_ALL_BITS = [(name, bits) for name, most in MOST_BITS.items() for bits in range(1, most + 1)]

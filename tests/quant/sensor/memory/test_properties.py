@@ -18,7 +18,8 @@ from tests.quant.sensor.memory.recordings import AT_ALL_BITS, bounds_of, built
 
 from qsense.quant import compiled
 from qsense.quant.sensor.memory import kernel, reference
-from qsense.quant.sensor.memory.constants import HIGHEST, LOWEST, Constants
+from qsense.quant.sensor.memory.companding import square_root
+from qsense.quant.sensor.memory.constants import HIGHEST, LOWEST, Constants, nearest_counts
 from qsense.quant.sensor.memory.steps import MOVES, STEPS
 from qsense.signal import Signal
 
@@ -62,6 +63,7 @@ def converters(draw: st.DrawFn) -> list[Constants]:
     fixed = draw(st.booleans())
     bits = draw(st.integers(1, 8 if fixed else 5))
     native_bits, refresh = draw(st.integers(max(8, bits), 16)), draw(st.sampled_from([0, 0, 1, 2, 17]))
+    compand = square_root(native_bits) if native_bits < 10 and draw(st.booleans()) else ()
     channels = []
     for _ in range(draw(st.integers(1, 5))):
         settings: dict[str, Any] = {
@@ -69,6 +71,7 @@ def converters(draw: st.DrawFn) -> list[Constants]:
             "leak": draw(st.integers(0, 15)),
             "slope": draw(st.integers(0, 15)),
             "refresh": refresh,
+            "compand": compand,
         }
         if fixed:
             values = st.integers(2 * LOWEST, 2 * HIGHEST)
@@ -158,10 +161,10 @@ int main(void)
     int64_t *bounds = malloc(sizeof *bounds * (recordings + 1));
     for (int64_t c = 0; c < channels; c++) {
         int32_t s[10];
-        const int32_t *tables[4];
+        const int32_t *tables[5];
         for (int i = 0; i < 10; i++) s[i] = (int32_t)number();
-        for (int i = 0; i < 4; i++) tables[i] = table();
-        memory[c] = (qsense_memory){s[0], s[1], s[2], s[3], s[4], s[5],
+        for (int i = 0; i < 5; i++) tables[i] = table();
+        memory[c] = (qsense_memory){s[0], s[1], s[2], s[3], s[4], s[5], tables[4],
                                     tables[0], tables[1], tables[2], tables[3], s[6], s[7], s[8], s[9]};
     }
     for (int64_t i = 0; i <= recordings; i++) bounds[i] = number();
@@ -182,7 +185,8 @@ int main(void)
                 if (memcmp(&sender, &receiver, sizeof sender)) return 7;
             }
         }
-    for (int64_t i = 0; i < time * channels; i++) printf("%d %d %d\n", codes[i], values[i], received[i]);
+    for (int64_t i = 0; i < time * channels; i++)
+        printf("%d %d %d %d\n", codes[i], values[i], received[i], qsense_count(&memory[i % channels], values[i]));
     return 0;
 }
 """
@@ -223,15 +227,17 @@ def test_nothing_undefined_happens_in_c(harness: Path, case: Case) -> None:
     for c in channels:
         numbers += [c.bits, c.native_bits, c.centre, c.leak, c.slope, c.refresh, c.first, len(c.steps) - 1, c.alike]
         numbers.append(c.step_leak)
-        for table in (c.thresholds, c.levels, c.steps, c.moves):
+        for table in (c.thresholds, c.levels, c.steps, c.moves, c.compand):
             numbers += [len(table), *table]
     numbers += [*bounds.tolist(), *counts.ravel().tolist(), *lost.astype(int).tolist()]
     told = " ".join(map(str, numbers))
     leaks = {"ASAN_OPTIONS": "detect_leaks=0"}
     done = subprocess.run([str(harness)], input=told, capture_output=True, text=True, env=leaks)
     assert done.returncode == 0, done.stderr
-    found = np.array(done.stdout.split(), dtype=np.int64).reshape(-1, 3)
+    found = np.array(done.stdout.split(), dtype=np.int64).reshape(-1, 4)
     codes, values = reference.convert(channels, counts, bounds)
     assert np.array_equal(found[:, 0], codes.ravel())
     assert np.array_equal(found[:, 1], values.ravel())
     assert np.array_equal(found[:, 2], reference.decode(channels, codes, bounds, lost).ravel())
+    nearest = nearest_counts(values, channels[0].native_bits, channels[0].compand)
+    assert np.array_equal(found[:, 3], nearest.ravel())

@@ -275,3 +275,4 @@ def test_runs_that_were_recorded_before_the_step_leaked_keep_their_names() -> No
     old: dict[str, Any] = {"quant": {"sensor": {"_target_": "qsense.quant.sensor.memory.adpcm.ADPCM", "bits": 2}}}
     assert decisive({"quant": {"sensor": old["quant"]["sensor"] | {"step_leak": 0}}}) == decisive(old)
     assert decisive({"quant": {"sensor": old["quant"]["sensor"] | {"step_leak": 4}}}) != decisive(old)
+    assert ADPCM(SOUND, 2).step_leak == 0

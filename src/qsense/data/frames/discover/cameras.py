@@ -12,8 +12,8 @@ from pathlib import Path
 
 from qsense.data.errors import DataError
 from qsense.data.findings import counted
-from qsense.data.frames.mosaic_files import Header, RawFormat, look_at, read_counts
-from qsense.data.frames.raw_files import Mosaic
+from qsense.data.frames.files.mosaic_files import Header, RawFormat, look_at, read_counts
+from qsense.data.frames.files.raw_files import Mosaic
 from qsense.runs.layout import FIXED, fixed
 
 MOST_READ = 2000  # files whose headers are looked at, spread over all

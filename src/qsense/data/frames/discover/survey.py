@@ -22,10 +22,10 @@ from qsense.data.frames.annotations.coco import Annotations, read_annotations
 from qsense.data.frames.annotations.foreign import HEAD
 from qsense.data.frames.annotations.values import printable
 from qsense.data.frames.discover.cameras import kinds_of, one_in, sizes_in_words
-from qsense.data.frames.headless import Layout
-from qsense.data.frames.mosaic_files import CAMERAS, PICTURES, kind_of
+from qsense.data.frames.files.headless import Layout
+from qsense.data.frames.files.mosaic_files import CAMERAS, PICTURES, kind_of
+from qsense.data.frames.files.raw_folder import RawFolder
 from qsense.data.frames.raw_coco import RawCoco
-from qsense.data.frames.raw_folder import RawFolder
 from qsense.data.frames.raw_frames import RawFrames
 
 MOST_LOOKED_AT = 20_000  # entries of a folder by which it is known

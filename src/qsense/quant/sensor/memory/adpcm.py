@@ -30,7 +30,7 @@ class ADPCM(MemoryConverter):
     step moves by `moves[m]` places of IMA's table. With one bit the code is the sign, stands for a whole step, and the
     step grows after `alike` equal codes in a row and shrinks otherwise (CVSD: Greefkes and Riemens, 1970).
 
-    At 16 native bits, leak 0, slope 0, centre 0, and IMA's moves, 4-bit codes are IMA ADPCM's.
+    At 16 native bits, leak 0, slope 0, step_leak 0, centre 0, and IMA's moves, 4-bit codes are IMA ADPCM's.
 
     Args:
         signal: see the base class, as for the other arguments.
@@ -60,7 +60,7 @@ class ADPCM(MemoryConverter):
         moves: Sequence[int] | None = None,
         first: int | None = None,
         alike: int = 2,
-        step_leak: int = 0,
+        step_leak: int = 0,  # what runs computed that do not state it; the YAML has another
         **settings: Unpack[Settings],
     ) -> None:
         super().__init__(signal, bits, **settings)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from qsense.quant.sensor.memory import kernel
-from qsense.quant.sensor.memory.constants import Constants
+from qsense.quant.sensor.memory.constants import Constants, scaled
 from qsense.quant.sensor.memory.settings import check
 from qsense.quant.sensor.sensor import Sensor
 from qsense.signal import Signal
@@ -52,7 +52,7 @@ class MemoryConverter(Sensor):
     **What the network sees** has been decoded before it was cut into windows, so `forward` leaves it as it is.
 
     Args:
-        signal: what the sensor delivers, a series; its range must be known.
+        signal: what the sensor delivers, such as it `takes`; its range must be known.
         bits: N, of a code; 1 … `most_bits`.
         native_bits: n, of the sensor's own samples, N … 16; null: the signal's, 12 where it states none.
         leak: prediction falls back to the centre by 2^-leak of its distance at each sample, 1 … 15; 0: never, and an
@@ -61,10 +61,16 @@ class MemoryConverter(Sensor):
         refresh: each of so many samples is sent as a native count, the first to begin with; 0: none.
 
     Raises:
-        ValueError: an argument out of its range, a signal without a range, or one that is no series.
+        ValueError: an argument out of its range, a signal without a range, or one that it does not take.
+
+    Attributes:
+        takes: what it converts, "series" (whole recordings) or "frames" (row by row); like the `takes` of tasks.
+        compand: see `Constants`, the same for all channels.
     """
 
     wants_recordings: ClassVar[bool] = True
+    takes: ClassVar[str] = "series"
+    compand: tuple[int, ...] = ()
     most_bits: ClassVar[int]
     per_channel = True
     centre: Tensor
@@ -81,7 +87,8 @@ class MemoryConverter(Sensor):
         refresh: int = 0,
     ) -> None:
         super().__init__(signal)
-        native = check(type(self).__name__, signal, bits, self.most_bits, native_bits, leak, slope, refresh)
+        limits = (self.most_bits, self.takes)
+        native = check(type(self).__name__, signal, bits, *limits, native_bits, leak, slope, refresh)
         self.bits, self.native_bits = bits, native
         self.leak, self.slope, self.refresh = leak, slope, refresh
         self.rows = signal.channels
@@ -120,8 +127,11 @@ class MemoryConverter(Sensor):
                 f"time ≥ 1 and channels = {self.rows}"
             )
         counts, bounds = self.counts(x), kernel.checked(bounds, x.shape, self.rows)
-        middle = 1 << (self.native_bits - 1)
-        centre = np.round((counts.mean(0, dtype=np.float64) - middle) * (1 << (16 - self.native_bits)))
+        if self.compand:
+            centre = np.round(self.scaled(counts).mean(0))
+        else:
+            middle = 1 << (self.native_bits - 1)
+            centre = np.round((counts.mean(0, dtype=np.float64) - middle) * (1 << (16 - self.native_bits)))
         self.centre.copy_(torch.from_numpy(centre.astype(np.int32)))
         self.place(counts, bounds)
         self.placed.fill_(True)
@@ -141,7 +151,7 @@ class MemoryConverter(Sensor):
         return Stream(codes, self.values(values))
 
     def receive(
-        self, codes: kernel.Counts, bounds: kernel.Bounds, lost: kernel.Lost | None = None
+        self, codes: npt.NDArray[np.integer], bounds: kernel.Bounds, lost: kernel.Lost | None = None
     ) -> npt.NDArray[np.float32]:
         """What a receiver decodes of a stream of which some samples, `lost` [time], do not arrive: the last values are
         held, and decoding goes on with what comes next.
@@ -224,6 +234,10 @@ class MemoryConverter(Sensor):
         count = np.floor(self.black + np.clip(share, 0, 1) * (self.white - self.black) + 0.5)
         counts: kernel.Counts = count.astype(np.uint16)
         return counts
+
+    def scaled(self, counts: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
+        """Native counts on the 16-bit scale."""
+        return scaled(counts, self.native_bits, self.compand)
 
     def values(self, decoded: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
         """Decoded values on the 16-bit scale in the signal's unit, within its range; finer than native counts."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+Counts = npt.NDArray[np.uint16]
 LOWEST, HIGHEST = -(1 << 15), (1 << 15) - 1  # of IMA ADPCM's scale, on which all values lie
 
 
@@ -34,6 +35,7 @@ class Constants:
         first: place of the step at a start.
         alike: with one bit, how many equal codes in a row are alike.
         step_leak: the step falls back to its first place by 2^-step_leak of the places at each sample; 0: never.
+        compand: where each of the 2^n native counts lies on the 16-bit scale, ascending; empty: evenly.
     """
 
     bits: int
@@ -49,6 +51,7 @@ class Constants:
     first: int = 0
     alike: int = 2
     step_leak: int = 0
+    compand: tuple[int, ...] = ()
 
     @property
     def shift(self) -> int:
@@ -61,14 +64,30 @@ class Constants:
         return self.bits + (self.native_bits - self.bits) / self.refresh if self.refresh else float(self.bits)
 
 
-def scaled(counts: npt.NDArray[np.integer], native_bits: int) -> npt.NDArray[np.int64]:
-    """Native counts 0 … 2^n − 1 on the 16-bit scale.
+def scaled(counts: npt.NDArray[np.integer], native_bits: int, compand: Sequence[int] = ()) -> npt.NDArray[np.int64]:
+    """Native counts 0 … 2^n − 1 on the 16-bit scale, where a companding table says if there is one.
 
     >>> scaled(np.array([0, 2048, 4095]), 12).tolist()
     [-32768, 0, 32752]
     """
+    if len(compand):
+        places: npt.NDArray[np.int64] = np.asarray(compand, np.int64)[counts]
+        return places
     result: npt.NDArray[np.int64] = (counts.astype(np.int64) - (1 << (native_bits - 1))) << (16 - native_bits)
     return result
+
+
+def nearest_counts(values: npt.NDArray[np.integer], native_bits: int, compand: Sequence[int] = ()) -> Counts:
+    """Native counts that lie nearest to values on the 16-bit scale, the upper one of two.
+
+    >>> nearest_counts(np.array([-32768, 7, 8, 32767]), 12).tolist()
+    [0, 2048, 2049, 4095]
+    """
+    places = scaled(np.arange(1 << native_bits), native_bits, compand)
+    upper = (places[1:] + places[:-1] + 1) >> 1  # from where on each count is nearer than the one below
+    every = np.searchsorted(upper, np.arange(LOWEST, HIGHEST + 1), side="right").astype(np.uint16)
+    counts: Counts = every[values.astype(np.int64) - LOWEST]
+    return counts
 
 
 def same_for_all(channels: Sequence[Constants]) -> tuple[int, int, int]:

@@ -16,7 +16,7 @@ from torch import Tensor
 from qsense.quant.sensor.lloyd_max import lloyd
 from qsense.quant.sensor.memory import kernel
 from qsense.quant.sensor.memory.base import MemoryConverter
-from qsense.quant.sensor.memory.constants import HIGHEST, LOWEST, Constants, scaled
+from qsense.quant.sensor.memory.constants import HIGHEST, LOWEST, Constants
 from qsense.quant.sensor.memory.settings import Settings
 from qsense.quant.sensor.quantile import equal_shares
 from qsense.signal import Signal
@@ -57,7 +57,7 @@ class DPCM(MemoryConverter):
         middles = (levels[1:].astype(np.int64) + levels[:-1] + 1) >> 1  # half way, rounded up
         return Constants(
             self.bits, self.native_bits, centre, self.leak, self.slope, self.refresh,
-            tuple(middles.tolist()), tuple(levels.tolist()),
+            tuple(middles.tolist()), tuple(levels.tolist()), compand=self.compand,
         )  # fmt: skip
 
     def place(self, counts: kernel.Counts, bounds: kernel.Bounds) -> None:
@@ -68,7 +68,7 @@ class DPCM(MemoryConverter):
 
     def _levels(self, counts: kernel.Counts, bounds: kernel.Bounds, centre: int) -> Levels:
         """Levels [2^bits] for one channel."""
-        sample = scaled(counts, self.native_bits)[:, 0]
+        sample = self.scaled(counts)[:, 0]
 
         def decoded(levels: Levels) -> tuple[Constants, Ints, float]:
             constants = replace(self._constants(centre, levels), refresh=0)  # levels are not for what refreshes send

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +28,7 @@ class Memory(ctypes.Structure):
 
     _fields_ = (
         *((name, INT) for name in ("bits", "native_bits", "centre", "leak", "slope", "refresh")),
-        *((name, TABLE) for name in ("thresholds", "levels", "steps", "moves")),
+        *((name, TABLE) for name in ("compand", "thresholds", "levels", "steps", "moves")),
         *((name, INT) for name in ("first", "last", "alike", "step_leak")),
     )
 
@@ -101,19 +101,22 @@ def decode(channels: Sequence[Constants], codes: Counts, bounds: Bounds, lost: L
 def as_structures(channels: Sequence[Constants]) -> ctypes.Array[Memory]:
     """The constants as C takes them."""
 
-    def table(values: tuple[int, ...]) -> ctypes._Pointer[ctypes.c_int32] | None:
-        return ctypes.cast((INT * len(values))(*values), TABLE) if values else None
-
     return (Memory * len(channels))(
         *(
             Memory(
-                c.bits, c.native_bits, c.centre, c.leak, c.slope, c.refresh,
+                c.bits, c.native_bits, c.centre, c.leak, c.slope, c.refresh, table(c.compand),
                 table(c.thresholds), table(c.levels), table(c.steps), table(c.moves),
                 c.first, len(c.steps) - 1, c.alike, c.step_leak,
             )
             for c in channels
         )
     )  # fmt: skip
+
+
+@lru_cache(maxsize=256)  # companding tables are long, and are the same at each call
+def table(values: tuple[int, ...]) -> ctypes._Pointer[ctypes.c_int32] | None:
+    """A table as C takes it; None for an empty one."""
+    return ctypes.cast((INT * len(values))(*values), TABLE) if values else None
 
 
 def checked(bounds: Bounds, shape: tuple[int, ...], channels: int) -> Bounds:

@@ -4,7 +4,8 @@
  * Nothing but 32-bit integers, tables and shifts: no float, no division, no heap, no library but <stdint.h>. A shift of a
  * negative number rounds towards minus infinity, as on every compiler in use.
  *
- * All values lie on IMA ADPCM's scale: a native count q of n bits is (q - 2^(n-1)) * 2^(16-n), within -32768 ... 32767.
+ * All values lie on IMA ADPCM's scale, -32768 ... 32767: a native count q of n bits is (q - 2^(n-1)) * 2^(16-n), or what
+ * a companding table says.
  */
 #ifndef QSENSE_RECURSION_H
 #define QSENSE_RECURSION_H
@@ -18,6 +19,7 @@ typedef struct {
     int32_t leak;        /* it falls back by 2^-leak of its distance at each sample; 0: never */
     int32_t slope;       /* it goes on by 2^-slope of the last change; 0: not at all */
     int32_t refresh;     /* each of so many samples is sent as a native count, the first to begin with; 0: none */
+    const int32_t *compand; /* where each native count lies on the scale, ascending; 0: evenly */
     /* fixed levels */
     const int32_t *thresholds; /* residual at which codes 1 ... 2^N - 1 begin; 0: this converter has a step instead */
     const int32_t *levels;     /* residual that each code stands for */
@@ -57,7 +59,19 @@ static inline void qsense_start(const qsense_memory *memory, qsense_state *state
 
 static inline int32_t qsense_scaled(const qsense_memory *memory, int32_t count)
 {
+    if (memory->compand) return memory->compand[count];
     return (count - (INT32_C(1) << (memory->native_bits - 1))) * (INT32_C(1) << (16 - memory->native_bits));
+}
+
+/* Receiver: the native count that lies nearest to a decoded value, the upper one of two. */
+static inline int32_t qsense_count(const qsense_memory *memory, int32_t value)
+{
+    int32_t count = 0;
+    for (int32_t bit = INT32_C(1) << (memory->native_bits - 1); bit; bit >>= 1) {
+        const int32_t upper = count + bit;
+        if (value >= (qsense_scaled(memory, upper - 1) + qsense_scaled(memory, upper) + 1) >> 1) count = upper;
+    }
+    return count;
 }
 
 static inline int32_t qsense_step(const qsense_memory *memory, const qsense_state *state)

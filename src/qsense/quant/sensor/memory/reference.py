@@ -28,6 +28,7 @@ class Receiver:
             return np.tile(np.array(values, dtype=np.int64), (recordings, 1))
 
         self.bits, self.native_bits, self.refresh = same_for_all(channels)
+        self.compand = channels[0].compand
         self.centre = lanes([c.centre for c in channels])
         self.leak, self.slope = lanes([c.leak for c in channels]), lanes([c.slope for c in channels])
         self.fixed = bool(channels[0].thresholds)
@@ -110,7 +111,7 @@ def convert(
     receiver = Receiver(channels, len(bounds) - 1)
     for place, live in moments(bounds):
         count = counts[place].astype(np.int64)
-        sample = scaled(count, receiver.native_bits)
+        sample = scaled(count, receiver.native_bits, receiver.compand)
         if receiver.refreshes:
             receiver.start(np.where(live[:, None], sample, receiver.value))
             code = count
@@ -137,7 +138,7 @@ def decode(
         if receiver.refreshes:
             held = receiver
             before = (held.value, held.before, getattr(held, "place", None), held.code, held.run)
-            receiver.start(scaled(code, receiver.native_bits))
+            receiver.start(scaled(code, receiver.native_bits, receiver.compand))
             _keep(receiver, before, ~arrives)
         else:
             receiver.take(np.where(arrives[:, None], code, 0), arrives[:, None])

@@ -27,18 +27,21 @@ def check(
     signal: Signal,
     bits: int,
     most_bits: int,
+    takes: str,
     native_bits: int | None = None,
     leak: int = 0,
     slope: int = 0,
     refresh: int = 0,
 ) -> int:
-    """The native bits of a converter called `name`.
+    """The native bits of a converter called `name`, which `takes` "series" or "frames".
 
     Raises:
         ValueError: it cannot be built with these settings, or for this signal.
     """
-    if signal.rate_hz is None:
+    if takes == "series" and signal.rate_hz is None:
         raise ValueError(f"{name} converts recordings of a series; this signal is none: take quant=lloyd_max")
+    if takes == "frames" and (signal.rate_hz is not None or signal.native_bits is None):
+        raise ValueError(f"{name} converts native codes of raw frames; this signal has none: take quant=lloyd_max")
     if signal.low is None:
         raise ValueError(
             f"{name} needs the sensor's range, which this signal does not state (low=None, high=None): "

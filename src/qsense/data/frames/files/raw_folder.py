@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath
 from qsense.data.errors import DataError
 from qsense.data.frames.annotations.pictures import find_file, possible_paths
 from qsense.data.frames.annotations.values import printable
-from qsense.data.frames.headless import Layout
-from qsense.data.frames.mosaic_files import CAMERAS, HEADLESS, PICTURES
+from qsense.data.frames.files.headless import Layout
+from qsense.data.frames.files.mosaic_files import CAMERAS, HEADLESS, PICTURES
 
 
 class RawFolder:

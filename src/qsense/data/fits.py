@@ -1,6 +1,6 @@
-"""What a converter with memory learned from a fold's training recordings, kept on disk: some hundred integers.
+"""What a converter with memory learned from a fold's training data, kept on disk: some hundred integers.
 
-Open it when runs are given tables that are not theirs. Codes and values are not kept: to convert is as fast as to read.
+Open it when runs are given tables that are not theirs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from qsense.data.cache import cached, digest, readable
 
 log = logging.getLogger(__name__)
 
-Recordings = tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]
+Recordings = tuple[npt.NDArray[Any], npt.NDArray[np.int64]]
 
 
 def fit(converter: Any, recordings: Callable[[], Recordings], cache: Path, name: str, source: object) -> None:
@@ -35,7 +35,7 @@ def fit(converter: Any, recordings: Callable[[], Recordings], cache: Path, name:
 
     def build() -> dict[str, npt.NDArray[Any]]:
         x, bounds = recordings()
-        shape = f"{len(bounds) - 1} training recordings, {len(x):,} samples"
+        shape = f"{len(bounds) - 1} training recordings or rows, {len(x):,} samples"
         log.info("%s: placing its tables by %s; later runs take them from the cache", type(converter).__name__, shape)
         converter.fit_recordings(x, bounds)
         return {key: table.cpu().numpy() for key, table in converter.state_dict().items()}

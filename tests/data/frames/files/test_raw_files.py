@@ -14,16 +14,16 @@ from tests.refusal import refused
 
 from qsense.data.errors import DataError
 from qsense.data.frames.bayer import pack
-from qsense.data.frames.cfa import is_bayer, stated_mosaic
-from qsense.data.frames.headless import Layout, read_headless
-from qsense.data.frames.nearest import shrunk
-from qsense.data.frames.raw_files import (
+from qsense.data.frames.files.cfa import is_bayer, stated_mosaic
+from qsense.data.frames.files.headless import Layout, read_headless
+from qsense.data.frames.files.raw_files import (
     CameraConversion,
     corrected,
     demosaicked,
     read_mosaic,
     srgb,
 )
+from qsense.data.frames.nearest import shrunk
 from qsense.signal import BAYER
 
 WriteDng = Callable[..., Path]

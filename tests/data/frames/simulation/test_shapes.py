@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from qsense.data.frames.shapes import bounds, coverage
+from qsense.data.frames.simulation.shapes import bounds, coverage
 
 
 @pytest.mark.parametrize("kind", [0, 1, 2])

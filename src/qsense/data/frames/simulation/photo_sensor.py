@@ -13,9 +13,16 @@ import numpy as np
 import numpy.typing as npt
 
 from qsense.data.errors import DataError
-from qsense.data.frames.inverse_isp import Camera, mean_camera, mosaic_planes, random_camera, sense, unprocess
 from qsense.data.frames.nearest import shrunk
 from qsense.data.frames.plane_cache import Codes, Planes
+from qsense.data.frames.simulation.inverse_isp import (
+    Camera,
+    mean_camera,
+    mosaic_planes,
+    random_camera,
+    sense,
+    unprocess,
+)
 from qsense.data.frames.turning import orientation_hint
 from qsense.data.photos import read_photo
 

@@ -12,7 +12,7 @@ from tests.refusal import refused
 from qsense.commands.scenes import from_file, parser
 from qsense.data.errors import DataError
 from qsense.data.frames.bayer import pack
-from qsense.data.frames.headless import PACKINGS, Layout, read_headless
+from qsense.data.frames.files.headless import PACKINGS, Layout, read_headless
 
 SIZE = (3, 7)  # a row ends within a group
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from qsense.data.frames import header_memo
-from qsense.data.frames.header_memo import headers_of
-from qsense.data.frames.mosaic_files import Header, RawFormat, look_at
+from qsense.data.frames.files import header_memo
+from qsense.data.frames.files.header_memo import headers_of
+from qsense.data.frames.files.mosaic_files import Header, RawFormat, look_at
 
 WriteDng = Callable[..., Path]
 

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 
 from qsense.data.frames.bayer import pack
-from qsense.data.frames.inverse_isp import (
+from qsense.data.frames.simulation.inverse_isp import (
     BLUE_GAIN,
     GAMMA,
     LINEAR,

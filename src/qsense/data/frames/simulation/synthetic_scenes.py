@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from qsense.data.frames.bayer import offsets
-from qsense.data.frames.shapes import REACH, Array, bounds, coverage
+from qsense.data.frames.simulation.shapes import REACH, Array, bounds, coverage
 
 PATTERN = "RGGB"
 TINT = (0.6, 1.0, 0.7)  # response to the scenes' light: red, green, blue
