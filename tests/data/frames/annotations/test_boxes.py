@@ -47,7 +47,7 @@ def test_rounding_is_cut_off_and_said_even_if_strict(
     for strict in (False, True):
         found, check = fit(GOOD, box, strict=strict)
         assert found == [GOOD, cut]
-        check.finish("a.xml")
+        check.finish(f"{strict} a.xml")
         assert_names(caplog.text, "a.xml", "2 boxes", "1 in 1 image", tuple(box), "30 × 40", "data.dataset.strict=true")
         caplog.clear()
 
@@ -134,3 +134,9 @@ def test_boxes_of_images_of_another_size_are_refused() -> None:
         fit(*large)[1].finish("a.json")
     fit(*large, *[GOOD] * 12)[1].finish("a.json")  # half of them fit
     fit(*large[:9])[1].finish("a.json")  # too few to tell
+
+
+def test_a_process_warns_once_of_the_same_boxes(caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(2):
+        fit([-9.0, 1.0, 20.0, 20.0])[1].finish("a.json")
+    assert len(caplog.messages) == 1

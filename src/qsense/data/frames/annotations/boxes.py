@@ -16,6 +16,7 @@ import numpy.typing as npt
 from qsense.data.errors import MOST_LISTED, DataError, listed
 
 log = logging.getLogger(__name__)
+_told: set[str] = set()  # warnings of this process
 
 Flags = npt.NDArray[np.bool_]
 
@@ -129,7 +130,7 @@ class BoxCheck:
         self._first = self._first or f"{what} {wrong}"
 
     def finish(self, source: str, shares: str = "multiply them by their images' width and height") -> None:
-        """Refuse what is to be refused, all of it in one message; else warn once of what was left out or cut.
+        """Refuse what is to be refused, all in one message; else warn, once per process, of what was left out or cut.
 
         Args:
             source: the file or folder of the annotations.
@@ -162,10 +163,13 @@ class BoxCheck:
         if self._cut:
             parts.append(f"cut at the edge: {self._cut} in {_images(self._images['cut'])}")
         if parts:
-            log.warning(
-                "%s: %d boxes; %s. First: %s. data.dataset.strict=true refuses such boxes and lists them.",
-                source, self.total, "; ".join(parts), self._first,
-            )  # fmt: skip
+            words = (
+                f"{source}: {self.total} boxes; {'; '.join(parts)}. First: {self._first}. data.dataset.strict=true "
+                "refuses such boxes and lists them."
+            )
+            if words not in _told:  # checking, planning and training each read the annotations
+                _told.add(words)
+                log.warning("%s", words)
 
 
 def _images(found: set[Any]) -> str:
