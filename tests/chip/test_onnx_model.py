@@ -260,9 +260,10 @@ def test_a_detectors_backbone_on_native_codes(per: str, tmp_path: Path) -> None:
 def test_a_batch_of_other_frame_sizes_than_the_example(tmp_path: Path) -> None:
     """The exported network takes frames of one size; a test batch is padded to that of its largest frame."""
     torch.manual_seed(0)
-    task = DetectionTask(Boxes(), Gamma(RAW, 4, gamma=0.5), ("car",), (0.5,) * 3, (0.25,) * 3).eval()
+    sensor = Gamma(RAW, 4, gamma=0.5)
+    task = DetectionTask(Boxes(), sensor, ("car",), (0.5,) * 3, (0.25,) * 3).eval()
     example = torch.randint(0, 4096, (1, 4, 12, 10), dtype=torch.int32)
-    file = in_file(onnx_model.network(task, convert(task.sensor, "x", {}), example), tmp_path)
+    file = in_file(onnx_model.network(task, convert(sensor, "x", {}), example), tmp_path)
     data = Data(Batch(torch.randint(0, 4096, (3, 4, 10, 14), dtype=torch.int32)))
     data.example = lambda: example  # type: ignore[method-assign]
     codes, features = check_network(file, task, data)  # type: ignore[arg-type]
