@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from qsense.callbacks import detection_figures
 from qsense.callbacks.detection_figures import DetectionFigures, chosen, light_of, sample_of, through
+from qsense.callbacks.figures import trajectory
 from qsense.callbacks.network_figures import NetworkFigures
 from qsense.callbacks.pictures import title_of
 from qsense.data.frames.dataset import Frame, Part
@@ -190,6 +191,14 @@ def test_titles(data: DetectionDataModule) -> None:
     sensor = Gamma(data.signal, 2, per_channel=True)
     start = sensor.trajectory()["gamma"][0]
     assert title_of(sensor) == f"Gamma, 2 bits, γ = {start:.3g}"
+
+
+def test_lines_over_epochs_are_named_by_their_conditions(data: DetectionDataModule) -> None:
+    signal = replace(data.signal, conditions=("day", "night"))
+    rows = [{"epoch": float(epoch), "gamma_0": 0.5, "gamma_1": 0.7} for epoch in (1, 2)]
+    figure = trajectory(task(data, GammaPerCondition(signal, 4)), data, rows)
+    assert figure is not None
+    assert_names(" ".join(text.get_text() for text in figure.axes[0].texts), "day", "night")
 
 
 def test_a_picture_that_fails_costs_nothing(

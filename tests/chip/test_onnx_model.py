@@ -113,6 +113,9 @@ class Data:
     def on_after_batch_transfer(self, batch: Any, index: int) -> Any:
         return batch
 
+    def example(self) -> Any:
+        return self.batch.x[:1]
+
 
 class Batch:
     """Samples, their conditions, and the camera's white balance."""
@@ -252,6 +255,21 @@ def test_a_detectors_backbone_on_native_codes(per: str, tmp_path: Path) -> None:
     said = agree(standardised(task) if task.standardise else task, Batch(x, [1, 0, 1]), {}, tmp_path)
     assert said[0] == "ONNX, codes of a test batch: passed: 1,440 codes, 0 differences"
     assert said[1].startswith("ONNX, features of a test batch: passed: 3 test examples")
+
+
+def test_a_batch_of_other_frame_sizes_than_the_example(tmp_path: Path) -> None:
+    """The exported network takes frames of one size; a test batch is padded to that of its largest frame."""
+    torch.manual_seed(0)
+    sensor = Gamma(RAW, 4, gamma=0.5)
+    task = DetectionTask(Boxes(), sensor, ("car",), (0.5,) * 3, (0.25,) * 3).eval()
+    example = torch.randint(0, 4096, (1, 4, 12, 10), dtype=torch.int32)
+    file = in_file(onnx_model.network(task, convert(sensor, "x", {}), example), tmp_path)
+    data = Data(Batch(torch.randint(0, 4096, (3, 4, 10, 14), dtype=torch.int32)))
+    data.example = lambda: example  # type: ignore[method-assign]
+    codes, features = check_network(file, task, data)  # type: ignore[arg-type]
+    assert codes.passed
+    assert features.passed
+    assert_names(str(codes), "1,440")
 
 
 @pytest.mark.parametrize("chosen", ["camera", "learned", [2.0, 1.0, 1.5]])

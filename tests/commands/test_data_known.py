@@ -10,6 +10,7 @@ from tests.refusal import assert_names, refused
 
 from qsense.commands.data import main
 from qsense.data.errors import DataMissingError
+from qsense.experiment.errors import ConfigError
 
 
 def test_a_published_set_is_counted_and_drawn(
@@ -32,3 +33,17 @@ def test_a_set_that_is_not_there_says_where_to_get_it(tmp_path: Path, name: str,
     with refused(DataMissingError, known, tmp_path / "nowhere", "data.dataset.root=…") as caught:
         main(["check", f"data={name}", f"data.dataset.root={tmp_path / 'nowhere'}"])
     assert "https://" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("word", "tokens"),
+    [
+        ("natve_bits=12", ("natve_bits", "native_bits", "levels")),
+        ("native_bits=twelve", ("native_bits=twelve", "int | None")),
+        ("min_score=nan", ("min_score=nan", "float")),
+        ("classes=car", ("classes=car", "Sequence[str]")),
+    ],
+)
+def test_an_argument_of_another_type_is_refused(tmp_path: Path, word: str, tokens: tuple[str, ...]) -> None:
+    with refused(ConfigError, *tokens):
+        main(["check", str(tmp_path), word])

@@ -67,7 +67,8 @@ def trajectory(task: Task, data: ExperimentData, rows: Sequence[dict[str, float]
     """What was learned over the epochs, from a row of `Trajectory` for each; None where nothing is."""
     if not rows or len(rows[0]) < 2:
         return None
-    names = task.sensor.signal.names if task.sensor.per_channel else ()
+    sensor = task.sensor
+    names = sensor.signal.names if sensor.per_channel else sensor.signal.conditions if sensor.rows > 1 else ()
     return plot_trajectory(pd.DataFrame(rows), names, heading(task, data))
 
 

@@ -266,7 +266,8 @@ def check_network(file: Path, task: Task, data: ExperimentData) -> list[Check]:
         return [Check("ONNX, network", None, "onnxruntime is not installed (pip install 'qsense[export]')")]
     name, part = exported_part(task)
     batch = data.on_after_batch_transfer(next(iter(data.test_dataloader())), 0)
-    x, condition, gains = batch.x, getattr(batch, "condition", None), getattr(batch, "gains", None)
+    x = sized(batch.x, data.example().shape[1:])
+    condition, gains = getattr(batch, "condition", None), getattr(batch, "gains", None)
     told = [condition] * has_conditions(task) + [gains] * by_camera(task)
     fed = [x.numpy(), *(np.array(each) for each in told)]
     found = session(file)(*fed)
@@ -298,6 +299,20 @@ def check_network(file: Path, task: Task, data: ExperimentData) -> list[Check]:
         f"{margin(len(x))} fewer are chance",
     )
     return [*checks, check, in_single]
+
+
+def sized(x: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
+    """Samples cut, or padded with 0, to the size that the exported network takes: batches of frames differ in theirs.
+
+    >>> sized(torch.ones(1, 1, 2, 3), (1, 3, 2)).tolist()
+    [[[[1.0, 1.0], [1.0, 1.0], [0.0, 0.0]]]]
+    """
+    if x.shape[1:] == tuple(size):
+        return x
+    found = x.new_zeros(len(x), *size)
+    common = (slice(None), *(slice(min(sides)) for sides in zip(x.shape[1:], size, strict=True)))
+    found[common] = x[common]
+    return found
 
 
 def margin(examples: int) -> int:

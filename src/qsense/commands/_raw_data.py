@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from qsense.experiment.errors import ConfigError
 from qsense.runs.escapes import one_line
 from qsense.runs.next_steps import say_next
+from qsense.runs.words import did_you_mean
 
 if TYPE_CHECKING:
     from qsense.data.frames.discover.survey import RawFindings
@@ -107,7 +108,7 @@ def raw_arguments(words: Sequence[str]) -> dict[str, Any]:
     """KEY=VALUE, or as in training data.dataset.KEY=VALUE, as arguments of `data=raw_coco`.
 
     Raises:
-        ConfigError: a key that it does not have, or a value that is no YAML.
+        ConfigError: a key that it does not have, or a value that is no YAML or of another type.
 
     >>> raw_arguments(["data.dataset.crop=[16,8]", "native_bits=14"])
     {'crop': [16, 8], 'native_bits': 14}
@@ -116,17 +117,22 @@ def raw_arguments(words: Sequence[str]) -> dict[str, Any]:
 
     from qsense.experiment.signatures import arguments
 
-    known = [key for key in arguments("qsense.data.frames.raw_coco.RawCoco") or () if key != "root"]
+    known = {
+        key: taken for key, taken in (arguments("qsense.data.frames.raw_coco.RawCoco") or {}).items() if key != "root"
+    }
     found = {}
     for word in words:
         key, _, text = word.partition("=")
         key = key.removeprefix("data.dataset.")
         if key not in known:
-            raise ConfigError(f"{word}: data=raw_coco has no argument {key}; it has {', '.join(known)}")
+            near = did_you_mean(key, known.keys())
+            raise ConfigError(f"{word}: data=raw_coco has no argument {key}{near}; it has {', '.join(known)}")
         try:
             found[key] = yaml.safe_load(text)
         except yaml.YAMLError as error:
             raise ConfigError(f"{word}: the value is no YAML, such as centre, [16,8] or '{{black: 512}}'") from error
+        if not known[key].accepts(found[key]):
+            raise ConfigError(f"{key}={text} is not allowed: data=raw_coco takes {key}: {known[key]}")
     return found
 
 

@@ -17,6 +17,7 @@ from qsense.plots.style import COLOURS, FAINT, INK, NORMAL, SMALL, close_up, hea
 from qsense.runs.escapes import figure_text
 
 WIDTH, HEIGHT = 4.6, 3.4  # most inches of one image
+NARROW = 3.9  # inches of one image below which its title and note have no room in one line
 LEAST = 0.3  # score of the predictions that are drawn
 MOST = 20  # predictions that are drawn, best first
 MOST_TAGS = 8  # of them that bear their class and score, as far as there is room
@@ -105,7 +106,9 @@ def plot_predictions(sights: Sequence[Sight], class_names: Sequence[str], title:
             ax.spines[:].set_color(FAINT)
         left.set_title(f"{figure_text(sight.name, 40)}, quantized", fontsize=NORMAL, color=INK, loc="left")
         right.set_title("not quantized", fontsize=NORMAL, color=INK, loc="left")
-        right.set_title(_note(sight, len(drawn)), fontsize=SMALL, color=INK, loc="right")
+        note = _note(sight, len(drawn))
+        note = note if width >= NARROW else note.replace(", ", "\n")  # beside the title only its last line
+        right.set_title(note, fontsize=SMALL, color=INK, loc="right")
         shown |= {int(label) for label in (*sight.labels[drawn], *sight.true_labels)}
         crowds = crowds or bool(sight.crowd.any())
     _legend(figure, [(class_names[label], _colour(label)) for label in sorted(shown)], crowds)

@@ -11,7 +11,7 @@ import pytest
 import torch
 from lightning import LightningModule, Trainer
 from omegaconf import DictConfig, OmegaConf
-from tests.refusal import refused
+from tests.refusal import assert_names, refused
 from torch import Tensor
 
 from qsense.data.errors import DataError
@@ -126,6 +126,13 @@ def test_parts_are_disjoint_and_complete() -> None:
     assert counted["test_frames_without_boxes"] == 2
     assert counted["simulated"] is True
     assert (counted["native_bits"], counted["black"], counted["white"]) == (12, 0, 4095)
+
+
+def test_a_condition_of_test_frames_alone_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    module(Memory(train=20, test=10))
+    assert not caplog.records
+    module(Memory(train=9, test=3))
+    assert_names(caplog.text, "night (1)", "quant=gamma_per_condition")
 
 
 def test_facts_are_those_of_the_data_set() -> None:

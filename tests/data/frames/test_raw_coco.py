@@ -153,6 +153,10 @@ def test_boxes_of_a_low_score_and_other_classes_are_left_out(root: Path) -> None
     assert [len(frame.boxes) for frame in everything(raw(root, classes=["person"]))] == [0, 1, 0, 0]
     with refused(DataError, "'tram'", "car, person"):
         raw(root, classes=["tram"]).check()
+    with refused(DataError, "'Car'", "did you mean car?"):
+        raw(root, classes=["Car"]).check()
+    with refused(DataError, "data.dataset.min_score=2", 3, "1"):
+        raw(root, min_score=2).check()
 
 
 def test_margins_are_cut_and_the_pattern_follows(root: Path, tmp_path: Path, write_dng: WriteDng) -> None:
@@ -332,6 +336,14 @@ def test_bits_that_do_not_fit_a_file_are_refused(root: Path, tmp_path: Path, wri
         ({"levels": {"black": [1, 2, 3]}}, ("black=(1, 2, 3)",)),
         ({"test": 1.5}, ("test=1.5", "same")),
         ({"bbox": "x"}, ("bbox='x'", "xywh", "xyxy")),
+        ({"levels": {"white": 4095.0}}, ("4095.0", "black", "white")),
+        ({"levels": {"black": "low"}}, ("low", "black", "white")),
+        ({"headless": 5}, ("headless=5", "height", "width")),
+        ({"headless": {"heigth": 5, "width": 5}}, ("heigth", "height", "width", "stride")),
+        ({"headless": {"height": "a", "width": 5}}, ("height=a", "width=5")),
+        ({"headless": {"height": 1.5, "width": 5}}, ("height=1.5", "width=5")),
+        ({"headless": {"height": 5, "width": 5, "stride": "x"}}, ("stride=x",)),
+        ({"min_score": float("nan")}, ("min_score=nan",)),
         ({"classes": ["car", "car"]}, ("classes=", "car", "null")),
         ({"orientation": "up"}, ("orientation='up'", "exif", "stored")),
         ({"crop": "middle"}, ("crop=middle", "centre")),

@@ -6,6 +6,7 @@ Open it to see what a detector is given.
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -155,6 +156,7 @@ class DetectionDataModule(ExperimentData):
         """Open the converted frames, read the annotations and hold out the validation frames."""
         self.prepare_data()
         train, test = self.dataset.frames("train"), self.dataset.frames("test")
+        self._tell_unseen(train, test)
         # Of each condition a share, so that a few frames taken at night are not missed.
         held_out = stratified(np.array([frame.condition for frame in train]), self.validation)
         drawn = fixed = None
@@ -186,6 +188,19 @@ class DetectionDataModule(ExperimentData):
                 f"{name}_boxes_per_class": np.bincount(labels, minlength=self.num_classes).tolist(),
             }
         return parts, statistics
+
+    def _tell_unseen(self, train: Sequence[Frame], test: Sequence[Frame]) -> None:
+        """Warn of conditions that no training frame has: a curve of their own is never learned."""
+        seen = {frame.condition for frame in train}
+        unseen = Counter(frame.condition for frame in test if frame.condition not in seen)
+        if self.signal.conditions and unseen:
+            names = ", ".join(f"{self.signal.conditions[each]} ({count})" for each, count in sorted(unseen.items()))
+            log.warning(
+                "%s: test frames have conditions that no training frame has: %s. What is learned per condition "
+                "(quant=gamma_per_condition) stays there as it began.",
+                self.dataset.name,
+                names,
+            )
 
     @property
     def pin_memory(self) -> bool:

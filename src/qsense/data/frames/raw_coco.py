@@ -5,6 +5,7 @@ Open it to detect objects in raw files of your own.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -85,6 +86,8 @@ class RawCoco(RawFrames):
             )
         if classes is not None and (not classes or len(set(classes)) < len(classes)):
             raise ValueError(f"classes={list(classes)} must be different names, or null for all categories")
+        if not math.isfinite(min_score):
+            raise ValueError(f"min_score={min_score} must be a finite number")
         if condition is not None and condition_pattern is not None:
             raise ValueError(f"condition={condition} and condition_pattern={condition_pattern}: state one of them")
         self.annotations = self.root / annotations
@@ -163,6 +166,11 @@ class RawCoco(RawFrames):
         found = []
         for listed_there, folder in zip(self._files, (self.images, self.test_images), strict=False):
             chosen_classes(listed_there, self.classes)
+            if len(listed_there.score) and (listed_there.score < self.min_score).all():
+                raise DataError(
+                    f"{listed_there.file}: data.dataset.min_score={self.min_score:g} leaves out all "
+                    f"{len(listed_there.score)} boxes: their highest score is {listed_there.score.max():g}"
+                )
             found.append(self.pictures_of(listed_there, folder, self.classes, check))
         files = " and ".join(str(listed_there.file) for listed_there in self._files)
         check.finish(files, "set data.dataset.bbox=xywh_shares, or xyxy_shares")

@@ -32,6 +32,7 @@ from qsense.data.frames.plane_cache import Codes, PlaneCache, Planes, convert, s
 from qsense.data.frames.turning import find_turns, seen_size
 from qsense.data.photos import Header as Shape
 from qsense.data.photos import check_reading
+from qsense.runs.words import did_you_mean
 from qsense.signal import Signal
 
 log = logging.getLogger(__name__)
@@ -444,15 +445,21 @@ def _levels(levels: Any) -> tuple[Any, int | None]:
     if not isinstance(levels, Mapping) or not levels or not set(levels) <= {"black", "white"}:
         raise ValueError(f"levels={levels} must be camera, or a mapping of counts: {{black: 512, white: 16383}}")
     black = levels.get("black")
-    return black if black is None or isinstance(black, int) else tuple(black), levels.get("white")
+    numbers = [*(black if isinstance(black, list | tuple) else [black]), levels.get("white")]
+    if not all(number is None or type(number) is int for number in numbers):
+        raise ValueError(f"levels={levels} must have whole numbers of counts: {{black: 512, white: 16383}}")
+    return tuple(black) if isinstance(black, list | tuple) else black, levels.get("white")
 
 
 def _layout(headless: Mapping[str, Any] | None) -> Layout | None:
     if headless is None:
         return None
     known = tuple(Layout.__dataclass_fields__)
+    if not isinstance(headless, Mapping):
+        raise ValueError(f"headless={headless} must be a mapping such as {{height: 1856, width: 2880, sample: 3}}")
     if unknown := [key for key in headless if key not in known]:
-        raise ValueError(f"headless has {', '.join(unknown)}: it may have {', '.join(known)}")
+        near = did_you_mean(str(unknown[0]), known)
+        raise ValueError(f"headless has {', '.join(map(str, unknown))}{near}: it may have {', '.join(known)}")
     if missing := [key for key in ("height", "width") if key not in headless]:
         raise ValueError(f"headless lacks {' and '.join(missing)}: {{height: 1856, width: 2880, sample: 3}}")
     return Layout(**headless)

@@ -13,6 +13,7 @@ from tests.refusal import assert_names, refused
 
 from qsense.data.errors import DataMissingError
 from qsense.data.findings import report
+from qsense.data.frames.discover import cameras
 from qsense.data.frames.discover.shown import choose, show
 from qsense.data.frames.discover.survey import RawFindings, holds_raw_files, survey
 
@@ -120,6 +121,25 @@ def test_headless_files_are_proposed_by_their_size(tmp_path: Path, ending: str) 
     layout = {"height": 40, "width": 60, "sample": 2}
     found, _ = told(tmp_path, headless=layout, pattern="RGGB", native_bits=12)
     assert found.problems == []
+
+
+def test_that_only_some_headers_were_read_is_said(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cameras, "MOST_READ", 2)
+    assert_names(told(root)[1], "one in 3", "6 DNG")
+
+
+def test_photos_are_known_and_warnings_are_said_once(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    coco = root / "boxes.json"
+    content = json.loads(coco.read_text())
+    content["annotations"].append({**content["annotations"][0], "id": 99, "bbox": [9999, 0, 5, 5]})
+    for number, image in enumerate(content["images"]):
+        image["tag"] = str(number % 2)
+    coco.write_text(json.dumps(content))
+    assert_names(told(root)[1], "condition=tag")
+    assert caplog.text.count("left out: 1") == 1
+    for file in root.rglob("*.dng"):
+        file.rename(file.with_suffix(".jpg"))
+    assert_names(told(root)[1], "data=coco_raw")
 
 
 def test_tables_are_no_raw_files(tmp_path: Path) -> None:

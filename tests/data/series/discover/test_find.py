@@ -198,7 +198,7 @@ def test_a_large_file_is_sampled_and_that_is_said(tmp_path: Path, monkeypatch: p
         ({"a.zip": b"PK\x03\x04"}, ["a.zip"]),
         ({"a.xlsx": b"PK\x03\x04"}, ["a.xlsx", "CSV"]),
         ({"a/1.jpg": b"", "b/2.jpg": b""}, ["data=folder", "data=coco_raw"]),
-        ({"1.NEF": b""}, ["data=pascal_raw", "data=raod"]),
+        ({"1.NEF": b""}, ["data=raw_coco"]),
         ({"a.md": b"#"}, [".csv"]),
     ],
 )  # fmt: skip

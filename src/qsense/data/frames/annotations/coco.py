@@ -23,6 +23,7 @@ from qsense.data.frames.annotations.foreign import refuse_foreign
 from qsense.data.frames.annotations.problems import Problems
 from qsense.data.frames.annotations.segmentation import bounds
 from qsense.data.frames.annotations.values import Id, flag, id_of, id_order, number, printable, show, whole
+from qsense.runs.words import did_you_mean
 
 HALF = re.compile("[\ud800-\udfff]")  # of a character: no file can hold it
 
@@ -138,7 +139,10 @@ def chosen_classes(annotations: Annotations, classes: Sequence[str] | None) -> t
         return names
     if unknown := [name for name in classes if name not in names]:
         asked = ", ".join(f"'{name}'" for name in unknown)
-        raise DataError(f"{annotations.file} knows no category {asked}; it has {', '.join(map(printable, names))}")
+        near = did_you_mean(unknown[0], [printable(name) for name in names])
+        raise DataError(
+            f"{annotations.file} knows no category {asked}{near}; it has {', '.join(map(printable, names))}"
+        )
     return tuple(classes)
 
 

@@ -78,6 +78,11 @@ def sizes_in_words(sizes: Counter[tuple[int, int]]) -> str:
     return ", ".join(words) + (f" and {len(sizes) - MOST_SIZES} more" if len(sizes) > MOST_SIZES else "")
 
 
+def one_in(files: Sequence[Path]) -> int:
+    """Of how many files one is looked at."""
+    return max(1, len(files) // MOST_READ)
+
+
 def kinds_of(files: Sequence[Path], stated: RawFormat) -> tuple[list[Kind], list[str]]:
     """The kinds of raw files, the most frequent first, and what is wrong with those that cannot be read.
 
@@ -87,8 +92,7 @@ def kinds_of(files: Sequence[Path], stated: RawFormat) -> tuple[list[Kind], list
     """
     kinds: dict[object, Kind] = {}
     wrong = []
-    step = max(1, len(files) // MOST_READ)
-    for file in files[::step]:
+    for file in files[:: one_in(files)]:
         try:
             header = look_at(file, stated)
         except DataError as error:

@@ -6,8 +6,10 @@ Open it when a guess is wrong, or a problem is not said before training.
 from __future__ import annotations
 
 import itertools
+import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from qsense.data.findings import GUESS, SURE, Findings, counted, size_of
 from qsense.data.frames.annotations.coco import Annotations, read_annotations
 from qsense.data.frames.annotations.foreign import HEAD
 from qsense.data.frames.annotations.values import printable
-from qsense.data.frames.discover.cameras import kinds_of, sizes_in_words
+from qsense.data.frames.discover.cameras import kinds_of, one_in, sizes_in_words
 from qsense.data.frames.files.headless import Layout
 from qsense.data.frames.files.mosaic_files import CAMERAS, PICTURES, kind_of
 from qsense.data.frames.files.raw_folder import RawFolder
@@ -30,6 +32,7 @@ MOST_LOOKED_AT = 20_000  # entries of a folder by which it is known
 LARGE = 50 << 20  # bytes of annotations that are read once, and not again for each field
 MOST_CONDITIONS = 12  # different values of a field that may name conditions
 MOST_NAMED = 8  # kinds, classes, conditions, sizes in a line
+PHOTOS = (".jpg", ".jpeg", ".webp", ".heic")
 TEST_WORDS = ("test", "val", "valid", "validation")
 
 
@@ -144,14 +147,17 @@ def _annotation_files(root: Path, found: RawFindings, given: Mapping[str, Any]) 
 def _say_files(folder: RawFolder, stated: RawCoco, found: RawFindings) -> None:
     files = _raw_files(folder)
     if not files:
+        photos = any(file.suffix.lower() in PHOTOS for file in folder.folder.rglob("[!.]*"))
         found.problems.append(
             f"no raw file in {folder.folder}; headless files (.raw, .bin) need "
             "headless='{height: …, width: …}' beside the folder's name"
+            + ("; photos become simulated raw frames with data=coco_raw" if photos else "")
         )
         return
     endings = Counter(file.suffix.lstrip(".").upper() for file in files)
     size = size_of(sum(file.stat().st_size for file in files))
-    found.say("raw files", f"{', '.join(f'{count} {ending}' for ending, count in endings.most_common())}, {size}")
+    some = f"; headers of one in {step} were read" if (step := one_in(files)) > 1 else ""
+    found.say("raw files", f"{', '.join(f'{count} {ending}' for ending, count in endings.most_common())}, {size}{some}")
     kinds, wrong = kinds_of(files, stated.format)
     for kind in kinds[:MOST_NAMED]:
         found.say("", kind.words)
@@ -218,8 +224,9 @@ def _try(found: RawFindings, given: Mapping[str, Any]) -> None:
             return
         try:
             dataset = RawCoco(**found.arguments, crop="centre")
-            dataset.check()
-            _ = dataset.bits
+            with _silence():
+                dataset.check()
+                _ = dataset.bits
         except (DataError, DataMissingError):
             found.problems.append(str(error))
             return
@@ -230,6 +237,17 @@ def _try(found: RawFindings, given: Mapping[str, Any]) -> None:
         found.say("", f"{counted(len(unused), 'raw file')} without annotations left out, first {unused[0].name}")
     if not dataset.conditions:
         _propose_conditions(dataset, found)
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """No warnings: the same annotations are read again, and what is odd about them was said."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def survey_set(dataset: RawFrames) -> RawFindings:
@@ -303,7 +321,8 @@ def _propose_conditions(dataset: RawCoco, found: RawFindings) -> None:
     for field in ("camera", *dataset.fields[:MOST_NAMED]):
         values = RawCoco(**{**found.arguments, "condition": field})
         try:
-            names = values.conditions
+            with _silence():
+                names = values.conditions
         except DataError:
             continue
         if 1 < len(names) <= MOST_CONDITIONS:

@@ -51,15 +51,15 @@ class Layout:
     stride: int | None = None
 
     def __post_init__(self) -> None:
-        if min(self.height, self.width) < 1:
-            raise ValueError(f"height={self.height}, width={self.width}: a mosaic has at least 1 of each")
+        if not all(type(side) is int and side > 0 for side in (self.height, self.width)):
+            raise ValueError(f"height={self.height}, width={self.width}: whole numbers of samples, at least 1 of each")
         choices = (("sample", get_args(Sample)), ("packing", PACKINGS), ("byte_order", get_args(ByteOrder)))
         for name, allowed in choices:
             if (value := getattr(self, name)) not in allowed:
                 raise ValueError(f"{name}={value!r} must be one of {', '.join(map(str, allowed))}")
         if self.packing != "none" and self.byte_order != "little":
             raise ValueError(f"byte_order=big is for whole bytes; packing={self.packing} says where each bit is")
-        if self.stride is not None and self.stride < self.row:
+        if self.stride is not None and (type(self.stride) is not int or self.stride < self.row):
             raise ValueError(f"stride={self.stride} bytes is less than the {self.row} bytes of a row ({self.words})")
 
     @property

@@ -108,8 +108,8 @@ def _no_table(words: Sequence[str], files: Sequence[Path]) -> str:
     if len(frames) > len(photos):
         return (
             f"{where}: {len(frames)} raw frames and no tables. To look at one: qsense scenes {frames[0].name}. To "
-            "train: task=detection data=pascal_raw or data=raod in their published layouts; data=coco_raw makes raw "
-            "frames of photos with boxes. A layout of one's own takes a class (CONTRIBUTING.md)"
+            "train: put annotations in COCO's format beside them, and task=detection data=raw_coco "
+            f"data.dataset.root={root}"
         )
     if photos:
         return (
@@ -119,4 +119,4 @@ def _no_table(words: Sequence[str], files: Sequence[Path]) -> str:
         )
     if others := _left_out(files):
         return f"{where}: no table; {'; '.join(others)}"
-    return f"{where}: no table ({', '.join(TABLES)}) among {len(files)} files"
+    return f"{where}: no table ({', '.join(TABLES)}) and no raw frame (.dng, .nef, …) among {len(files)} files"
