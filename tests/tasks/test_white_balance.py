@@ -317,7 +317,7 @@ def test_a_batch_without_all_gains_has_none(composed: Compose, root: Path) -> No
     data, _ = build(composed(*on(root)))
     data.prepare_data()
     data.setup("fit")
-    batch: FrameBatch = data.part("train").__getitems__([0, 1])
+    batch: FrameBatch = data.part("train").__getitems__((0, [0, 1]))
     assert batch.gains is not None
     assert all(1.9 <= red <= 2.4 and green == 1 and 1.5 <= blue <= 1.9 for red, green, blue in batch.gains)
     assert replace(batch, frames=[replace(batch.frames[0], gains=None), batch.frames[1]]).gains is None

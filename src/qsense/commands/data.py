@@ -1,4 +1,4 @@
-"""Look at your own tables or raw photos (check), and make them a data set for `data=` (import).
+"""Look at your own tables or raw photos (check), and make them a data set (import).
 
 qsense data check recordings/
 qsense data import recordings/ --name mine

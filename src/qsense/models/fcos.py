@@ -49,7 +49,7 @@ class FCOS(PyramidDetector):
         shared: see `PyramidDetector`.
 
     >>> sum(p.numel() for p in FCOS(object_classes=91, norm="batch").parameters())
-    32269600
+    32322720
     """
 
     def __init__(

@@ -30,7 +30,7 @@ def square_root(native_bits: int, black: int = 0) -> tuple[int, ...]:
         black: the count that means no light.
 
     >>> square_root(12)[:3], square_root(12)[-2:]
-    ((-32768, -32518, -32293), (32759, 32767))
+    ((-32768, -32519, -32293), (32759, 32767))
     """
     light = np.arange(1 << native_bits, dtype=np.float64) - black
     dark = DARK * (1 << native_bits)
