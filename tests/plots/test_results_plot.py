@@ -94,3 +94,12 @@ def test_many_classes_stay_legible(classes: int, tmp_path: Path) -> None:
 def test_a_score_is_needed_for_each_class() -> None:
     with refused(ValueError, 1, "2 classes"):
         drawn(per_class=[0.5])
+
+
+def test_a_value_that_hardly_moves_looks_so_and_no_score_is_below_zero() -> None:
+    learned = [{"epoch": epoch, "gamma_0": 1 + 1e-7 * epoch} for epoch in range(4)]
+    panels = {ax.get_title(loc="left"): ax for ax in drawn(learned=learned, tested=0.0).axes}
+    low, high = panels["learned γ"].get_ylim()
+    assert low < 1 < high
+    assert high - low >= 0.02
+    assert panels["macro-F1 (%)"].get_ylim()[0] == 0

@@ -20,6 +20,7 @@ from qsense.plots.trajectory import parameters_of
 from qsense.runs.escapes import figure_text
 
 WIDTH, HEIGHT = 9.0, 6.2  # inches of the figure
+LEAST_SPAN = 0.02  # of a learned value's axis, as a share of the value: what hardly moves looks so
 MOST_PARAMETERS = 2  # learned ones that are drawn, one below the other
 MOST_NUMBERED = 12  # classes, in whose matrix there is room for numbers
 MOST_NAMED = 30  # classes whose names can be read beside a matrix or a bar
@@ -123,6 +124,7 @@ def _scores(ax: Axes, history: Sequence[Row], factor: float, tested: float) -> N
     ax.set_title(f"dashed: test, {tested:.1f}" if factor > 1 else f"dashed: test, {tested:.3g}", fontsize=SMALL,
                  color=INK, loc="right")  # fmt: skip
     ax.margins(y=0.12)
+    ax.set_ylim(bottom=max(ax.get_ylim()[0], 0))  # no score is negative
 
 
 def _learned(ax: Axes, rows: Sequence[Row], columns: Sequence[str]) -> None:
@@ -132,6 +134,9 @@ def _learned(ax: Axes, rows: Sequence[Row], columns: Sequence[str]) -> None:
     ends = f"{min(last):.3g}" if len(last) == 1 else f"{min(last):.3g} … {max(last):.3g}"
     ax.set_title(f"at the end: {ends}", fontsize=SMALL, color=INK, loc="right")
     ax.margins(y=0.15)
+    low, high = ax.get_ylim()
+    missing = max(LEAST_SPAN * max(abs(low), abs(high)) - (high - low), 0)
+    ax.set_ylim(low - missing / 2, high + missing / 2)
 
 
 def _confusion(ax: Axes, counts: npt.NDArray[np.int64], names: Sequence[str]) -> None:
