@@ -105,6 +105,11 @@ def test_a_converter_that_cannot_have_so_many_bits_says_why() -> None:
     assert "adpcm" in design.excluded
 
 
+def test_a_converter_for_other_data_is_told_of_only_if_asked() -> None:
+    assert "row_dpcm" not in planned("bits=2", "fold=0,1", "seed=0").excluded
+    assert "row_dpcm" in planned("bits=2", "quant=row_dpcm,linear", "fold=0,1", "seed=0").excluded
+
+
 def test_what_is_planned_fits_a_few_lines_and_tells_the_time() -> None:
     design = planned(*TINY)
     lines = list(describe(design, measure=False))

@@ -214,7 +214,7 @@ def plan_design(request: Request) -> Design:
     if not fitting:
         raise ConfigError(next(one.misfit for one in found if not request.only or one.option in request.only))
     every = [each for one in fitting for each in variants(one, model, values_per_s, signal)]
-    excluded = _reasons(found, request)
+    excluded = _reasons(found, request, str(signatures.constant(config.data._target_, "gives")))
     most = f"max_uW={request.max_microwatts}".removesuffix(".0")
     able = [each for each in every if affords(request.budget, {"uj_s": each.power})]
     if not able:
@@ -319,10 +319,11 @@ def _refuse_unknown(request: Request, found: Sequence[Converter]) -> None:
             raise ConfigError(f"quant={name}: no converter of that name{did_you_mean(name, known)}; {', '.join(known)}")
 
 
-def _reasons(found: Sequence[Converter], request: Request) -> dict[str, str]:
-    """Why options do not fit, those with a common reason together."""
+def _reasons(found: Sequence[Converter], request: Request, gives: str) -> dict[str, str]:
+    """Why options do not fit, those with a common reason together; of those for another kind of data, only if asked."""
     reasons: dict[str, dict[str, None]] = {}
     for one in found:
-        if one.misfit and (not request.only or one.option in request.only):
+        takes = signatures.constant(one.settings["_target_"], "takes")
+        if one.misfit and (one.option in request.only if request.only else takes in (None, gives)):
             reasons.setdefault(one.misfit, {})[one.option] = None
     return {some(list(names)): reason for reason, names in reasons.items()}
