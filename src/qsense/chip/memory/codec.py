@@ -122,8 +122,8 @@ class Codec:
         return self.constants[0].compand
 
     @property
-    def run(self) -> str:
-        """What starts anew: a recording of a series, a row of a frame."""
+    def recording(self) -> str:
+        """What both sides start anew for, in a word: a recording of a series, a row of a frame."""
         return "recording" if self.rate_hz else "row"
 
     @property
