@@ -26,15 +26,13 @@ import warnings
 from collections.abc import Callable, Sequence
 
 import torch
-from benchmarks.detection import NETWORKS, SMALL, contestants, frames
+from benchmarks.detection import NETWORKS, RAW, SMALL, contestants, frames
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 
 from qsense.quant.sensor.gamma import Gamma
-from qsense.signal import Signal
 
-RAW = Signal(4, 0.0, 1.0, "full scale", native_bits=12, bayer="RGGB")
 PLAIN = "bf16"
 WAYS: dict[str, tuple[str, ...]] = {
     PLAIN: ("half",),
@@ -44,7 +42,7 @@ WAYS: dict[str, tuple[str, ...]] = {
     "bf16, channels-last, compiled": ("half", "channels-last", "compiled"),
     "bf16, frozen": ("half", "frozen"),
 }
-SIDES = (480, 512, 544, 576, 608, 640, 672, 704, 736, 768, 800)
+SIDES = range(480, 801, 32)
 
 
 def network(kind: Callable[..., nn.Module], how: Sequence[str], quick: bool) -> nn.Module:

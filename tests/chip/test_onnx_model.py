@@ -12,9 +12,10 @@ from tests.chip.converters import ACCELEROMETER, RAW, STATISTICS, Half, apart, c
 from tests.refusal import assert_names
 from torch import Tensor, nn
 
-from qsense.chip import conformance, onnx_model
-from qsense.chip.conformance import check_network, session, wide
+from qsense.chip import network_conformance, onnx_model
+from qsense.chip.conformance import session
 from qsense.chip.converter import convert
+from qsense.chip.network_conformance import check_network, wide
 from qsense.chip.onnx_model import Comparators
 from qsense.models.deepconvlstm import DeepConvLSTM
 from qsense.models.detector import Detector, Sizes
@@ -206,7 +207,7 @@ def test_a_network_that_only_float32_gets_wrong_is_found(tmp_path: Path, monkeyp
     x = torch.rand(16, 3, 12, 12)
     file = in_file(onnx_model.network(task, None, x[:1]), tmp_path)
     monkeypatch.setattr(
-        conformance,
+        network_conformance,
         "session",
         lambda file: lambda *fed: [np.add(y, 1e-3, dtype=np.float32) for y in session(file)(*fed)],
     )

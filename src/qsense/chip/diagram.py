@@ -104,12 +104,7 @@ def tracking(codec: Codec) -> str:
     parts = [
         frame(2, 2, 638, 222, "sender"),
         frame(690, 2, 196, 274, "receiver"),
-        box(
-            10,
-            36,
-            "sampler, ADC",
-            (f"{codec.native_bits} bits{rate}", channels),
-        ),
+        box(10, 36, "sampler, ADC", (f"{codec.native_bits} bits{rate}", channels)),
         arrow((134, 65), (192, 65)),
         label(158, 59, "s"),
         adder(206, 65, "−"),

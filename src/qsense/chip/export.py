@@ -12,7 +12,7 @@ from pathlib import Path
 
 from qsense.callbacks.stream import stream
 from qsense.chip import c_header, registers, tables, vectors, verilog
-from qsense.chip.conformance import Check, check, check_network
+from qsense.chip.conformance import Check, check
 from qsense.chip.converter import Converter, convert
 from qsense.chip.datasheet import datasheet
 from qsense.chip.memory import c_header as memory_c
@@ -24,6 +24,7 @@ from qsense.chip.memory import verilog as memory_verilog
 from qsense.chip.memory import verilog_bench as memory_bench
 from qsense.chip.memory.codec import Codec, Recordings, codec, snr
 from qsense.chip.names import CODINGS, FORMATS, identifier
+from qsense.chip.network_conformance import check_network
 from qsense.chip.origin import Origin
 from qsense.data.series.module import HARDataModule
 from qsense.experiment.load import TrainedRun

@@ -82,14 +82,16 @@ class Deployed(nn.Module):
             row: of each sample of the batch, where rows are conditions.
             gains: of each sample of the batch, where white balance is the camera's.
         """
+        codes: tuple[Tensor, ...] = ()
         if isinstance(self.task.sensor, MemoryConverter):
-            return outputs(self.network(self.task.from_levels(self.task.sensor(x), row, gains)))
-        if self.sensor is None:  # not `input_of`: it converts block by block, for a batch of one size
+            levels = self.task.sensor(x)
+        elif self.sensor is None:  # not `input_of`: it converts block by block, for a batch of one size
             signal = self.task.sensor.signal
-            value = values(x, signal).float() if are_codes(x, signal) else x
-            return outputs(self.network(self.task.from_levels(value, row, gains)))
-        code, value = self.sensor(x, row)
-        return code, *outputs(self.network(self.task.from_levels(value, row, gains)))
+            levels = values(x, signal).float() if are_codes(x, signal) else x
+        else:
+            code, levels = self.sensor(x, row)
+            codes = (code,)
+        return *codes, *outputs(self.network(self.task.from_levels(levels, row, gains)))
 
 
 def outputs(found: Tensor | dict[str, Tensor]) -> tuple[Tensor, ...]:
@@ -146,12 +148,8 @@ def network(task: Task, converter: Converter | None, x: Tensor) -> bytes:
         "gains": torch.ones(2, 3) if by_camera(task) else None,
     }
     given = [name for name, tensor in inputs.items() if tensor is not None]
-    return _model(
-        Deployed(quantizer, task, part).eval(),
-        tuple(inputs.values()),
-        given,
-        ["codes"] * (converter is not None) + names,
-    )
+    results = ["codes"] * (converter is not None) + names
+    return _model(Deployed(quantizer, task, part).eval(), tuple(inputs.values()), given, results)
 
 
 def has_conditions(task: Task) -> bool:

@@ -22,7 +22,8 @@ from qsense.signal import Signal
 class ExperimentData(LightningDataModule):
     """A LightningDataModule that an experiment can be built around; facts live here and never in a YAML.
 
-    A subclass says in `divide` which examples belong to which part.
+    A subclass for each kind of data says in `divide` which examples belong to which part, and overrides `received`
+    and `training_sample`; for converters with memory also `training_recordings`, `fit` and `convert`.
 
     Args:
         dataset: which data; its `name` stands in tables.
@@ -123,7 +124,8 @@ class ExperimentData(LightningDataModule):
         return self._loader(part, range(len(part)))
 
     def received(self, x: Tensor, statistics: dict[str, Any], condition: int = 0) -> Any:
-        """A batch of what the sensor delivers, as the task takes it (`Task.predict`); no data is read.
+        """A batch of what the sensor delivers, as the task takes it (`Task.predict`), without reading data; each kind
+        says how.
 
         Args:
             x: the batch, as the sensor delivers it.
@@ -136,7 +138,8 @@ class ExperimentData(LightningDataModule):
         raise NotImplementedError
 
     def training_sample(self, count: int = 100_000) -> npt.NDArray[np.float32]:
-        """Up to `count` samples [count, channels] as the quantizer gets them, spread over the training data."""
+        """Up to `count` samples [count, channels] as the quantizer gets them, spread over the training data; each kind
+        says how."""
         raise NotImplementedError
 
     def sensor_sample(self, count: int = 1_000_000) -> Tensor:
@@ -156,11 +159,13 @@ class ExperimentData(LightningDataModule):
 
     def training_recordings(self) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
         """The training part's whole recordings, or rows of its frames, as the converter gets them, one after the other
-        [time, channels], and where each starts and the last one ends, for converters with memory."""
+        [time, channels], and where each starts and the last one ends, for converters with memory; series and frames
+        say how."""
         raise NotImplementedError
 
     def fit(self, converter: Any) -> None:
-        """Let the training part's whole recordings, or rows of its frames, place the tables of a converter with memory.
+        """Let the training part's whole recordings, or rows of its frames, place the tables of a converter with memory;
+        series and frames say how.
 
         Args:
             converter: has `fit_recordings(x, bounds)`, and `settings`, which tell it from others.
@@ -169,7 +174,7 @@ class ExperimentData(LightningDataModule):
 
     def convert(self, converter: Any) -> None:
         """Let all recordings or frames go through a converter with memory: from here on batches hold what its receiver
-        decodes.
+        decodes; series and frames say how.
 
         Args:
             converter: of recordings: has `convert(x, bounds)` → (codes, values), and `receive(codes, bounds, lost)` →

@@ -116,14 +116,14 @@ class FCOS(PyramidDetector):
         outputs, squares, counts = self._outputs(images, sizes)
         scores = (outputs["cls_logits"].sigmoid() * outputs["bbox_ctrness"].sigmoid()).sqrt()
         scores = scores * inside(squares, sizes)[..., None]
-        found = []
-        for own_scores, distances, size in zip(scores, outputs["bbox_regression"], sizes, strict=True):
-            chosen, labels, values = top_per_level(own_scores, counts, self.score_threshold, self.candidates)
-            boxes, there = clipped(self.coder.decode(distances[chosen], squares[chosen]), size)
-            boxes, labels, values = boxes[there], labels[there], values[there]
+        detections = []
+        for frame_scores, distances, size in zip(scores, outputs["bbox_regression"], sizes, strict=True):
+            chosen, labels, values = top_per_level(frame_scores, counts, self.score_threshold, self.candidates)
+            boxes, nonempty = clipped(self.coder.decode(distances[chosen], squares[chosen]), size)
+            boxes, labels, values = boxes[nonempty], labels[nonempty], values[nonempty]
             best = suppressed(boxes, values, labels, self.nms_iou, self.max_detections)
-            found.append({"boxes": boxes[best], "scores": values[best], "labels": labels[best]})
-        return found
+            detections.append({"boxes": boxes[best], "scores": values[best], "labels": labels[best]})
+        return detections
 
 
 def responsible(places: Tensor, boxes: Tensor, radius: Tensor, low: Tensor, high: Tensor) -> Tensor:

@@ -144,16 +144,16 @@ class PAA(PyramidDetector):
         outputs, anchors, counts = self._outputs(images, sizes)
         scores = (outputs.logits.sigmoid() * outputs.ious.sigmoid()[..., None]).sqrt()
         scores = scores * inside(anchors, sizes)[..., None]
-        found = []
-        for own_scores, codes, size in zip(scores, outputs.codes, sizes, strict=True):
-            chosen, labels, values = top_per_level(own_scores, counts, self.score_threshold, self.candidates)
-            boxes, there = clipped(self.coder.decode_single(codes[chosen], anchors[chosen]), size)
-            boxes, labels, values = boxes[there], labels[there], values[there]
+        detections = []
+        for frame_scores, codes, size in zip(scores, outputs.codes, sizes, strict=True):
+            chosen, labels, values = top_per_level(frame_scores, counts, self.score_threshold, self.candidates)
+            boxes, nonempty = clipped(self.coder.decode_single(codes[chosen], anchors[chosen]), size)
+            boxes, labels, values = boxes[nonempty], labels[nonempty], values[nonempty]
             best = suppressed(boxes, values, labels, self.nms_iou, self.max_detections)
             # Rounding may carry a mean beyond the edge that its boxes share.
             boxes, _ = clipped(voted(best, boxes, values, labels), size)
-            found.append({"boxes": boxes, "scores": values[best], "labels": labels[best]})
-        return found
+            detections.append({"boxes": boxes, "scores": values[best], "labels": labels[best]})
+        return detections
 
 
 class PAAHead(nn.Module):

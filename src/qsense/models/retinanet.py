@@ -119,11 +119,11 @@ class RetinaNet(PyramidDetector):
     def predict(self, images: Tensor, sizes: Sizes) -> list[dict[str, Tensor]]:
         outputs, anchors, counts = self._outputs(images, sizes)
         scores = outputs["cls_logits"].sigmoid() * inside(anchors, sizes)[..., None]
-        found = []
-        for own_scores, codes, size in zip(scores, outputs["bbox_regression"], sizes, strict=True):
-            chosen, labels, values = top_per_level(own_scores, counts, self.score_threshold, self.candidates)
-            boxes, there = clipped(self.coder.decode_single(codes[chosen], anchors[chosen]), size)
-            boxes, labels, values = boxes[there], labels[there], values[there]
+        detections = []
+        for frame_scores, codes, size in zip(scores, outputs["bbox_regression"], sizes, strict=True):
+            chosen, labels, values = top_per_level(frame_scores, counts, self.score_threshold, self.candidates)
+            boxes, nonempty = clipped(self.coder.decode_single(codes[chosen], anchors[chosen]), size)
+            boxes, labels, values = boxes[nonempty], labels[nonempty], values[nonempty]
             best = suppressed(boxes, values, labels, self.nms_iou, self.max_detections)
-            found.append({"boxes": boxes[best], "scores": values[best], "labels": labels[best]})
-        return found
+            detections.append({"boxes": boxes[best], "scores": values[best], "labels": labels[best]})
+        return detections

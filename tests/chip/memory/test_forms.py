@@ -65,8 +65,9 @@ def test_what_is_beyond_a_sample_or_a_code_does_no_harm(tmp_path: Path) -> None:
 
 
 @needs_gcc
-def test_a_decoded_value_in_the_sensors_unit(tmp_path: Path) -> None:
-    _, found = a_codec("dpcm 2, all")
+@pytest.mark.parametrize("kind", ["dpcm 2, all", "row_dpcm 4", "row_dpcm 2, not companded"])
+def test_a_decoded_value_in_the_sensors_unit(kind: str, tmp_path: Path) -> None:
+    _, found = a_codec(kind)
     write(found, tmp_path)
     values = np.array([-32768, -20000, 0, 1234, 32752, 32767])
     printed = "".join(f'printf("%.17g\\n", adc_under_test_in_unit(1, {value}));\n' for value in values)

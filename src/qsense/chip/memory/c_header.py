@@ -60,7 +60,7 @@ typedef {code} {name}_code;
 typedef {name}_core_state {name}_state;
 
 {_tables(codec)}
-/* Both sides, at a {codec.run}'s start. */
+/* Both sides, at a {codec.recording}'s start. */
 static inline void {name}_start({name}_state *state, unsigned channel)
 {{
     {name}_core_start(&{name}_channels[channel], state, {name}_channels[channel].centre);

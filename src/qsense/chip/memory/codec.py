@@ -122,8 +122,8 @@ class Codec:
         return self.constants[0].compand
 
     @property
-    def run(self) -> str:
-        """What starts anew: a recording of a series, a row of a frame."""
+    def recording(self) -> str:
+        """What both sides start anew for, in a word: a recording of a series, a row of a frame."""
         return "recording" if self.rate_hz else "row"
 
     @property
@@ -173,13 +173,9 @@ class Codec:
         return low + per_count * middle, per_count / (1 << (16 - self.native_bits))
 
     def in_unit(self, channel: int, values: Ints) -> Floats:
-        """Decoded values in `unit`, within the range."""
-        low, high = self.limits[channel]
-        if self.compand:
-            offset, step = self.scale(channel)
-            cut: Floats = np.clip(offset + step * values, low, high)
-            return cut
-        result: Floats = low + (high - low) * self._share(values)
+        """Decoded values in `unit`, as `scale` says."""
+        offset, step = self.scale(channel)
+        result: Floats = np.clip(offset + step * values, *self.limits[channel])
         return result
 
     def network_sees(self, values: Ints) -> npt.NDArray[np.float32]:

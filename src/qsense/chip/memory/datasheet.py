@@ -158,26 +158,26 @@ def slowest_arrival(codec: Codec, channel: int) -> int | None:
 
 def _facts(codec: Codec, full_scale_volts: float | None) -> list[tuple[str, str]]:
     bits = f"{codec.bits} bit{'s' * (codec.bits > 1)}"
-    facts = [
-        ("code", f"{bits}; {codec.rate:.4g} bits per sample with refreshes" if codec.refresh else bits),
+    facts = [("code", f"{bits}; {codec.rate:.4g} bits per sample with refreshes" if codec.refresh else bits)]
+    if codec.rate_hz is not None and codec.kbit_s is not None:
+        facts.append(("rate", f"{rounded(codec.kbit_s)} kbit/s: {codec.rate_hz:g} samples per second and channel"))
+    facts += [
         ("native ADC", f"{codec.native_bits} bits, {codec.coding.name}"),
         ("its full scale", codec.full_scale),
+    ]
+    if full_scale_volts is not None:
+        step = full_scale_volts / ((1 << codec.native_bits) - 1)
+        facts.append(("full scale", f"{full_scale_volts:g} V, {1000 * step:.4g} mV per native step"))
+    if (codec.black, codec.white) != (0, (1 << codec.native_bits) - 1):
+        numbers = f"counts {codec.coding.number(codec.black)}, {codec.coding.number(codec.white)}"
+        facts.append(("black, white", numbers))
+    return [
+        *facts,
         ("channels", f"{len(codec.channels)}: {listed(codec.channels)}"),
         ("state per channel", f"{sum(codec.state.values())} bits in hardware; {STATE_BYTES} bytes in C, on each side"),
         ("registers", ", ".join(f"{name} {bits}" for name, bits in codec.state.items())),
         ("tables in C", f"{table_bytes(codec):,} bytes"),
     ]
-    if codec.rate_hz is not None and codec.kbit_s is not None:
-        rate = f"{rounded(codec.kbit_s)} kbit/s: {codec.rate_hz:g} samples per second and channel"
-        facts.insert(1, ("rate", rate))
-    if (codec.black, codec.white) != (0, (1 << codec.native_bits) - 1):
-        facts.insert(
-            -4, ("black, white", f"counts {codec.coding.number(codec.black)}, {codec.coding.number(codec.white)}")
-        )
-    if full_scale_volts is not None:
-        step = full_scale_volts / ((1 << codec.native_bits) - 1)
-        facts.insert(-4, ("full scale", f"{full_scale_volts:g} V, {1000 * step:.4g} mV per native step"))
-    return facts
 
 
 def _channels(codec: Codec, snr: Sequence[float] | None) -> str:

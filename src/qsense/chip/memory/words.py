@@ -36,7 +36,7 @@ def refreshing(codec: Codec) -> str:
 def start(codec: Codec) -> str:
     """How a recording, or a row of a frame, begins."""
     where = "with a native count" if codec.refresh else "at the channel's centre"
-    return f"A {codec.run} starts {where}; start both sides together, at the first sample."
+    return f"A {codec.recording} starts {where}; start both sides together, at the first sample."
 
 
 def mended(codec: Codec) -> str:

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from qsense.quant.sensor.gamma import Gamma
-from qsense.quant.sensor.learned import LearnedExponent
 
 SMALLEST, LARGEST = 1e-3, 32.0  # γ; between them and with ε ≥ 1e-9 no exponential overflows
 
@@ -53,9 +52,8 @@ class GammaNorm(Gamma):
         if not 1e-9 <= epsilon <= 1:
             raise ValueError(f"epsilon={epsilon!r}: {name} needs a number from 1e-9 to 1")
 
-    def power(self, condition: Sequence[int] | Tensor | None = None) -> float | Tensor | None:
-        """None: ε is in its way."""
-        return LearnedExponent.power(self, condition)
+    def power(self, condition: Sequence[int] | Tensor | None = None) -> None:
+        """None: with ε, a gain of light is no factor of levels."""
 
     def curve(self, u: Tensor) -> Tensor:
         """z; see the class."""

@@ -101,8 +101,8 @@ class GammaPerCondition(SensorQuantizer):
         powers = [self._converter(c).power() for c in range(self.rows)]
         if not all(isinstance(power, Tensor) for power in powers):
             return None
-        every = torch.stack([power for power in powers if isinstance(power, Tensor)])
-        return every if condition is None else every[torch.as_tensor(condition, device=every.device)]
+        gamma = torch.stack([power for power in powers if isinstance(power, Tensor)])
+        return gamma if condition is None else gamma[torch.as_tensor(condition, device=gamma.device)]
 
     def progress(self, share: float) -> None:
         """Warn of dead γ."""
@@ -171,8 +171,9 @@ class GammaPerCondition(SensorQuantizer):
                 self._converter(c), [(x[part], grad[part]) for part in parts], wants_x, wants[place]
             )
             if grad_x is not None and grad_parts is not None:
-                for part, own in zip(parts, torch.split(grad_parts, [len(x[part]) for part in parts]), strict=True):
-                    grad_x[part] = own
+                sizes = [len(x[part]) for part in parts]
+                for part, grad_part in zip(parts, torch.split(grad_parts, sizes), strict=True):
+                    grad_x[part] = grad_part
             for total, grad_parameter in zip(totals[place], grad_parameters, strict=True):
                 if total is not None and grad_parameter is not None:
                     total += grad_parameter
@@ -185,7 +186,7 @@ def _by_condition(runs: Runs) -> list[tuple[int, list[slice]]]:
     >>> _by_condition([(1, slice(0, 2)), (0, slice(2, 3)), (1, slice(3, 4))])
     [(1, [slice(0, 2, None), slice(3, 4, None)]), (0, [slice(2, 3, None)])]
     """
-    found: dict[int, list[slice]] = {}
+    parts: dict[int, list[slice]] = {}
     for condition, part in runs:
-        found.setdefault(condition, []).append(part)
-    return list(found.items())
+        parts.setdefault(condition, []).append(part)
+    return list(parts.items())

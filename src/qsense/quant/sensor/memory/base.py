@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -186,14 +186,16 @@ class MemoryConverter(Sensor):
 
     @torch.no_grad()
     def encode(self, x: Tensor) -> Tensor:
-        """Codes of recordings [time, channels] or [recordings, time, channels], each from its start; int32.
+        """Codes of what it `takes`, int32 in the same shape: of recordings [time, channels] or [recordings, time,
+        channels], each from its start; of frames of native counts [..., planes, h, w], each row from its start.
 
         Raises:
-            ValueError: values that are not finite; the message says how many and where the first one is.
+            ValueError: another number of dimensions, or values that are not finite; the message says how many and where
+                the first one is.
         """
-        counts, bounds = self.counts(x.reshape(-1, x.shape[-1]).cpu().numpy()), _bounds(x)
-        codes = kernel.convert(self.channels(), counts, bounds)[0]
-        return torch.from_numpy(codes.astype(np.int32)).view(x.shape).to(x.device)
+        samples, bounds = self.as_recordings(x.cpu().numpy())
+        codes = kernel.convert(self.channels(), self.counts(samples), bounds)[0]
+        return torch.from_numpy(self.from_recordings(codes.astype(np.int32), x.shape)).to(x.device)
 
     @torch.no_grad()
     def decode(self, codes: Tensor) -> Tensor:
@@ -204,8 +206,19 @@ class MemoryConverter(Sensor):
         """
         if codes.is_floating_point() or codes.is_complex() or codes.dtype == torch.bool:
             raise ValueError(f"codes of dtype {codes.dtype}: decode needs integers")
-        flat = codes.reshape(-1, *codes.shape[-1:]).cpu().numpy()
-        return torch.from_numpy(self.receive(flat, _bounds(codes))).view(codes.shape).to(codes.device)
+        values = self.receive(*self.as_recordings(codes.cpu().numpy()))
+        return torch.from_numpy(self.from_recordings(values, codes.shape)).to(codes.device)
+
+    def as_recordings(self, x: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], kernel.Bounds]:
+        """What `encode` is given as samples [time, channels], and where each recording (or row) of it starts."""
+        if x.ndim not in (2, 3):
+            raise ValueError(f"shape {list(x.shape)}: recordings are [time, channels] or [recordings, time, channels]")
+        count, time = (1, len(x)) if x.ndim == 2 else x.shape[:2]
+        return x.reshape(-1, x.shape[-1]), np.arange(count + 1, dtype=np.int64) * time
+
+    def from_recordings(self, samples: npt.NDArray[Any], shape: Sequence[int]) -> npt.NDArray[Any]:
+        """What of that shape has these samples as its `as_recordings`."""
+        return samples.reshape(shape)
 
     # Samples and counts ----------------------------------------------------------------------------------------------
 
@@ -274,11 +287,3 @@ class MemoryConverter(Sensor):
             f"bits={self.bits}, native_bits={self.native_bits}, range=[{signal.low:g}, {signal.high:g}] {signal.unit}, "
             f"leak={self.leak}, slope={self.slope}, refresh={self.refresh}"
         )
-
-
-def _bounds(x: Tensor) -> kernel.Bounds:
-    """Where each recording of [time, channels] or [recordings, time, channels] starts."""
-    if x.dim() not in (2, 3):
-        raise ValueError(f"shape {list(x.shape)}: recordings are [time, channels] or [recordings, time, channels]")
-    count, time = (1, len(x)) if x.dim() == 2 else x.shape[:2]
-    return np.arange(count + 1, dtype=np.int64) * time

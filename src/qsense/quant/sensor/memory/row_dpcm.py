@@ -6,7 +6,7 @@ Open it to see what rows are, and what the network sees of them; `dpcm.py` place
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Literal, TypeVar, Unpack
+from typing import Any, ClassVar, Literal, TypeVar, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -108,25 +108,13 @@ class RowDPCM(DPCM):
             return super().forward(x, condition)
         return self.seen[x.long().clamp(0, len(self.seen) - 1)]
 
-    @torch.no_grad()
-    def encode(self, x: Tensor) -> Tensor:
-        """Codes of frames of native counts [..., planes, h, w], int32 in the same shape."""
-        rows, bounds = rows_of(x.cpu().numpy())
-        codes = kernel.convert(self.channels(), self.counts(rows), bounds)[0]
-        return torch.from_numpy(frames_of(codes, tuple(x.shape)).astype(np.int32)).to(x.device)
+    def as_recordings(self, x: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], kernel.Bounds]:
+        """Rows of frames; see `rows_of`."""
+        return rows_of(x)
 
-    @torch.no_grad()
-    def decode(self, codes: Tensor) -> Tensor:
-        """What the network sees of codes in the shape of `encode`'s, float32.
-
-        Raises:
-            ValueError: codes that are not integers, or as in `receive`.
-        """
-        if codes.is_floating_point() or codes.is_complex() or codes.dtype == torch.bool:
-            raise ValueError(f"codes of dtype {codes.dtype}: decode needs integers")
-        rows, bounds = rows_of(codes.cpu().numpy())
-        values = self.receive(rows, bounds)
-        return torch.from_numpy(frames_of(values, tuple(codes.shape))).to(codes.device)
+    def from_recordings(self, samples: npt.NDArray[Any], shape: Sequence[int]) -> npt.NDArray[Any]:
+        """Frames of rows; see `frames_of`."""
+        return frames_of(samples, shape)
 
 
 def shares(native_bits: int, black: int, white: int, compand: Sequence[int]) -> npt.NDArray[np.float64]:
@@ -156,7 +144,7 @@ def rows_of(frames: Codes) -> tuple[Codes, kernel.Bounds]:
     return samples, np.arange(len(samples) // max(width, 1) + 1, dtype=np.int64) * width
 
 
-def frames_of(samples: npt.NDArray[T], shape: tuple[int, ...]) -> npt.NDArray[T]:
+def frames_of(samples: npt.NDArray[T], shape: Sequence[int]) -> npt.NDArray[T]:
     """The frames [..., planes, h, w] whose `rows_of` are these samples."""
     planes, height, width = shape[-3:]
     return np.moveaxis(samples.reshape(-1, height * width, planes), 1, 2).reshape(shape)
