@@ -18,12 +18,14 @@ from tests.refusal import assert_names, refused
 from torch import nn
 
 from qsense.callbacks import worst_frames
-from qsense.callbacks.worst_frames import FILE, WorstFrames, light_of
+from qsense.callbacks.worst_frames import FILE, LARGEST, MOST_BOXES, MOST_FRAMES, WorstFrames, light_of
 from qsense.data.frames.module import DetectionDataModule
 from qsense.data.frames.synthetic_raw import SyntheticRaw
-from qsense.metrics.detection_errors import BACKGROUND, HIT
+from qsense.metrics.detection_errors import BACKGROUND, CROWD, HIT, OTHER_CLASS, TWICE, WRONG_PLACE
+from qsense.metrics.detection_groups import STOPS
 from qsense.plots.thumbnail import LONGEST, jpeg
 from qsense.quant.sensor.linear import Linear
+from qsense.runs.folder import write_json
 from qsense.study import worst_frames as page
 from qsense.tasks.base import Task
 from qsense.tasks.detection import DetectionTask
@@ -81,9 +83,28 @@ def test_the_run_page_reads_it(data: DetectionDataModule, tested: DetectionTask,
     read = page.read_worst_frames(tmp_path)
     assert read is not None
     assert [frame.name for frame in read.frames] == [each["name"] for each in content["frames"]]
-    assert page.FILE == FILE
-    assert len(page.KINDS) == 6
+    assert (page.FILE, page.MOST_BOXES, page.MOST_FRAMES) == (FILE, MOST_BOXES, MOST_FRAMES)
+    assert page.STEP == STOPS
+    assert [page.KINDS[kind] for kind in (HIT, CROWD, BACKGROUND, OTHER_CLASS, WRONG_PLACE, TWICE)] == [
+        "hit", "within a crowd", "on the background", "on another class", "in the wrong place", "found twice",
+    ]  # fmt: skip
     assert content["frames"][0]["name"] in page.worst_frames_section(read)
+
+
+def test_the_page_reads_the_largest_file_that_a_run_writes(
+    data: DetectionDataModule, tested: DetectionTask, tmp_path: Path
+) -> None:
+    content = kept(tmp_path, data, tested, frames=1)
+    (frame,) = content["frames"]
+    box = [0.1234] * 4
+    frame["objects"] = [[*box, 0, False, False]] * MOST_BOXES
+    frame["predictions"] = [[*box, 0, 0.1234, 5]] * MOST_BOXES
+    start = base64.b64encode(b"\xff\xd8\xff").decode()
+    frame["picture"] = start + "A" * (LARGEST // MOST_FRAMES - 4)
+    write_json(tmp_path / FILE, content | {"frames": [frame] * MOST_FRAMES})
+    read = page.read_worst_frames(tmp_path)
+    assert read is not None
+    assert len(read.frames) == MOST_FRAMES
 
 
 def test_the_same_run_writes_the_same_file(data: DetectionDataModule, tested: DetectionTask, tmp_path: Path) -> None:
@@ -116,6 +137,8 @@ def test_a_failure_costs_nothing_and_other_tasks_are_left_alone(
     assert not list(tmp_path.iterdir())
     with refused(ValueError, "frames=-1", 0):
         WorstFrames("", frames=-1)
+    with refused(ValueError, "frames=201", 200):
+        WorstFrames("", frames=201)
 
 
 @pytest.mark.parametrize("shape", [(4, 40, 64), (3, 700, 1100), (1, 1203, 31), (4, 1500, 2200)])

@@ -31,6 +31,9 @@ def test_no_score_many_groups_and_hostile_names(tmp_path: Path) -> None:
     many = groups(*(f"{name}{place}" for place, name in enumerate(HOSTILE)))
     figure = plot_groups({"condition": many, "exposure": groups("0–2 stops", empty="0–2 stops")})
     assert len(figure.axes[0].patches) == 2 * MOST
+    assert [ax.get_title(loc="left") for ax in figure.axes] == [
+        f"by condition, {MOST} of {len(HOSTILE)}", "by exposure (stops below white)",
+    ]  # fmt: skip
     save(figure, tmp_path / "groups.png")
     with refused(ValueError, "divisions"):
         plot_groups({})

@@ -15,8 +15,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle, StepPatch
 from tests.refusal import refused
 
+from qsense.plots.boxes import LETTER, LINE, place_tags
 from qsense.plots.display import as_light, balance, balanced, develop, used, white_of
-from qsense.plots.predictions import LETTER, LINE, MOST, Sight, place_tags, plot_predictions
+from qsense.plots.predictions import MOST, Sight, plot_predictions
 from qsense.plots.scene import plot_scene
 from qsense.plots.style import COLOURS, save
 from qsense.plots.transfer import plot_transfer

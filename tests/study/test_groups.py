@@ -16,7 +16,7 @@ from tests.study_folders import make_run
 
 from qsense.commands.report import main
 from qsense.runs.escapes import html, latex, markdown, one_line
-from qsense.study.groups import divisions_of, group_names, telling, with_groups
+from qsense.study.groups import divisions_of, group_names, telling_divisions, with_groups
 from qsense.study.page import study_page, write_page
 from qsense.study.run import ReportError, read_run
 from qsense.study.run_page import run_page
@@ -113,9 +113,9 @@ def test_runs_without_groups_and_groups_of_one(tmp_path: Path) -> None:
         with_groups([summarise([old])], ["size"])
     (table,) = with_groups([summarise([tmp_path])], ["size"])[0].divided
     assert not any(cell.complete for cell in table.cells.values()), "the old run knows nothing of it"
-    assert telling([read_run(new)]) == ["condition", "exposure", "size"]
+    assert telling_divisions([read_run(new)]) == ["condition", "exposure", "size"]
     one = detection_run(tmp_path, 0.5, {"size": division({"small": 0.5, "medium": None})}, seed=2)
-    assert telling([read_run(one), read_run(old)]) == []
+    assert telling_divisions([read_run(one), read_run(old)]) == []
     assert divisions_of([read_run(one)]) == {"size": ["map", "ap50"]}
 
 

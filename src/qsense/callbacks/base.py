@@ -30,7 +30,7 @@ class AfterTest(Callback):
                 self.finish(trainer, pl_module, trainer.datamodule)  # type: ignore[attr-defined]
 
     def finish(self, trainer: Trainer, task: Any, data: Any) -> None:
-        """What is to be done; each callback says it.
+        """Do what the callback is for; each callback overrides this.
 
         Args:
             trainer: the run's, with its loggers and callbacks.

@@ -158,8 +158,7 @@ def light_of(task: DetectionTask, data: DetectionDataModule, batch: FrameBatch) 
 def gains_of(task: DetectionTask, frame: Frame) -> Sequence[float] | None:
     """White balance to show a frame with: what the task states, else what the frame does; None: not known."""
     balance = task.white_balance
-    stated = balance is not None and balance.source == "stated"
-    return balance.record()["gains"] if balance is not None and stated else frame.gains
+    return balance.gains.tolist() if balance is not None and balance.source == "stated" else frame.gains
 
 
 @torch.no_grad()

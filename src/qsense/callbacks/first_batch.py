@@ -88,10 +88,13 @@ def in_colour(task: Task, batch: FrameBatch, some: slice) -> Tensor | None:
     """Frames behind the converter, white balanced by gains that the task or the frames state, as colours, on the host;
     None where nobody states any, or where gains of light are no factors of levels."""
     assert isinstance(task, DetectionTask)
-    stated = task.white_balance is not None and task.white_balance.source == "stated"
-    if task.sensor.power() is None or not (stated or batch.gains):
+    if task.sensor.power() is None:
         return None
-    balance = task.white_balance if stated and task.white_balance else WhiteBalance(task.sensor, "camera")
+    balance = task.white_balance
+    if balance is None or balance.source != "stated":
+        if not batch.gains:
+            return None
+        balance = WhiteBalance(task.sensor, "camera")
     training = task.sensor.training
     task.sensor.eval()
     try:

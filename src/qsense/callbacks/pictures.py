@@ -63,7 +63,7 @@ class Pictures(AfterTest):
         """Look at the task before training; nothing by default."""
 
     def drawings(self, trainer: Trainer) -> Mapping[str, Drawing]:
-        """The drawings by the pictures' names, in order; each callback says them."""
+        """The drawings by the pictures' names, in order; each callback overrides this."""
         raise NotImplementedError
 
     def finish(self, trainer: Trainer, task: Any, data: Any) -> None:

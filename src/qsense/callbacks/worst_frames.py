@@ -23,6 +23,7 @@ from qsense.tasks.detection import DetectionTask
 
 FILE = "worst_frames.json"
 LARGEST = 3_000_000  # characters of all pictures together; frames that find no room are left out
+MOST_FRAMES = 200  # that a page shows
 MOST_BOXES = 100  # of each kind in a frame: all objects missed, or the best predictions, come first
 
 
@@ -32,17 +33,17 @@ class WorstFrames(AfterTest):
 
     Args:
         folder: the run's.
-        frames: how many to keep at most, from 0 on; 3 MB of pictures are the other limit.
+        frames: how many to keep at most, 0 … 200; 3 MB of pictures are the other limit.
 
     Raises:
-        ValueError: fewer than none.
+        ValueError: another number.
     """
 
     works_on = DetectionTask
 
     def __init__(self, folder: str, frames: int = 60) -> None:
-        if frames < 0:
-            raise ValueError(f"frames={frames} must be 0 (none) or more")
+        if not 0 <= frames <= MOST_FRAMES:
+            raise ValueError(f"frames={frames} must be 0 (none) to {MOST_FRAMES}")
         self.folder = Path(folder)
         self.frames = frames
 

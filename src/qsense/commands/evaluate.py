@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from qsense.experiment.packet_loss import Tested
 
 LOST = "lost.json"
-COUNTS = ("frames", "boxes")  # what stands behind the figure of a part of a test
 
 
 def parser() -> argparse.ArgumentParser:
@@ -105,6 +104,8 @@ def main(arguments: Sequence[str]) -> int:
 
 def _print_groups(division: str, then: dict[str, Any], now: dict[str, Any]) -> None:
     """Each figure of a part of the test, with the frames and boxes behind it."""
+    from qsense.study.groups import COUNTS
+
     for metric in (name for name in now if name not in COUNTS):
         print(f"\n{one_line(f'{metric} by {division}'):<20}{'recorded':>14}{'now':>14}{'frames':>10}{'boxes':>10}")
         for group, score in now[metric].items():

@@ -28,7 +28,7 @@ from qsense.runs.next_steps import say_next
 from qsense.runs.status import RUNNING
 from qsense.study.budget import Budget
 from qsense.study.files import write_report
-from qsense.study.groups import DIVISIONS, telling, with_groups
+from qsense.study.groups import DIVISIONS, telling_divisions, with_groups
 from qsense.study.index import gather
 from qsense.study.rows import pairs
 from qsense.study.run import ReportError, Run
@@ -56,8 +56,8 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument(
         "--per", nargs="+", default=(), choices=DIVISIONS,
-        help="tables more, whose columns are parts of a test of detection: frames of each condition (day, night), of "
-        "each exposure, or objects of each size",
+        help="also tables whose columns are parts of a detector's test: frames of each condition (day, night), frames "
+        "of each exposure, or objects of each size",
     )  # fmt: skip
     parser.add_argument(
         "--against", choices=["paper"], help="the papers' figures beside ours, with the difference in std"
@@ -200,7 +200,7 @@ def say_what_next(options: argparse.Namespace, paths: Sequence[Path], summary: S
         steps.append(([*same, "--html", "page"], "one page to look through"))
     if not options.compare and (comparable := first_comparable(summary)):
         steps.append(([*same, "--compare", *comparable], "do they differ? paired over folds"))
-    if not options.per and (divisions := telling(summary.runs)):
+    if not options.per and (divisions := telling_divisions(summary.runs)):
         steps.append(([*same, "--per", *divisions], "by parts of the test: where is it lost?"))
     steps.append((("report", *paths, "--figure", "list"), "the papers' figures that runs can draw"))
     say_next(*steps)

@@ -161,13 +161,18 @@ def evaluate(frames: int, predictions: Boxes, objects: Boxes, classes: int) -> E
     return Evaluation(np.asarray(coco.eval["precision"]), np.asarray(coco.eval["recall"]))
 
 
+def as_sides(corners: Floats) -> Floats:
+    """Left, top, right, bottom → left, top, width, height, [n, 4], as the library takes boxes."""
+    return np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)
+
+
 def _silent(*_: object) -> None:
     """What the library has to say at every evaluation: nothing that a reader of logs needs."""
 
 
 def _coco(frames: int, boxes: Boxes, classes: int) -> COCO:
     """Boxes as the library takes them: one dictionary each, built from whole columns."""
-    sides = np.concatenate([boxes.corners[:, :2], boxes.corners[:, 2:] - boxes.corners[:, :2]], axis=1)
+    sides = as_sides(boxes.corners)
     count = len(boxes.labels)
     area = sides[:, 2] * sides[:, 3] if boxes.area is None else boxes.area
     crowd = np.zeros(count, dtype=np.int64) if boxes.crowd is None else boxes.crowd.astype(np.int64)

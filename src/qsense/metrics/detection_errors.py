@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from faster_coco_eval.core import mask
 
-from qsense.metrics.detection import Epoch, Floats, Ints
+from qsense.metrics.detection import Epoch, Floats, Ints, as_sides
 
 OVERLAP = 0.5  # intersection over union from which on a box has found its object
 NEAR = 0.1  # from which on it lies in the wrong place rather than on the background
@@ -48,22 +49,25 @@ def errors_of(epoch: Epoch) -> Errors:
     assert predictions.scores is not None
     kind = np.full(len(predictions.labels), BACKGROUND)
     taken = np.full(len(kind), -1)  # the object that each hit has found
-    rows = [_places(boxes.frame, len(epoch.ids)) for boxes in (predictions, objects)]
-    for mine, theirs in zip(*rows, strict=True):
-        order = mine[np.argsort(-predictions.scores[mine], kind="stable")]
-        overlap, share = _overlaps(predictions.corners[order], objects.corners[theirs])
-        same = predictions.labels[order][:, None] == objects.labels[theirs]
-        crowd = objects.counted_out[theirs]
+    places = [_places(boxes.frame, len(epoch.ids)) for boxes in (predictions, objects)]
+    for predictions_here, objects_here in zip(*places, strict=True):
+        if not len(predictions_here) or not len(objects_here):
+            continue
+        order = predictions_here[np.argsort(-predictions.scores[predictions_here], kind="stable")]
+        same = predictions.labels[order][:, None] == objects.labels[objects_here]
+        crowd = objects.counted_out[objects_here]
+        # Intersection over union; with a crowd: over the prediction's own area.
+        overlap = mask.iou(as_sides(predictions.corners[order]), as_sides(objects.corners[objects_here]), crowd)
         free = ~crowd
         for row, index in enumerate(order):
             open_to = np.where(same[row] & free, overlap[row], 0.0)
-            if open_to.size and open_to.max() >= OVERLAP:
+            if open_to.max() >= OVERLAP:
                 best = int(open_to.argmax())
                 free[best] = False
-                kind[index], taken[index] = HIT, theirs[best]
+                kind[index], taken[index] = HIT, objects_here[best]
                 continue
             single = np.where(crowd, 0.0, overlap[row])
-            if (same[row] & crowd & (share[row] >= OVERLAP)).any():
+            if (same[row] & crowd & (overlap[row] >= OVERLAP)).any():
                 kind[index] = CROWD
             elif (same[row] & (single >= OVERLAP)).any():
                 kind[index] = TWICE
@@ -114,14 +118,3 @@ def _places(frame: Ints, frames: int) -> list[npt.NDArray[Any]]:
     """Of each frame the places of its boxes."""
     order = np.argsort(frame, kind="stable")
     return np.split(order, np.searchsorted(frame[order], np.arange(1, frames))) if frames else []
-
-
-def _overlaps(boxes: Floats, others: Floats) -> tuple[Floats, Floats]:
-    """Intersection over union, and over the first box's area, [n, m]."""
-    start = np.maximum(boxes[:, None, :2], others[None, :, :2])
-    end = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    common = np.clip(end - start, 0, None).prod(axis=2)
-    areas = [(each[:, 2:] - each[:, :2]).prod(axis=1) for each in (boxes, others)]
-    union = areas[0][:, None] + areas[1][None] - common
-    tiny = np.finfo(np.float64).tiny
-    return common / np.maximum(union, tiny), common / np.maximum(areas[0][:, None], tiny)

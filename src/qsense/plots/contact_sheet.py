@@ -7,12 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Rectangle
 
 from qsense.data.frames.discover.shown import Shown
+from qsense.plots.boxes import check_labels, colour_of, draw_frame, draw_object, place_tags, write_tag
 from qsense.plots.display import balance, balanced, develop, white_of
-from qsense.plots.predictions import place_tags
-from qsense.plots.style import COLOURS, FAINT, INK, NORMAL, SMALL, close_up, headline, legend_below, on
+from qsense.plots.style import INK, NORMAL, SMALL, close_up, headline, legend_below
 from qsense.runs.escapes import figure_text
 
 COLUMNS, WIDTH = 3, 4.2  # frames in a row, and inches of each
@@ -49,51 +48,21 @@ def plot_contact_sheet(frames: Sequence[Shown], class_names: Sequence[str], titl
     close_up(figure)
     seen: set[int] = set()
     for ax, frame in zip(grid.flat, frames, strict=False):
-        height, width = frame.light.shape[1:]
-        gains = balance(frame.light) if frame.gains is None else frame.gains.reshape(4, 1, 1)
-        light = balanced(np.maximum(frame.light, 0), gains)
-        ax.imshow(develop(light, white_of(light)), interpolation="nearest")
-        for box, label, crowd in zip(frame.boxes, frame.labels.tolist(), frame.crowd.tolist(), strict=True):
-            if not 0 <= label < len(class_names):
-                raise ValueError(f"{frame.name}: label {label} is none of the classes {', '.join(class_names)}")
-            left, top, right, bottom = (float(side) - 0.5 for side in box)  # the first pixel reaches from -0.5 to 0.5
-            for colour, line in (("white", 2.4), (COLOURS[label % len(COLOURS)], 1.3)):
-                ax.add_patch(
-                    Rectangle(
-                        (left, top),
-                        right - left,
-                        bottom - top,
-                        fill=False,
-                        edgecolor=colour,
-                        linewidth=line,
-                        linestyle=":" if crowd else "-",
-                    )
-                )
+        check_labels(frame.name, frame.labels.tolist(), class_names)
         seen |= set(frame.labels.tolist())
+        light = np.maximum(frame.light, 0)
+        light = balanced(light, balance(light, frame.gains))
+        draw_frame(ax, develop(light, white_of(light)))
+        for box, label, crowd in zip(frame.boxes, frame.labels, frame.crowd, strict=True):
+            draw_object(ax, box, colour_of(int(label)), ":" if crowd else "-")
         largest = np.argsort(-np.prod(frame.boxes[:, 2:] - frame.boxes[:, :2], axis=1), kind="stable")[:MOST_TAGS]
         tags = [(frame.boxes[i], figure_text(class_names[frame.labels[i]], LONGEST)) for i in largest]
-        for place, (x, y, text) in place_tags(tags, (height, width), _drawn(frame)[0]):
-            colour = COLOURS[int(frame.labels[largest[place]]) % len(COLOURS)]
-            ax.annotate(
-                text,
-                (x - 0.5, y - 0.5),
-                xytext=(1, -1),
-                textcoords="offset points",
-                va="top",
-                fontsize=SMALL,
-                color=on(colour),
-                bbox={"facecolor": colour, "edgecolor": "none", "pad": 0.8, "alpha": 0.9},
-            )
-        ax.set_xlim(-0.5, width - 0.5)
-        ax.set_ylim(height - 0.5, -0.5)
-        ax.set_xticks([])
-        ax.set_yticks([])
-        ax.spines[:].set_visible(True)
-        ax.spines[:].set_color(FAINT)
+        for place, (x, y, text) in place_tags(tags, light.shape[1:], _drawn(frame)[0]):
+            write_tag(ax, x, y, text, colour_of(int(frame.labels[largest[place]])))
         ax.set_title(figure_text(frame.name, 28), fontsize=NORMAL, color=INK, loc="left")
         ax.set_title(figure_text(frame.note, 40), fontsize=SMALL, color=INK, loc="right")
     names = [(label, figure_text(class_names[label], 30)) for label in sorted(seen)[:MOST_CLASSES]]
-    handles = [Line2D([], [], color=COLOURS[label % len(COLOURS)], linewidth=1.6, label=name) for label, name in names]
+    handles = [Line2D([], [], color=colour_of(label), linewidth=1.6, label=name) for label, name in names]
     if handles:
         legend_below(figure, handles, 7)
     headline(figure, title)

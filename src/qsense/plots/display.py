@@ -34,14 +34,14 @@ def balance(light: npt.ArrayLike, gains: Sequence[float] | None = None) -> Float
         red, green, blue = gains
         known = (red, green, green, blue) if len(planes) == 4 else (red, green, blue)
         return np.reshape(np.asarray(known, dtype=np.float64), (-1, 1, 1))
-    found: Floats = np.ones((len(planes), 1, 1))
+    factors: Floats = np.ones((len(planes), 1, 1))
     if len(planes) == 4:
         usual = (planes <= np.quantile(planes, 0.99)).all(axis=0)
         means = planes[:, usual].mean(axis=1) if usual.any() else np.ones(4)
         green = (means[1] + means[2]) / 2
         ratios = np.clip(green / np.maximum(means, 1e-9), 1 / LARGEST_GAIN, LARGEST_GAIN)
-        found[:, 0, 0] = ratios[0], 1, 1, ratios[3]
-    return found
+        factors[:, 0, 0] = ratios[0], 1, 1, ratios[3]
+    return factors
 
 
 def balanced(light: npt.ArrayLike, gains: npt.ArrayLike) -> Floats:
@@ -56,8 +56,8 @@ def balanced(light: npt.ArrayLike, gains: npt.ArrayLike) -> Floats:
     [[[0.5, 1.0]], [[0.5, 1.0]]]
     """
     factors = np.asarray(gains, dtype=np.float64)
-    found: Floats = np.minimum(np.asarray(light, dtype=np.float64) * factors, factors.min())
-    return found
+    cut: Floats = np.minimum(np.asarray(light, dtype=np.float64) * factors, factors.min())
+    return cut
 
 
 def white_of(light: npt.ArrayLike) -> float:

@@ -9,13 +9,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Rectangle
 
+from qsense.plots.boxes import colour_of, draw_object
 from qsense.plots.style import (
-    COLOURS,
     FAINT,
     INK,
     NORMAL,
@@ -156,26 +154,19 @@ def plot_frames(
         ax.imshow(_stretched(frame[None], together=balanced)[0], interpolation="nearest")
         kinds = np.asarray(classes, dtype=np.int64).tolist()
         for box, kind in zip(np.asarray(here, dtype=np.float64).reshape(-1, 4), kinds, strict=True):
-            _box(ax, box, COLOURS[kind % len(COLOURS)])
+            draw_object(ax, box, colour_of(kind))
         shown |= set(kinds)
         count = len(kinds)
         ax.set_title(f"{count} object{'s' * (count != 1)}", fontsize=SMALL, color=INK, loc="left", pad=3)
     for ax in axes:
         ax.set_axis_off()
     lines = [
-        Line2D([], [], color=COLOURS[kind % len(COLOURS)], label=figure_text(class_names[kind], LONGEST))
-        for kind in sorted(shown)
+        Line2D([], [], color=colour_of(kind), label=figure_text(class_names[kind], LONGEST)) for kind in sorted(shown)
     ]
     if lines:
         legend_below(figure, lines, 4)
     headline(figure, title)
     return figure
-
-
-def _box(ax: Axes, box: npt.NDArray[np.float64], colour: str) -> None:
-    (left, top), (across, down) = box[:2] - 0.5, box[2:] - box[:2]  # the first pixel reaches from -0.5 to 0.5
-    for edge, line, strength in (("white", 2.4, 0.6), (colour, 1.4, 1.0)):
-        ax.add_patch(Rectangle((left, top), across, down, fill=False, edgecolor=edge, linewidth=line, alpha=strength))
 
 
 def _some(x: npt.ArrayLike, dimensions: int, labels: Sequence[object], most: int) -> npt.NDArray[np.float64]:

@@ -34,6 +34,7 @@ def plot_groups(divisions: Mapping[str, Groups], title: str = "") -> Figure:
     top = 112 * max([value for value in scores if value], default=0.1)
     figure, axes = panels(len(divisions), WIDTH, HEIGHT, columns=3)
     for ax, (division, groups) in zip(axes, divisions.items(), strict=True):
+        count = len(groups["frames"])
         names = list(groups["frames"])[:MOST]
         for shift, (metric, (_, colour)) in zip((-BAR / 2, BAR / 2), METRICS.items(), strict=True):
             for place, name in enumerate(names):
@@ -52,7 +53,8 @@ def plot_groups(divisions: Mapping[str, Groups], title: str = "") -> Figure:
         ax.set_ylim(0, top)  # the same in all panels
         ax.grid(axis="y", color=FAINT, linewidth=0.5)
         unit = " (stops below white)" if division == "exposure" else ""
-        ax.set_title(f"by {figure_text(division)}{unit}", fontsize=NORMAL, color=INK, loc="left")
+        cut = f", {MOST} of {count}" if count > MOST else ""
+        ax.set_title(f"by {figure_text(division)}{unit}{cut}", fontsize=NORMAL, color=INK, loc="left")
         ax.set_xlabel("frames, and boxes below", fontsize=SMALL, color=INK)
     axes[0].set_ylabel("AP (%)", fontsize=NORMAL, color=INK)
     legend_below(figure, [Patch(color=colour, label=label) for label, colour in METRICS.values()], 2)

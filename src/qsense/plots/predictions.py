@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Rectangle
 
+from qsense.plots.boxes import check_labels, colour_of, draw_box, draw_frame, draw_object, place_tags, write_tag
 from qsense.plots.display import as_light, balance, balanced, develop, white_of
-from qsense.plots.style import COLOURS, FAINT, INK, NORMAL, SMALL, close_up, headline, legend_below, on
+from qsense.plots.style import INK, NORMAL, SMALL, close_up, headline, legend_below
 from qsense.runs.escapes import figure_text
 
 WIDTH, HEIGHT = 4.6, 3.4  # most inches of one image
@@ -21,7 +20,6 @@ NARROW = 3.9  # inches of one image below which its title and note have no room 
 LEAST = 0.3  # score of the predictions that are drawn
 MOST = 20  # predictions that are drawn, best first
 MOST_TAGS = 8  # of them that bear their class and score, as far as there is room
-LETTER, LINE = 0.062, 0.15  # inches of a tag: of each letter, and of its height
 LONGEST = 12  # characters of a class's name on a tag
 
 
@@ -80,9 +78,7 @@ def plot_predictions(sights: Sequence[Sight], class_names: Sequence[str], title:
     shown: set[int] = set()
     crowds = False
     for (left, right), sight in zip(grid, sights, strict=True):
-        for label in (*sight.labels.tolist(), *sight.true_labels.tolist()):
-            if not 0 <= label < len(class_names):
-                raise ValueError(f"{sight.name}: label {label} is none of the classes {', '.join(class_names)}")
+        check_labels(sight.name, (*sight.labels.tolist(), *sight.true_labels.tolist()), class_names)
         gains = balance(sight.light, sight.gains)
         white = white_of(balanced(sight.light, gains))
         best = np.argsort(-sight.scores, kind="stable")[:MOST]
@@ -92,18 +88,14 @@ def plot_predictions(sights: Sequence[Sight], class_names: Sequence[str], title:
             np.asarray(sight.light).shape[1:],
             width,
         )
-        for ax, light in ((left, as_light(sight.seen, sight.light)), (right, np.asarray(sight.light))):
-            ax.imshow(develop(balanced(light, gains), white), interpolation="nearest")
-            _objects(ax, sight)
+        for ax, light in ((left, as_light(sight.seen, sight.light)), (right, sight.light)):
+            draw_frame(ax, develop(balanced(light, gains), white))
+            for box, label, crowd in zip(sight.true_boxes, sight.true_labels, sight.crowd, strict=True):
+                draw_object(ax, box, colour_of(int(label)), ":" if crowd else "--")
             for index in drawn[::-1]:  # the best lies on top
-                _box(ax, sight.boxes[index], _colour(int(sight.labels[index])), "-", 1.4, 1.0)
+                draw_box(ax, sight.boxes[index], colour_of(int(sight.labels[index])))
             for place, (x, y, text) in tags:
-                _write(ax, x, y, text, _colour(int(sight.labels[drawn[place]])))
-            ax.set_xlim(-0.5, np.asarray(light).shape[2] - 0.5)
-            ax.set_ylim(np.asarray(light).shape[1] - 0.5, -0.5)
-            ax.set_xticks([])
-            ax.set_yticks([])
-            ax.spines[:].set_color(FAINT)
+                write_tag(ax, x, y, text, colour_of(int(sight.labels[drawn[place]])))
         left.set_title(f"{figure_text(sight.name, 40)}, quantized", fontsize=NORMAL, color=INK, loc="left")
         right.set_title("not quantized", fontsize=NORMAL, color=INK, loc="left")
         note = _note(sight, len(drawn))
@@ -111,13 +103,9 @@ def plot_predictions(sights: Sequence[Sight], class_names: Sequence[str], title:
         right.set_title(note, fontsize=SMALL, color=INK, loc="right")
         shown |= {int(label) for label in (*sight.labels[drawn], *sight.true_labels)}
         crowds = crowds or bool(sight.crowd.any())
-    _legend(figure, [(class_names[label], _colour(label)) for label in sorted(shown)], crowds)
+    _legend(figure, [(class_names[label], colour_of(label)) for label in sorted(shown)], crowds)
     headline(figure, title)
     return figure
-
-
-def _colour(label: int) -> str:
-    return COLOURS[label % len(COLOURS)]
 
 
 def _note(sight: Sight, drawn: int) -> str:
@@ -129,79 +117,8 @@ def _note(sight: Sight, drawn: int) -> str:
     return f"no prediction ≥ {LEAST:g}{best}, {objects}"
 
 
-def _objects(ax: Axes, sight: Sight) -> None:
-    for box, label, crowd in zip(sight.true_boxes, sight.true_labels.tolist(), sight.crowd.tolist(), strict=True):
-        _box(ax, box, "white", "-", 2.2, 0.5)  # a light rim, so that dashes are seen on a dark ground
-        _box(ax, box, _colour(label), ":" if crowd else "--", 1.2, 1.0)
-
-
 def _tag(name: str, score: float) -> str:
     return f"{figure_text(name, LONGEST)} {f'{score:.2f}'.removeprefix('0')}"
-
-
-def place_tags(
-    wanted: Sequence[tuple[npt.NDArray[np.floating], str]], size: tuple[int, ...], inches: float
-) -> list[tuple[int, tuple[float, float, str]]]:
-    """Where tags stand so that none covers another: above its box, else inside it at the top, else below it.
-
-    Args:
-        wanted: box and text of each, the most important first.
-        size: height and width of the image, in its pixels.
-        inches: width of the image as drawn.
-
-    Returns:
-        Of those that find room, their number and left, top and text, in pixels.
-    """
-    height, width = size
-    pixels = width / inches
-    line = LINE * pixels
-    taken: list[tuple[float, float, float, float]] = []
-    placed = []
-    for number, (box, text) in enumerate(wanted):
-        across = LETTER * pixels * (len(text) + 1)
-        left = float(np.clip(box[0], 0, max(0.0, width - across)))
-        for top in (box[1] - line, box[1], box[3] - line, box[3]):
-            here = (left, float(top), left + across, float(top) + line)
-            inside = here[1] >= 0 and here[3] <= height
-            if inside and not any(_overlap(here, other) for other in taken):
-                taken.append(here)
-                placed.append((number, (left, float(top), text)))
-                break
-    return placed
-
-
-def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
-
-
-def _write(ax: Axes, left: float, top: float, text: str, colour: str) -> None:
-    ax.annotate(
-        text,
-        (left - 0.5, top - 0.5),
-        xytext=(1, -1),
-        textcoords="offset points",
-        va="top",
-        fontsize=SMALL,
-        color=on(colour),
-        annotation_clip=True,
-        bbox={"facecolor": colour, "edgecolor": "none", "pad": 0.8, "alpha": 0.9},
-    )
-
-
-def _box(ax: Axes, box: npt.NDArray[np.floating], colour: str, line: str, width: float, alpha: float) -> None:
-    left, top, right, bottom = (float(side) - 0.5 for side in box)  # the first pixel reaches from -0.5 to 0.5
-    ax.add_patch(
-        Rectangle(
-            (left, top),
-            right - left,
-            bottom - top,
-            fill=False,
-            edgecolor=colour,
-            linestyle=line,
-            linewidth=width,
-            alpha=alpha,
-        )
-    )
 
 
 def _legend(figure: Figure, classes: Sequence[tuple[str, str]], crowds: bool) -> None:

@@ -133,7 +133,7 @@ def plot_stream(
     ]
     if any(np.isnan(stretch.codes).any() for stretch in stretches):
         handles.append(Line2D([], [], color=INK, linewidth=0, marker="|", label="sample sent whole (refresh)"))
-    legend_below(figure, handles, 1 if columns == 1 else min(len(handles), 3 if len(handles) > 4 else 4))
+    legend_below(figure, handles, 1 if columns == 1 else 3 if len(handles) > 4 else len(handles))
     return figure
 
 

@@ -246,12 +246,7 @@ def question(summary: Summary, budget: Budget | None = None) -> str:
     """The title above the answers' sentences."""
     references = {each.reference for each in answers(summary, budget)}
     reference = references.pop() if len(references) == 1 else UNQUANTIZED
-    return f"Which to take {(budget or default(summary)).within(unit_of(summary), reference)}"
-
-
-def unit_of(summary: Summary) -> str:
-    """What differences are counted in."""
-    return points_of(summary.metric)
+    return f"Which to take {(budget or default(summary)).within(points_of(summary.metric), reference)}"
 
 
 def points_of(metric: str) -> str:
@@ -279,7 +274,7 @@ def answer(summary: Summary, contest: Contest, budget: Budget) -> Answer | None:
         budget,
         reference=UNQUANTIZED if shown_bits is None else summary.short_label(contest.reference),
         paired=("seeds", len(cell.seeds)) if cell.num_folds == 1 else ("folds", cell.num_folds),
-        points=unit_of(summary),
+        points=points_of(summary.metric),
         **choice(offers, budget),
         early=tuple(summary.short_label(row) for row, (_, values) in pairs.items() if len(values) < enough),
     )

@@ -44,22 +44,22 @@ class Divided(Summary):
         return list(self.groups)
 
     @property
-    def of(self) -> str:
+    def part(self) -> str:
         return f" by {self.division} on {self.dataset}"
 
-    def told(self, column: str) -> dict[str, object]:
+    def csv_columns(self, column: str) -> dict[str, object]:
         return {"dataset": self.dataset, "by": self.division, "group": column}
 
     @property
-    def behind(self) -> list[str]:
+    def footnotes(self) -> list[str]:
         counts = self.counts or {}
 
-        def told(group: str) -> str:
+        def counted(group: str) -> str:
             return fixed(f"{group} {', '.join(in_words(counts[what].get(group, (0, 0))) for what in COUNTS)}")
 
         empty = [group for group in counts.get("frames", {}) if group not in self.groups]
-        rest = f" Without a score: {'; '.join(map(told, empty))}." if empty else ""
-        return [f"Frames, boxes: {'; '.join(map(told, self.groups))}.{rest} {DIVISIONS[self.division]}"]
+        rest = f" Without a score: {'; '.join(map(counted, empty))}." if empty else ""
+        return [f"Frames, boxes: {'; '.join(map(counted, self.groups))}.{rest} {DIVISIONS[self.division]}"]
 
 
 def in_words(counts: tuple[int, int]) -> str:
@@ -71,7 +71,7 @@ def in_words(counts: tuple[int, int]) -> str:
 
 
 def with_groups(every: Sequence[Summary], divisions: Sequence[str]) -> list[Summary]:
-    """The same tables, each with those of its groups; a metric that no test was divided by has none.
+    """The same tables, each with those of its groups; a metric that was not measured by group has none.
 
     Raises:
         ReportError: no run recorded such a division of any of the metrics.
@@ -97,7 +97,7 @@ def divisions_of(runs: Sequence[Run]) -> dict[str, list[str]]:
     return {name: list(metrics) for name, metrics in known.items() if name in DIVISIONS and metrics}
 
 
-def telling(runs: Sequence[Run]) -> list[str]:
+def telling_divisions(runs: Sequence[Run]) -> list[str]:
     """The divisions that leave boxes in several groups of some run's test."""
     return [
         name

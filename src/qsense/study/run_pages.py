@@ -32,14 +32,8 @@ LONGEST = 120  # letters of a name
 PNG = b"\x89PNG\r\n\x1a\n"
 MOST_PICTURES, HEAVIEST = 40, 20 << 20  # of a run; bytes of a picture
 RESULTS = "results.png"
-FIRST = (
-    "results",
-    "transfer",
-    "trajectory",
-    "confusion",
-    "predictions",
-    "groups",
-)  # pictures in the order in which they tell
+# Pictures in the order in which they tell.
+FIRST = ("results", "transfer", "trajectory", "confusion", "predictions", "groups")
 WATCHED = (
     run_folder.CONFIG,
     run_folder.RESULT,

@@ -30,7 +30,7 @@ OF_FILES = ("Could not be read", "No finite number")  # lists whose lines stay w
 
 def title(summary: Summary) -> str:
     """What the table shows."""
-    return f"{axis(summary)}{summary.of}: mean over folds, then mean ± std over seeds"
+    return f"{axis(summary)}{summary.part}: mean over folds, then mean ± std over seeds"
 
 
 def axis(summary: Summary) -> str:
@@ -263,7 +263,7 @@ def print_report(
         for each in (divided for one in (summary, *others) for divided in one.divided):
             console.print(Text(f"\n{sentence(title(each), console.width)}", "bold"), soft_wrap=True)
             console.print(Text("\n").append_text(_table(each, console.width)).append("\n"), soft_wrap=True)
-            for text in each.behind:
+            for text in each.footnotes:
                 console.print(Text(sentence(text, console.width, hanging="  "), "dim"), soft_wrap=True)
     else:
         console.print(Text("No run has finished yet.", "bold"))

@@ -105,17 +105,17 @@ class Summary:
         return sorted({dataset for _, dataset in (*self.cells, *self.blank)})
 
     @property
-    def of(self) -> str:
-        """What the title says after the metric, where the table is about a part of the runs' tests."""
+    def part(self) -> str:
+        """What the title says after the metric, where the columns are parts of the runs' tests."""
         return ""
 
-    def told(self, column: str) -> dict[str, object]:
-        """What a column is, as columns of a CSV file."""
+    def csv_columns(self, column: str) -> dict[str, object]:
+        """What a column of the table is, as columns of a CSV file."""
         return {"dataset": column}
 
     @property
-    def behind(self) -> list[str]:
-        """Sentences on what stands behind the columns."""
+    def footnotes(self) -> list[str]:
+        """Sentences below the table, on what its columns are."""
         return []
 
     @property

@@ -42,7 +42,7 @@ def markdown_report(every: Sequence[Summary], budget: Budget | None = None) -> s
     if summary.rows:
         lines += [_escaped(" ".join(legend(summary))), ""]
         for each in (divided for one in every for divided in one.divided):
-            lines += [f"# {markdown(title(each))}", "", *_markdown_table(each), "", *map(_item, each.behind), ""]
+            lines += [f"# {markdown(title(each))}", "", *_markdown_table(each), "", *map(_item, each.footnotes), ""]
         lines += ["![scores](scores.png)", ""] if summary.cells else []
         for cost in axes(cell.cost for cell in summary.cells.values()):
             lines += [f"![score against {cost.name}]({cost.picture})", ""]
@@ -93,7 +93,7 @@ def latex_table(summary: Summary) -> str:
     lines = [
         f"% {title(summary)}",
         *(f"% {one_line(line)}" for line in legend(summary) if line.startswith(COMMENTS)),
-        *(f"% {one_line(line.replace(FIXED, ' '))}" for line in summary.behind),
+        *(f"% {one_line(line.replace(FIXED, ' '))}" for line in summary.footnotes),
         "% \\usepackage{booktabs}",
         "\\begin{tabular}{l" + "c" * (len(bits) + len(summary.datasets) + len(columns)) + "}",
         "\\toprule",
@@ -164,7 +164,7 @@ def cells_csv(every: Sequence[Summary]) -> str:
                         "settings": ", ".join(f"{key}={value}" for key, value in row.settings),
                         "task": row.task,
                         "model": row.model,
-                        **summary.told(dataset),
+                        **summary.csv_columns(dataset),
                         "metric": summary.metric,
                         "mean": scale * cell.mean if cell.scores else None,
                         "std": None if cell.std is None else scale * cell.std,

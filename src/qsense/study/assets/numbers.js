@@ -33,12 +33,14 @@ function cellOf(runs, value, folds, seeds) {
   };
 }
 
+// How many seeds a cell should have: all that are shown, or its runs' where cells have seeds of their own.
+const seedsOf = (runs, study, seeds) => (study.ownSeeds ? new Set(runs.map((run) => run.seed)).size : seeds);
+
 // All cells by "row/dataset", with whether each averages the same folds as the rest of its column.
 function cellsOf(runs, value, study, seeds) {
   const cells = new Map();
   for (const [place, several] of grouped(runs, (run) => `${run.row}/${run.dataset}`)) {
-    const expected = study.ownSeeds ? new Set(several.map((run) => run.seed)).size : seeds;
-    const cell = cellOf(several, value, study.datasets[several[0].dataset].folds, expected);
+    const cell = cellOf(several, value, study.datasets[several[0].dataset].folds, seedsOf(several, study, seeds));
     if (cell) cells.set(place, Object.assign(cell, { row: several[0].row, dataset: several[0].dataset }));
   }
   for (const column of grouped(cells.values(), (cell) => cell.dataset).values()) {

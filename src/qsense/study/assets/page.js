@@ -535,8 +535,8 @@ function groupsSection(box, runs) {
     const here = grouped(runs.filter((run) => run.dataset === dataset && run.groups?.[division]?.[metric().key]), (run) => run.row);
     if (!here.size) continue;
     const cells = new Map([...here].map(([row, several]) => {
-      const expected = study.ownSeeds ? new Set(several.map((run) => run.seed)).size : seeds;
-      return [row, names.map((_, place) => cellOf(several, (run) => run.groups[division][metric().key][place], folds, expected))];
+      const scoreAt = (place) => (run) => run.groups[division][metric().key][place];
+      return [row, names.map((_, place) => cellOf(several, scoreAt(place), folds, seedsOf(several, study, seeds)))];
     }));
     const rows = [...cells.keys()].sort((a, b) => a - b);
     const apart = Math.min(0.05, 0.3 / Math.max(1, rows.length - 1)); // of a step, between rows in the same group

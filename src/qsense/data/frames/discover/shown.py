@@ -26,7 +26,7 @@ class Shown:
         name: of the frame.
         note: what else is worth knowing: size, bits, condition, part.
         light: planes R, G1, G2, B above black, 1 at the white level, float32 [4, h, w].
-        gains: of its white balance, [4]; None where the camera states none.
+        gains: of its white balance, of red, green and blue; None where the camera states none.
         boxes: left, top, right, bottom in pixels of `light`, [n, 4].
         labels: of the boxes, [n].
         crowd: which of them are crowds, bool [n].
@@ -35,7 +35,7 @@ class Shown:
     name: str
     note: str
     light: npt.NDArray[np.float32]
-    gains: npt.NDArray[np.float64] | None
+    gains: tuple[float, float, float] | None
     boxes: npt.NDArray[np.float32]
     labels: npt.NDArray[np.int64]
     crowd: npt.NDArray[np.bool_]
@@ -75,7 +75,7 @@ def show(dataset: RawFrames, frame: Frame) -> Shown:
     note = f"{frame.width} × {frame.height}, {source.bits} bits"
     if dataset.conditions:
         note += f", {dataset.conditions[frame.condition]}"
-    gains = None if mosaic.gains is None else np.array(mosaic.gains)
+    gains = None if mosaic.gains is None else (mosaic.gains[0], mosaic.gains[1], mosaic.gains[3])
     return Shown(frame.name, note, light.astype(np.float32), gains, frame.boxes / (2 * step), frame.labels, frame.crowd)
 
 
