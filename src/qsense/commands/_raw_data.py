@@ -100,7 +100,7 @@ def settings_file(found: RawFindings, name: str, words: Sequence[str]) -> str:
 
 
 def known_set(words: Sequence[str]) -> str | None:
-    """The set that data=NAME names, but for raw_coco, whose folder is stated as a path."""
+    """The word data=NAME, which names a set by itself; None where a folder is stated instead."""
     return next((word for word in words if word.startswith("data=")), None)
 
 
