@@ -119,12 +119,11 @@ class RawCoco(RawFrames):
 
     def check(self) -> None:
         """See the base class."""
-        for key, folder in (("root", self.root), ("images", self.images), ("test_images", self.test_images)):
-            if not folder.is_dir():
-                where = f" Get it from {self.url}." if self.url else ""
+        for key, folder in (("images", self.images), ("test_images", self.test_images)):
+            if self.root.is_dir() and not folder.is_dir():
                 raise DataMissingError(
-                    f"{self.name} is not in {folder.absolute()}: there is no such folder.{where} Point at the whole "
-                    f"with data.dataset.root=…, at the raw files in it with data.dataset.{key}=… (. is root itself)"
+                    f"{self.name} is not in {folder.absolute()}: there is no such folder.{self._origin} Point at the "
+                    f"raw files in {self.root} with data.dataset.{key}=… (. is root itself)"
                 )
         super().check()
 

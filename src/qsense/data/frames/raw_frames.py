@@ -172,12 +172,16 @@ class RawFrames(FrameDataset):
     def check(self) -> None:
         """See the base class; reads annotations and the headers of all raw files, no counts."""
         if not self.root.is_dir():
-            where = f" Get it from {self.url}." if self.url else ""
             raise DataMissingError(
-                f"{self.name} is not in {self.root.absolute()}: there is no such folder.{where} Point at it with "
-                "data.dataset.root=…"
+                f"{self.name} is not in {self.root.absolute()}: there is no such folder.{self._origin} Point at it "
+                "with data.dataset.root=…"
             )
         _ = self._placed
+
+    @property
+    def _origin(self) -> str:
+        """For messages: where the data are to be had."""
+        return f" Get it from {self.url}." if self.url else ""
 
     def prepare(self, cache: Path, short_side: int | None) -> None:
         """See the base class."""
@@ -336,9 +340,9 @@ class RawFrames(FrameDataset):
         assert self._cache is not None
         facts = [self._cache.facts(key) for key in self._keys]
         kinds: dict[tuple[object, ...], int] = {}
-        for each in facts:
-            black = each["black"] if len(set(each["black"])) > 1 else each["black"][0]
-            kind = (each["bits"], each["pattern"], str(black), each["white"])
+        for frame in facts:
+            black = frame["black"] if len(set(frame["black"])) > 1 else frame["black"][0]
+            kind = (frame["bits"], frame["pattern"], str(black), frame["white"])
             kinds[kind] = kinds.get(kind, 0) + 1
         for (bits, pattern, black, white), count in sorted(kinds.items(), key=lambda item: -item[1])[:MISFITS]:
             log.info("%s: %d frames of %s bits, %s, black %s, white %s", self.name, count, bits, pattern, black, white)
