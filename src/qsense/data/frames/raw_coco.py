@@ -20,7 +20,7 @@ from qsense.data.frames.annotations.foreign import refuse_foreign
 from qsense.data.frames.annotations.pictures import BOX_KINDS, BoxKind, Picture, read_pictures
 from qsense.data.frames.annotations.values import printable, show
 from qsense.data.frames.dataset import Part
-from qsense.data.frames.files.cfa import stated_source
+from qsense.data.frames.files.tiff_tags import stated_source
 from qsense.data.frames.raw_frames import RawFrames, RawSettings
 from qsense.data.splitting import read_split
 
