@@ -42,7 +42,8 @@ def check_folder(options: argparse.Namespace) -> RawFindings:
     """Say what a folder of raw files holds, or what a set known by `data=NAME` does, and draw its sheet.
 
     Raises:
-        ConfigError: not one folder, an argument that there is not, or a set of something else.
+        ConfigError: not one folder, an argument that there is not, or a set of something else or with an option that is
+            for folders.
         DataError: a set that cannot be read.
         ValueError: an argument out of its range.
     """
@@ -52,6 +53,8 @@ def check_folder(options: argparse.Namespace) -> RawFindings:
     folders = [Path(word) for word in options.paths if "=" not in word]
     words = [word for word in options.paths if "=" in word]
     if known_set(words) is not None:
+        if options.annotations is not None:
+            raise ConfigError(f"--annotations: beside data=… it is data.dataset.annotations={options.annotations}")
         found = _check_set(folders, words)
     else:
         if len(folders) != 1:
