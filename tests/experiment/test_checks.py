@@ -148,6 +148,10 @@ WRONG = {
         ["quant.sensor.rounding=flor"],
         ["quant.sensor.rounding='flor'", "Gamma", "round", "floor"],
     ),
+    "wrong choice, or gains": (
+        ["task=detection", "task.white_balance=kamera"],
+        ["task.white_balance='kamera'", "did you mean camera", "DetectionTask", "learned"],
+    ),
     "data that refuse an argument": (["data.dataset.subjects=1"], ["SyntheticIMU", "subjects=1", "2"]),
     "wrong type": (["quant.sensor.gamma=much"], ["quant.sensor.gamma='much'", "Gamma", "float", "None"]),
     "wrong type of the model": (["model.filters=1.5"], ["model.filters=1.5", "DeepConvLSTM", "int"]),

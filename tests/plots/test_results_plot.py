@@ -103,3 +103,5 @@ def test_a_value_that_hardly_moves_looks_so_and_no_score_is_below_zero() -> None
     assert low < 1 < high
     assert high - low >= 0.02
     assert panels["macro-F1 (%)"].get_ylim()[0] == 0
+    by_class = drawn(confusion=None, score="COCO mAP", per_class=[0.0, None]).axes[-1]
+    assert by_class.get_xlim()[0] == 0

@@ -36,28 +36,33 @@ class Argument:
 
     @property
     def choices(self) -> tuple[Any, ...]:
-        """The values that a `Literal[…]` allows; none for other annotations.
+        """The values that each `Literal[…]` of the annotation allows; none where there is none.
 
         >>> arguments("qsense.quant.sensor.linear.Linear")["rounding"].choices
         ('round', 'floor')
         """
-        match self.annotation:
-            case ast.Subscript(value=ast.Name(id="Literal"), slice=choices):
-                allowed = ast.literal_eval(choices)
-                return allowed if isinstance(allowed, tuple) else (allowed,)
-        return ()
+        return _choices(self.annotation)
 
     def __str__(self) -> str:
         return "anything" if self.annotation is None else ast.unparse(self.annotation).replace("Literal", "one of ")
+
+
+def _choices(annotation: ast.expr | None) -> tuple[Any, ...]:
+    match annotation:
+        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+            return (*_choices(left), *_choices(right))
+        case ast.Subscript(value=ast.Name(id="Literal"), slice=choices):
+            allowed = ast.literal_eval(choices)
+            return allowed if isinstance(allowed, tuple) else (allowed,)
+    return ()
 
 
 def _accepts(annotation: ast.expr, value: Any) -> bool:
     match annotation:
         case ast.BinOp(left=left, op=ast.BitOr(), right=right):
             return _accepts(left, value) or _accepts(right, value)
-        case ast.Subscript(value=ast.Name(id="Literal"), slice=choices):
-            allowed = ast.literal_eval(choices)
-            return value in (allowed if isinstance(allowed, tuple) else (allowed,))
+        case ast.Subscript(value=ast.Name(id="Literal")):
+            return value in _choices(annotation)
         case ast.Constant(value=None):
             return value is None
         case ast.Subscript(value=ast.Name(id=name)) if name in SEQUENCES:

@@ -182,3 +182,4 @@ def _lying(ax: Axes, names: Sequence[str], values: Sequence[float | None]) -> No
         )
     ax.set_ylim(max(len(names), FEWEST_ROWS) - 0.5, -0.5)
     ax.margins(x=0.12)
+    ax.set_xlim(left=0)

@@ -30,10 +30,11 @@ class WhiteBalance(nn.Module):
     has told apart, and a learned gain would get no gradient there. What saturates all colours is thus not grey for the
     network; pictures cut off, as cameras do, and show it white (`plots/display.py`).
 
-    RawDet-7's published code (github.com/Mishalfatima/RawDet-7 at 598f96e, `WB`; off in all of its configurations) has
-    gains before the curve, of colours as floats: red times ReLU(G)/ReLU(R) and blue times ReLU(G)/ReLU(B), cut off at
-    [0, 1], with R, G, B learned from 1 by the network's SGD; a floor on both sides of it leaves 0 and 1 alone. There,
-    they are amplifiers in the sensor; here, numbers behind its converter, as a camera's image processor has them.
+    RawDet-7's published code (github.com/Mishalfatima/RawDet-7 at 598f96e, `WB`; off in the training, validation and
+    test settings of its detectors) has gains before the curve, of colours as floats: red times ReLU(G)/ReLU(R) and blue
+    times ReLU(G)/ReLU(B), cut off at [0, 1], with R, G, B learned from 1 by the network's SGD; a floor on both sides of
+    it leaves 0 and 1 alone. There, they are amplifiers in the sensor; here, numbers behind its converter, as a camera's
+    image processor has them.
 
     Args:
         sensor: whose levels are multiplied.

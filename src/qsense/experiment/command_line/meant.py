@@ -8,6 +8,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from qsense.experiment.signatures import Argument
+from qsense.runs.words import did_you_mean
 
 
 def value_meant(key: str, value: Any, argument: Argument) -> str:
@@ -16,6 +17,8 @@ def value_meant(key: str, value: Any, argument: Argument) -> str:
         return f" (write {key}=null)"
     if isinstance(value, float) and value.is_integer() and argument.accepts(int(value)):
         return f" (write {key}={value:.0f})"
+    if isinstance(value, str) and (near := did_you_mean(value, [str(each) for each in argument.choices])):
+        return near
     if isinstance(value, str) and argument.accepts(0.5):
         return " (it is a text, and a number is wanted)"
     if isinstance(value, str) and argument.accepts([value]):
