@@ -34,7 +34,7 @@ from rich.table import Table
 
 from qsense.data.frames.dataset import Frame, FrameDataset, Part
 from qsense.data.frames.files.raw_files import CameraConversion, read_mosaic
-from qsense.data.frames.module import FramePart, ReadSizes
+from qsense.data.frames.frame_part import FramePart, ReadSizes
 from qsense.data.frames.plane_cache import Codes, convert, stamp
 from qsense.signal import Signal
 

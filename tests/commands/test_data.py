@@ -178,6 +178,8 @@ def test_arguments_of_raw_files_are_checked(photos: Path) -> None:
         main(["import", "data=raw_coco", "--name", "other"])
     with refused(ConfigError, "photos", "data.dataset.root=photos"):
         main(["check", "photos", "data=raw_coco"])
+    with refused(ConfigError, "--annotations", "data.dataset.annotations=boxes.json"):
+        main(["check", "data=raw_coco", "data.dataset.root=photos", "--annotations", "boxes.json"])
     with refused(ConfigError, "data=synthetic_raw"):
         main(["check", "data=synthetic_raw"])
 

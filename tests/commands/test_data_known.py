@@ -20,7 +20,9 @@ def test_a_published_set_is_counted_and_drawn(
     words = ["data=rawdet7", f"data.dataset.root={fake_rawdet7}", "data.dataset.sensor=ZURICH"]
     assert main(["check", *words]) == 0
     out, err = capsys.readouterr()
-    assert_names(out, "192 × 128", "2 car", "1 to train", "1 to test", "10 bits", "rawdet7-sheet.png")
+    assert_names(
+        out, "192 × 128", "2 car", "1 to train", "1 to test", "10 bits", "RGGB", "white 1023", "rawdet7-sheet.png"
+    )
     assert_names(err, "qsense train task=detection data=rawdet7", "data.dataset.sensor=ZURICH trainer=smoke")
     with Image.open("rawdet7-sheet.png") as sheet:
         assert min(sheet.size) > 200

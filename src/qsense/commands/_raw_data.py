@@ -42,7 +42,8 @@ def check_folder(options: argparse.Namespace) -> RawFindings:
     """Say what a folder of raw files holds, or what a set known by `data=NAME` does, and draw its sheet.
 
     Raises:
-        ConfigError: not one folder, an argument that there is not, or a set of something else.
+        ConfigError: not one folder, an argument that there is not, or a set of something else or with an option that is
+            for folders.
         DataError: a set that cannot be read.
         ValueError: an argument out of its range.
     """
@@ -52,6 +53,8 @@ def check_folder(options: argparse.Namespace) -> RawFindings:
     folders = [Path(word) for word in options.paths if "=" not in word]
     words = [word for word in options.paths if "=" in word]
     if known_set(words) is not None:
+        if options.annotations is not None:
+            raise ConfigError(f"--annotations: beside data=… it is data.dataset.annotations={options.annotations}")
         found = _check_set(folders, words)
     else:
         if len(folders) != 1:
@@ -100,7 +103,7 @@ def settings_file(found: RawFindings, name: str, words: Sequence[str]) -> str:
 
 
 def known_set(words: Sequence[str]) -> str | None:
-    """The set that data=NAME names, but for raw_coco, whose folder is stated as a path."""
+    """The word data=NAME, which names a set by itself; None where a folder is stated instead."""
     return next((word for word in words if word.startswith("data=")), None)
 
 

@@ -84,7 +84,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Check or import tables; 1 where something keeps them from training."""
+    """Check or import tables or raw files; 1 where something keeps them from training."""
     options = parser().parse_intermixed_args(_negative_numbers(arguments))
     target = _target(options.name, options.out) if options.task == "import" else None
 
@@ -120,7 +120,7 @@ def _raw(options: argparse.Namespace, target: Path | None, words: list[str]) -> 
     if target is None:
         say_training(options, found, words)
         return 0
-    choice = _placed(target, settings_file(found, options.name, words))
+    choice = _save(target, settings_file(found, options.name, words))
     say_next(
         (("train", "task=detection", *choice, "trainer=smoke"), "a few batches of everything"),
         (("train", "task=detection", *choice, "quant=gamma", "bits=4"), "a learned γ of 4 bits"),
@@ -225,7 +225,7 @@ def _target(name: str, out: str | None) -> Path:
 def _write(target: Path, found: Finding, name: str, words: Sequence[str]) -> None:
     from qsense.data.series.discover import told
 
-    choice = _placed(target, told.settings_file(found, name, f"qsense {shlex.join(words)}"))
+    choice = _save(target, told.settings_file(found, name, f"qsense {shlex.join(words)}"))
     say_next(
         (("train", *choice, "trainer=smoke", "runs=smoke"), "a few batches of everything, in seconds"),
         (("train", *choice, "quant=lloyd_max", "bits=2", "-m"), "every fold × seeds 0, 1, 2: a table"),
@@ -233,7 +233,7 @@ def _write(target: Path, found: Finding, name: str, words: Sequence[str]) -> Non
     )
 
 
-def _placed(target: Path, text: str) -> list[str]:
+def _save(target: Path, text: str) -> list[str]:
     """Write a YAML file; the words by which a command finds it."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.open("x", encoding="utf-8") as file:  # never overwrites

@@ -15,9 +15,11 @@ from tests.refusal import assert_names, refused
 from torch import Tensor
 
 from qsense.data.errors import DataError
+from qsense.data.frames.arranging import arranged, mirror
 from qsense.data.frames.batch import FrameBatch
 from qsense.data.frames.dataset import Frame, FrameDataset, Part
-from qsense.data.frames.module import DetectionDataModule, arranged, mirror, padded, spread
+from qsense.data.frames.frame_part import padded
+from qsense.data.frames.module import DetectionDataModule, spread
 from qsense.data.frames.nearest import resize, shrunk, target_size
 from qsense.experiment import signatures
 from qsense.experiment.compose import stated_by_options

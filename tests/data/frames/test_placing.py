@@ -14,7 +14,7 @@ from tests.refusal import refused
 from qsense.data.frames.bayer import pack
 from qsense.data.frames.files.raw_files import Mosaic
 from qsense.data.frames.placing import Place, check_crop, find_place, part_of
-from qsense.data.frames.raw_frames import left_aligned
+from qsense.data.frames.raw_conversion import left_aligned
 from qsense.data.photos import TURNS
 from qsense.signal import BAYER
 

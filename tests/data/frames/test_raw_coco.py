@@ -257,8 +257,9 @@ def test_missing_files_are_counted(root: Path) -> None:
         raw(root).check()
     with refused(DataMissingError, root / "other", "data.dataset.images=…"):
         raw(root, images="other").check()
-    with refused(DataMissingError, root / "no", "data.dataset.root=…"):
+    with refused(DataMissingError, root / "no", "data.dataset.root=…") as caught:
         raw(root / "no").check()
+    assert str(caught.value).count("data.dataset.") == 1
     with refused(DataMissingError, root / "train.json", "data.dataset.annotations=…", "instances.json"):
         raw(root, annotations="train.json").check()
 

@@ -16,9 +16,11 @@ from tests.refusal import assert_names, refused
 from qsense.data.errors import DataError, DataMissingError
 from qsense.data.frames import rawdet7
 from qsense.data.frames.bayer import pack
+from qsense.data.frames.discover.survey import survey_set
 from qsense.data.frames.files.headless import Layout
 from qsense.data.frames.module import DetectionDataModule
 from qsense.data.frames.rawdet7 import SENSORS, RawDet7
+from qsense.runs.layout import FIXED
 
 WriteDng = Callable[..., Path]
 SIZE = (40, 56)  # height and width of the pictures that were annotated
@@ -113,6 +115,15 @@ def test_one_sensor_has_its_own_bits_and_no_condition(root: Path, tmp_path: Path
     assert data.name == f"RawDet-7 {sensor}"
     assert int(data.codes(frame).max()) < 1 << BITS[sensor]
     assert data.codes(frame).shape == (4, 20, 28)
+
+
+def test_a_check_says_the_levels_of_every_sensor(root: Path) -> None:
+    found = survey_set(RawDet7(str(root)))
+    kinds = [line.text.replace(FIXED, " ") for line in found.lines[:5]]
+    assert found.lines[0].topic == "raw files"
+    for sensor, bits in BITS.items():
+        ending = ENDINGS[sensor].lstrip(".").upper()
+        assert any(f"{ending}: 2 files" in kind and f"{bits} bits, RGGB" in kind for kind in kinds), kinds
 
 
 def test_light_is_a_condition_instead(root: Path) -> None:

@@ -89,8 +89,8 @@ class AODRaw(RawCoco):
         """See the base class."""
         if self.tags is None:
             return super().name_condition(stated)
-        own = stated if isinstance(stated, list) else [stated]
-        return next((tag for tag in self.tags if tag in own), OTHER)
+        tagged = stated if isinstance(stated, list) else [stated]
+        return next((tag for tag in self.tags if tag in tagged), OTHER)
 
     def pictures_of(
         self, annotations: Annotations, folder: Path, classes: Sequence[str], check: BoxCheck
@@ -106,11 +106,11 @@ def spread(picture: Picture, classes: int) -> Picture:
     region = picture.labels == classes
     if not region.any():
         return picture
-    own, count = ~region, int(region.sum())
+    objects, count = ~region, int(region.sum())
     return replace(
         picture,
-        boxes=np.concatenate([picture.boxes[own], np.tile(picture.boxes[region], (classes, 1))]),
-        labels=np.concatenate([picture.labels[own], np.repeat(np.arange(classes), count)]),
-        crowd=np.concatenate([picture.crowd[own], np.ones(classes * count, dtype=bool)]),
-        area=np.concatenate([picture.area[own], np.tile(picture.area[region], classes)]),
+        boxes=np.concatenate([picture.boxes[objects], np.tile(picture.boxes[region], (classes, 1))]),
+        labels=np.concatenate([picture.labels[objects], np.repeat(np.arange(classes), count)]),
+        crowd=np.concatenate([picture.crowd[objects], np.ones(classes * count, dtype=bool)]),
+        area=np.concatenate([picture.area[objects], np.tile(picture.area[region], classes)]),
     )

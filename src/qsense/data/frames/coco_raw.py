@@ -12,15 +12,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from qsense.data.cache import digest, file_digest
 from qsense.data.errors import DataError, DataMissingError
 from qsense.data.frames.annotations.boxes import BoxCheck
-from qsense.data.frames.annotations.coco import Annotations, chosen_classes, read_annotations
+from qsense.data.frames.annotations.coco import Annotations, chosen_classes, read_annotations, tested_share
 from qsense.data.frames.annotations.foreign import refuse_foreign
 from qsense.data.frames.annotations.pictures import BOX_KINDS, BoxKind, Picture, read_pictures
-from qsense.data.frames.annotations.values import id_order, printable
+from qsense.data.frames.annotations.values import printable
 from qsense.data.frames.dataset import PLANES, Frame, FrameDataset, Part
 from qsense.data.frames.plane_cache import Codes, PlaneCache, convert, stamp
 from qsense.data.frames.simulation.photo_sensor import PATTERN, PhotoConversion, Sensor, read_annotated
@@ -278,13 +276,8 @@ class CocoRaw(FrameDataset):
         first = len(self._read[0].images)
         if self.test_annotations is not None:
             return {"train": list(range(first)), "test": list(range(first, len(self._pictures)))}
-        if first < 2:
-            raise DataError(f"{self.annotations} lists {first} images: at least 2 are needed to test on some of them")
         assert isinstance(self.test, float)
-        count = min(max(round(self.test * first), 1), first - 1)
-        # By COCO's ids, so that the split does not depend on the order in the file.
-        by_id = sorted(range(first), key=lambda index: id_order(self._pictures[index].original))
-        tested = {by_id[i] for i in np.random.default_rng(0).permutation(first)[:count]}
+        tested = tested_share(self._read[0], self.test)
         return {"train": [i for i in range(first) if i not in tested], "test": [i for i in range(first) if i in tested]}
 
     def _frame(self, index: int) -> Frame:

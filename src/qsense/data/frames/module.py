@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -17,28 +16,25 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from qsense.data import fits
 from qsense.data.batches import EpochBatches, EvaluationEpochBatches
 from qsense.data.cache import fingerprint
+from qsense.data.frames.arranging import arranged
 from qsense.data.frames.batch import FrameBatch
 from qsense.data.frames.dataset import Frame, FrameDataset
 from qsense.data.frames.decoded import DecodedFrames, Decoding, native
 from qsense.data.frames.exposure import stops_below_white
-from qsense.data.frames.nearest import resize, shrunk, target_size
+from qsense.data.frames.frame_part import FramePart, ReadSizes
+from qsense.data.frames.nearest import shrunk, target_size
 from qsense.data.frames.storing import SMALLEST, asked_for, stored_side
 from qsense.data.module import ExperimentData
 from qsense.data.splitting import stratified
 
 log = logging.getLogger(__name__)
 
-STRIDE = 32  # what the sides of a batch are multiples of: the detectors' coarsest feature map but for pooling
 FITTED_ON = 4_000_000  # samples at most, over all planes, that place a converter's tables
 FITTED_FRAMES = 500  # frames at most that these are taken from
-
-# Few torch operations know unsigned integers; the bits are moved about as signed ones.
-SIGNED = {torch.uint16: torch.int16, torch.uint32: torch.int32}
 
 
 class DetectionDataModule(ExperimentData):
@@ -105,10 +101,10 @@ class DetectionDataModule(ExperimentData):
         if train_sizes is not None and not train_sizes:
             raise ValueError("train_sizes=[] offers no size: list short sides, or null leaves frames as they are")
         for size in sizes:
-            if not STRIDE <= size <= longest:
+            if not SMALLEST <= size <= longest:
                 raise ValueError(
                     f"train_sizes={train_sizes}, test_size={test_size}, longest={longest}: a short side of {size} "
-                    f"pixels is not in {STRIDE} … longest"
+                    f"pixels is not in {SMALLEST} … longest"
                 )
         self.train_sizes = train_sizes
         self.test_size = test_size
@@ -333,69 +329,6 @@ class DetectionDataModule(ExperimentData):
         ]
 
 
-@dataclass(frozen=True)
-class ReadSizes:
-    """At which size a frame is read: by (seed, fold, epoch, frame) alone, whichever process reads it.
-
-    Args:
-        sides: short sides to draw from; None: as it is stored.
-        longest: the long side is at most this.
-        seed: of the run; `fold` likewise.
-    """
-
-    sides: Sequence[int] | None
-    longest: int
-    seed: int
-    fold: int
-
-    def __call__(self, epoch: int, frame: Frame, stored: tuple[int, int]) -> tuple[int, int]:
-        """Height and width of a frame in an epoch, from those of its stored codes."""
-        if self.sides is None:
-            return stored
-        draw = np.random.default_rng([self.seed, self.fold, epoch, frame.id])
-        return target_size(*stored, int(draw.choice(self.sides)), self.longest)
-
-
-class FramePart(Dataset[FrameBatch]):
-    """Some of a data set's frames; a whole batch is read at once.
-
-    Args:
-        read: gives a frame's codes [C, h, w].
-        frames: those that belong to this part.
-        read_at: at which sizes; None: as they are stored.
-        exposure: of a frame, which batches state then.
-    """
-
-    def __init__(
-        self,
-        read: Callable[[Frame], npt.NDArray[Any]],
-        frames: Sequence[Frame],
-        read_at: ReadSizes | None = None,
-        exposure: Callable[[Frame], float] | None = None,
-    ) -> None:
-        self.read, self.frames, self.read_at, self.exposure = read, frames, read_at, exposure
-
-    def __len__(self) -> int:
-        return len(self.frames)
-
-    def __getitem__(self, index: int) -> FrameBatch:
-        return self.__getitems__((0, [index]))
-
-    def __getitems__(self, batch: tuple[int, Sequence[int] | npt.NDArray[np.int64]]) -> FrameBatch:
-        """The batch of an epoch's frames, as codes of the sensor's own type, padded to multiples of 32."""
-        epoch, indices = batch
-        frames = [self.frames[index] for index in indices]
-        codes = [self.read(frame) for frame in frames]
-        sizes = [(array.shape[-2], array.shape[-1]) for array in codes]
-        if self.read_at is not None:
-            sizes = [self.read_at(epoch, frame, size) for frame, size in zip(frames, sizes, strict=True)]
-        x = np.zeros((len(codes), len(codes[0]), *padded(sizes)), dtype=codes[0].dtype)
-        for row, array, (height, width) in zip(x, codes, sizes, strict=True):
-            row[:, :height, :width] = resize(array, (height, width))
-        stops = None if self.exposure is None else [self.exposure(frame) for frame in frames]
-        return FrameBatch(torch.from_numpy(x), sizes, frames, stops)
-
-
 def spread(conditions: Sequence[int], count: int) -> npt.NDArray[np.int64]:
     """Places of up to `count` frames that are spread over all of them, in their order.
 
@@ -410,59 +343,3 @@ def spread(conditions: Sequence[int], count: int) -> npt.NDArray[np.int64]:
     if (2 * np.bincount(np.take(conditions, places), minlength=len(share)) < share * len(places)).any():
         places = np.sort(np.argsort(conditions, kind="stable")[places])
     return places
-
-
-def padded(sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
-    """Height and width of what holds frames of these sizes: the largest, rounded up to multiples of 32.
-
-    >>> padded([(64, 33), (65, 32)])
-    (96, 64)
-    """
-    height, width = (-(-max(side) // STRIDE) * STRIDE for side in zip(*sizes, strict=True))
-    return height, width
-
-
-def arranged(batch: FrameBatch, sizes: Sequence[tuple[int, int]], mirrored: Sequence[bool]) -> FrameBatch:
-    """The frames at other sizes, some of them mirrored left to right with their annotations, as int32 codes.
-
-    Where nothing changes, the codes are converted and nothing else; where all frames change alike, all at once.
-
-    Args:
-        batch: padded, codes of any integer type.
-        sizes: height and width that each frame shall have.
-        mirrored: which frames to mirror.
-    """
-    x = batch.x.view(SIGNED.get(batch.x.dtype, batch.x.dtype))
-    height, width = padded(sizes)
-    new = list(sizes)
-    if new != batch.sizes or (height, width) != x.shape[-2:]:
-        resized = x.new_zeros(*x.shape[:2], height, width)
-        if len(set(new)) == len(set(batch.sizes)) == 1:
-            _copy(x, batch.sizes[0], resized, new[0])
-        else:
-            for row in range(len(batch)):
-                _copy(x[row], batch.sizes[row], resized[row], new[row])
-        x = resized
-    codes = x.view(batch.x.dtype).to(torch.int32, copy=True)
-    for row, wanted in enumerate(mirrored):
-        if wanted:
-            shown = codes[row, :, : new[row][0], : new[row][1]]
-            shown.copy_(shown.flip(-1))
-    frames = [mirror(f) if wanted else f for f, wanted in zip(batch.frames, mirrored, strict=True)]
-    return FrameBatch(codes, new, frames, batch.exposure)
-
-
-def _copy(source: Tensor, old: tuple[int, int], target: Tensor, new: tuple[int, int]) -> None:
-    target[..., : new[0], : new[1]] = resize(source[..., : old[0], : old[1]], new)
-
-
-def mirror(frame: Frame) -> Frame:
-    """A frame's annotations, mirrored left to right.
-
-    >>> none, one = np.zeros(1, dtype=bool), np.ones(1, dtype=np.float32)
-    >>> frame = Frame(0, "a", 10, 20, np.float32([[1, 2, 5, 8]]), np.zeros(1, dtype=np.int64), none, one)
-    >>> mirror(frame).boxes.tolist()
-    [[15.0, 2.0, 19.0, 8.0]]
-    """
-    left, top, right, bottom = frame.boxes.T
-    return replace(frame, boxes=np.stack([frame.width - right, top, frame.width - left, bottom], axis=1))

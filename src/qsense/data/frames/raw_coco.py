@@ -13,16 +13,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Unpack
 
-import numpy as np
-
 from qsense.data.errors import DataError, DataMissingError, listed
 from qsense.data.frames.annotations.boxes import BoxCheck
-from qsense.data.frames.annotations.coco import Annotations, chosen_classes, read_annotations
+from qsense.data.frames.annotations.coco import Annotations, chosen_classes, read_annotations, tested_share
 from qsense.data.frames.annotations.foreign import refuse_foreign
 from qsense.data.frames.annotations.pictures import BOX_KINDS, BoxKind, Picture, read_pictures
-from qsense.data.frames.annotations.values import id_order, printable, show
+from qsense.data.frames.annotations.values import printable, show
 from qsense.data.frames.dataset import Part
-from qsense.data.frames.files.cfa import stated_source
+from qsense.data.frames.files.tiff_tags import stated_source
 from qsense.data.frames.raw_frames import RawFrames, RawSettings
 from qsense.data.splitting import read_split
 
@@ -121,12 +119,11 @@ class RawCoco(RawFrames):
 
     def check(self) -> None:
         """See the base class."""
-        for key, folder in (("root", self.root), ("images", self.images), ("test_images", self.test_images)):
-            if not folder.is_dir():
-                where = f" Get it from {self.url}." if self.url else ""
+        for key, folder in (("images", self.images), ("test_images", self.test_images)):
+            if self.root.is_dir() and not folder.is_dir():
                 raise DataMissingError(
-                    f"{self.name} is not in {folder.absolute()}: there is no such folder.{where} Point at the whole "
-                    f"with data.dataset.root=…, at the raw files in it with data.dataset.{key}=… (. is root itself)"
+                    f"{self.name} is not in {folder.absolute()}: there is no such folder.{self._origin} Point at the "
+                    f"raw files in {self.root} with data.dataset.{key}=… (. is root itself)"
                 )
         super().check()
 
@@ -231,7 +228,7 @@ class RawCoco(RawFrames):
         if isinstance(self.test, str):
             tested = self._chosen_by(self.root / self.test, names, "test")
         else:
-            tested = self._share(pictures[0], self.test)
+            tested = tested_share(self._files[0], self.test)
         trained = set(range(len(names))) - tested
         if self.train is not None:
             trained = self._chosen_by(self.train, names, "train")
@@ -261,16 +258,6 @@ class RawCoco(RawFrames):
                     + listed(map(printable, wrong), len(wrong), MISSING)
                 )
         return {places[name][0] for name in wanted}
-
-    def _share(self, pictures: list[Picture], share: float) -> set[int]:
-        """Places of a share of the pictures, by COCO's ids, so that it does not depend on the order in the file."""
-        if len(pictures) < 2:
-            raise DataError(
-                f"{self.annotations} lists {len(pictures)} images: at least 2 are needed to test on some of them"
-            )
-        count = min(max(round(share * len(pictures)), 1), len(pictures) - 1)
-        by_id = sorted(range(len(pictures)), key=lambda place: id_order(pictures[place].original))
-        return {by_id[i] for i in np.random.default_rng(0).permutation(len(pictures))[:count].tolist()}
 
 
 def _expression(pattern: str | None) -> re.Pattern[str] | None:

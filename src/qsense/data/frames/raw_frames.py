@@ -9,7 +9,7 @@ import logging
 import zlib
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypedDict
@@ -19,16 +19,14 @@ import numpy as np
 from qsense.data.cache import default_folder, digest, readable
 from qsense.data.errors import DataError, DataMissingError, listed
 from qsense.data.frames.annotations.pictures import Picture
-from qsense.data.frames.bayer import pack
 from qsense.data.frames.dataset import PLANES, Frame, FrameDataset, Part
 from qsense.data.frames.files.header_memo import headers_of
 from qsense.data.frames.files.headless import Layout
 from qsense.data.frames.files.mosaic_files import Area, Header, RawFormat, read_counts
-from qsense.data.frames.files.raw_files import Mosaic, corrected
 from qsense.data.frames.files.raw_folder import RawFolder
-from qsense.data.frames.nearest import shrunk
-from qsense.data.frames.placing import Crop, Place, check_crop, find_place, part_of
-from qsense.data.frames.plane_cache import Codes, PlaneCache, Planes, convert, stamp
+from qsense.data.frames.placing import Crop, Place, check_crop, find_place
+from qsense.data.frames.plane_cache import Codes, PlaneCache, convert, stamp
+from qsense.data.frames.raw_conversion import RawConversion, RawSource
 from qsense.data.frames.turning import find_turns, seen_size
 from qsense.data.photos import Header as Shape
 from qsense.data.photos import check_reading
@@ -39,91 +37,6 @@ log = logging.getLogger(__name__)
 
 VERSION = 1  # raise it whenever the same files would be converted differently
 MISFITS = 5  # files that are named where sizes do not fit
-
-
-@dataclass(frozen=True)
-class RawSource:
-    """One frame's file and how its counts become the frame's codes.
-
-    Args:
-        file: the raw file.
-        stated: what is stated about it.
-        orientation: EXIF's number of how it is turned.
-        place: the annotated part of it, once turned.
-        bits: of its counts.
-    """
-
-    file: Path
-    stated: RawFormat
-    orientation: int
-    place: Place
-    bits: int
-
-    def mosaic(self) -> Mosaic:
-        """The annotated part, upright, as the sensor's counts.
-
-        Raises:
-            DataError: the file cannot be read, or does not have these bits.
-        """
-        whole = read_counts(self.file, self.stated)
-        if self.stated.clip:
-            whole = replace(whole, codes=np.minimum(whole.codes, whole.codes.dtype.type((1 << self.bits) - 1)))
-        if (largest := int(whole.codes.max())) >= 1 << self.bits:
-            raise DataError(
-                f"{self.file} has the count {largest}, which is more than {self.bits} bits can hold: set "
-                f"data.dataset.native_bits={largest.bit_length()} or more"
-            )
-        if self.stated.stated_bits is None and whole.white.bit_length() != self.bits:
-            raise DataError(
-                f"{self.file} has the white level {whole.white}, other files of its kind one of {self.bits} bits: set "
-                "data.dataset.native_bits"
-            )
-        return part_of(whole, self.orientation, self.place)
-
-
-@dataclass(frozen=True)
-class RawConversion:
-    """Makes frame i of a plane cache from raw file i (see `plane_cache.convert`).
-
-    Args:
-        sources: the raw files and how to read them.
-        bits: of the codes: counts of fewer bits are shifted to the left, which can be undone exactly.
-        short_side: larger frames are made smaller, by nearest neighbour, until their shorter side is this long; None:
-            all stay as they are.
-        subtract_black: take each frame's black level off, in counts, before the shift.
-    """
-
-    sources: tuple[RawSource, ...]
-    bits: int
-    short_side: int | None
-    subtract_black: bool
-
-    def __call__(self, index: int) -> Planes:
-        source = self.sources[index]
-        mosaic = source.mosaic()
-        planes = pack(mosaic.codes, mosaic.pattern)
-        if self.short_side is not None:
-            planes = shrunk(planes, self.short_side)
-        planes = corrected(planes, source.bits, mosaic.black if self.subtract_black else None, None)
-        facts = {
-            "pattern": mosaic.pattern,
-            "black": mosaic.black,
-            "white": mosaic.white,
-            "gains": mosaic.gains,
-            "bits": source.bits,
-        }
-        return Planes(left_aligned(planes, source.bits, self.bits), facts)
-
-
-def left_aligned(codes: Codes, bits: int, width: int) -> Codes:
-    """Codes of `bits` bits as the upper ones of `width` bits: c · 2^(width − bits), in the smallest type for these.
-
-    >>> left_aligned(np.array([0, 4095], dtype=np.uint16), 12, 14).tolist()
-    [0, 16380]
-    """
-    wide = np.uint8 if width <= 8 else np.uint16 if width <= 16 else np.uint32
-    found: Codes = np.left_shift(codes.astype(wide), wide(width - bits), dtype=wide)
-    return found
 
 
 class RawSettings(TypedDict, total=False):
@@ -259,12 +172,16 @@ class RawFrames(FrameDataset):
     def check(self) -> None:
         """See the base class; reads annotations and the headers of all raw files, no counts."""
         if not self.root.is_dir():
-            where = f" Get it from {self.url}." if self.url else ""
             raise DataMissingError(
-                f"{self.name} is not in {self.root.absolute()}: there is no such folder.{where} Point at it with "
-                "data.dataset.root=…"
+                f"{self.name} is not in {self.root.absolute()}: there is no such folder.{self._origin} Point at it "
+                "with data.dataset.root=…"
             )
         _ = self._placed
+
+    @property
+    def _origin(self) -> str:
+        """For messages: where the data are to be had."""
+        return f" Get it from {self.url}." if self.url else ""
 
     def prepare(self, cache: Path, short_side: int | None) -> None:
         """See the base class."""
@@ -423,9 +340,9 @@ class RawFrames(FrameDataset):
         assert self._cache is not None
         facts = [self._cache.facts(key) for key in self._keys]
         kinds: dict[tuple[object, ...], int] = {}
-        for each in facts:
-            black = each["black"] if len(set(each["black"])) > 1 else each["black"][0]
-            kind = (each["bits"], each["pattern"], str(black), each["white"])
+        for frame in facts:
+            black = frame["black"] if len(set(frame["black"])) > 1 else frame["black"][0]
+            kind = (frame["bits"], frame["pattern"], str(black), frame["white"])
             kinds[kind] = kinds.get(kind, 0) + 1
         for (bits, pattern, black, white), count in sorted(kinds.items(), key=lambda item: -item[1])[:MISFITS]:
             log.info("%s: %d frames of %s bits, %s, black %s, white %s", self.name, count, bits, pattern, black, white)

@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
+import numpy as np
+
 from qsense.data.errors import DataError
 from qsense.data.frames.dataset import Frame, FrameDataset
 from qsense.data.frames.nearest import shrunk_size
@@ -98,9 +100,9 @@ def _sizes(frames: Iterable[Frame], signal: Signal) -> Counter[tuple[int, int]]:
 
 def _bytes(sizes: Counter[tuple[int, int]], signal: Signal, short_side: int | None) -> int:
     assert signal.native_bits is not None
-    each = signal.channels * (1 if signal.native_bits <= 8 else 2 if signal.native_bits <= 16 else 4)
+    pixel = signal.channels * np.min_scalar_type((1 << signal.native_bits) - 1).itemsize
     total = 0
     for size, count in sizes.items():
         height, width = shrunk_size(*size, short_side)
-        total += count * height * width * each
+        total += count * height * width * pixel
     return total

@@ -12,7 +12,7 @@ import pytest
 from tests.refusal import assert_names, refused
 
 from qsense.data.errors import DataMissingError
-from qsense.data.findings import report
+from qsense.data.findings import GUESS, report
 from qsense.data.frames.discover import cameras
 from qsense.data.frames.discover.shown import choose, show
 from qsense.data.frames.discover.survey import RawFindings, holds_raw_files, survey
@@ -126,6 +126,15 @@ def test_headless_files_are_proposed_by_their_size(tmp_path: Path, ending: str) 
 def test_that_only_some_headers_were_read_is_said(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cameras, "MOST_READ", 2)
     assert_names(told(root)[1], "one in 3", "6 DNG")
+
+
+def test_a_file_that_cannot_be_decoded_is_said(tmp_path: Path) -> None:
+    np.zeros((40, 60), "<u2").tofile(tmp_path / "a.bin")
+    write_coco(tmp_path / "boxes.json", {"a.png": (60, 40)})
+    found, _ = told(tmp_path, headless={"height": 40, "width": 60}, native_bits=12, test="same")
+    (line,) = [line for line in found.lines if "a.bin" in line.text]
+    assert line.mark == GUESS
+    assert_names(line.text, "data.dataset.pattern", "RGGB")
 
 
 def test_photos_are_known_and_warnings_are_said_once(root: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -14,7 +14,7 @@ from tests.refusal import refused
 
 from qsense.data.errors import DataError
 from qsense.data.frames.bayer import pack
-from qsense.data.frames.files.cfa import is_bayer, stated_mosaic
+from qsense.data.frames.files.cfa import is_bayer
 from qsense.data.frames.files.headless import Layout, read_headless
 from qsense.data.frames.files.raw_files import (
     CameraConversion,
@@ -23,6 +23,7 @@ from qsense.data.frames.files.raw_files import (
     read_mosaic,
     srgb,
 )
+from qsense.data.frames.files.tiff_tags import stated_mosaic
 from qsense.data.frames.nearest import shrunk
 from qsense.signal import BAYER
 

@@ -146,6 +146,24 @@ def chosen_classes(annotations: Annotations, classes: Sequence[str] | None) -> t
     return tuple(classes)
 
 
+def tested_share(annotations: Annotations, share: float) -> set[int]:
+    """Places of the images to test on, drawn by COCO's ids, so that they do not depend on the order in the file.
+
+    Args:
+        annotations: of all images.
+        share: of them, in (0, 1); at least one image is tested on, and one is not.
+
+    Raises:
+        DataError: there are fewer than two images.
+    """
+    images = annotations.images
+    if len(images) < 2:
+        raise DataError(f"{annotations.file} lists {len(images)} images: at least 2 are needed to test on some of them")
+    count = min(max(round(share * len(images)), 1), len(images) - 1)
+    by_id = sorted(range(len(images)), key=lambda place: id_order(images[place].id))
+    return {by_id[i] for i in np.random.default_rng(0).permutation(len(images))[:count].tolist()}
+
+
 def _parsed(file: Path) -> Any:
     if file.is_dir():
         refuse_foreign(file)

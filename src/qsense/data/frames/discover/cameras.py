@@ -23,19 +23,21 @@ MOST_SIZES = 6  # in a line
 
 @dataclass
 class Kind:
-    """Raw files that agree in camera, stored depth and stated white level.
+    """Raw files that agree in camera, stored depth and white level, and in what the data set states about them.
 
     Args:
         camera: maker and model; empty where none is stated.
+        stated: what the data set states.
         ending: of their names.
         files: all of them.
         sizes: how many have which width and height.
         turned: how many are to be turned to be seen upright.
         example: the first, decoded; None where it was not.
-        trouble: why it cannot be decoded, or what it lacks.
+        trouble: why it cannot be decoded; empty where it can, or was not tried.
     """
 
     camera: str
+    stated: RawFormat
     ending: str
     files: list[Path] = field(default_factory=list)
     sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
@@ -52,18 +54,18 @@ class Kind:
     @property
     def words(self) -> str:
         """The kind in a line of a report."""
-        said = [f"{self.camera or 'camera not stated'}, {self.ending}: {counted(len(self.files), 'file')}"]
-        said.append(sizes_in_words(self.sizes))
+        parts = [f"{self.camera or 'camera not stated'}, {self.ending}: {counted(len(self.files), 'file')}"]
+        parts.append(sizes_in_words(self.sizes))
         if self.turned:
-            said.append(f"{self.turned} turned")
+            parts.append(f"{self.turned} turned")
         if self.example is not None:
             one = self.example
             black = " ".join(map(str, one.black if len(set(one.black)) > 1 else one.black[:1]))
             gains = "no" if one.gains is None else f"{one.gains[0]:.3g} / 1 / {one.gains[3]:.3g}"
             bits = one.white.bit_length()
             levels = [f"{bits} bits", one.pattern, f"black {black}", f"white {one.white}", f"white balance {gains}"]
-            said += map(fixed, levels)
-        return ", ".join(said)
+            parts += map(fixed, levels)
+        return ", ".join(parts)
 
 
 def sizes_in_words(sizes: Counter[tuple[int, int]]) -> str:
@@ -78,32 +80,32 @@ def sizes_in_words(sizes: Counter[tuple[int, int]]) -> str:
     return ", ".join(words) + (f" and {len(sizes) - MOST_SIZES} more" if len(sizes) > MOST_SIZES else "")
 
 
-def one_in(files: Sequence[Path]) -> int:
-    """Of how many files one is looked at."""
-    return max(1, len(files) // MOST_READ)
+def one_in(files: int) -> int:
+    """Of how many files one is looked at, where there are so many."""
+    return max(1, files // MOST_READ)
 
 
-def kinds_of(files: Sequence[Path], stated: RawFormat) -> tuple[list[Kind], list[str]]:
+def kinds_of(files: Sequence[tuple[Path, RawFormat]]) -> tuple[list[Kind], list[str]]:
     """The kinds of raw files, the most frequent first, and what is wrong with those that cannot be read.
 
     Args:
-        files: raw files; of very many, some are looked at.
-        stated: what is stated about them.
+        files: raw files, each with what the data set states about it; of very many, some are looked at.
     """
     kinds: dict[object, Kind] = {}
     wrong = []
-    for file in files[:: one_in(files)]:
+    for file, stated in files[:: one_in(len(files))]:
         try:
             header = look_at(file, stated)
         except DataError as error:
             wrong.append(str(error))
             continue
         ending = file.suffix.lstrip(".").upper()
-        kinds.setdefault((header.source, ending), Kind(header.source.camera, ending)).add(file, header)
+        kind = Kind(header.source.camera, stated, ending)
+        kinds.setdefault((header.source, stated, ending), kind).add(file, header)
     found = sorted(kinds.values(), key=lambda kind: -len(kind.files))
     for kind in found[:MOST_DECODED]:
         try:
-            kind.example = read_counts(kind.files[0], stated)
+            kind.example = read_counts(kind.files[0], kind.stated)
         except DataError as error:
             kind.trouble = str(error)
     return found, wrong

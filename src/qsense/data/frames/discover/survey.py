@@ -21,7 +21,7 @@ from qsense.data.findings import GUESS, SURE, Findings, counted, size_of
 from qsense.data.frames.annotations.coco import Annotations, read_annotations
 from qsense.data.frames.annotations.foreign import HEAD
 from qsense.data.frames.annotations.values import printable
-from qsense.data.frames.discover.cameras import kinds_of, one_in, sizes_in_words
+from qsense.data.frames.discover.cameras import Kind, kinds_of, one_in, sizes_in_words
 from qsense.data.frames.files.headless import Layout
 from qsense.data.frames.files.mosaic_files import CAMERAS, PICTURES, kind_of
 from qsense.data.frames.files.raw_folder import RawFolder
@@ -156,16 +156,23 @@ def _say_files(folder: RawFolder, stated: RawCoco, found: RawFindings) -> None:
         return
     endings = Counter(file.suffix.lstrip(".").upper() for file in files)
     size = size_of(sum(file.stat().st_size for file in files))
-    some = f"; headers of one in {step} were read" if (step := one_in(files)) > 1 else ""
+    some = f"; headers of one in {step} were read" if (step := one_in(len(files))) > 1 else ""
     found.say("raw files", f"{', '.join(f'{count} {ending}' for ending, count in endings.most_common())}, {size}{some}")
-    kinds, wrong = kinds_of(files, stated.format)
-    for kind in kinds[:MOST_NAMED]:
-        found.say("", kind.words)
-    if len(kinds) > MOST_NAMED:
-        found.say("", f"… and {len(kinds) - MOST_NAMED} more kinds")
+    kinds, wrong = kinds_of([(file, stated.format) for file in files])
+    _say_kinds(kinds, found)
     # Files that nobody annotated do no harm, so a file that cannot be read is not yet a problem.
     if wrong:
         found.say("", f"{counted(len(wrong), 'file')} cannot be read, first {wrong[0]}", GUESS)
+
+
+def _say_kinds(kinds: Sequence[Kind], found: RawFindings, topic: str = "") -> None:
+    """The cameras, what one file of each states, and why it cannot be decoded where that is so."""
+    for number, kind in enumerate(kinds[:MOST_NAMED]):
+        found.say("" if number else topic, kind.words)
+        if kind.trouble:
+            found.say("", kind.trouble, GUESS)
+    if len(kinds) > MOST_NAMED:
+        found.say("", f"… and {len(kinds) - MOST_NAMED} more kinds")
 
 
 def _raw_files(folder: RawFolder) -> list[Path]:
@@ -259,9 +266,8 @@ def survey_set(dataset: RawFrames) -> RawFindings:
     """
     dataset.check()
     found = RawFindings()
-    kinds, _ = kinds_of([picture.file for picture in dataset.pictures], dataset.format)
-    for number, kind in enumerate(kinds[:MOST_NAMED]):
-        found.say("" if number else "raw files", kind.words)
+    kinds, _ = kinds_of([(picture.file, dataset.format_of(picture)) for picture in dataset.pictures])
+    _say_kinds(kinds, found, "raw files")
     labels = Counter(label for picture in dataset.pictures for label in picture.labels.tolist())
     parts = [f"{labels[label]} {name}" for label, name in enumerate(dataset.classes)]
     found.say("boxes", f"{labels.total()}: {', '.join(parts)}")
@@ -279,8 +285,8 @@ def _say_frames(dataset: RawFrames, found: RawFindings, guessed: bool = False) -
     bits = dataset.bits
     train, test = dataset.frames("train"), dataset.frames("test")
     parts = "the same to train and test" if dataset.same else f"{len(train)} to train, {len(test)} to test"
-    own = sorted({source.bits for source in dataset.raw_sources})
-    aligned = f" ({', '.join(map(str, own))}, left-aligned)" if len(own) > 1 else ""
+    depths = sorted({source.bits for source in dataset.raw_sources})
+    aligned = f" ({', '.join(map(str, depths))}, left-aligned)" if len(depths) > 1 else ""
     found.say("frames", f"{parts}; codes of {bits} bits{aligned}")
 
 
@@ -317,15 +323,15 @@ def _propose_conditions(dataset: RawCoco, found: RawFindings) -> None:
     """What could tell conditions."""
     if dataset.annotations.stat().st_size > LARGE:
         return
-    told = []
+    proposals = []
     for field in ("camera", *dataset.fields[:MOST_NAMED]):
-        values = RawCoco(**{**found.arguments, "condition": field})
+        candidate = RawCoco(**{**found.arguments, "condition": field})
         try:
             with _silence():
-                names = values.conditions
+                names = candidate.conditions
         except DataError:
             continue
         if 1 < len(names) <= MOST_CONDITIONS:
-            told.append(f"condition={field} would tell {', '.join(map(printable, names[:MOST_NAMED]))}")
-    if told:
-        found.say("conditions", "; ".join(told))
+            proposals.append(f"condition={field} would tell {', '.join(map(printable, names[:MOST_NAMED]))}")
+    if proposals:
+        found.say("conditions", "; ".join(proposals))

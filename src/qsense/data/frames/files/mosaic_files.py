@@ -15,9 +15,9 @@ import numpy as np
 from PIL import Image
 
 from qsense.data.errors import DataError
-from qsense.data.frames.files.cfa import StatedSource, stated_source
 from qsense.data.frames.files.headless import Layout, read_headless
 from qsense.data.frames.files.raw_files import Mosaic, camera_size, read_mosaic
+from qsense.data.frames.files.tiff_tags import StatedSource, stated_source
 from qsense.signal import BAYER
 
 Kind = Literal["camera", "headless", "picture"]

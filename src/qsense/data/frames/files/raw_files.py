@@ -17,7 +17,8 @@ import rawpy
 
 from qsense.data.errors import DataError
 from qsense.data.frames.bayer import even, offsets, pack
-from qsense.data.frames.files.cfa import is_bayer, mosaic_name, stated_mosaic
+from qsense.data.frames.files.cfa import is_bayer, mosaic_name
+from qsense.data.frames.files.tiff_tags import stated_mosaic
 from qsense.data.frames.nearest import shrunk
 from qsense.data.frames.plane_cache import Codes, Planes
 from qsense.signal import BAYER

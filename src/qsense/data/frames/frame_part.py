@@ -1,0 +1,94 @@
+"""Some of a data set's frames, read as whole batches: at which size each frame is read, and how a batch is padded.
+
+Open it to change what is read of a frame, or when loading is slow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.utils.data import Dataset
+
+from qsense.data.frames.batch import FrameBatch
+from qsense.data.frames.dataset import Frame
+from qsense.data.frames.nearest import resize, target_size
+
+STRIDE = 32  # what the sides of a batch are multiples of: the detectors' coarsest feature map but for pooling
+
+
+@dataclass(frozen=True)
+class ReadSizes:
+    """At which size a frame is read: by (seed, fold, epoch, frame) alone, whichever process reads it.
+
+    Args:
+        sides: short sides to draw from; None: as it is stored.
+        longest: the long side is at most this.
+        seed: of the run; `fold` likewise.
+    """
+
+    sides: Sequence[int] | None
+    longest: int
+    seed: int
+    fold: int
+
+    def __call__(self, epoch: int, frame: Frame, stored: tuple[int, int]) -> tuple[int, int]:
+        """Height and width of a frame in an epoch, from those of its stored codes."""
+        if self.sides is None:
+            return stored
+        draw = np.random.default_rng([self.seed, self.fold, epoch, frame.id])
+        return target_size(*stored, int(draw.choice(self.sides)), self.longest)
+
+
+class FramePart(Dataset[FrameBatch]):
+    """Some of a data set's frames; a whole batch is read at once.
+
+    Args:
+        read: gives a frame's codes [C, h, w].
+        frames: those that belong to this part.
+        read_at: at which sizes; None: as they are stored.
+        exposure: of a frame, which batches state then.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[Frame], npt.NDArray[Any]],
+        frames: Sequence[Frame],
+        read_at: ReadSizes | None = None,
+        exposure: Callable[[Frame], float] | None = None,
+    ) -> None:
+        self.read, self.frames, self.read_at, self.exposure = read, frames, read_at, exposure
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __getitem__(self, index: int) -> FrameBatch:
+        return self.__getitems__((0, [index]))
+
+    def __getitems__(self, batch: tuple[int, Sequence[int] | npt.NDArray[np.int64]]) -> FrameBatch:
+        """The batch of an epoch's frames, as codes of the sensor's own type, padded to multiples of 32."""
+        epoch, indices = batch
+        frames = [self.frames[index] for index in indices]
+        codes = [self.read(frame) for frame in frames]
+        sizes = [(array.shape[-2], array.shape[-1]) for array in codes]
+        if self.read_at is not None:
+            sizes = [self.read_at(epoch, frame, size) for frame, size in zip(frames, sizes, strict=True)]
+        x = np.zeros((len(codes), len(codes[0]), *padded(sizes)), dtype=codes[0].dtype)
+        for row, array, (height, width) in zip(x, codes, sizes, strict=True):
+            row[:, :height, :width] = resize(array, (height, width))
+        stops = None if self.exposure is None else [self.exposure(frame) for frame in frames]
+        return FrameBatch(torch.from_numpy(x), sizes, frames, stops)
+
+
+def padded(sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """Height and width of what holds frames of these sizes: the largest, rounded up to multiples of 32.
+
+    >>> padded([(64, 33), (65, 32)])
+    (96, 64)
+    """
+    height, width = (-(-max(side) // STRIDE) * STRIDE for side in zip(*sizes, strict=True))
+    return height, width
