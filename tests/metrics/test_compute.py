@@ -124,6 +124,6 @@ def test_runs_recorded_without_a_node_are_priced_with_its_constants() -> None:
 
 @pytest.mark.parametrize("name", ["channels", "rate_hz", "native_bits", "stride"])
 def test_a_stream_has_no_count_of_zero(name: str) -> None:
-    good = {"channels": 3, "rate_hz": 50.0, "native_bits": 12, "bits": 2, "stride": 25}
+    good: dict[str, Any] = {"channels": 3, "rate_hz": 50.0, "native_bits": 12, "bits": 2, "stride": 25}
     with refused(ValueError, f"{name}=0", "positive"):
         Stream(**good | {name: 0})
