@@ -39,9 +39,11 @@ class Axis:
         name: in a few words, for a list of choices.
         label: of the axis, with its unit.
         short: the unit alone.
-        picture: the file that a report draws it in.
+        picture: the file that a report draws it in; empty for none of its own.
         unit: what the figure is divided by.
         power: whether it is one, in µW: `axes` chooses W to pW by its largest figure.
+        beside: another cost of the same runs in the same picture, as of another design; empty for none.
+        lines: what tells the points of `key` and `beside` apart, there.
     """
 
     key: str
@@ -51,11 +53,15 @@ class Axis:
     picture: str
     unit: float = 1.0
     power: bool = False
+    beside: str = ""
+    lines: tuple[str, str] = ("", "")
 
 
 FLOOR = "floor_bits"  # the most bits at which the converter's energy is its floor; no run's own figure
 RADIO = "radio_uj_s"
 SENSING = "kbit_s"  # the figure that every run has whose sensor was priced
+FIRMWARE = "firmware_"  # how costs begin that a firmware's export says
+SENDS, COMPUTES = "firmware_sent_uj_s", "firmware_uj_s"
 COLUMNS = (
     Column("MB", "size_mb"),
     Column("GBOPs", "bops", 1e9),
@@ -67,6 +73,13 @@ COLUMNS = (
     Column("ADC", "adc_uj_s", narrow=False, power=True),
     Column("digital", "behind_adc_uj_s", narrow=False, power=True),
     Column("saved %", "saved", 0.01),
+    Column("flash kB", "firmware_flash", 1024),
+    Column("RAM kB", "firmware_ram", 1024),
+    Column("kMAC", "firmware_macs", 1e3),
+    Column("kinstr", "firmware_instructions", 1e3),
+    Column("CPU %", "firmware_share", 0.01),
+    Column("sends", SENDS, power=True),
+    Column("computes", COMPUTES, power=True),
 )
 AXES = (
     Axis("bops", "bit operations", "10⁹ bit operations per prediction", "GBOPs", "tradeoff.png", 1e9),
@@ -79,8 +92,20 @@ AXES = (
         "tradeoff_entropy.png",
     ),
     Axis("uj_s", "power of sensing", "radio + ADC, by model", "", "tradeoff_power.png", power=True),
+    Axis(
+        COMPUTES,
+        "power of a node that computes",
+        "node with its processor, by model",
+        "",
+        "tradeoff_node.png",
+        power=True,
+        beside=SENDS,
+        lines=("computes", "sends"),
+    ),
+    Axis(SENDS, "power of a node that sends", "node with its processor, by model", "", "", power=True),
 )
-MEASURED = ("entropy_", "lossless_")  # on the recordings of each fold, where others are the same in all: their mean
+# On the recordings of each fold, or by its own firmware, where others are the same in all: their mean.
+MEASURED = ("entropy_", "lossless_", FIRMWARE)
 LOSSLESS = "lossless"  # how tables name the rival
 ALIKE = 5e-4  # figures that differ by less, relative to the larger, are one: tables show three digits
 
@@ -233,6 +258,17 @@ def explained(costs: Iterable[Mapping[str, float]], narrow: bool = False) -> lis
         texts.append(
             "ADC: the quantizer in the converter, one with memory as a tracking converter with a DAC; digital: a "
             "native ADC and a digital quantizer after it, so that the radio alone gains."
+        )
+    if "firmware_flash" in shown:
+        texts.append(
+            "flash, RAM, kMAC, kinstr: of the firmware, constants and state alone where no program was measured, and "
+            "10³ multiply-accumulates and instructions per prediction."
+        )
+    if COMPUTES in shown:
+        texts.append(
+            "sends, computes: power of a node, its converter, radio and processor, that sends its codes once per "
+            "stride, or computes and sends predictions; CPU: how much of its time the latter's processor needs, which "
+            "above 100 % does not keep up; by a model and not measured."
         )
     if any(map(lossless, costs)):
         texts.append(
