@@ -61,6 +61,7 @@ FLOOR = "floor_bits"  # the most bits at which the converter's energy is its flo
 RADIO = "radio_uj_s"
 SENSING = "kbit_s"  # the figure that every run has whose sensor was priced
 FIRMWARE = "firmware_"  # how costs begin that a firmware's export says
+MACS, INSTRUCTIONS = "firmware_macs", "firmware_instructions"
 SENDS, COMPUTES = "firmware_sent_uj_s", "firmware_uj_s"
 COLUMNS = (
     Column("MB", "size_mb"),
@@ -75,9 +76,9 @@ COLUMNS = (
     Column("saved %", "saved", 0.01),
     Column("flash kB", "firmware_flash", 1024),
     Column("RAM kB", "firmware_ram", 1024),
-    Column("kMAC", "firmware_macs", 1e3),
-    Column("kinstr", "firmware_instructions", 1e3),
-    Column("CPU %", "firmware_share", 0.01),
+    Column("kMAC", MACS, 1e3),
+    Column("kinstr", INSTRUCTIONS, 1e3),
+    Column("CPU %", "firmware_share", 0.01, narrow=False),
     Column("sends", SENDS, power=True),
     Column("computes", COMPUTES, power=True),
 )
@@ -123,6 +124,8 @@ def columns(costs: Iterable[Mapping[str, float]], narrow: bool = False) -> list[
     costs = list(costs)
     most = _most(costs)
     chosen = [column for column in COLUMNS if column.key in most and (column.narrow or not narrow)]
+    if narrow and INSTRUCTIONS in most:  # which tell more
+        chosen = [column for column in chosen if column.key != MACS]
     if narrow:  # where links are counted instead of the power of several radios
         most[RADIO] = max((cost[RADIO] for cost in costs if RADIO in cost and not links(cost)), default=math.nan)
     return [_in_watts(column, most[column.key]) if column.power else column for column in chosen]
@@ -260,16 +263,19 @@ def explained(costs: Iterable[Mapping[str, float]], narrow: bool = False) -> lis
             "native ADC and a digital quantizer after it, so that the radio alone gains."
         )
     if "firmware_flash" in shown:
+        work = {MACS: "kMAC: 10³ multiply-accumulates", INSTRUCTIONS: "kinstr: 10³ instructions"}
+        told = [text for key, text in work.items() if key in shown]
         texts.append(
-            "flash, RAM, kMAC, kinstr: of the firmware, constants and state alone where no program was measured, and "
-            "10³ multiply-accumulates and instructions per prediction."
+            "flash, RAM: of the firmware; its constants and state alone where no program was measured; "
+            f"{', '.join(told)} per prediction."
         )
     if COMPUTES in shown:
         texts.append(
             "sends, computes: power of a node, its converter, radio and processor, that sends its codes once per "
-            "stride, or computes and sends predictions; CPU: how much of its time the latter's processor needs, which "
-            "above 100 % does not keep up; by a model and not measured."
+            "stride, or computes and sends predictions; by a model and not measured."
         )
+        slow = any(cost.get("firmware_share", 0) > 1 for cost in costs)
+        texts += ["CPU above 100 %: no such processor keeps up, and the power is that of several."] * slow
     if any(map(lossless, costs)):
         texts.append(
             f"{LOSSLESS}: first differences of native samples at the same bound, which its kbit/s and radio count; no "
