@@ -118,7 +118,7 @@ class SensingModel:
         cpu_ua_per_mhz: its current while it runs, in µA/MHz.
         cycles_per_instruction: on average, where instructions were counted.
         cycles_per_mac: cycles of a network per multiply-accumulate, where they were not.
-        cycles_per_requantization: of an accumulator that becomes a code, likewise.
+        cycles_per_requantization: likewise, for each code that a layer gives, and each value of sigmoid and tanh.
         wake_cycles: of the processor, for each sample that it takes over from the sensor.
         bus_kbit_s: of the bus between sensor and processor, in kbit/s.
         sleep_ua: the processor's current while it sleeps, in µA.
@@ -150,8 +150,8 @@ class SensingModel:
         cpu_mhz: float = 64,  # and these later still
         cpu_ua_per_mhz: float = 52,
         cycles_per_instruction: float = 1.5,
-        cycles_per_mac: float = 10,
-        cycles_per_requantization: float = 20,
+        cycles_per_mac: float = 7,
+        cycles_per_requantization: float = 300,
         wake_cycles: float = 500,
         bus_kbit_s: float = 8000,
         sleep_ua: float = 3.16,

@@ -5,78 +5,41 @@ Open it to change what a firmware's page says; how pages look is in `chip/page.p
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qsense.chip.conformance import Check
 from qsense.chip.converter import Converter
 from qsense.chip.diagram import Block, chain
 from qsense.chip.firmware.counting import Counts
-from qsense.chip.firmware.energy import Measured, design_picture, energy_of
+from qsense.chip.firmware.energy import design_picture
 from qsense.chip.firmware.plan import Plan
-from qsense.chip.firmware.record import FILE, as_json, revision_of
 from qsense.chip.memory.codec import Codec
-from qsense.chip.origin import Origin
+from qsense.chip.origin import Origin, revision
 from qsense.chip.page import listed, page, pairs, scrolled, signed, svg, table, to_mind
 from qsense.experiment.schema import config_folder
 from qsense.metrics.compute import COMPUTED, PARTS, SENT
-from qsense.metrics.sensing import SensingModel
-from qsense.plots.style import save
-from qsense.quant.network.integer.numbers import LSTM, Convolution
-from qsense.runs import folder as run_folder
+from qsense.quant.network.integer.numbers import LSTM, Convolution, Layer
 from qsense.runs.escapes import html as escape
-from qsense.runs.words import duration, in_bits, power, rounded, short
+from qsense.runs.words import duration, in_bits, metric_name, percent, power, rounded, short
 
-PAGE, PICTURE = "firmware.html", "design.png"
 MOST_LAYERS = 24  # rows of the memory map; more are in firmware.json
 KB = 1024
+Known = Mapping[str, Any] | None  # a part of `firmware.json`; None where nobody knows
 BASIS = '<span class="tag">MODEL, NOT MEASURED</span>'
 
 
-def describe(
-    out: Path,
-    plan: Plan,
-    counts: Counts,
-    model: SensingModel | None,
-    origin: Origin,
-    conformance: Sequence[Check],
-    measured: Measured | None = None,
-    majority: int = 1,
-) -> list[Path]:
-    """Write `firmware.json`, `firmware.html` and, where there is a power to draw, `design.png`, with the same figures.
+def firmware_page(plan: Plan, counts: Counts, record: Mapping[str, Any], origin: Origin) -> str:
+    """The page.
 
     Args:
-        out: folder of the export.
         plan: the firmware.
-        counts: its own.
-        model: the run's constants of sensing; None: it was recorded without them.
-        origin: the run.
-        conformance: what was compared, with its outcome; empty before a check.
-        measured: the compiled program, where it was built and run.
-        majority: windows that vote.
+        counts: what it costs.
+        record: what `firmware.json` says, "majority", "test", "conformance", "energy" and "measured" above all, the
+            last four None where nobody knows: so that both have the same figures.
+        origin: its run.
     """
-    energy = energy_of(plan, counts, model, measured)
-    text = as_json(plan, counts, energy, origin, conformance, measured, majority)
-    content = firmware_page(plan, counts, energy, origin, conformance, measured, majority)
-    run_folder.write_atomically(out / FILE, text)
-    run_folder.write_bytes_atomically(out / PAGE, content.encode(errors="backslashreplace"))
-    if energy is None:
-        return [out / FILE, out / PAGE]
-    save(design_picture(energy, f"{origin.dataset}: {plan.name}"), out / PICTURE)
-    return [out / FILE, out / PAGE, out / PICTURE]
-
-
-def firmware_page(
-    plan: Plan,
-    counts: Counts,
-    energy: dict[str, Any] | None,
-    origin: Origin,
-    conformance: Sequence[Check],
-    measured: Measured | None = None,
-    majority: int = 1,
-) -> str:
-    """The page; arguments as in `describe`, `energy` from `energy_of`."""
+    energy, measured = record.get("energy"), record.get("measured")
     rate = f" at {short(plan.rate_hz)} Hz" if plan.rate_hz else ""
     what = f"firmware: {len(plan.class_names)} classes from {len(plan.channels)} channels{rate}, in integers"
     return page(
@@ -85,22 +48,38 @@ def firmware_page(
         origin,
         revision_of(plan),
         f"""\
-{scrolled(chain(_blocks(plan, counts, majority), "from the sensor to a class"))}
+{scrolled(chain(_blocks(plan, counts, record["majority"]), "from the sensor to a class"))}
 <div class="columns">
 <section><h2>What it does</h2>
-{pairs(_facts(plan, majority))}</section>
+{pairs(_facts(plan, record["majority"]))}</section>
 <section><h2>Size and time</h2>
 {pairs(_sizes(plan, counts, energy, measured))}</section>
 </div>
 {_power(energy, plan.name)}
 <h2>Memory and work by layer</h2>
 {_layers(counts)}
-{_conformance(conformance)}
+<div class="columns">
+<section>{_worth(record.get("test"), plan.native.bits)}</section>
+<section>{_conformance(record.get("conformance") or [])}</section>
+</div>
 {to_mind(_remarks(plan, counts, energy, measured))}
 {_constants(energy)}""",
         "MAC: multiply-accumulate. kB: 1024 bytes. Flash by layer: packed weights, biases and scales; RAM by layer: "
         "the last input frames that it still needs, or its states. All figures are in firmware.json.",
     )
+
+
+def revision_of(plan: Plan) -> str:
+    """Of its numbers: firmwares that compute the same have the same."""
+    tables = [None if each is None else each.tolist() for each in (plan.input.table, plan.input.thresholds)]
+    converter = None if plan.converter is None else plan.converter.revision
+    layers = [_numbers(layer) for layer in plan.network.layers]
+    return revision([plan.window, plan.stride, tables, plan.input.low, converter, layers])
+
+
+def _numbers(layer: Layer) -> list[Any]:
+    """All of a layer's, in the order of its arguments."""
+    return [value.tolist() if hasattr(value, "tolist") else str(value) for value in vars(layer).values()]
 
 
 # ----------------------------------------------------------------------------------------------------- what it does
@@ -166,9 +145,7 @@ def _bits_of(layer: LSTM) -> tuple[int, int]:
 # --------------------------------------------------------------------------------------------------- size and time
 
 
-def _sizes(
-    plan: Plan, counts: Counts, energy: dict[str, Any] | None, measured: Measured | None
-) -> list[tuple[str, str]]:
+def _sizes(plan: Plan, counts: Counts, energy: Known, measured: Known) -> list[tuple[str, str]]:
     saved = f" ({100 * counts.saved:.0f} % saved)" if counts.saved > 0.005 else ""
     sizes = [
         ("constants in flash", _kb(counts.flash)),
@@ -181,11 +158,11 @@ def _sizes(
         sizes.append(("program, stack, time", "not measured: a compiler and a processor tell"))
     else:
         sizes += [
-            ("measured on", measured.processor),
-            ("program in flash", _kb(measured.flash)),
-            ("its state in RAM", _kb(measured.ram)),
-            ("stack at most", f"{measured.stack:,} bytes"),
-            ("instructions", f"{short(measured.instructions)} per prediction"),
+            ("measured on", measured["processor"]),
+            ("program in flash", _kb(measured["flash"])),
+            ("its state in RAM", _kb(measured["ram"])),
+            ("stack at most", f"{measured['stack']:,} bytes"),
+            ("instructions", f"{short(measured['instructions'])} per prediction"),
         ]
     if energy is not None:
         constants = energy["constants"]
@@ -198,7 +175,7 @@ def _sizes(
     return sizes
 
 
-def _computing(energy: dict[str, Any]) -> dict[str, Any]:
+def _computing(energy: Mapping[str, Any]) -> dict[str, Any]:
     """The design that computes on the node."""
     designs: dict[str, dict[str, Any]] = energy["designs"]
     return designs.get(COMPUTED) or designs["native_computed"]
@@ -227,7 +204,7 @@ def _share(share: float) -> str:
 # ----------------------------------------------------------------------------------------------------------- power
 
 
-def _power(energy: dict[str, Any] | None, name: str) -> str:
+def _power(energy: Known, name: str) -> str:
     """The designs as a picture and as a table."""
     if energy is None:
         return "<h2>Power</h2>\nNot told: the run's data states no rate, or it was recorded without conf/sensing.\n"
@@ -286,14 +263,31 @@ def _layers(counts: Counts) -> str:
     return table(heads, body)
 
 
-def _conformance(checks: Sequence[Check]) -> str:
-    lines = "".join(f"<li>{escape(str(check))}</li>" for check in checks)
-    return (
-        f"<h2>Conformance</h2>\n<ul>{lines or '<li>not checked: qsense export RUN format=firmware --check</li>'}</ul>"
-    )
+def _worth(test: Known, native_bits: int) -> str:
+    """Its scores on the run's test windows, beside the run's own."""
+    title = "<h2>Worth</h2>\n"
+    if test is None:
+        return f"{title}Not told: the run's data was not at hand."
+    monitor = test["monitor"]
+
+    def shown(value: float) -> str:
+        return f"{100 * value:.2f} %" if percent(monitor) else f"{value:.4f}"
+
+    rows = [(metric_name(monitor), f"{shown(test['recorded'])} as recorded")]
+    for name, label in (("integers", "in integers"), ("firmware", f"from {native_bits}-bit counts")):
+        differing = f"{test['windows_of_another_class'][name]:,} of {test['windows']:,} windows of another class"
+        rows.append((label, f"{shown(test['scores'][name][monitor])}; {differing}"))
+    if "majority" in test["scores"]:
+        rows.append(("by majority", shown(test["scores"]["majority"][monitor])))
+    return title + pairs(rows)
 
 
-def _remarks(plan: Plan, counts: Counts, energy: dict[str, Any] | None, measured: Measured | None) -> list[str]:
+def _conformance(checks: Sequence[Mapping[str, Any]]) -> str:
+    lines = [str(Check(**check)) for check in checks] or ["not checked: qsense export RUN format=firmware --check"]
+    return f"<h2>Conformance</h2>\n<ul>{''.join(f'<li>{escape(line)}</li>' for line in lines)}</ul>"
+
+
+def _remarks(plan: Plan, counts: Counts, energy: Known, measured: Known) -> list[str]:
     remarks = []
     if counts.saved > 0.005:
         remarks.append(
@@ -336,7 +330,7 @@ def sources() -> dict[str, str]:
     }
 
 
-def _constants(energy: dict[str, Any] | None) -> str:
+def _constants(energy: Known) -> str:
     if energy is None:
         return ""
     known = sources()

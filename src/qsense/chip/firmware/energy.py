@@ -5,6 +5,7 @@ Open it to change what a firmware is priced by; the model is `metrics/compute.py
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,7 +79,7 @@ def energy_of(
     return energy
 
 
-def design_picture(energy: dict[str, Any], title: str = "") -> Figure:
+def design_picture(energy: Mapping[str, Any], title: str = "") -> Figure:
     """The designs as stacked bars."""
     return plot_designs(
         [
