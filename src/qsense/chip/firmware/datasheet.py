@@ -166,16 +166,16 @@ def _sizes(plan: Plan, counts: Counts, energy: Known, measured: Known) -> list[t
         ]
     if energy is not None:
         constants = energy["constants"]
-        share = _computing(energy)["cpu_share"]
+        share = on_the_node(energy)["cpu_share"]
         counted = "assumed from MACs" if measured is None else "from instructions"
         sizes.append(("cycles per prediction", f"{short(energy['cycles'])}, {counted}"))
-        sizes.append((f"processor at {short(constants['cpu_mhz'])} MHz", f"{_share(share)} of its time"))
+        sizes.append((f"processor at {short(constants['cpu_mhz'])} MHz", f"{in_percent(share)} of its time"))
         if "longest_s" in energy and plan.rate_hz:
             sizes.append(("longest sample", f"{_ms(energy['longest_s'])} of {_ms(1 / plan.rate_hz)} between two"))
     return sizes
 
 
-def _computing(energy: Mapping[str, Any]) -> dict[str, Any]:
+def on_the_node(energy: Mapping[str, Any]) -> dict[str, Any]:
     """The design that computes on the node."""
     designs: dict[str, dict[str, Any]] = energy["designs"]
     return designs.get(COMPUTED) or designs["native_computed"]
@@ -193,9 +193,10 @@ def _ms(seconds: float) -> str:
     return f"{short(1e3 * seconds)} ms"
 
 
-def _share(share: float) -> str:
-    """
-    >>> _share(0.0663), _share(1.719), _share(0.0004)
+def in_percent(share: float) -> str:
+    """A share of a processor's time.
+
+    >>> in_percent(0.0663), in_percent(1.719), in_percent(0.0004)
     ('6.63 %', '172 %', '0.04 %')
     """
     return f"{short(100 * share)} %"
@@ -217,7 +218,7 @@ def _power(energy: Known, name: str) -> str:
             f"{design['bytes']} B",
             escape(power(design["packed_uw"])),
             escape(duration(design["wait_s"]) if design["wait_s"] >= 10 else f"{design['wait_s']:.1f} s"),
-            _share(design["cpu_share"]) + ("" if design["real_time"] else " <small>too slow</small>"),
+            in_percent(design["cpu_share"]) + ("" if design["real_time"] else " <small>too slow</small>"),
         ]
         for design in energy["designs"].values()
     ]
@@ -297,10 +298,10 @@ def _remarks(plan: Plan, counts: Counts, energy: Known, measured: Known) -> list
     else:
         remarks.append("Windows share no multiplication worth naming: convolutions are a small part, or none overlap.")
     if energy is not None:
-        designs, computing = energy["designs"], _computing(energy)
+        designs, computing = energy["designs"], on_the_node(energy)
         if not computing["real_time"]:
             remarks.append(
-                f"Not in real time: the network takes {_share(computing['cpu_share'])} of a processor at "
+                f"Not in real time: the network takes {in_percent(computing['cpu_share'])} of a processor at "
                 f"{short(energy['constants']['cpu_mhz'])} MHz. Its power is that of several."
             )
         elif plan.rate_hz and energy.get("longest_s", 0) * plan.rate_hz > 1:
