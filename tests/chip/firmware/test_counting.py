@@ -1,0 +1,82 @@
+"""Costs against a stream that counts what it computes, and against figures known by hand."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.chip.firmware.plans import convolution, deepconvlstm, depthwise, linear, lstm, plan
+
+from qsense.chip.firmware import reference
+from qsense.chip.firmware.counting import count, packed
+
+
+@pytest.mark.parametrize("stride", [1, 4, 10, 19, 30, 33])
+@pytest.mark.parametrize("make", [deepconvlstm, depthwise])
+def test_shared_positions_are_those_a_stream_computes(make: Any, stride: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = make(stride=stride)
+    computed: dict[int, int] = {}
+    original = reference.Stream._frame
+
+    def counted(conv: Any, taken: Any) -> Any:
+        computed[id(conv)] = (
+            computed.get(id(conv), 0) + taken.shape[0] * conv.planes * conv.outputs * conv.weight.shape[1]
+        )
+        return original(conv, taken)
+
+    monkeypatch.setattr(reference.Stream, "_frame", staticmethod(counted))
+    strides = 6
+    before = list(reference.Stream(plan).all(np.zeros((plan.window, 3), np.int64)))
+    first = dict(computed)
+    computed.clear()
+    codes = np.zeros((plan.window + strides * stride, 3), np.int64)
+    after = list(reference.Stream(plan).all(codes))
+    assert len(after) - len(before) == strides
+    for layer, counts in zip(plan.network.layers, count(plan).layers, strict=True):
+        if counts.kind == "Convolution":
+            assert computed[id(layer)] - first[id(layer)] == strides * counts.macs
+
+
+def test_deepconvlstm_of_the_paper() -> None:
+    """Window 50, stride 25, 64 filters of 9 samples: half a window's samples are new, and far less than half the work
+    is saved, since the recurrence and the last convolution share nothing."""
+    random = np.random.default_rng(0)
+    widths = [1, 64, 64, 64, 64]
+    layers = [convolution(random, 3, i, o, 9) for i, o in itertools.pairwise(widths)]
+    paper = plan(random, 3, (*layers, lstm(random, 192, 128), linear(random, 128, 12)), 25)
+    counts = count(dataclasses.replace(paper, window=50))
+    conv = [3 * 64 * 9 * each for each in (42, 34 * 64, 26 * 64, 18 * 64)]
+    recurrent, last = 18 * 4 * 128 * (192 + 128), 128 * 12
+    assert counts.macs_alone == sum(conv) + recurrent + last
+    assert [layer.macs for layer in counts.layers] == [
+        3 * 64 * 9 * each for each in (25, 25 * 64, 25 * 64, 18 * 64)
+    ] + [recurrent, last]
+    assert 0 < counts.saved < 0.15
+    assert counts.weights == 9 * 64 + 3 * 9 * 64 * 64 + 512 * (192 + 128) + last
+    assert counts.predictions_hz == 2.0
+    assert counts.layers[0].ram == 9 * 3
+    assert counts.layers[1].ram == 9 * 3 * 64
+    assert counts.layers[4].ram == 128 * 4, "18 positions in a stride of 25: one window at once"
+    assert counts.layers[1].flash == packed(9 * 64 * 64, 4) + 4 * 64 + 4
+
+
+def test_windows_that_do_not_overlap_save_nothing() -> None:
+    assert count(deepconvlstm(stride=30)).saved == 0
+    assert count(deepconvlstm(stride=40)).saved == 0
+    assert count(depthwise(stride=1)).saved > 0.9
+
+
+def test_overlapping_windows_have_a_state_each() -> None:
+    one, four = count(deepconvlstm(stride=18)), count(deepconvlstm(stride=5))
+    assert four.layers[4].ram == 4 * one.layers[4].ram
+
+
+def test_totals_are_sums() -> None:
+    record = count(depthwise()).record()
+    assert record["flash"]["total"] == sum(v for k, v in record["flash"].items() if k != "total")
+    assert record["macs"] == sum(layer["macs"] for layer in record["layers"])
+    assert record["flash"]["sigmoid"] == 0
+    assert record["macs_per_second"] == record["macs"] * 50 / 10
