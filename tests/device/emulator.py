@@ -31,7 +31,8 @@ LINKED = ("-nostdlib", "-Wl,--gc-sections", f"-L{BOARD_FILES}")
 FAILURES = {90: "a file that it reads is missing", 91: "a file was not written", 92: "its processor met a fault"}
 LONGEST_S = 200  # before an emulator is stopped
 
-ROW = np.dtype([(name, "<i4") for name in ("recording", "sample", "winner", "margin")] + [("ticks", "<u4"), ("longest", "<u4")])
+WORDS = {"recording": "<i4", "start": "<i4", "winner": "<i4", "margin": "<i4", "majority": "<i4"}
+ROW = np.dtype(list((WORDS | {"ticks": "<u4", "longest": "<u4"}).items()))  # `struct row` of measure.c
 Rows = npt.NDArray[np.void]
 Counts = npt.NDArray[np.integer]
 
@@ -206,7 +207,8 @@ class Measured:
 
     Args:
         program: that ran.
-        rows: one for each class, in order: recording, sample that brought it, winner, margin, ticks.
+        rows: one for each class, in order: recording, the window's start, winner, margin, majority; ticks of all pushes
+            since the class before, and of the longest.
         stack: bytes that `qs_push` took at most.
     """
 
@@ -248,7 +250,7 @@ def run_on(
     Args:
         board: one of `BOARDS`.
         project: the exported folder.
-        recordings: native counts [time, channels] each, offset binary.
+        recordings: native counts [time, channels] of each, from 0 on.
         folder: for the program and what it reads and writes; made where there is none.
         optimize: the compiler's option.
 
@@ -259,7 +261,7 @@ def run_on(
     with (folder / "samples.bin").open("wb") as file:
         for counts in recordings:
             file.write(np.uint32(len(counts)).tobytes())
-            file.write(counts.astype("<u2").tobytes())
+            file.write(counts.astype("<i4").tobytes())
     run(program, folder)
     stack = int(np.fromfile(folder / "stack.bin", "<u4")[0])
     return Measured(program, np.fromfile(folder / "classes.bin", ROW), stack)

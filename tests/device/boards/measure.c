@@ -1,5 +1,5 @@
 /* Push recordings through an exported project; write each class, what it cost, and how deep the stack went.
- * Open it to see what exactly is counted. It reads samples.bin (for each recording how many samples, then the samples)
+ * Open it to see what exactly is counted. It reads samples.bin (for each recording how many samples, then their counts)
  * and writes classes.bin (a `struct row` for each class) and stack.bin (bytes that qs_push took at most). */
 #include "board.h"
 #include "qs.h"
@@ -8,14 +8,15 @@ enum { CHUNK = 64 };
 #define PAINT UINT32_C(0x5ca1ab1e)
 
 struct row {
-    uint32_t recording, sample; /* the sample that brought the class, counted from the recording's start */
-    int32_t class_index, margin;
+    uint32_t recording, start; /* the window's first sample, counted from the recording's */
+    int32_t winner, margin, majority;
     uint32_t ticks, longest; /* of all pushes since the class before, and of the longest one of them */
 };
 
 static qs_state state;
-static int16_t samples[CHUNK][QS_CHANNELS];
-static int32_t classes[CHUNK];
+static int32_t counts[CHUNK][QS_CHANNELS]; /* what the sensor's ADC gives, from 0 on */
+static qs_sample samples[CHUNK][QS_CHANNELS];
+static int winners[CHUNK];
 static qs_result results[CHUNK];
 static uint32_t ticks[CHUNK];
 
@@ -28,7 +29,7 @@ __attribute__((noinline)) static uint32_t push(uint32_t count) {
     }
     for (uint32_t i = 0; i < count; i++) {
         const uint32_t began = board_ticks();
-        classes[i] = qs_push(&state, samples[i], &results[i]);
+        winners[i] = qs_push(&state, samples[i], &results[i]);
         ticks[i] = board_ticks() - began;
     }
     volatile uint32_t *word = stack_end;
@@ -38,6 +39,15 @@ __attribute__((noinline)) static uint32_t push(uint32_t count) {
     return (uint32_t)((uintptr_t)top - (uintptr_t)word);
 }
 
+static void read_samples(int32_t file, uint32_t count) {
+    file_read(file, counts, count * sizeof counts[0]);
+    for (uint32_t i = 0; i < count; i++) {
+        for (uint32_t channel = 0; channel < QS_CHANNELS; channel++) {
+            samples[i][channel] = (qs_sample)(counts[i][channel] - QS_MIDDLE);
+        }
+    }
+}
+
 int main(void) {
     const int32_t input = file_open("samples.bin", READ_BYTES), output = file_open("classes.bin", WRITE_BYTES);
     uint32_t length, deepest = 0;
@@ -45,18 +55,19 @@ int main(void) {
     for (uint32_t recording = 0; file_read(input, &length, sizeof length) == sizeof length; recording++) {
         struct row row = {.recording = recording};
         qs_reset(&state);
-        for (uint32_t done = 0; done < length;) {
-            const uint32_t count = length - done < CHUNK ? length - done : CHUNK;
-            file_read(input, samples, count * sizeof samples[0]);
+        for (uint32_t count; length > 0; length -= count) {
+            count = length < CHUNK ? length : CHUNK;
+            read_samples(input, count);
             const uint32_t depth = push(count);
             deepest = depth > deepest ? depth : deepest;
-            for (uint32_t i = 0; i < count; i++, done++) {
+            for (uint32_t i = 0; i < count; i++) {
                 row.ticks += ticks[i];
                 row.longest = ticks[i] > row.longest ? ticks[i] : row.longest;
-                if (classes[i] != QS_NONE) {
-                    row.sample = done;
-                    row.class_index = classes[i];
+                if (winners[i] != QS_NONE) {
+                    row.start = results[i].start;
+                    row.winner = winners[i];
                     row.margin = results[i].margin;
+                    row.majority = results[i].majority;
                     file_write(output, &row, sizeof row);
                     row.ticks = row.longest = 0;
                 }

@@ -1,10 +1,5 @@
-/* What a compiler may call though nobody wrote it: the three that freestanding C still needs of a library.
- * Open it where a board is to be linked without any C library. */
-#include <stddef.h>
-
-void *memcpy(void *restrict to, const void *restrict from, size_t count);
-void *memmove(void *to, const void *from, size_t count);
-void *memset(void *to, int value, size_t count);
+/* All that an exported project, or the compiler by itself, calls of a C library. */
+#include "string.h"
 
 void *memcpy(void *restrict to, const void *restrict from, size_t count) {
     unsigned char *target = to;
