@@ -10,6 +10,7 @@ from importlib.resources.abc import Traversable
 
 from qsense.chip.firmware import model
 from qsense.chip.firmware.plan import Plan
+from qsense.chip.firmware.sizes import Sizes
 from qsense.chip.memory.c_header import arithmetic
 from qsense.chip.memory.codec import Codec
 from qsense.chip.origin import Origin
@@ -30,7 +31,7 @@ def write(plan: Plan, origin: Origin, majority: int = 1, packet_samples: int | N
     """
     if majority < 1 or majority % 2 == 0:
         raise ValueError(f"majority={majority} must be odd, 1 or more")
-    sizes = model.Sizes(plan)
+    sizes = Sizes(plan)
     samples = sizes.packet_samples if packet_samples is None else packet_samples
     if not 1 <= samples <= 255:
         raise ValueError(f"packet_samples={samples} must be 1 to 255")
