@@ -11,15 +11,6 @@ from tests.device.emulator import BOARDS, Board, build, run
 pytestmark = pytest.mark.device
 
 
-@pytest.fixture(params=BOARDS)
-def board(request: pytest.FixtureRequest) -> Board:
-    """A board whose tools are there."""
-    board = BOARDS[request.param]
-    if board.missing:
-        pytest.skip(f"there is no {', no '.join(board.missing)}: make test-device installs them")
-    return board
-
-
 def test_ticks_count_instructions(board: Board, tmp_path: Path) -> None:
     """A loop of two instructions, some number of times, beside the same loop once."""
     run(build(board, "calibrate.c", tmp_path), tmp_path)

@@ -5,10 +5,13 @@
 
 extern uint32_t stack_start[]; /* the linker script's */
 
-__attribute__((section(".vectors"), used)) static const void *const vectors[16] = {
-    stack_start, (const void *)start, (const void *)fault, (const void *)fault, (const void *)fault,
-    (const void *)fault, (const void *)fault, (const void *)fault,
+struct vectors {
+    void *stack;
+    void (*reset)(void);
+    void (*faults[5])(void); /* NMI, hard fault, memory, bus, usage */
 };
+__attribute__((section(".vectors"), used)) static const struct vectors vectors = {
+    stack_start, start, {fault, fault, fault, fault, fault}};
 
 struct cmsdk_timer {
     volatile uint32_t control, value, reload, interrupt;

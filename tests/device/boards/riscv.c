@@ -7,12 +7,13 @@ __attribute__((section(".vectors"), naked, used)) void reset(void) {
     __asm__ volatile(
         ".option push\n"
         ".option norelax\n"
+        ".option arch, +zicsr\n"
         "la gp, __global_pointer$\n"
-        ".option pop\n"
         "la sp, stack_start\n"
         "la t0, trap\n"
         "csrw mtvec, t0\n"
-        "j start\n");
+        "j start\n"
+        ".option pop\n");
 }
 
 __attribute__((aligned(4), used)) void trap(void) {
@@ -21,7 +22,12 @@ __attribute__((aligned(4), used)) void trap(void) {
 
 uint32_t board_ticks(void) {
     uint32_t cycles;
-    __asm__ volatile("csrr %0, mcycle" : "=r"(cycles));
+    __asm__ volatile(
+        ".option push\n"
+        ".option arch, +zicsr\n"
+        "csrr %0, mcycle\n"
+        ".option pop\n"
+        : "=r"(cycles));
     return cycles;
 }
 
