@@ -23,6 +23,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from qsense.chip.firmware.reference import Classes
+
 BOARD_FILES = Path(__file__).parent / "boards"
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-Wconversion", "-Wshadow", "-pedantic")
 BARE = ("-ffreestanding", "-ffunction-sections", "-fdata-sections")  # no C library: see string.h and memory.c
@@ -30,6 +32,9 @@ BUILTIN = ("-fbuiltin",)  # a project's memcpy may become a load, as in any prog
 LINKED = ("-nostdlib", "-Wl,--gc-sections", f"-L{BOARD_FILES}")
 FAILURES = {90: "a file that it reads is missing", 91: "a file was not written", 92: "its processor met a fault"}
 LONGEST_S = 200  # before an emulator is stopped
+KINDS = {"text": "code", "rodata": "constants", "srodata": "constants"}
+KINDS |= dict.fromkeys(("data", "sdata", "bss", "sbss"), "variables")
+STATE = {("measure", ".bss.state"), ("measure", ".sbss.state")}
 
 WORDS = {"recording": "<i4", "start": "<i4", "winner": "<i4", "margin": "<i4", "majority": "<i4"}
 ROW = np.dtype(list((WORDS | {"ticks": "<u4", "longest": "<u4"}).items()))  # `struct row` of measure.c
@@ -93,19 +98,31 @@ BOARDS = {
 
 @dataclass(frozen=True)
 class Section:
-    """A linked section: `.text…` is code, `.rodata…` constants, `.data…` and `.bss…` variables."""
+    """A linked section: of which file, as `.text.NAME` or the like, and its bytes."""
 
     file: str
     name: str
     size: int
 
+    @property
+    def kind(self) -> str:
+        """What lies in it, "" where nothing is loaded."""
+        return KINDS.get(self.name.split(".")[1], "")
+
 
 @dataclass(frozen=True)
 class Program:
-    """A program that a board can run, and the folder with all that the compiler left."""
+    """A program that a board can run, and beside it all that the compiler left.
+
+    Args:
+        board: for which it was compiled.
+        elf: the program.
+        project: names of the files that are measured, without `.c`; the others are the board's.
+    """
 
     board: Board
     elf: Path
+    project: tuple[str, ...] = ()
 
     @property
     def sections(self) -> list[Section]:
@@ -113,7 +130,26 @@ class Program:
         text = self.elf.with_suffix(".map").read_text().partition("Linker script and memory map")[2]
         lines = re.findall(r"^ (\.\S+)\s+0x[0-9a-f]+\s+0x([0-9a-f]+) (\S.*)$", text, re.MULTILINE)
         found = (Section(_file(path), name, int(size, 16)) for name, size, path in lines)
-        return [each for each in found if each.size and each.name.startswith((".text", ".rodata", ".data", ".bss", ".s"))]
+        return [section for section in found if section.size and section.kind]
+
+    @property
+    def flash(self) -> dict[str, dict[str, int]]:
+        """Bytes of code and constants, by file; what comes of libraries is `library`."""
+        sizes: dict[str, dict[str, int]] = {}
+        for section in self.sections:
+            library = section.file == "memory" or section.file.endswith(".a")
+            if section.kind != "variables" and (library or section.file in self.project):
+                of_file = sizes.setdefault("library" if library else section.file, {"code": 0, "constants": 0})
+                of_file[section.kind] += section.size
+        return sizes
+
+    @property
+    def ram(self) -> int:
+        """Bytes of variables: a user's `state` (of measure.c), and what the project keeps beside it, which is nothing."""
+        state = [each.size for each in self.sections if (each.file, each.name) in STATE]
+        return sum(state) + sum(
+            each.size for each in self.sections if each.file in self.project and each.kind == "variables"
+        )
 
     def stack_bound(self, function: str) -> int:
         """Bytes of stack that a function takes with all it calls, on its deepest path.
@@ -172,7 +208,7 @@ def build(
         f"{board.tools}gcc", *board.flags, *LINKED, f"-Wl,-Map={elf.with_suffix('.map')}", "-T", script, *objects,
         "-lgcc", "-o", elf,
     )  # fmt: skip
-    return Program(board, elf)
+    return Program(board, elf, tuple(source.stem for source in sources))
 
 
 def _call(*command: str | Path) -> None:
@@ -222,14 +258,9 @@ class Measured:
         """Bytes that `qs_push` can take, by the compiler."""
         return self.program.stack_bound("qs_push")
 
-    @property
-    def state(self) -> int:
-        """Bytes of a `qs_state`, the memory that a user sets aside."""
-        return sum(each.size for each in self.program.sections if (each.file, each.name) == ("measure", ".bss.state"))
-
-    def of(self, recording: int) -> Rows:
-        """The rows of a recording."""
-        return self.rows[self.rows["recording"] == recording]
+    def differing(self, expected: Sequence[Classes]) -> int:
+        """Windows whose start, class, margin or majority is another than expected of their recording, or that lack."""
+        return sum(_differing(self.rows[self.rows["recording"] == n], each) for n, each in enumerate(expected))
 
     @property
     def predictions(self) -> npt.NDArray[np.int64]:
@@ -243,9 +274,18 @@ class Measured:
         return int(self.program.board.instructions(self.rows["longest"]).max(initial=0))
 
 
+def _differing(rows: Rows, expected: Classes) -> int:
+    """The same of one recording."""
+    both = min(len(rows), len(expected.start))
+    fields = ("start", "winner", "margin", "majority")
+    equal = np.all([rows[field][:both] == getattr(expected, field)[:both] for field in fields], axis=0)
+    return max(len(rows), len(expected.start)) - int(equal.sum())
+
+
 def run_on(
-    board: Board, project: Path, recordings: Sequence[Counts], folder: Path, optimize: str = "-Os"
-) -> Measured:
+    board: Board, project: Path, recordings: Sequence[Counts], folder: Path, optimize: str = "-Os",
+    longest_s: float = LONGEST_S,
+) -> Measured:  # fmt: skip
     """Build an exported project for a board and push recordings through it.
 
     Args:
@@ -254,6 +294,7 @@ def run_on(
         recordings: native counts [time, channels] of each, from 0 on.
         folder: for the program and what it reads and writes; made where there is none.
         optimize: the compiler's option.
+        longest_s: before the emulator is stopped.
 
     Raises:
         RuntimeError: the compiler, the linker or the emulated program failed.
@@ -264,6 +305,6 @@ def run_on(
         for counts in recordings:
             file.write(np.uint32(len(counts)).tobytes())
             file.write(counts.astype("<i4").tobytes())
-    run(program, folder)
+    run(program, folder, longest_s)
     stack = int(np.fromfile(folder / "stack.bin", "<u4")[0])
     return Measured(program, np.fromfile(folder / "classes.bin", ROW), stack)
