@@ -13,6 +13,7 @@ minutes for a whole recording. Flash leaves out the board's own start and its fi
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import subprocess
 import tempfile
@@ -21,7 +22,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from tests.device.emulator import BOARDS, Board, Measured, run_on
 
 from qsense.chip.export import export
@@ -55,21 +55,18 @@ def measure(
     if firmware is None or firmware.tested is None:
         raise ValueError(f"{folder}: its data is not at hand, so there is nothing to push through its firmware")
     bounds = firmware.tested.bounds
-    recordings = [firmware.tested.counts[start:end][:most] for start, end in zip(bounds, bounds[1:], strict=False)]
+    recordings = [firmware.tested.counts[start:end][:most] for start, end in itertools.pairwise(bounds)]
     expected = [classify(firmware.built.plan, counts) for counts in recordings]
     began = time.monotonic()
     measured = run_on(board, firmware.folder, recordings, scratch / board.name, optimize, LONGEST_S)
-    seconds = time.monotonic() - began
+    seconds, flash = time.monotonic() - began, measured.program.flash
     return {
         "run": folder.resolve().name,
         "board": board.name,
         "core": board.core,
         "compiler": f"{first_line(f'{board.tools}gcc')}, {optimize}",
         "emulator": first_line(board.emulator[0]),
-        "flash": {
-            "total": sum(sum(part.values()) for part in measured.program.flash.values()),
-            **measured.program.flash,
-        },
+        "flash": {"total": sum(sum(part.values()) for part in flash.values()), **flash},
         "ram": {"state": measured.program.ram, "stack": measured.stack, "stack_bound": measured.stack_bound},
         "instructions": instructions(measured, firmware.built.plan.stride),
         "macs_per_prediction": firmware.counts.macs,

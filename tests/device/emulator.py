@@ -34,7 +34,7 @@ FAILURES = {90: "a file that it reads is missing", 91: "a file was not written",
 LONGEST_S = 200  # before an emulator is stopped
 KINDS = {"text": "code", "rodata": "constants", "srodata": "constants"}
 KINDS |= dict.fromkeys(("data", "sdata", "bss", "sbss"), "variables")
-STATE = {("measure", ".bss.state"), ("measure", ".sbss.state")}
+STATE = {("measure", ".bss.state"), ("measure", ".sbss.state")}  # the qs_state of measure.c
 
 WORDS = {"recording": "<i4", "start": "<i4", "winner": "<i4", "margin": "<i4", "majority": "<i4"}
 ROW = np.dtype(list((WORDS | {"ticks": "<u4", "longest": "<u4"}).items()))  # `struct row` of measure.c
@@ -145,11 +145,9 @@ class Program:
 
     @property
     def ram(self) -> int:
-        """Bytes of variables: a user's `state` (of measure.c), and what the project keeps beside it, which is nothing."""
-        state = [each.size for each in self.sections if (each.file, each.name) in STATE]
-        return sum(state) + sum(
-            each.size for each in self.sections if each.file in self.project and each.kind == "variables"
-        )
+        """Bytes of variables: a user's `qs_state`, and what the project keeps beside it."""
+        variables = [section for section in self.sections if section.kind == "variables"]
+        return sum(v.size for v in variables if v.file in self.project or (v.file, v.name) in STATE)
 
     def stack_bound(self, function: str) -> int:
         """Bytes of stack that a function takes with all it calls, on its deepest path.

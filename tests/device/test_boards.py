@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.device.emulator import BOARDS, Board, build, run
+from tests.device.emulator import Board, build, run
 
 pytestmark = pytest.mark.device
 
