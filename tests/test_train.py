@@ -334,6 +334,19 @@ def test_fewer_bits_start_from_a_run_with_more(composed: Compose, tmp_path: Path
         train(composed(*brief, "bits=2", f"init_from={tmp_path}", "seed=1"))
 
 
+@pytest.mark.parametrize(
+    ("setting", "named"),
+    [("data.cache_gb=0", ["cache_gb=0", "null"]), ("task.white_balance=[1,2]", ["white_balance=[1, 2]", "red"])],
+)
+def test_an_argument_refused_while_building_leaves_no_folder(
+    command: Command, tmp_path: Path, setting: str, named: list[str]
+) -> None:
+    done = command("qsense.train", "task=detection", "bits=4", *NO_PICTURES, setting)
+    assert done.code == 1
+    assert_names(done.err, *named)
+    assert not list((tmp_path / "runs").iterdir())
+
+
 def test_a_file_of_weights_is_data(composed: Compose, tmp_path: Path) -> None:
     brief = ["task=classification", "quant=fat", "trainer=smoke", "logger=none", "callback.progress=null", *NO_PICTURES]
     file, made = tmp_path / "from_elsewhere.pth", tmp_path / "made by the file"

@@ -64,9 +64,9 @@ class ResumableSweeper(BasicSweeper):
             print_plan(folders, one_by_one=self.dry_run == "all")
             log.info("%s", overview([status_of(folder) for folder in folders.values()]))
             by_data = {tuple(entry for entry in job if root_of(entry) == "data"): job for job in folders}
-            for told in dict.fromkeys(cache_room(grid.compose(job)) for job in by_data.values()):
-                if told:
-                    log.info("%s", told)
+            for room in dict.fromkeys(cache_room(grid.compose(job)) for job in by_data.values()):
+                if room:
+                    log.info("%s", room)
             if left := estimate(folders, None if self.preflight is False else partial(self.time, grid)):
                 log.info("%s", left)
             settings = OmegaConf.to_container(self.config.hydra.overrides.hydra, resolve=False)
