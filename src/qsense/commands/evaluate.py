@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qsense.commands._allow import add_allow
+from qsense.commands._parser import Parser
 from qsense.runs.escapes import one_line
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ LOST = "lost.json"
 
 def parser() -> argparse.ArgumentParser:
     """The command line's arguments."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="qsense evaluate", description="Rebuild a finished run from its own configuration and test it again."
     )
     parser.add_argument("run", type=Path, help="folder of a finished run (holds metrics.json)")

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from qsense.chip.names import CODINGS, COMPARED, FORMATS, check_symbol
 from qsense.commands._allow import add_allow, again
+from qsense.commands._parser import Parser
 from qsense.runs.escapes import one_line
 from qsense.runs.next_steps import say_next
 from qsense.runs.words import entries
@@ -29,7 +30,7 @@ from qsense.runs.words import entries
 
 def parser() -> argparse.ArgumentParser:
     """The command line's arguments."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="qsense export",
         description="Write a finished run's learned ADC as tables, C, Verilog, registers, ONNX and a datasheet. "
         "Settings may also be written as name=value.",
