@@ -44,8 +44,9 @@ from qsense.runs.checkpoints import CheckpointError, drop_previous
 from qsense.runs.lock import ClaimedError, claim
 from qsense.runs.mishaps import note, noting
 from qsense.runs.next_steps import say_next
+from qsense.runs.orphans import end_with_parent
 from qsense.runs.result import ResultError
-from qsense.runs.screen import IN_LOG, warnings_logged
+from qsense.runs.screen import IN_LOG, is_shared, warnings_logged
 from qsense.runs.status import status_of
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ def train(config: DictConfig) -> float:
 
     NaN if another process is training it, or if it was only asked where it stands (`run.dry_run`).
     """
+    if is_shared():
+        end_with_parent()
     hydra_config = HydraConfig.get()
     folder = Path(hydra_config.runtime.output_dir)
     # Lightning starts this command again for each further device (ddp); the first keeps the record.
