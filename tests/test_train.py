@@ -192,7 +192,7 @@ def test_a_sweep_skips_what_is_finished_and_outlives_a_failure(command: Command,
     assert len(ended) == 4
     assert_names(ended[1], "2/4 linear 2 bit fold 1 seed 0", "failed")
     assert re.search(r"4/4 gamma 2 bit fold 1 seed 0 · \d+\.\d % · \d+ s$", ended[3])
-    assert all(line.partition(" ")[2].partition(" ")[2] in broken.out for line in ended)
+    assert all(line.partition("]: ")[2] in broken.out for line in ended)
     assert "Launching" not in broken.out
     assert broken.out.count("cost of one prediction") == 1
     assert_names(broken.err, "1 of 4", f"{victim}/failed.txt")
