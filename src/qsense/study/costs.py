@@ -243,9 +243,7 @@ def explained(costs: Iterable[Mapping[str, float]], narrow: bool = False) -> lis
         )
     if any(cost.get("link_share", 0) > 1 for cost in costs):
         most = next(cost[SENSING] / cost["link_share"] for cost in costs if cost.get("link_share", 0) > 1)
-        texts.append(
-            f"n links: needs n BLE links, as one carries {short(most)} kbit/s; saved counts the radios of all."
-        )
+        texts.append(f"n links: n × what one radio link carries, {short(most)} kbit/s; saved counts the radios of all.")
     floors = sorted({cost[FLOOR] for cost in costs if cost.get(FLOOR, 0) >= _sent(cost)})
     if floors:
         bits = " or ".join(f"{bits:g}" for bits in floors)
