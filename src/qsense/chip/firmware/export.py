@@ -101,11 +101,9 @@ class Firmware:
         ]
         if energy := self.record["energy"]:
             designs, computing = energy["designs"], on_the_node(energy)
-            sent = designs.get(SENT) or designs["native_sent"]
+            sent, what = (designs[SENT], "codes") if SENT in designs else (designs["native_sent"], "samples")
             lines.append(f"  power, by model     {power(computing['uw']):>11}    with the network on the node")
-            lines.append(
-                f"{'':<20}{power(sent['uw']):>11}    where it sends {'codes' * (SENT in designs) or 'samples'}"
-            )
+            lines.append(f"{'':<20}{power(sent['uw']):>11}    where it sends {what}")
             lines.append(f"{'':<20}{in_percent(computing['cpu_share']):>11}    of a processor's time")
         if (tested := self.tested) is None:
             return lines
