@@ -31,11 +31,11 @@ def test_a_wrists_four_designs_by_hand() -> None:
     """Three axes at 50 Hz, 12 bits or 2, a prediction every 25 samples; a cycle takes 3 V × 52 µA/MHz = 0.156 nJ."""
     found = designs()
     assert [*found] == [*DESIGNS]
-    # 19 bytes and 17 more in 288 µs at 14.4 mW; 80 µs of answer and two gaps of 150 µs at 13.8 mW; twice a second
-    assert found[SENT]["bytes"] == 19
-    assert found[SENT]["radio_uw"] == pytest.approx(2 * (288 * 14.4 + 380 * 13.8) / 1e3)
-    assert found["native_sent"]["bytes"] == 113
-    assert found["native_sent"]["radio_uw"] == pytest.approx(2 * (1040 * 14.4 + 380 * 13.8) / 1e3)
+    # 12 + 19 bytes and 17 more in 384 µs at 14.4 mW; 80 µs of answer and two gaps of 150 µs at 13.8 mW; twice a second
+    assert found[SENT]["bytes"] == 31
+    assert found[SENT]["radio_uw"] == pytest.approx(2 * (384 * 14.4 + 380 * 13.8) / 1e3)
+    assert found["native_sent"]["bytes"] == 125
+    assert found["native_sent"]["radio_uw"] == pytest.approx(2 * (1136 * 14.4 + 380 * 13.8) / 1e3)
     for name in ("native_computed", COMPUTED):
         assert found[name]["bytes"] == 6
         assert found[name]["radio_uw"] == pytest.approx(2 * (184 * 14.4 + 380 * 13.8) / 1e3)
@@ -79,7 +79,7 @@ def test_a_sensor_without_a_converter_has_two_designs() -> None:
 def test_a_converter_with_memory_sends_its_refreshes_too() -> None:
     stream = Stream(3, 50, 12, bits=1, stride=25, memory=True, refresh=50)
     found, recorded = designs(stream), BLE.compare(150, bits=1, native_bits=12, memory=True, refresh=50)
-    assert found[SENT]["bytes"] == 12  # 75 values of 1 + 11/50 bits
+    assert found[SENT]["bytes"] == 24  # 12, and 75 values of 1 + 11/50 bits
     assert found[SENT]["packed_radio_uw"] == recorded["radio_uj_s"]
     assert found[COMPUTED]["sensing_uw"] > recorded["adc_uj_s"]
 

@@ -231,10 +231,11 @@ def _power(energy: Known, name: str) -> str:
 
 def _left_out() -> str:
     return (
-        "<p>Each design brings a class once per stride: a message goes out at once. Packed: its total if messages "
-        "waited until a packet is full; wait: how long that takes. Sensor: the converter, and the processor while it "
-        "reads. Left out, as the same in all or unknown: the sensor's mechanical part and amplifier, connection events "
-        "without data, lost packets, encryption, the radio's start and the processor's work for it, and the hub.</p>"
+        "<p>Each design brings a class once per stride: a message goes out at once. Packed: its total if samples "
+        "waited until a packet is full, as a run's own radio is counted; wait: how long that takes. Sensor: the "
+        "converter, and the processor while it reads. Left out, as the same in all or unknown: the sensor's mechanical "
+        "part and amplifier, connection events without data, lost packets, encryption, the radio's start and the "
+        "processor's work for it, and the hub.</p>"
     )
 
 
