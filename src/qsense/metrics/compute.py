@@ -103,7 +103,9 @@ def compare_designs(model: SensingModel, stream: Stream, work: Work) -> dict[str
 
     All four deliver a class once per stride: a hub that computes gets what it needs as soon as that, in a message with
     a header of its own. Samples without one, that wait until a packet is full, as `SensingModel.price` counts them,
-    cost less; that stands beside it, with how long they wait. What is the same in all, or unknown, is not counted: the sensor's mechanical part and amplifier, what a connection
+    cost less; that stands beside it, with how long they wait.
+
+    What is the same in all, or unknown, is not counted: the sensor's mechanical part and amplifier, what a connection
     costs without data, lost packets, encryption, the radio's start and the processor's work for it, and the hub.
 
     Args:
