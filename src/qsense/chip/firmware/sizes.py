@@ -21,16 +21,23 @@ MOST_NATIVE_BITS = 24
 LONGEST_PACKET = 64  # bytes of codes, where nobody asks for another number of samples
 
 
-def packed(weight: Codes, bits: int) -> npt.NDArray[np.uint8]:
-    """Rows of codes as bytes: two's complement, one after the other from the lowest bit on; each row begins a byte.
+def packed(weight: Codes, bits: int) -> npt.NDArray[np.uint32]:
+    """Rows of codes as words of 32 bits, each in two's complement; `qs_weights.h` says in which order they lie.
 
-    >>> packed(np.array([[1, -1, 7], [-8, 0, 2]], dtype=np.int16), 4)
-    array([[241,   7],
-           [  8,   2]], dtype=uint8)
+    >>> [f"{word:08x}" for word in packed(np.array([[1, -1, 2, 3, 0, 0, 0, 7]], dtype=np.int16), 4)[0]]
+    ['37f02010']
     """
-    rows = weight.reshape(len(weight), -1).astype(np.int64) & ((1 << bits) - 1)
-    each = (rows[:, :, None] >> np.arange(bits)) & 1
-    return np.packbits(each.reshape(len(rows), -1).astype(np.uint8), axis=1, bitorder="little")
+    rows = weight.reshape(len(weight), -1).astype(np.uint64) & ((1 << bits) - 1)
+    number, per_word = rows.shape[1], 32 // bits
+    if bits in (2, 4, 8):
+        i = np.arange(number) % per_word
+        place = np.arange(number) // per_word * 32 + (i & 1) * 16 + (i & 2) * 4 + 8 - bits * (i // 4 + 1)
+    else:
+        place = np.arange(number) * bits
+    each = np.zeros((len(rows), 32 * row_words(weight, bits)), np.uint8)
+    for bit in range(bits):
+        each[:, place + bit] = rows >> bit & 1
+    return np.packbits(each, axis=1, bitorder="little").view("<u4").astype(np.uint32)
 
 
 def by_tap(layer: Convolution) -> Codes:
@@ -44,9 +51,9 @@ def by_unit(rows: npt.NDArray[np.integer]) -> Ints:
     return np.ascontiguousarray(gates.swapaxes(0, 1)).reshape(rows.shape).astype(np.int64)
 
 
-def row_bytes(weight: Codes, bits: int) -> int:
-    """Of one output's weights, packed."""
-    return -(-int(weight[0].size) * bits // 8)
+def row_words(weight: Codes, bits: int) -> int:
+    """Words of one output's weights, packed."""
+    return -(-int(weight[0].size) * bits // 32)
 
 
 class Sizes:
@@ -73,11 +80,11 @@ class Sizes:
         self.windows = -(-self.positions // plan.stride)
         last = self.convolutions[-1]
         self.features = last.planes * last.outputs
-        self.ring = sum(layer.planes * layer.reach * layer.inputs for layer in self.convolutions)
-        self.row = max(
-            *(layer.weight[0].size for layer in self.convolutions),
-            *(max(layer.inputs, layer.hidden) for layer in self.lstms),
-            self.linear.inputs,
+        self.lines = sum(layer.planes * layer.reach * layer.inputs for layer in self.convolutions)
+        self.planes = max(layer.planes for layer in self.convolutions)
+        self.gathered = max(
+            layer.planes * layer.weight[0].size * int(layer.groups > 1 or layer.dilation > 1)
+            for layer in self.convolutions
         )
         self.bits = {bits for _, _, bits in self.weights()}
         self._check()
