@@ -14,7 +14,7 @@ import numpy.typing as npt
 from qsense.chip.c_header import commented, integer, lines_of, table
 from qsense.chip.converter import Converter
 from qsense.chip.firmware.plan import Plan
-from qsense.chip.firmware.sizes import Sizes, by_unit, converter_id, packed, row_words
+from qsense.chip.firmware.sizes import Sizes, by_tap, by_unit, converter_id, depthwise, packed, row_words
 from qsense.chip.memory.c_header import tables
 from qsense.chip.memory.codec import Codec
 from qsense.chip.origin import Origin
@@ -50,7 +50,10 @@ def header(sizes: Sizes, origin: Origin, majority: int, packet_samples: int) -> 
         "QS_LSTMS": len(sizes.lstms),
         "QS_LINES": sizes.lines,
         "QS_PLANES": sizes.planes,
+        "QS_DEPTHWISE": int(sizes.depthwise),
         "QS_GATHERED": sizes.gathered,
+        "QS_BLOCK": "4 /* rows of weights at once */",
+        "QS_PAD": sizes.pad,
         "QS_FEATURES": sizes.features,
         "QS_POSITIONS": sizes.positions,
         "QS_WINDOWS": sizes.windows,
@@ -103,7 +106,12 @@ def network(sizes: Sizes, origin: Origin) -> str:
     biases["classifier"] = sizes.linear.bias
     arrays = [
         _row("static const uint32_t", f"{name}[{data.size}]", data.ravel(), 10, "{:#010x}")
-        for name, data in ((name, packed(codes, bits)) for name, codes, bits in sizes.weights())
+        for name, data in ((name, packed(codes, bits)) for name, codes, bits in sizes.packed())
+    ]
+    arrays += [
+        _row("static const int8_t", f"convolution_{n}[{layer.weight.size}]", by_tap(layer).ravel())
+        for n, layer in enumerate(sizes.convolutions)
+        if depthwise(layer)
     ]
     arrays += [_row("static const int32_t", f"{name}_bias[{bias.size}]", bias) for name, bias in biases.items()]
     positions, before, convolutions = sizes.plan.positions, 0, []
@@ -199,9 +207,11 @@ def _convolution(number: int, layer: Convolution, positions: int, before: int, s
     shape = [layer.inputs, layer.outputs, dilation, layer.reach, per_group, layer.outputs // layer.groups]
     time = [positions, -before % stride, before]
     scaling = [layer.by.multiplier, layer.low, layer.high, layer.planes, layer.by.shift]
-    weights = _weights(f"convolution_{number}", layer.weight, layer.bits)
-    numbers = ", ".join(map(str, [*shape, *time, *scaling]))
-    return f"    {{{weights}, convolution_{number}_bias, {numbers}}}, /* {comment(layer.name)} */\n"
+    name, numbers = f"convolution_{number}", ", ".join(map(str, [*shape, *time, *scaling]))
+    weights = f"{_weights(name, layer.weight, layer.bits)}, 0"
+    if depthwise(layer):
+        weights = f"{{0, {layer.kernel}, 0, 8}}, {name}"
+    return f"    {{{weights}, {name}_bias, {numbers}}}, /* {comment(layer.name)} */\n"
 
 
 def _lstm(number: int, lstm: LSTM) -> str:

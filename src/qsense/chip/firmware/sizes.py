@@ -40,6 +40,11 @@ def packed(weight: Codes, bits: int) -> npt.NDArray[np.uint32]:
     return np.packbits(each, axis=1, bitorder="little").view("<u4").astype(np.uint32)
 
 
+def depthwise(layer: Convolution) -> bool:
+    """Whether each of its inputs has outputs of its own, so that its weights are few."""
+    return layer.groups == layer.inputs > 1
+
+
 def by_tap(layer: Convolution) -> Codes:
     """Its weights as the C goes through them: [output, tap, input of the group]."""
     return np.ascontiguousarray(layer.weight.transpose(0, 2, 1)).reshape(layer.outputs, -1)
@@ -82,11 +87,12 @@ class Sizes:
         self.features = last.planes * last.outputs
         self.lines = sum(layer.planes * layer.reach * layer.inputs for layer in self.convolutions)
         self.planes = max(layer.planes for layer in self.convolutions)
-        self.gathered = max(
-            layer.planes * layer.weight[0].size * int(layer.groups > 1 or layer.dilation > 1)
-            for layer in self.convolutions
-        )
-        self.bits = {bits for _, _, bits in self.weights()}
+        spread = [layer for layer in self.convolutions if layer.groups > 1 or layer.dilation > 1]
+        self.depthwise = any(map(depthwise, spread))
+        self.gathered = max((each.planes * each.weight[0].size for each in spread if not depthwise(each)), default=0)
+        self.bits = {bits for _, _, bits in self.packed()}
+        filled = [row_words(codes, bits) * 32 // bits - codes[0].size for _, codes, bits in self.packed()]
+        self.pad = max(filled)
         self._check()
 
     def weights(self) -> Iterable[tuple[str, Codes, int]]:
@@ -97,6 +103,11 @@ class Sizes:
             yield f"lstm_{number}_input", by_unit(lstm.weight_ih).astype(np.int16), lstm.bits_ih
             yield f"lstm_{number}_state", by_unit(lstm.weight_hh).astype(np.int16), lstm.bits_hh
         yield "classifier", self.linear.weight, self.linear.bits
+
+    def packed(self) -> list[tuple[str, Codes, int]]:
+        """The same without depthwise ones, which take a byte each."""
+        bytewise = {f"convolution_{n}" for n, layer in enumerate(self.convolutions) if depthwise(layer)}
+        return [each for each in self.weights() if each[0] not in bytewise]
 
     @property
     def coding(self) -> Coding:
@@ -151,25 +162,26 @@ class Sizes:
                 )
         largest = max(abs(plan.network.input_low), abs(plan.network.input_high))
         for layer in self.convolutions:
-            _fits(layer.name, layer.weight, largest, layer.bias)
+            _fits(layer.name, layer.weight, layer.bits, largest, layer.bias)
             largest = max(abs(layer.low), abs(layer.high))
         for lstm in self.lstms:
-            _fits(lstm.name, lstm.weight_ih, largest, None)
+            _fits(lstm.name, lstm.weight_ih, lstm.bits_ih, largest)
             largest = (1 << (lstm.state_bits - 1)) - 1
-            _fits(lstm.name, lstm.weight_hh, largest, None)
+            _fits(lstm.name, lstm.weight_hh, lstm.bits_hh, largest)
         if not self.lstms:
             largest *= self.positions
-        _fits(self.linear.name, self.linear.weight, largest, self.linear.bias, 30)  # a margin is a difference of two
+        last = self.linear
+        _fits(last.name, last.weight, last.bits, 2 * largest, 2 * last.bias)  # a margin is a difference of two
 
 
-def _fits(name: str, weight: Codes, largest: int, bias: Ints | None, bits: int = 31) -> None:
-    """Refuse sums of products that 32 bits do not hold."""
-    sums = np.abs(weight.astype(np.int64)).reshape(len(weight), -1).sum(1) * largest
+def _fits(name: str, weight: Codes, bits: int, largest: int, bias: Ints | None = None) -> None:
+    """Refuse sums of products that 32 bits do not hold; weights of few bits are multiplied as if they had 8."""
+    sums = np.abs(weight.astype(np.int64)).reshape(len(weight), -1).sum(1) * largest << (8 - bits)
     if bias is not None:
         sums = sums + np.abs(bias)
-    if sums.max() >= 1 << bits:
+    if sums.max() >= 1 << 31:
         raise ValueError(
-            f"{name}: its sums reach {int(sums.max())}, and a firmware's {1 << bits}: take fewer bits of weights or "
+            f"{name}: its sums reach {int(sums.max())}, and a firmware's {1 << 31}: take fewer bits of weights or "
             "activations"
         )
 

@@ -18,8 +18,13 @@ static inline int32_t qs_clip(int32_t number, int32_t low, int32_t high)
 /* Round half up of sum * multiplier / 2^shift, cut off at low ... high. */
 static inline int32_t qs_requantize(int32_t sum, uint16_t multiplier, uint8_t shift, int32_t low, int32_t high)
 {
-    const int64_t rounded = ((int64_t)sum * multiplier + (INT64_C(1) << (shift - 1))) >> shift;
-    return rounded < low ? low : rounded > high ? high : (int32_t)rounded;
+    if (shift > 16) { /* 32 bits are enough: first all but the lowest 16 bits of the product */
+        const int32_t upper = (sum >> 16) * (int32_t)multiplier, lower = (sum & 0xffff) * (int32_t)multiplier;
+        return qs_clip((((upper + (lower >> 16)) >> (shift - 17)) + 1) >> 1, low, high);
+    } else {
+        const int64_t rounded = ((int64_t)sum * multiplier + (INT64_C(1) << (shift - 1))) >> shift;
+        return rounded < low ? low : rounded > high ? high : (int32_t)rounded;
+    }
 }
 
 #if QS_LSTMS

@@ -16,46 +16,67 @@ void qs_network_start(qs_network *network)
     memset(network, 0, sizeof *network);
 }
 
-#if QS_GATHERED
-/* What a group of outputs takes of a plane: [tap][input]. */
-static void gather(const qs_convolution *layer, const int16_t *plane, unsigned feature, int16_t *to)
+#if QS_DEPTHWISE
+/* The products of a depthwise convolution, whose weights are few: a byte each. */
+static void depthwise(int32_t *sums, const qs_convolution *layer, unsigned output, const int16_t *lines)
 {
-    unsigned k, i;
-    for (k = 0; k < layer->reach; k += layer->dilation)
-        for (i = 0; i < layer->per_group; i++) *to++ = plane[k * layer->inputs + feature + i];
+    const unsigned step = (unsigned)layer->dilation * layer->inputs, taps = layer->weights.count;
+    const int8_t *const row = layer->depthwise + output * taps, *const end = row + taps;
+    unsigned plane;
+    for (plane = 0; plane < layer->planes; plane++, lines += (unsigned)layer->reach * layer->inputs) {
+        const int16_t *x = lines + output / layer->group_outputs;
+        const int8_t *weight;
+        int32_t sum = 0;
+        for (weight = row; weight != end; weight++, x += step) sum += (int32_t)*weight * *x;
+        sums[plane] = sum;
+    }
+}
+#endif
+
+#if QS_GATHERED
+/* What a group of outputs takes of each plane: [plane][tap][input]. */
+static void gather(const qs_convolution *layer, const int16_t *lines, unsigned feature, int16_t *to)
+{
+    unsigned plane, k, i;
+    for (plane = 0; plane < layer->planes; plane++, lines += (unsigned)layer->reach * layer->inputs)
+        for (k = 0; k < layer->reach; k += layer->dilation)
+            for (i = 0; i < layer->per_group; i++) *to++ = lines[k * layer->inputs + feature + i];
 }
 #endif
 
 /* One position of a convolution, from the lines of its inputs to `to`, whose planes lie `apart` numbers apart. */
 static void convolve(const qs_convolution *layer, const int16_t *lines, int16_t *to, unsigned apart)
 {
-    const unsigned line = (unsigned)layer->reach * layer->inputs;
-    const int16_t *x = lines;
-    unsigned x_apart = line, output, plane;
-    int32_t sums[QS_PLANES];
+    int32_t sums[QS_BLOCK * QS_PLANES];
+    unsigned first, outputs, output, plane;
 #if QS_GATHERED
-    int16_t gathered[QS_GATHERED];
-    unsigned in_group = 0, feature = 0;
-    const int gathers = layer->dilation > 1 || layer->per_group < layer->inputs;
-    if (gathers) {
-        x = gathered;
-        x_apart = layer->weights.count;
-    }
+    int16_t gathered[QS_GATHERED + QS_PAD];
+    memset(gathered, 0, sizeof gathered);
 #endif
-    for (output = 0; output < layer->outputs; output++) {
+    for (first = 0; first < layer->outputs; first += outputs) {
+        const int32_t *sum = sums;
+        const unsigned group = first / layer->group_outputs, left = (group + 1) * layer->group_outputs - first;
+        outputs = left < QS_BLOCK ? left : QS_BLOCK;
+#if QS_DEPTHWISE
+        if (layer->depthwise) {
+            outputs = 1;
+            depthwise(sums, layer, first, lines);
+        } else
+#endif
 #if QS_GATHERED
-        if (gathers && in_group == 0) {
-            for (plane = 0; plane < layer->planes; plane++)
-                gather(layer, lines + plane * line, feature, gathered + plane * x_apart);
-            feature += layer->per_group;
-            in_group = layer->group_outputs;
+        if (layer->dilation > 1 || layer->per_group < layer->inputs) {
+            if (first % layer->group_outputs == 0) gather(layer, lines, group * layer->per_group, gathered);
+            qs_products(sums, &layer->weights, first, outputs, gathered, layer->weights.count, layer->planes);
+        } else
+#endif
+        {
+            qs_products(sums, &layer->weights, first, outputs, lines, (unsigned)layer->reach * layer->inputs,
+                        layer->planes);
         }
-        in_group--;
-#endif
-        qs_products(sums, &layer->weights, output, x, x_apart, layer->planes);
-        for (plane = 0; plane < layer->planes; plane++)
-            to[plane * apart + output] = (int16_t)qs_requantize(
-                sums[plane] + layer->bias[output], layer->multiplier, layer->shift, layer->low, layer->high);
+        for (output = first; output < first + outputs; output++)
+            for (plane = 0; plane < layer->planes; plane++)
+                to[plane * apart + output] = (int16_t)qs_requantize(
+                    *sum++ + layer->bias[output], layer->multiplier, layer->shift, layer->low, layer->high);
     }
 }
 
@@ -75,27 +96,24 @@ static int16_t unit(const int32_t z[4], int16_t *c, unsigned h_bits)
 static void recur(qs_network *network, const qs_lstm *layer, unsigned from, const int16_t *shared, unsigned input_from)
 {
     const int32_t most = INT32_C(1) << 24;
-    int32_t z[QS_WINDOWS][4];
     unsigned j, gate, w;
     for (j = 0; j < layer->hidden; j++) {
-        for (gate = 0; gate < 4; gate++) {
-            const unsigned row = 4 * j + gate;
-            int32_t sum = 0, arrives = 0;
-            int known = 0;
-            for (w = 0; w < QS_WINDOWS; w++) {
-                if (!network->left[w]) continue;
-                if (!shared || !known) { /* the first LSTM's input is the same in all windows */
-                    qs_products(&sum, &layer->input, row, shared ? shared : network->h[w] + input_from, 0, 1);
-                    arrives = qs_requantize(sum, layer->input_multiplier, layer->input_shift, -most, most);
-                    known = 1;
-                }
-                qs_products(&sum, &layer->state, row, network->h[w] + from, 0, 1);
-                z[w][gate] = arrives + layer->bias[row]
-                             + qs_requantize(sum, layer->state_multiplier, layer->state_shift, -most, most);
+        const int32_t *const bias = layer->bias + 4 * j;
+        int32_t arrives[4], kept[4], z[4];
+        int known = 0;
+        for (w = 0; w < QS_WINDOWS; w++) {
+            if (!network->left[w]) continue;
+            if (!shared || !known) /* the first LSTM's input is the same in all windows */
+                qs_products(arrives, &layer->input, 4 * j, 4, shared ? shared : network->h[w] + input_from, 0, 1);
+            known = 1;
+            qs_products(kept, &layer->state, 4 * j, 4, network->h[w] + from, 0, 1);
+            for (gate = 0; gate < 4; gate++) {
+                z[gate] = bias[gate];
+                z[gate] += qs_requantize(arrives[gate], layer->input_multiplier, layer->input_shift, -most, most);
+                z[gate] += qs_requantize(kept[gate], layer->state_multiplier, layer->state_shift, -most, most);
             }
+            network->fresh[w][j] = unit(z, &network->c[w][from + j], layer->h_bits);
         }
-        for (w = 0; w < QS_WINDOWS; w++)
-            if (network->left[w]) network->fresh[w][j] = unit(z[w], &network->c[w][from + j], layer->h_bits);
     }
     for (w = 0; w < QS_WINDOWS; w++)
         if (network->left[w]) memcpy(network->h[w] + from, network->fresh[w], layer->hidden * sizeof(int16_t));
@@ -157,7 +175,7 @@ static int classify(qs_network *network, unsigned window, qs_result *result)
     for (k = 0; k < QS_CLASSES; k++) {
         int32_t logit = 0;
 #if QS_LSTMS
-        qs_products(&logit, &qs_classifier.weights, (unsigned)k, network->h[window] + QS_HIDDEN - QS_LAST, 0, 1);
+        qs_products(&logit, &qs_classifier.weights, (unsigned)k, 1, network->h[window] + QS_HIDDEN - QS_LAST, 0, 1);
 #else
         unsigned i;
         for (i = 0; i < QS_LAST; i++)

@@ -18,10 +18,10 @@ typedef struct {
 } qs_result;
 
 typedef struct {
-    int16_t lines[QS_LINES];    /* of each convolution, its last inputs: [plane][position][feature] */
-    int16_t frame[QS_FEATURES]; /* what the convolutions give at last: [plane][feature] */
+    int16_t lines[QS_LINES + QS_PAD];    /* of each convolution, its last inputs: [plane][position][feature] */
+    int16_t frame[QS_FEATURES + QS_PAD]; /* what the convolutions give at last: [plane][feature] */
 #if QS_LSTMS
-    int16_t h[QS_WINDOWS][QS_HIDDEN], c[QS_WINDOWS][QS_HIDDEN]; /* of each window under way */
+    int16_t h[QS_WINDOWS][QS_HIDDEN + QS_PAD], c[QS_WINDOWS][QS_HIDDEN]; /* of each window under way */
     int16_t fresh[QS_WINDOWS][QS_WIDEST];
 #else
     int32_t sum[QS_WINDOWS][QS_FEATURES];
@@ -45,7 +45,8 @@ void qs_network_skip(qs_network *network, uint32_t samples);
 
 /* The layers, in qs_model.c. */
 typedef struct {
-    qs_weights weights; /* a row for each output: [tap][input of its group] */
+    qs_weights weights;     /* a row for each output: [tap][input of its group] */
+    const int8_t *depthwise; /* instead, where each input has outputs of its own: [output][tap] */
     const int32_t *bias;
     uint16_t inputs, outputs, dilation, reach; /* of each plane */
     uint16_t per_group, group_outputs;         /* inputs and outputs of a group */

@@ -9,7 +9,9 @@
  *
  * Those of 2, 4 and 8 bits lie so that few instructions make four of them: shifted left by 0, b, 2b, ... bits, a word has
  * the next four in the upper b bits of its bytes, in the order of bytes 0, 2, 1, 3; the pairs of bytes 0 and 2, and 1 and
- * 3, are what ARM's SXTB16 takes apart. Others lie one after the other, from the lowest bit on.
+ * 3, are what ARM's SXTB16 takes apart. Weights that fill up a row's last word are 0; the numbers that they are
+ * multiplied with are those that follow in memory, QS_PAD of them at most. Weights of other bits lie one after the
+ * other, from the lowest bit on.
  */
 typedef struct {
     const uint32_t *rows;
@@ -21,8 +23,11 @@ typedef struct {
 /* One weight of a row. */
 int32_t qs_weight(const qs_weights *weights, unsigned row, unsigned i);
 
-/* The sums of products of a row of weights with each of so many inputs, which lie `apart` numbers apart. */
-void qs_products(
-    int32_t *sums, const qs_weights *weights, unsigned row, const int16_t *x, unsigned apart, unsigned inputs);
+/*
+ * The sums of products of each of so many rows, from `row` on, with each of so many inputs, which lie `apart` numbers
+ * apart: sums[row][input].
+ */
+void qs_products(int32_t *sums, const qs_weights *weights, unsigned row, unsigned rows, const int16_t *x,
+                 unsigned apart, unsigned inputs);
 
 #endif
