@@ -21,16 +21,28 @@ MOST_NATIVE_BITS = 24
 LONGEST_PACKET = 64  # bytes of codes, where nobody asks for another number of samples
 
 
-def packed(weight: Codes, bits: int) -> npt.NDArray[np.uint8]:
-    """Rows of codes as bytes: two's complement, one after the other from the lowest bit on; each row begins a byte.
+def packed(weight: Codes, bits: int) -> npt.NDArray[np.uint32]:
+    """Rows of codes as words of 32 bits, each in two's complement; `qs_weights.h` says in which order they lie.
 
-    >>> packed(np.array([[1, -1, 7], [-8, 0, 2]], dtype=np.int16), 4)
-    array([[241,   7],
-           [  8,   2]], dtype=uint8)
+    >>> [f"{word:08x}" for word in packed(np.array([[1, -1, 2, 3, 0, 0, 0, 7]], dtype=np.int16), 4)[0]]
+    ['37f02010']
     """
-    rows = weight.reshape(len(weight), -1).astype(np.int64) & ((1 << bits) - 1)
-    each = (rows[:, :, None] >> np.arange(bits)) & 1
-    return np.packbits(each.reshape(len(rows), -1).astype(np.uint8), axis=1, bitorder="little")
+    rows = weight.reshape(len(weight), -1).astype(np.uint64) & ((1 << bits) - 1)
+    number, per_word = rows.shape[1], 32 // bits
+    if bits in (2, 4, 8):
+        i = np.arange(number) % per_word
+        place = np.arange(number) // per_word * 32 + (i & 1) * 16 + (i & 2) * 4 + 8 - bits * (i // 4 + 1)
+    else:
+        place = np.arange(number) * bits
+    each = np.zeros((len(rows), 32 * row_words(weight, bits)), np.uint8)
+    for bit in range(bits):
+        each[:, place + bit] = rows >> bit & 1
+    return np.packbits(each, axis=1, bitorder="little").view("<u4").astype(np.uint32)
+
+
+def depthwise(layer: Convolution) -> bool:
+    """Whether each of its inputs has outputs of its own, so that its weights are few."""
+    return layer.groups == layer.inputs > 1
 
 
 def by_tap(layer: Convolution) -> Codes:
@@ -44,9 +56,9 @@ def by_unit(rows: npt.NDArray[np.integer]) -> Ints:
     return np.ascontiguousarray(gates.swapaxes(0, 1)).reshape(rows.shape).astype(np.int64)
 
 
-def row_bytes(weight: Codes, bits: int) -> int:
-    """Of one output's weights, packed."""
-    return -(-int(weight[0].size) * bits // 8)
+def row_words(weight: Codes, bits: int) -> int:
+    """Words of one output's weights, packed."""
+    return -(-int(weight[0].size) * bits // 32)
 
 
 class Sizes:
@@ -73,13 +85,14 @@ class Sizes:
         self.windows = -(-self.positions // plan.stride)
         last = self.convolutions[-1]
         self.features = last.planes * last.outputs
-        self.ring = sum(layer.planes * layer.reach * layer.inputs for layer in self.convolutions)
-        self.row = max(
-            *(layer.weight[0].size for layer in self.convolutions),
-            *(max(layer.inputs, layer.hidden) for layer in self.lstms),
-            self.linear.inputs,
-        )
-        self.bits = {bits for _, _, bits in self.weights()}
+        self.lines = sum(layer.planes * layer.reach * layer.inputs for layer in self.convolutions)
+        self.planes = max(layer.planes for layer in self.convolutions)
+        spread = [layer for layer in self.convolutions if layer.groups > 1 or layer.dilation > 1]
+        self.depthwise = any(map(depthwise, spread))
+        self.gathered = max((each.planes * each.weight[0].size for each in spread if not depthwise(each)), default=0)
+        self.bits = {bits for _, _, bits in self.packed()}
+        filled = [row_words(codes, bits) * 32 // bits - codes[0].size for _, codes, bits in self.packed()]
+        self.pad = max(filled)
         self._check()
 
     def weights(self) -> Iterable[tuple[str, Codes, int]]:
@@ -90,6 +103,11 @@ class Sizes:
             yield f"lstm_{number}_input", by_unit(lstm.weight_ih).astype(np.int16), lstm.bits_ih
             yield f"lstm_{number}_state", by_unit(lstm.weight_hh).astype(np.int16), lstm.bits_hh
         yield "classifier", self.linear.weight, self.linear.bits
+
+    def packed(self) -> list[tuple[str, Codes, int]]:
+        """The same without depthwise ones, which take a byte each."""
+        bytewise = {f"convolution_{n}" for n, layer in enumerate(self.convolutions) if depthwise(layer)}
+        return [each for each in self.weights() if each[0] not in bytewise]
 
     @property
     def coding(self) -> Coding:
@@ -144,25 +162,26 @@ class Sizes:
                 )
         largest = max(abs(plan.network.input_low), abs(plan.network.input_high))
         for layer in self.convolutions:
-            _fits(layer.name, layer.weight, largest, layer.bias)
+            _fits(layer.name, layer.weight, layer.bits, largest, layer.bias)
             largest = max(abs(layer.low), abs(layer.high))
         for lstm in self.lstms:
-            _fits(lstm.name, lstm.weight_ih, largest, None)
+            _fits(lstm.name, lstm.weight_ih, lstm.bits_ih, largest)
             largest = (1 << (lstm.state_bits - 1)) - 1
-            _fits(lstm.name, lstm.weight_hh, largest, None)
+            _fits(lstm.name, lstm.weight_hh, lstm.bits_hh, largest)
         if not self.lstms:
             largest *= self.positions
-        _fits(self.linear.name, self.linear.weight, largest, self.linear.bias, 30)  # a margin is a difference of two
+        last = self.linear
+        _fits(last.name, last.weight, last.bits, 2 * largest, 2 * last.bias)  # a margin is a difference of two
 
 
-def _fits(name: str, weight: Codes, largest: int, bias: Ints | None, bits: int = 31) -> None:
-    """Refuse sums of products that 32 bits do not hold."""
-    sums = np.abs(weight.astype(np.int64)).reshape(len(weight), -1).sum(1) * largest
+def _fits(name: str, weight: Codes, bits: int, largest: int, bias: Ints | None = None) -> None:
+    """Refuse sums of products that 32 bits do not hold; weights of few bits are multiplied as if they had 8."""
+    sums = np.abs(weight.astype(np.int64)).reshape(len(weight), -1).sum(1) * largest << (8 - bits)
     if bias is not None:
         sums = sums + np.abs(bias)
-    if sums.max() >= 1 << bits:
+    if sums.max() >= 1 << 31:
         raise ValueError(
-            f"{name}: its sums reach {int(sums.max())}, and a firmware's {1 << bits}: take fewer bits of weights or "
+            f"{name}: its sums reach {int(sums.max())}, and a firmware's {1 << 31}: take fewer bits of weights or "
             "activations"
         )
 
