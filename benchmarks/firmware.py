@@ -1,9 +1,10 @@
 """What the firmware of finished runs costs on an emulated microcontroller, and whether its classes are the reference's.
 
-    python -m benchmarks.firmware RUN [RUN …] [--board mps2-an386] [--samples 2000] [--out FOLDER]
+    python -m benchmarks.firmware RUN [RUN …] [--board mps2-an386] [--samples 2000] [--out FOLDER] [--record]
 
 Each run is exported, compiled, and given its test recordings on the board (`tests/device/emulator.py` says what is
-counted, and what `make test-device` installs for it). Each run gives a JSON file; A window
+counted, and what `make test-device` installs for it). Each run gives a JSON file; with `--record` its own folder gets
+the firmware with what was measured, too, in RUN/export/firmware, for its page and for `qsense report`. A window
 *differs* where its start, class, margin or majority is not the integer reference's.
 
 Instructions hardly depend on the samples, so a few hundred windows tell what a prediction takes; a large network takes
@@ -24,7 +25,9 @@ from typing import Any
 
 from tests.device.emulator import BOARDS, Board, Measured, run_on
 
+from qsense.chip.conformance import Check
 from qsense.chip.export import export
+from qsense.chip.firmware.energy import Measured as Priced
 from qsense.chip.firmware.reference import classify
 from qsense.chip.names import FIRMWARE
 from qsense.chip.origin import origin
@@ -36,7 +39,7 @@ LONGEST_S = 3600  # of one run's emulation
 
 def measure(
     folder: Path, board: Board, scratch: Path, recordings: int | None = None, samples: int | None = None,
-    optimize: str = "-Os",
+    optimize: str = "-Os", record: bool = False,
 ) -> dict[str, Any]:  # fmt: skip
     """A run's firmware on a board, ready for JSON.
 
@@ -47,13 +50,14 @@ def measure(
         recordings: of the test, at most; None: all.
         samples: of each recording, at most; None: all.
         optimize: the compiler's option.
+        record: whether the run's own export gets the firmware, with what was measured.
 
     Raises:
         ValueError: a run that cannot become a firmware, or whose data is not at hand.
         RuntimeError: the compiler or the board failed.
     """
     run = load(folder)
-    firmware = export(run, origin(folder), scratch, (FIRMWARE,)).firmware
+    firmware = export(run, origin(folder), folder / "export" if record else scratch, (FIRMWARE,)).firmware
     if firmware is None or firmware.tested is None:
         raise ValueError(f"{folder}: its data is not at hand, so there is nothing to push through its firmware")
     bounds = firmware.tested.bounds
@@ -62,7 +66,7 @@ def measure(
     began = time.monotonic()
     measured = run_on(board, firmware.folder, every, scratch / board.name, optimize, LONGEST_S)
     seconds, flash = time.monotonic() - began, measured.program.flash
-    return {
+    found = {
         "run": folder.resolve().name,
         "board": board.name,
         "core": board.core,
@@ -79,6 +83,28 @@ def measure(
         "windows_differing": measured.differing(expected),
         "seconds": round(seconds, 1),
     }
+    if record:
+        firmware.record["conformance"] = [vars(_check(found))]
+        firmware.price(_as_priced(found))
+    return found
+
+
+def _check(found: dict[str, Any]) -> Check:
+    wrong, windows = found["windows_differing"], found["windows"]
+    what = f"firmware, {found['core']} ({found['board']}, emulated)"
+    return Check(what, wrong == 0, f"{windows:,} windows (start, class, margin, majority), {wrong:,} differences")
+
+
+def _as_priced(found: dict[str, Any]) -> Priced:
+    """What power is told by."""
+    return Priced(
+        processor=f"{found['core']}, emulated ({found['emulator']}); {found['compiler']}",
+        flash=found["flash"]["total"],
+        ram=found["ram"]["state"],
+        stack=found["ram"]["stack"],
+        instructions=found["instructions"]["prediction"]["mean"],
+        longest=found["instructions"]["push"]["worst"],
+    )
 
 
 def instructions(measured: Measured, stride: int) -> dict[str, dict[str, float]]:
@@ -130,6 +156,7 @@ def main(line: Sequence[str] | None = None) -> int:
     parser.add_argument("--recordings", type=int, help="test recordings at most (default: all)")
     parser.add_argument("--samples", type=int, help="of each recording, at most (default: all)")
     parser.add_argument("--optimize", default="-Os", help="the compiler's option: --optimize=-O2")
+    parser.add_argument("--record", action="store_true", help="into each RUN/export/firmware as well")
     parser.add_argument("--out", type=Path, default=Path("build/firmware"), help="folder for the JSON files")
     options = parser.parse_args(line)
     board, measured = BOARDS[options.board], []
@@ -139,7 +166,7 @@ def main(line: Sequence[str] | None = None) -> int:
     for number, folder in enumerate(options.runs, 1):
         most = options.recordings, options.samples
         with tempfile.TemporaryDirectory() as scratch:
-            measured.append(measure(folder, board, Path(scratch), *most, options.optimize))
+            measured.append(measure(folder, board, Path(scratch), *most, options.optimize, options.record))
         run = measured[-1]["run"]
         (options.out / f"{run}.{board.name}.json").write_text(json.dumps(measured[-1], indent=2) + "\n")
         print(f"{number:3}  {run}", flush=True)

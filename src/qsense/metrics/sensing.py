@@ -151,8 +151,8 @@ class SensingModel:
         cpu_mhz: float = 64,  # and these later still
         cpu_ua_per_mhz: float = 52,
         cycles_per_instruction: float = 1.5,
-        cycles_per_mac: float = 7,
-        cycles_per_requantization: float = 300,
+        cycles_per_mac: float = 3,
+        cycles_per_requantization: float = 170,
         wake_cycles: float = 500,
         bus_kbit_s: float = 8000,
         sleep_ua: float = 3.16,
