@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import re
 import subprocess
 import tempfile
 import time
@@ -98,7 +99,7 @@ def _check(found: dict[str, Any]) -> Check:
 def _as_priced(found: dict[str, Any]) -> Priced:
     """What power is told by."""
     return Priced(
-        processor=f"{found['core']}, emulated ({found['emulator']}); {found['compiler']}",
+        processor=f"{found['core']}, emulated; {re.sub(r' [(].*[)]| [0-9]{8}', '', found['compiler'])}",
         flash=found["flash"]["total"],
         ram=found["ram"]["state"],
         stack=found["ram"]["stack"],

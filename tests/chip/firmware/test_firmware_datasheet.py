@@ -140,7 +140,10 @@ def test_every_constant_stands_with_its_source() -> None:
     assert {*CONSTANTS} - {"values_per_frame"} <= {*known}
     page = sheet(two_bits(depthwise()))
     for name in NODE:
-        assert f"<td>{name}<td>{CONSTANTS[name]:g}<td>{known[name]}" in page
+        assert f"<td>{name}<td>{CONSTANTS[name]:g}<td>{known[name][1]}" in page
+    older = recorded(two_bits(depthwise()), model=SensingModel(**CONSTANTS | {"cpu_mhz": 16}))
+    page = sheet(two_bits(depthwise()), energy=older["energy"])
+    assert f"<td>cpu_mhz<td>16<td>the run's own; usual is 64: {known['cpu_mhz'][1]}" in page
 
 
 def test_names_of_others_stay_text() -> None:

@@ -25,6 +25,7 @@ from qsense.runs.words import duration, in_bits, metric_name, percent, power, ro
 
 MOST_LAYERS = 24  # rows of the memory map; more are in firmware.json
 KB = 1024
+NOT_OF_A_NODE = ("native_bits", "frames_per_second", "comparator_fj")  # constants that no power here is made from
 Known = Mapping[str, Any] | None  # a part of `firmware.json`; None where nobody knows
 BASIS = '<span class="tag">MODEL, NOT MEASURED</span>'
 
@@ -324,23 +325,28 @@ def _remarks(plan: Plan, counts: Counts, energy: Known, measured: Known) -> list
     return remarks
 
 
-def sources() -> dict[str, str]:
-    """Where each constant of conf/sensing/ble.yaml comes from, as its comment there says."""
+def sources() -> dict[str, tuple[str, str]]:
+    """Value and source of each constant of conf/sensing/ble.yaml, as it and its comment there say."""
     lines = (config_folder() / "sensing" / "ble.yaml").read_text(encoding="utf-8").splitlines()
-    return {
-        line.partition(":")[0]: line.partition("#")[2].strip() for line in lines if line[:1].isalpha() and "#" in line
-    }
+    known = {}
+    for line in lines:
+        if line[:1].isalpha() and "#" in line:
+            setting, _, source = line.partition("#")
+            name, _, value = setting.partition(":")
+            known[name] = (value.strip(), source.strip())
+    return known
 
 
 def _constants(energy: Known) -> str:
     if energy is None:
         return ""
-    known = sources()
-    rows = [
-        [name, f"{value:g}", escape(known.get(name, ""))]
-        for name, value in energy["constants"].items()
-        if value is not None and name not in ("frames_per_second", "comparator_fj", "native_bits")
-    ]
+    known, rows = sources(), []
+    for name, value in energy["constants"].items():
+        if value is None or name in NOT_OF_A_NODE:
+            continue
+        usual, source = known.get(name, ("", ""))
+        own = f"the run's own; usual is {usual}: " if usual and float(usual) != value else ""
+        rows.append([name, f"{value:g}", escape(own + source)])
     return (
         "<h2>Constants of the model, and their sources</h2>\n"
         f'<div class="ports">{table(["constant", "value", "source"], rows)}</div>'
