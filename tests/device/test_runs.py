@@ -16,6 +16,8 @@ from tests.device.emulator import BOARDS
 from tests.forking import ForkServer
 from tests.quick import NO_PICTURES
 
+from qsense.study.run import read_run
+
 pytestmark = pytest.mark.device
 DATA = Path(os.environ.get("QSENSE_DATA", ""))
 SBHAR = "QSENSE_DATA" in os.environ and (DATA / "sbhar").is_dir()
@@ -36,9 +38,13 @@ def test_whole_recordings(name: str, warm_server: ForkServer | None, tmp_path: P
     for board in BOARDS.values():
         if board.missing:
             continue
-        assert main([str(run), f"--board={board.name}", "--recordings=1", f"--out={tmp_path / 'measured'}"]) == 0
+        out = f"--out={tmp_path / 'measured'}"
+        assert main([str(run), f"--board={board.name}", "--recordings=1", "--record", out]) == 0
         measured = json.loads((tmp_path / "measured" / f"{run.name}.{board.name}.json").read_text())
         assert measured["windows_differing"] == 0
         assert measured["windows"] > (600 if SBHAR else 50)
         assert measured["classes"] > 1
         assert measured["ram"]["stack"] <= measured["ram"]["stack_bound"]
+        cost = read_run(run).cost
+        assert cost["firmware_instructions"] == measured["instructions"]["prediction"]["mean"]
+        assert (cost["firmware_flash"], cost["firmware_ram"]) == (measured["flash"]["total"], measured["ram"]["state"])
