@@ -26,6 +26,7 @@ from pathlib import Path
 
 from qsense.chip.names import CODINGS, COMPARED, FIRMWARE, FORMATS, check_symbol
 from qsense.commands._allow import add_allow, again
+from qsense.commands._parser import Parser
 from qsense.runs.escapes import one_line
 from qsense.runs.next_steps import say_next
 from qsense.runs.words import entries
@@ -35,7 +36,7 @@ MOST_WINDOWS = 99  # of a majority
 
 def parser() -> argparse.ArgumentParser:
     """The command line's arguments."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="qsense export",
         description="Write a finished run's learned ADC as tables, C, Verilog, registers, ONNX and a datasheet, or, "
         "with its network, as a microcontroller's firmware. "

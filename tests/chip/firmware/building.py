@@ -71,3 +71,10 @@ def samples(plan: Plan, counted: Ints, path: Path) -> Path:
     coding = converter.coding if isinstance(converter, Codec) else plan.native.coding
     coding.number(counted).astype("<i8").astype("<i4" if coding.bits > 16 else "<i2").tofile(path)
     return path
+
+
+def passed(program: Path) -> bool:
+    """Whether the project's own test passes; what it says otherwise."""
+    done = subprocess.run([str(program)], cwd=program.parent, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.count("PASS") == done.stdout.count("\n") == 4

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.chip.firmware import plans
-from tests.chip.firmware.building import build, counts, lines, needs_gcc, project, samples
+from tests.chip.firmware.building import build, counts, lines, needs_gcc, passed, project, samples
+from tests.chip.firmware.plans_with_converters import WITH_MEMORY, WITHOUT_MEMORY, with_memory, without_memory
 
 from qsense.chip.firmware.plan import Plan
 from qsense.chip.firmware.reference import classify
@@ -39,3 +40,15 @@ def test_each_window_as_the_reference(name: str, tmp_path: Path) -> None:
         expected += [[number, *row] for row in zip(want.start, want.winner, want.margin, want.majority, strict=True)]
     assert np.array_equal(lines(program, *map(str, files)), expected)
     assert len({row[2] for row in expected}) > 2, "a test of few classes"
+
+
+@pytest.mark.parametrize("name", WITHOUT_MEMORY)
+def test_with_converters_without_memory(name: str, tmp_path: Path) -> None:
+    folder = project(without_memory(name), tmp_path)
+    assert passed(build(folder, "qs_test"))
+
+
+@pytest.mark.parametrize("kind", WITH_MEMORY)
+def test_with_converters_with_memory(kind: str, tmp_path: Path) -> None:
+    folder = project(with_memory(kind, stride=7), tmp_path)
+    assert passed(build(folder, "qs_test"))

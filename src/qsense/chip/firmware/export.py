@@ -1,4 +1,4 @@
-"""A run's firmware as a folder: its C99 project, and `firmware.json`, which says what it costs and what it is worth.
+"""A run's firmware as a folder: its C99 project, and what it costs and is worth, as JSON, page and picture.
 
 Open it to see what `qsense export RUN format=firmware` writes and says.
 """
@@ -16,13 +16,18 @@ from qsense.chip.converter import Converter
 from qsense.chip.firmware import conformance, project
 from qsense.chip.firmware.build import EXPLAINED, Built, arithmetic_of, build, native_of
 from qsense.chip.firmware.counting import Counts, count
+from qsense.chip.firmware.datasheet import firmware_page, revision_of
+from qsense.chip.firmware.energy import Measured, design_picture, energy_of
 from qsense.chip.firmware.tested import Tested, on_test_windows
 from qsense.chip.memory.codec import Codec
 from qsense.chip.origin import Origin
+from qsense.experiment.converters import sensing_model
 from qsense.experiment.load import TrainedRun
+from qsense.metrics.sensing import SensingModel
+from qsense.plots.style import save
 from qsense.runs import folder as run_folder
 
-FOLDER, RECORD = "firmware", "firmware.json"
+FOLDER, RECORD, PAGE, PICTURE = "firmware", "firmware.json", "firmware.html", "design.png"
 
 
 @dataclass(eq=False)
@@ -31,18 +36,22 @@ class Firmware:
 
     Args:
         folder: the project's.
+        origin: its run.
         built: plan, and the same network in torch.
         counts: what it costs.
         tested: what it is worth; None where the run's data is not at hand.
+        model: constants of what sensing, sending and computing cost; None: the run has none.
         record: what `firmware.json` says.
         files: written, in order.
         notes: what was assumed.
     """
 
     folder: Path
+    origin: Origin
     built: Built
     counts: Counts
     tested: Tested | None
+    model: SensingModel | None
     record: dict[str, Any]
     files: list[Path] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -56,10 +65,27 @@ class Firmware:
         self.save()
         return checks
 
-    def save(self) -> None:
-        """Write `firmware.json`."""
+    def price(self, measured: Measured | None = None) -> None:
+        """Say what the node takes, beside one that sends samples.
+
+        Args:
+            measured: the compiled program, where it was built and run.
+        """
+        self.record["measured"] = None if measured is None else asdict(measured)
+        self.record["energy"] = energy_of(self.built.plan, self.counts, self.model, measured)
+        self.save()
+
+    def save(self) -> list[Path]:
+        """Write `firmware.json`, and what shows it: a page and, where power is told, a picture."""
+        plan, files = self.built.plan, [self.folder / RECORD, self.folder / PAGE]
         text = json.dumps(self.record, indent=2, allow_nan=False) + "\n"
-        run_folder.write_atomically(self.folder / RECORD, text)
+        run_folder.write_atomically(files[0], text)
+        page = firmware_page(plan, self.counts, self.record, self.origin)
+        run_folder.write_bytes_atomically(files[1], page.encode(errors="backslashreplace"))
+        if energy := self.record["energy"]:
+            files.append(self.folder / PICTURE)
+            save(design_picture(energy, f"{self.origin.dataset}: {plan.name}"), files[-1])
+        return files
 
     def summary(self) -> list[str]:
         """What it costs and what it is worth, in lines of at most 80 columns."""
@@ -123,10 +149,12 @@ def export(
     files = project.write(built.plan, origin, majority)
     counts = count(built.plan)
     tested = None if missing else on_test_windows(run, built, majority)
+    model = sensing_model(run.config) if run.config.get("sensing") is not None else None
     folder = out / FOLDER
     plan = built.plan
     record: dict[str, Any] = {
         "name": name,
+        "revision": revision_of(plan),
         "origin": origin.lines(),
         "simulated": origin.simulated,
         "arithmetic": arithmetic,
@@ -141,13 +169,15 @@ def export(
         "counts": counts.record(),
         "test": None if tested is None else tested.record(origin.result["monitor"]),
         "conformance": None,
+        "measured": None,
+        "energy": energy_of(plan, counts, model),
     }
-    firmware = Firmware(folder, built, counts, tested, record, notes=[f"firmware: {EXPLAINED[arithmetic]}"])
+    firmware = Firmware(folder, origin, built, counts, tested, model, record)
+    firmware.notes.append(f"firmware: {EXPLAINED[arithmetic]}")
     firmware.notes += [native.assumed] * bool(native.assumed and converter is None)
     firmware.notes += [f"firmware: nothing is said of its score: {missing}"] * bool(missing)
     for path, text in files.items():
         run_folder.write_bytes_atomically(folder / path, text.encode(errors="backslashreplace"))
         firmware.files.append(folder / path)
-    firmware.save()
-    firmware.files.append(folder / RECORD)
+    firmware.files += firmware.save()
     return firmware

@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib import resources
 from importlib.resources.abc import Traversable
 
-from qsense.chip.firmware import model
+from qsense.chip.firmware import expected, model
 from qsense.chip.firmware.plan import Plan
 from qsense.chip.firmware.sizes import Sizes
 from qsense.chip.memory.c_header import arithmetic
@@ -41,6 +41,7 @@ def write(plan: Plan, origin: Origin, majority: int = 1, packet_samples: int | N
     files["src/qs_tables.c"] = model.converter(sizes, origin)
     if isinstance(plan.converter, Codec):
         files["src/qs_recursion.h"] = recursion()
+    files["test/qs_expected.h"] = expected.header(plan, sizes.coding.bits, majority)
     return files
 
 

@@ -47,8 +47,8 @@ class Tested:
         scores: by name, of "task", "integers" and "firmware"; of "majority", too, if there is one.
         differing: windows whose class differs from the task's, of "integers" and "firmware".
         logits_differing: test windows whose logits differ between the integer network in torch and in NumPy.
-        codes_differing: input codes that differ between the task and the plan's tables, of the numbers of a
-            converter in the test recordings; None without one.
+        codes_differing: input codes that differ between the task and the plan's tables, of the converter's numbers in
+            the test recordings; None without a converter.
     """
 
     counts: Ints

@@ -234,3 +234,8 @@ int qs_network_push(qs_network *network, const int16_t input[QS_CHANNELS], qs_re
     }
     return take(network, lag == 0, result);
 }
+
+void qs_network_skip(qs_network *network, uint32_t samples)
+{
+    network->start += samples;
+}

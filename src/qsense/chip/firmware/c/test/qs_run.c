@@ -5,25 +5,8 @@
  * where the sensor has more than 16 bits). Each window gives a line: number of the file, first sample, class, margin,
  * majority.
  */
-#include <stdio.h>
-
 #include "qs.h"
-
-#define BYTES (QS_NATIVE_BITS > 16 ? 4 : 2)
-
-static int read_sample(FILE *file, qs_sample sample[QS_CHANNELS])
-{
-    unsigned char bytes[BYTES];
-    unsigned c, b;
-    for (c = 0; c < QS_CHANNELS; c++) {
-        uint32_t word = 0;
-        if (fread(bytes, 1, BYTES, file) != BYTES) return 0;
-        for (b = 0; b < BYTES; b++) word |= (uint32_t)bytes[b] << (8 * b);
-        sample[c] = BYTES == 2 ? (qs_sample)(QS_MIDDLE ? (int32_t)(int16_t)(uint16_t)word : (int32_t)word)
-                               : (qs_sample)word;
-    }
-    return 1;
-}
+#include "qs_samples.h"
 
 static int run(const char *path, int number)
 {
@@ -35,7 +18,8 @@ static int run(const char *path, int number)
         perror(path);
         return 1;
     }
-    qs_init(&state);
+    if (number == 0) qs_init(&state);
+    qs_reset(&state);
     while (read_sample(file, sample))
         if (qs_push(&state, sample, &result) != QS_NONE)
             printf("%d %lu %d %ld %d\n", number, (unsigned long)result.start, result.class_index, (long)result.margin,
