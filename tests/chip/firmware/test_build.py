@@ -27,6 +27,7 @@ RUNS = {
     "shared, standardised": ["quant=gamma", "bits=4", "task.standardise=true"],
     "10 bits: thresholds of codes": ["quant=linear", "bits=10"],
     "its own range per axis": ["quant=lloyd_max", "bits=3", "data.normalise=train"],
+    "codes for the network": ["quant=gamma", "bits=3", "quant.sensor.output=code", "task.standardise=true"],
     "DPCM": ["quant=dpcm", "bits=2", "task.standardise=true"],
     "DPCM that refreshes": ["quant=dpcm", "bits=3", "quant.sensor.refresh=8", "data.normalise=range"],
     "ADPCM, 1 bit": ["quant=adpcm", "bits=1"],
@@ -155,8 +156,17 @@ def test_unsuitable_networks_leave_as_onnx(monkeypatch: pytest.MonkeyPatch) -> N
     run = a_trained_run("quant/sensor=gamma", "quant/network=log_weights", "bits=4", "network_bits=4")
     with refused(ValueError, "format=firmware", "quant.network.levels=log", "levels=uniform", "format=onnx"):
         check_suitable(run)
+    words = ["quant/sensor=gamma", "quant/network=fat", "bits=4", "quant.network.first_last_input_bits=null"]
+    run = a_trained_run(*words, model="tiny_conv")
+    with refused(ValueError, "format=firmware", "quant.network.first_last_input_bits=null", "auto", "format=onnx"):
+        check_suitable(run)
     run = a_trained_run("quant=gamma", "bits=4")
     check_suitable(run)
+    first = run.task.network.get_submodule("convolutions.0")
+    monkeypatch.setattr(first, "stride", (2, 1))
+    with refused(ValueError, "format=firmware", "convolutions.0", "format=onnx"):
+        check_suitable(run)
+    monkeypatch.undo()
     monkeypatch.delattr(type(run.task.network), "chain")
     with refused(ValueError, "format=firmware", "DeepConvLSTM", "format=onnx"):
         check_suitable(run)
