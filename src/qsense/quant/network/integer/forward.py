@@ -322,7 +322,8 @@ def convolve(stage: Stage, signal: Codes) -> Codes:
     by = by_of(stage.name, layer.unit / unit)
     codes = requantize(acc.detach(), by, low, levels.highest_code).float()
     alpha, pact = learned_range(coder)
-    return Codes(Cut.apply(acc, by.value, codes, low, levels.highest_code, alpha, pact), unit, levels.top)
+    least = by.value if stage.relu else low  # a ReLU passes no gradient at 0
+    return Codes(Cut.apply(acc, by.value, codes, least, levels.highest_code, alpha, pact), unit, levels.top)
 
 
 def recur(stage: Stage, signal: Codes, state_bits: int) -> Codes:
