@@ -29,6 +29,7 @@ from qsense.plots.style import save
 from qsense.runs import folder as run_folder
 from qsense.runs.words import power
 
+ROUNDING = 1e-6  # of a score
 FOLDER, RECORD, PAGE, PICTURE = "firmware", "firmware.json", "firmware.html", "design.png"
 
 
@@ -184,6 +185,9 @@ def export(
     firmware.notes.append(f"firmware: {EXPLAINED[arithmetic]}")
     firmware.notes += [native.assumed] * bool(native.assumed and converter is None)
     firmware.notes += [f"firmware: nothing is said of its score: {missing}"] * bool(missing)
+    monitor = origin.result["monitor"]
+    if tested is not None and abs((here := tested.scores["task"][monitor]) - tested.recorded[monitor]) > ROUNDING:
+        firmware.notes.append(f"firmware: the run as trained scores {here:.4f} here, with which windows are compared")
     for path, text in files.items():
         run_folder.write_bytes_atomically(folder / path, text.encode(errors="backslashreplace"))
         firmware.files.append(folder / path)
