@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import shutil
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from tests.chip.converters import a_run
 from tests.chip.firmware.plans import convolution, deepconvlstm, depthwise, linear, lstm, plan
 
 from qsense.chip.firmware import reference
-from qsense.chip.firmware.counting import count, packed
+from qsense.chip.firmware.counting import count
+from qsense.chip.firmware.project import write
 
 
 @pytest.mark.parametrize("stride", [1, 4, 10, 19, 30, 33])
@@ -57,10 +62,10 @@ def test_deepconvlstm_of_the_paper() -> None:
     assert 0 < counts.saved < 0.15
     assert counts.weights == 9 * 64 + 3 * 9 * 64 * 64 + 512 * (192 + 128) + last
     assert counts.predictions_hz == 2.0
-    assert counts.layers[0].ram == 9 * 3
-    assert counts.layers[1].ram == 9 * 3 * 64
-    assert counts.layers[4].ram == 128 * 4, "18 positions in a stride of 25: one window at once"
-    assert counts.layers[1].flash == packed(9 * 64 * 64, 4) + 4 * 64 + 4
+    assert counts.layers[0].ram == 2 * 9 * 3
+    assert counts.layers[1].ram == 2 * 9 * 3 * 64
+    assert counts.layers[4].ram == 128 * 6, "18 positions in a stride of 25: one window at once"
+    assert counts.layers[1].flash == 9 * 64 * 64 // 2 + 4 * 64 + 40
 
 
 def test_windows_that_do_not_overlap_save_nothing() -> None:
@@ -80,3 +85,21 @@ def test_totals_are_sums() -> None:
     assert record["macs"] == sum(layer["macs"] for layer in record["layers"])
     assert record["flash"]["sigmoid"] == 0
     assert record["macs_per_second"] == record["macs"] * 50 / 10
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="no C compiler")
+@pytest.mark.parametrize("make", [deepconvlstm, depthwise])
+@pytest.mark.parametrize("stride", [4, 30])
+def test_ram_is_that_of_the_c_structure(make: Any, stride: int, tmp_path: Path) -> None:
+    """But for the frame that convolutions hand on, and some bytes of bookkeeping."""
+    plan = make(stride=stride)
+    for path, text in write(plan, a_run()).items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    main = (
+        '#include <stdio.h>\n#include "qs.h"\nint main(void) { printf("%u", (unsigned)sizeof(qs_state)); return 0; }\n'
+    )
+    (tmp_path / "size.c").write_text(main)
+    subprocess.run(["gcc", "-Iinclude", "-Isrc", "-o", "size", "size.c"], cwd=tmp_path, check=True)
+    size = int(subprocess.run([tmp_path / "size"], capture_output=True, text=True, check=True).stdout)
+    assert 0 <= size - count(plan).ram < 100

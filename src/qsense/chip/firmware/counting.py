@@ -10,16 +10,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from qsense.chip.converter import Converter
 from qsense.chip.firmware.plan import Plan
-from qsense.chip.firmware.reference import rows_of
 from qsense.chip.memory.codec import Codec
-from qsense.quant.network.integer.numbers import LSTM, Convolution, Layer, Linear, Pool, sigmoid_table
+from qsense.quant.network.integer.numbers import LSTM, Codes, Convolution, Layer, Linear, Pool, sigmoid_table
 
-SCALE = 4  # bytes of a multiplier and its shift
 GATES = 4
 CURVES = 5  # of an LSTM's unit and step: three sigmoids, tanh of a gate, tanh of the cell
+DESCRIBED = {"Convolution": 40, "Pool": 0, "LSTM": 32, "Linear": 12}  # bytes of a layer's sizes and scales, in flash
+MEMORY = 80, 24  # bytes of the constants and the state of a converter with memory, of each channel
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,8 @@ class LayerCounts:
         requantizations: from accumulator to code, shared likewise.
         curves: values of sigmoid and tanh.
         weights: their number.
-        flash: bytes of packed weights, biases and scales.
-        ram: bytes of the ring of its input frames, or of its states.
+        flash: bytes of packed weights, biases, sizes and scales.
+        ram: bytes of the ring of its input frames, or of its states; two for each code.
     """
 
     name: str
@@ -58,7 +59,7 @@ class Counts:
     Args:
         layers: in order.
         converter_flash: bytes of the converter's thresholds or tables.
-        converter_ram: bytes of a converter with memory's state.
+        converter_ram: bytes of its state; without memory, of what a receiver holds.
         input_flash: bytes of what turns the converter's codes into input codes.
         sigmoid_flash: bytes of the sigmoid's table; 0 without an LSTM.
         predictions_hz: per second; None where nobody has stated a rate.
@@ -103,7 +104,7 @@ class Counts:
 
     @property
     def ram(self) -> int:
-        """Bytes that are kept from sample to sample."""
+        """Bytes that are kept from sample to sample, but for a few of bookkeeping."""
         return sum(layer.ram for layer in self.layers) + self.converter_ram
 
     def record(self) -> dict[str, Any]:
@@ -151,63 +152,77 @@ def count(plan: Plan) -> Counts:
     )
 
 
-def packed(number: int, bits: int) -> int:
-    """Bytes of so many codes, one after the other.
+def packed(weight: Codes, bits: int) -> int:
+    """Bytes of rows of codes, one code after the other; each row, which is one output's, begins a byte.
 
-    >>> packed(10, 3)
+    >>> packed(np.zeros((2, 3), np.int16), 3)
     4
     """
-    return -(-number * bits // 8)
+    return len(weight) * -(-(weight.size // len(weight)) * bits // 8)
+
+
+def width(numbers: npt.NDArray[np.integer]) -> int:
+    """Bytes of the smallest type of C that holds all of them."""
+    return next(
+        size
+        for size, signed, unsigned in ((1, np.int8, np.uint8), (2, np.int16, np.uint16), (4, np.int32, np.uint32))
+        if any(
+            np.iinfo(kind).min <= numbers.min() <= numbers.max() <= np.iinfo(kind).max for kind in (signed, unsigned)
+        )
+    )
 
 
 def _layer(layer: Layer, positions: int, stride: int) -> LayerCounts:
     """A layer that has (or, behind the convolutions, takes) so many positions of a window."""
     overlapping = -(-positions // stride)
-    kind, name = type(layer).__name__, getattr(layer, "name", "pool")
+    kind = type(layer).__name__
+    described = DESCRIBED[kind]
     match layer:
         case Convolution():
             shared, outputs = min(stride, positions), layer.planes * layer.outputs
             each = outputs * layer.weight.shape[1] * layer.kernel
-            flash = packed(layer.weight.size, layer.bits) + 4 * layer.outputs + SCALE
-            ring = layer.reach * layer.planes * layer.inputs
             return LayerCounts(
-                name, kind, layer.bits, shared * each, positions * each, shared * outputs, 0, layer.weight.size, flash,
-                ring,
+                layer.name, kind, layer.bits,
+                macs=shared * each, macs_alone=positions * each, requantizations=shared * outputs, curves=0,
+                weights=int(layer.weight.size), flash=packed(layer.weight, layer.bits) + 4 * layer.outputs + described,
+                ram=2 * layer.reach * layer.planes * layer.inputs,
             )  # fmt: skip
         case Pool():
-            return LayerCounts(name, kind, 0, 0, 0, 0, 0, 0, 0, 4 * layer.features * overlapping)
+            return LayerCounts("pool", kind, 0, 0, 0, 0, 0, 0, 0, ram=4 * layer.features * overlapping)
         case LSTM():
-            rows, weights = GATES * layer.hidden, layer.weight_ih.size + layer.weight_hh.size
-            flash = packed(layer.weight_ih.size, layer.bits_ih) + packed(layer.weight_hh.size, layer.bits_hh)
-            macs, state = positions * weights, layer.hidden * (layer.state_bits // 8 + 2)
+            rows, weights = GATES * layer.hidden, int(layer.weight_ih.size + layer.weight_hh.size)
+            flash = packed(layer.weight_ih, layer.bits_ih) + packed(layer.weight_hh, layer.bits_hh)
             return LayerCounts(
-                name, kind, max(layer.bits_ih, layer.bits_hh), macs, macs, positions * 2 * rows,
-                positions * CURVES * layer.hidden, weights, flash + 4 * rows + 2 * SCALE, state * overlapping,
+                layer.name, kind, max(layer.bits_ih, layer.bits_hh),
+                macs=positions * weights, macs_alone=positions * weights, requantizations=positions * 2 * rows,
+                curves=positions * CURVES * layer.hidden, weights=weights, flash=flash + 4 * rows + described,
+                ram=2 * 3 * layer.hidden * overlapping,  # h, c, and the next h
             )  # fmt: skip
         case Linear():
-            flash = packed(layer.weight.size, layer.bits) + 4 * layer.classes
             macs = int(layer.weight.size)
-            return LayerCounts(name, kind, layer.bits, macs, macs, 0, 0, macs, flash, 0)
+            flash = packed(layer.weight, layer.bits) + 4 * layer.classes + described
+            return LayerCounts(layer.name, kind, layer.bits, macs, macs, 0, 0, macs, flash, 0)
 
 
 def _converter(plan: Plan) -> tuple[int, int]:
     """Bytes of flash and RAM."""
+    channels = len(plan.channels)
     match plan.converter:
         case None:
-            return 0, 0
-        case Converter() as converter:
-            return 2 * len(set(rows_of(converter, len(plan.channels)))) * converter.counts.shape[1], 0
+            return 0, 2 * channels
+        case Converter(counts=counts, native=native):
+            reached = counts[counts < native.codes]
+            return counts.size * (width(reached) if reached.size else 1), 2 * channels
         case Codec() as codec:
-            tables = sum(
-                len(values) for c in codec.constants for values in (c.thresholds, c.levels, c.steps, c.moves)
-            ) + len(codec.compand)
-            state = sum(-(-bits // 8) for bits in codec.state.values())
-            return 4 * tables, state * len(codec.channels)
+            own = sum(len(getattr(c, table)) for c in codec.constants for table in codec.tables if table != "steps")
+            own += len(codec.constants[0].steps) + len(codec.compand)
+            return 4 * own + MEMORY[0] * channels, MEMORY[1] * channels
 
 
 def _input(plan: Plan) -> int:
-    """Bytes of its table (one of 8-bit codes) or thresholds, channels that are alike counted once."""
+    """Bytes of its table, or of its thresholds."""
     given = plan.input
-    rows = given.table if given.table is not None else given.thresholds
-    assert rows is not None
-    return int(np.unique(rows, axis=0).size) * (1 if given.table is not None else 4)
+    if given.table is not None:
+        return given.table.size * width(given.table)
+    assert given.thresholds is not None
+    return given.thresholds.size * 2
