@@ -68,7 +68,8 @@ def simulated(plan: Plan, x: Ints, packets: list[int]) -> list[list[int]]:
         last = np.maximum.accumulate(np.where(arrives, np.arange(len(x)), -1))
         inputs = np.where(last[:, None] < 0, 0, inputs[last])
     found = decided(plan, windows(plan, inputs), MAJORITY)
-    return np.stack([found.start, found.winner, found.margin, found.majority], axis=1).tolist()
+    rows: list[list[int]] = np.stack([found.start, found.winner, found.margin, found.majority], axis=1).tolist()
+    return rows
 
 
 @pytest.fixture(scope="module", params=PLANS)
