@@ -14,7 +14,7 @@ import numpy.typing as npt
 from qsense.chip.c_header import commented, integer, lines_of, table
 from qsense.chip.converter import Converter
 from qsense.chip.firmware.plan import Plan
-from qsense.chip.firmware.sizes import Sizes, by_tap, by_unit, converter_id, depthwise, packed, row_words
+from qsense.chip.firmware.sizes import Sizes, by_tap, by_unit, depthwise, packed, row_words
 from qsense.chip.memory.c_header import tables
 from qsense.chip.memory.codec import Codec
 from qsense.chip.origin import Origin
@@ -27,8 +27,6 @@ def header(sizes: Sizes, origin: Origin, majority: int, packet_samples: int) -> 
     plan, coding = sizes.plan, sizes.coding
     comparing = plan.converter if isinstance(plan.converter, Converter) else None
     highest = max(sizes.code_bits, coding.bits if sizes.refresh else 0)
-    counts, _, edges, _ = _levels_reached(sizes)
-    every = np.concatenate([counts.ravel(), edges.ravel(), [0]])
     inputs = plan.input.table
     lines = {
         "QS_CHANNELS": sizes.axes,
@@ -43,7 +41,7 @@ def header(sizes: Sizes, origin: Origin, majority: int, packet_samples: int) -> 
         "QS_EDGES": 0 if plan.input.thresholds is None else plan.input.thresholds.shape[1],
         "QS_INPUT_LOW": plan.input.low,
         "QS_INPUT_START": min(max(0, plan.network.input_low), plan.network.input_high),
-        "QS_CONVERTER_ID": f"{converter_id(plan):#06x}u",
+        "QS_CONVERTER_ID": f"{sizes.converter_id:#06x}u",
         "QS_WINDOW": plan.window,
         "QS_STRIDE": plan.stride,
         "QS_CONVOLUTIONS": len(sizes.convolutions),
@@ -86,7 +84,7 @@ def header(sizes: Sizes, origin: Origin, majority: int, packet_samples: int) -> 
 
 typedef {integer(coding.lowest, coding.highest)} qs_sample; /* {coding.name} */
 typedef {integer(0, (1 << highest) - 1)} qs_code;
-typedef {integer(int(every.min()), int(every.max()))} qs_threshold;
+typedef {sizes.threshold_type} qs_threshold;
 typedef {"int16_t" if inputs is None else integer(int(inputs.min()), int(inputs.max()))} qs_input;
 
 #endif
@@ -95,7 +93,7 @@ typedef {"int16_t" if inputs is None else integer(int(inputs.min()), int(inputs.
 
 def window(plan: Plan) -> str:
     """Window and stride in words."""
-    rate = "" if plan.rate_hz is None else f" at {plan.rate_hz:g} per second"
+    rate = "" if plan.rate_hz is None else f", {plan.rate_hz:g} per second"
     return f"windows of {plan.window} samples{rate}, one every {plan.stride}"
 
 
@@ -149,7 +147,7 @@ const qs_linear qs_classifier = {{{_weights("classifier", sizes.linear.weight, s
 def converter(sizes: Sizes, origin: Origin) -> str:
     """`qs_tables.c`: thresholds and input codes."""
     plan, text = sizes.plan, ""
-    counts, counts_reached, edges, edges_reached = _levels_reached(sizes)
+    counts, counts_reached, edges, edges_reached = sizes.edges
     if isinstance(plan.converter, Converter):
         text += _table("qs_threshold", "qs_thresholds[QS_ROWS][QS_THRESHOLDS]", counts, plan.converter.rows)
         text += _row("const uint16_t", "qs_reached[QS_ROWS]", counts_reached)
@@ -169,21 +167,6 @@ def converter(sizes: Sizes, origin: Origin) -> str:
 #include "qs_converter.h"
 
 {text}"""
-
-
-def _levels_reached(sizes: Sizes) -> tuple[Ints, Ints, Ints, Ints]:
-    """Thresholds of converter and input codes, and how many of each row some number reaches. Those that none does are
-    never looked at, and cut off, so that they need no wider type."""
-    plan, none = sizes.plan, np.zeros((0, 0), np.int64)
-    counts = plan.converter.counts if isinstance(plan.converter, Converter) else none
-    edges = none if plan.input.thresholds is None else plan.input.thresholds
-    most = 1 << 15 if isinstance(plan.converter, Codec) else 1 << sizes.code_bits
-    return *_reached(counts, 1 << sizes.coding.bits), *_reached(edges, most)
-
-
-def _reached(thresholds: npt.NDArray[np.integer], most: int) -> tuple[Ints, Ints]:
-    number = (thresholds < most).sum(1)
-    return np.minimum(thresholds, int(thresholds[thresholds < most].max(initial=0))).astype(np.int64), number
 
 
 def _table(kind: str, name: str, values: npt.NDArray[np.integer], names: Sequence[str]) -> str:

@@ -5,20 +5,24 @@ Open it to see which plans a firmware refuses.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
 
+from qsense.chip.c_header import integer
 from qsense.chip.coding import Coding
 from qsense.chip.converter import Converter
 from qsense.chip.firmware.plan import Plan
+from qsense.chip.memory.c_header import STATE_BYTES, table_bytes
 from qsense.chip.memory.codec import Codec
 from qsense.chip.origin import revision
-from qsense.quant.network.integer.numbers import LSTM, Codes, Convolution, Ints, Linear, Pool
+from qsense.quant.network.integer.numbers import LSTM, Codes, Convolution, Ints, Linear, Pool, sigmoid_table
 
 MOST_NATIVE_BITS = 24
 LONGEST_PACKET = 64  # bytes of codes, where nobody asks for another number of samples
+PACKET_OVERHEAD = 12  # bytes beside its codes
 
 
 def packed(weight: Codes, bits: int) -> npt.NDArray[np.uint32]:
@@ -91,7 +95,7 @@ class Sizes:
         self.depthwise = any(map(depthwise, spread))
         self.gathered = max((each.planes * each.weight[0].size for each in spread if not depthwise(each)), default=0)
         self.bits = {bits for _, _, bits in self.packed()}
-        filled = [row_words(codes, bits) * 32 // bits - codes[0].size for _, codes, bits in self.packed()]
+        filled = [row_words(codes, bits) * 32 // bits - int(codes[0].size) for _, codes, bits in self.packed()]
         self.pad = max(filled)
         self._check()
 
@@ -134,11 +138,91 @@ class Sizes:
         spare = (self.coding.bits - self.code_bits) * self.axes * bool(self.refresh)
         return max(1, min((8 * LONGEST_PACKET - spare) // sample, self.plan.stride, 255))
 
+    @property
+    def edges(self) -> tuple[Ints, Ints, Ints, Ints]:
+        """Thresholds of converter and input codes, and how many of each row some number reaches. Those that none does
+        are never looked at, and cut off, so that they need no wider type."""
+        plan, none = self.plan, np.zeros((0, 0), np.int64)
+        counts = plan.converter.counts if isinstance(plan.converter, Converter) else none
+        edges = none if plan.input.thresholds is None else plan.input.thresholds
+        most = 1 << 15 if isinstance(plan.converter, Codec) else 1 << self.code_bits
+        return *_reached(counts, 1 << self.coding.bits), *_reached(edges, most)
+
+    @property
+    def threshold_type(self) -> str:
+        """The smallest that holds all thresholds."""
+        counts, _, edges, _ = self.edges
+        every = np.concatenate([counts.ravel(), edges.ravel(), [0]])
+        return integer(int(every.min()), int(every.max()))
+
+    @property
+    def threshold_bytes(self) -> int:
+        """Of a threshold."""
+        return int(re.sub(r"\D", "", self.threshold_type)) // 8
+
+    @property
+    def converter_id(self) -> int:
+        """16 bits that tell converters apart, from which a packet's checksum starts."""
+        plan = self.plan
+        number = revision([vars(plan.native)]) if plan.converter is None else plan.converter.revision
+        return int(number[:4], 16)
+
+    def packet_bytes(self, samples: int) -> int:
+        """Of a packet of so many samples, at most."""
+        refreshes = -(-samples // self.refresh) if self.refresh else 0
+        bits = samples * self.code_bits + refreshes * (self.coding.bits - self.code_bits)
+        return PACKET_OVERHEAD + -(-self.axes * bits // 8)
+
+    @property
+    def flash(self) -> dict[str, int]:
+        """Bytes of tables, by kind, but for some fifty of each layer's numbers."""
+        plan = self.plan
+        biased: list[Convolution | LSTM | Linear] = [*self.convolutions, *self.lstms, self.linear]
+        biases = sum(int(each.bias.size) for each in biased)
+        weights = sum(4 * int(packed(codes, bits).size) for _, codes, bits in self.packed())
+        weights += sum(int(layer.weight.size) for layer in self.convolutions if depthwise(layer))
+        given = plan.input.table if plan.input.table is not None else plan.input.thresholds
+        assert given is not None
+        tables = int(given.size) * (1 if plan.input.table is not None else self.threshold_bytes)
+        if isinstance(plan.converter, Converter):
+            tables += int(plan.converter.counts.size) * self.threshold_bytes
+        if isinstance(plan.converter, Codec):
+            tables += table_bytes(plan.converter)
+        flash = {"weights": weights, "biases": 4 * biases, "converter and input codes": tables}
+        return flash | ({"sigmoid": sigmoid_table().nbytes} if self.lstms else {})
+
+    def ram(self, majority: int) -> int:
+        """Bytes of `qs_state`.
+
+        Args:
+            majority: windows that the majority is taken of.
+        """
+        hidden = sum(lstm.hidden for lstm in self.lstms)
+        halves = self.lines + self.pad + self.features + self.pad
+        if self.lstms:
+            halves += self.windows * (2 * hidden + self.pad + max(lstm.hidden for lstm in self.lstms))
+            network = 2 * halves
+        else:
+            network = 4 * -(-halves // 2) + 4 * self.windows * self.features
+        network += 2 * (self.windows + 3 + majority)
+        converter = STATE_BYTES * self.axes if isinstance(self.plan.converter, Codec) else 4 * -(-self.axes // 2)
+        return converter + 4 * -(-network // 4) + 4
+
+    @property
+    def burst(self) -> int:
+        """Multiply-accumulates of the longest `qs_push`: a position of each layer, in all windows under way."""
+        total = sum(layer.planes * int(layer.weight.size) for layer in self.convolutions)
+        for number, lstm in enumerate(self.lstms):
+            total += int(lstm.weight_ih.size) * (self.windows if number else 1)
+            total += int(lstm.weight_hh.size) * self.windows
+        return total + int(self.linear.weight.size)
+
     def _check(self) -> None:
         """Refuse what the C does not compute, and sums that do not fit."""
         plan = self.plan
         if self.positions < 1:
-            raise ValueError(f"a window of {plan.window} samples is shorter than the network's convolutions reach")
+            reach = plan.window - self.positions + 1
+            raise ValueError(f"window={plan.window}: the network's convolutions reach over {reach} samples")
         if not 1 <= plan.stride < 1 << 15 or plan.window >= 1 << 15:
             raise ValueError(f"window={plan.window}, stride={plan.stride}: a firmware takes at most {(1 << 15) - 1}")
         if self.coding.bits > MOST_NATIVE_BITS:
@@ -186,7 +270,6 @@ def _fits(name: str, weight: Codes, bits: int, largest: int, bias: Ints | None =
         )
 
 
-def converter_id(plan: Plan) -> int:
-    """16 bits that tell converters apart, from which a packet's checksum starts."""
-    number = revision([vars(plan.native)]) if plan.converter is None else plan.converter.revision
-    return int(number[:4], 16)
+def _reached(thresholds: npt.NDArray[np.integer], most: int) -> tuple[Ints, Ints]:
+    number = (thresholds < most).sum(1)
+    return np.minimum(thresholds, int(thresholds[thresholds < most].max(initial=0))).astype(np.int64), number
