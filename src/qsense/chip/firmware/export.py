@@ -27,6 +27,7 @@ from qsense.metrics.sensing import SensingModel
 from qsense.plots.style import save
 from qsense.runs import folder as run_folder
 
+ROUNDING = 1e-6  # of a score
 FOLDER, RECORD, PAGE, PICTURE = "firmware", "firmware.json", "firmware.html", "design.png"
 
 
@@ -176,6 +177,9 @@ def export(
     firmware.notes.append(f"firmware: {EXPLAINED[arithmetic]}")
     firmware.notes += [native.assumed] * bool(native.assumed and converter is None)
     firmware.notes += [f"firmware: nothing is said of its score: {missing}"] * bool(missing)
+    monitor = origin.result["monitor"]
+    if tested is not None and abs((here := tested.scores["task"][monitor]) - tested.recorded[monitor]) > ROUNDING:
+        firmware.notes.append(f"firmware: the run as trained scores {here:.4f} here, with which windows are compared")
     for path, text in files.items():
         run_folder.write_bytes_atomically(folder / path, text.encode(errors="backslashreplace"))
         firmware.files.append(folder / path)
