@@ -31,11 +31,11 @@ def project(plan: Plan, folder: Path, majority: int = 1, packet_samples: int | N
     return folder
 
 
-def build(folder: Path, program: str = "qs_run", flags: tuple[str, ...] = ("-Os",), compiler: str = "gcc") -> Path:
+def build(folder: Path, program: str = "qs_run", flags: tuple[str, ...] = ("-O0",)) -> Path:
     """A program of `test/`, with all sources."""
     sources = [f"src/{file.name}" for file in sorted((folder / "src").glob("*.c"))]
-    out = folder / f"{program}{abs(hash(flags)) % 10000}"
-    command = [compiler, *STRICT, *flags, *sources, f"test/{program}.c", "-o", str(out)]
+    out = folder / f"{program}{''.join(flags).replace('/', '')[:40]}"
+    command = ["gcc", *STRICT, *flags, *sources, f"test/{program}.c", "-o", str(out)]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return out
