@@ -212,7 +212,7 @@ def test_networks_that_integers_do_not_cover(network: nn.Module, named: list[obj
 def test_what_floats_trained_otherwise_stays_in_floats(options: dict[str, Any]) -> None:
     network, x = plain("deepconvlstm").eval(), windows("deepconvlstm")
     with torch.no_grad():
-        network.convolutions[0].weight[0, 0, 0] = -9.0
+        next(network.parameters())[0, 0, 0] = -9.0
     quantize_network(network, 4, **options).calibrate(network, x)
     with refused(ValueError, "arithmetic=integer", "DeepConvLSTM", "levels=uniform", "first_last_range=abs_max"):
         after_training(network, x)

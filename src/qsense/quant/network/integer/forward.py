@@ -85,12 +85,14 @@ class Cut(torch.autograd.Function):
     ) -> Tensor:
         ctx.save_for_backward(x, codes, alpha)
         ctx.factor, ctx.low, ctx.high, ctx.pact = factor, low, high, pact
-        return codes.clone() if codes is x else codes
+        return codes
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, codes, alpha = ctx.saved_tensors
+        if ctx.low == -math.inf:  # a weight's codes
+            return (grad * ctx.factor).to(x.dtype), None, None, None, None, None, None
         v = x * ctx.factor
         inside = grad.to(v.dtype) * ((v >= ctx.low) & (v <= ctx.high))
         grad_alpha = None
