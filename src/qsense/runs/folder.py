@@ -28,6 +28,7 @@ RESULT = "metrics.json"  # written last: where it is whole, the run is finished
 CONFIG = "config.yaml"
 RECORD = "run.json"
 FAILURE = "failed.txt"
+FIRMWARE = "export/firmware/firmware.json"  # what `qsense export RUN format=firmware` says of the firmware
 FINISHED, RUNNING, FAILED, INTERRUPTED = "finished", "running", "failed", "interrupted"  # what a run says of itself
 TEMPORARY = ".tmp"  # how the name of a file ends that is being written
 SCHEMA = 3  # of a run: raise it where the same configuration on the same data gives other numbers than before
