@@ -65,8 +65,10 @@ def session(clock: Clock | None = None, votes: int = 1, **changed: object) -> Se
     return Session(FakePipeline(), facts(**changed), votes, now=(clock or FakeClock()).now)
 
 
-def sample(value: float, seconds: float | None = None, truth: int | None = None, due: float | None = None) -> Sample:
-    return Sample(np.array([value, 0.0]), seconds, truth, due)
+def sample(
+    value: float, seconds: float | None = None, truth: int | None = None, due: float | None = None, channels: int = 2
+) -> Sample:
+    return Sample(np.array([value] + [0.0] * (channels - 1)), seconds, truth, due)
 
 
 def known(**changed: object) -> Known:

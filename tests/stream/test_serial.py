@@ -19,11 +19,13 @@ from qsense.stream.sources import Source, from_port
 
 LINES = b"x,y,z\r\n" + b"".join(f"{n},{n / 2},-1\r\n".encode() for n in range(6))
 
+Port = tuple[Path, Callable[[bytes], int], Callable[[], None], Callable[[], None]]
+
 
 @pytest.fixture
-def port(tmp_path: Path) -> Iterator[tuple[Path, Callable[[bytes], None], Callable[[], None], Callable[[], None]]]:
+def port(tmp_path: Path) -> Iterator[Port]:
     """A device's path; what sends bytes to it, unplugs it, and plugs it in again."""
-    path, ends = tmp_path / "ttyFAKE0", []
+    path, ends = tmp_path / "ttyFAKE0", list[int]()
 
     def plug() -> None:
         sending, receiving = os.openpty()
@@ -38,16 +40,15 @@ def port(tmp_path: Path) -> Iterator[tuple[Path, Callable[[bytes], None], Callab
         ends.clear()
 
     plug()
-    yield path, lambda sent: (os.write(ends[0], sent), None)[1], unplug, plug
+    yield path, lambda sent: os.write(ends[0], sent), unplug, plug
     if ends:
         unplug()
 
 
 def test_samples_come_unplugging_is_waited_out_and_noise_survived(
-    port: tuple[Path, Callable[[bytes], None], Callable[[], None], Callable[[], None]],
+    port: Port,
 ) -> None:
     path, send, unplug, plug = port
-    steps = iter([unplug, lambda: None, plug, lambda: send(b"\xfe\x00\n1,2,3\n")])
     waits: list[float] = []
 
     def sleep(seconds: float) -> None:  # while nobody has plugged it in
@@ -62,7 +63,7 @@ def test_samples_come_unplugging_is_waited_out_and_noise_survived(
             found.append(event)
         samples = [each for each in found if isinstance(each, Sample)]
         if len(samples) == 6 and not waits and path.is_symlink():
-            next(steps)()
+            unplug()
         if isinstance(event, Notice) and event.text.endswith("is back"):
             send(b"\xfe\x00\n1,2,3\n")
         if len(samples) == 7:
@@ -75,7 +76,7 @@ def test_samples_come_unplugging_is_waited_out_and_noise_survived(
 
 
 def test_bytes_come_as_they_are_sent(
-    port: tuple[Path, Callable[[bytes], None], Callable[[], None], Callable[[], None]],
+    port: Port,
 ) -> None:
     path, send, _, _ = port
     descriptor = open_port(str(path), 9600)

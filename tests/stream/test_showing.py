@@ -30,7 +30,7 @@ def streamed(count: int = 60, votes: int = 1, **changed: object) -> Session:
     one = session(clock, votes, **changed)
     for n in range(count):
         clock.time += 0.1
-        one.take(sample(n // 7 % 3, truth=n // 9 % 3 if n % 2 else None))
+        one.take(sample(n // 7 % 3, truth=n // 9 % 3 if n % 2 else None, channels=len(one.facts.names)))
     return one
 
 

@@ -190,9 +190,9 @@ def _line(
     used, starts = np.unique(place, return_index=True)
     tops, bottoms = np.minimum.reduceat(heights, starts), np.maximum.reduceat(heights, starts)
     wide = max(1, int(np.median(np.diff(used)))) if len(used) > 1 else 1  # between two samples, where there are few
-    words, before = [], -10
+    words, before = [], None
     for x, top, bottom in zip(used.tolist(), tops.tolist(), bottoms.tolist(), strict=True):
-        words.append(f"{'L' if x - before <= 2 * wide else 'M'}{LEFT + x} {top:.1f}")
+        words.append(f"{'M' if before is None or x - before > 2 * wide else 'L'}{LEFT + x} {top:.1f}")
         if bottom - top > 0.1:
             words.append(f"L{LEFT + x} {bottom:.1f}")
         before = x

@@ -47,7 +47,7 @@ def open_port(device: str, baud: int = USUAL_BAUD) -> int:
         why = WHY.get(error.errno or 0, error.strerror or str(error)).format(others=_others())
         raise OSError(f"serial:{device}: {why}") from error
     try:
-        tty.setraw(port)
+        tty.setraw(port, termios.TCSANOW)  # what has come already is not thrown away
         flags = termios.tcgetattr(port)
         flags[2] = (flags[2] | termios.CLOCAL | termios.CREAD) & ~termios.CRTSCTS
         flags[4] = flags[5] = speed
