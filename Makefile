@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install train test test-slow test-ray test-slurm lint format bench docs gallery wheel clean
+.PHONY: help install train test test-slow test-ray test-slurm test-device lint format bench docs gallery wheel clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # Installed again only when the dependencies change; torch and torchvision come together, as published.
 $(STAMP): pyproject.toml
@@ -23,7 +23,7 @@ train: $(STAMP)  ## learn a 2-bit ADC on the built-in data: every fold × seeds 
 	$(BIN)/python -m qsense.train quant=gamma bits=2 -m
 
 test: $(STAMP)  ## the tests, but for those that take long (QSENSE_DATA=… adds those on real data)
-	$(BIN)/python -m pytest --numprocesses auto --dist worksteal -m "not slow and not engine and not site"
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal -m "not slow and not engine and not site and not device"
 
 # Many of them wait, for W&B's agents or for a process that has been killed: one more at a time than there are cores.
 test-slow: $(STAMP)  ## those that take long
@@ -37,6 +37,11 @@ test-ray: $(STAMP)  ## a Ray cluster of two nodes on this machine, one of which 
 # Root on Debian installs Slurm by apt; exit code 77 where it is missing and cannot be installed.
 test-slurm: $(STAMP)  ## sweeps on a Slurm cluster of its own, whose jobs and nodes are killed
 	tests/engines/slurm.sh $(BIN)/python -m pytest --numprocesses 0 tests/engines/test_slurm.py
+
+# Root on Debian installs the compilers and QEMU by apt; exit code 77 where they are missing and cannot be installed.
+test-device: $(STAMP)  ## the exported firmware on emulated microcontrollers: Cortex-M4, Cortex-M33, RISC-V
+	tests/device/toolchain.sh
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m device tests/device
 
 lint: $(STAMP)  ## ruff and mypy
 	$(BIN)/ruff check .

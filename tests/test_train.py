@@ -192,7 +192,7 @@ def test_a_sweep_skips_what_is_finished_and_outlives_a_failure(command: Command,
     assert len(ended) == 4
     assert_names(ended[1], "2/4 linear 2 bit fold 1 seed 0", "failed")
     assert re.search(r"4/4 gamma 2 bit fold 1 seed 0 · \d+\.\d % · \d+ s$", ended[3])
-    assert all(line.partition(" ")[2].partition(" ")[2] in broken.out for line in ended)
+    assert all(line.partition("]: ")[2] in broken.out for line in ended)
     assert "Launching" not in broken.out
     assert broken.out.count("cost of one prediction") == 1
     assert_names(broken.err, "1 of 4", f"{victim}/failed.txt")
@@ -332,6 +332,19 @@ def test_fewer_bits_start_from_a_run_with_more(composed: Compose, tmp_path: Path
     (tmp_path / "runs" / "run").rename(tmp_path / "runs" / "three")
     with refused(ConfigError, f"init_from={tmp_path}", tmp_path / "checkpoints" / "last.ckpt"):
         train(composed(*brief, "bits=2", f"init_from={tmp_path}", "seed=1"))
+
+
+@pytest.mark.parametrize(
+    ("setting", "named"),
+    [("data.cache_gb=0", ["cache_gb=0", "null"]), ("task.white_balance=[1,2]", ["white_balance=[1, 2]", "red"])],
+)
+def test_an_argument_refused_while_building_leaves_no_folder(
+    command: Command, tmp_path: Path, setting: str, named: list[str]
+) -> None:
+    done = command("qsense.train", "task=detection", "bits=4", *NO_PICTURES, setting)
+    assert done.code == 1
+    assert_names(done.err, *named)
+    assert not list((tmp_path / "runs").iterdir())
 
 
 def test_a_file_of_weights_is_data(composed: Compose, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import logging
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
@@ -19,11 +19,14 @@ from qsense.experiment.grids.dry_run import cache_room, estimate, print_plan
 from qsense.experiment.grids.grid import Grid
 from qsense.experiment.grids.sweeping import conclude, launch_all, mishaps, tell, unfinished
 from qsense.experiment.preflight import preflight, timed
+from qsense.experiment.signatures import constant
 from qsense.experiment.trainer import check_machine
 from qsense.runs import folder as run_folder
 from qsense.runs.mishaps import EXIT_CODE, forget, noted, tolerated
 from qsense.runs.next_steps import say_next
 from qsense.runs.status import overview, status_of
+
+FRAMES_BY = ("data", "quant", "task", "experiment")  # what decides which frames are converted, and how
 
 log = logging.getLogger(__name__)
 
@@ -63,11 +66,11 @@ class ResumableSweeper(BasicSweeper):
         if self.dry_run:
             print_plan(folders, one_by_one=self.dry_run == "all")
             log.info("%s", overview([status_of(folder) for folder in folders.values()]))
-            by_data = {tuple(entry for entry in job if root_of(entry) == "data"): job for job in folders}
-            for told in dict.fromkeys(cache_room(grid.compose(job)) for job in by_data.values()):
-                if told:
-                    log.info("%s", told)
-            if left := estimate(folders, None if self.preflight is False else partial(self.time, grid)):
+            unconverted = self.tell_room(grid, folders)
+            if unconverted:
+                log.info("how long a run takes is not timed, as that would convert the frames first")
+            untimed = self.preflight is False or unconverted > 0
+            if left := estimate(folders, None if untimed else partial(self.time, grid)):
                 log.info("%s", left)
             settings = OmegaConf.to_container(self.config.hydra.overrides.hydra, resolve=False)
             assert isinstance(settings, list)
@@ -80,6 +83,7 @@ class ResumableSweeper(BasicSweeper):
         if waiting and isinstance(self.launcher, BasicLauncher):  # others have machines of their own
             check_machine(grid.compose(next(iter(waiting))).trainer)
         if waiting and self.preflight:
+            self.tell_room(grid, waiting)  # its own process says nothing before its end
             preflight(next(iter(waiting)), self.config.hydra)
         returns, stopped = launch_all(self.launcher, folders)
 
@@ -105,6 +109,22 @@ class ResumableSweeper(BasicSweeper):
         if lost or noted():
             sys.exit(EXIT_CODE)
         return returns
+
+    def tell_room(self, grid: Grid, jobs: Iterable[Job]) -> int:
+        """Say what converted frames take, and return how many have yet to be converted."""
+        by_parts = {tuple(entry for entry in job if root_of(entry) in FRAMES_BY): job for job in jobs}
+        configs = {}
+        for job in by_parts.values():
+            config = grid.compose(job)
+            memory = constant(config.quant.sensor._target_, "wants_recordings")
+            configs[OmegaConf.to_yaml(config.data, resolve=True), memory] = config
+        waiting = 0
+        for config in configs.values():
+            room, count = cache_room(config)
+            if room:
+                log.info("%s", room)
+            waiting += count
+        return waiting
 
     def time(self, grid: Grid, job: Job) -> float:
         """About how many seconds a run takes, by a few of its batches."""

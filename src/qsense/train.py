@@ -44,12 +44,15 @@ from qsense.runs.checkpoints import CheckpointError, drop_previous
 from qsense.runs.lock import ClaimedError, claim
 from qsense.runs.mishaps import note, noting
 from qsense.runs.next_steps import say_next
+from qsense.runs.orphans import end_with_parent
 from qsense.runs.result import ResultError
-from qsense.runs.screen import IN_LOG, warnings_logged
+from qsense.runs.screen import IN_LOG, is_shared, warnings_logged
 from qsense.runs.status import status_of
 
 if TYPE_CHECKING:
+    from qsense.data.module import ExperimentData
     from qsense.experiment.load import TrainedRun
+    from qsense.tasks.base import Task
 
 log = logging.getLogger(__name__)
 EXPLAINED = (DataError, FileNotFoundError, ResultError, CheckpointError)  # their messages say what to do
@@ -61,6 +64,8 @@ def train(config: DictConfig) -> float:
 
     NaN if another process is training it, or if it was only asked where it stands (`run.dry_run`).
     """
+    if is_shared():
+        end_with_parent()
     hydra_config = HydraConfig.get()
     folder = Path(hydra_config.runtime.output_dir)
     # Lightning starts this command again for each further device (ddp); the first keeps the record.
@@ -81,10 +86,11 @@ def train(config: DictConfig) -> float:
         run_folder.discard(folder)
         raise
     if not first:
+        from qsense.experiment.build import build
         from qsense.experiment.fitting import fit_and_test
 
         with ExitStack() as closing:
-            return headline(fit_and_test(config, hydra_config, folder, lambda _: None, closing))
+            return headline(fit_and_test(config, *build(config), hydra_config, folder, lambda _: None, closing))
     try:
         with claim(folder) as still_ours:
             if run_folder.finished(folder):  # by another process, between the look above and the claim
@@ -94,23 +100,25 @@ def train(config: DictConfig) -> float:
     except ClaimedError:
         log.warning("%s is being trained by another process: left to it", folder)
         return math.nan
+    except ConfigError:
+        run_folder.discard(folder)  # where a part was refused before the run began
+        raise
 
 
 def record(config: DictConfig, hydra_config: Any, folder: Path, still_ours: Callable[[], bool]) -> float:
     """Train one run and record how it ended: finished, failed or interrupted, unless another process took it over.
 
-    Its result is recorded before loggers and pictures hear of it: what fails after that is a mishap, and no failure.
+    It begins once its parts are built: where one of them refuses an argument, nothing is written. Its result is
+    recorded before loggers and pictures hear of it: what fails after that is a mishap, and no failure.
     """
-    overrides = list(hydra_config.overrides.task)
-    try:
-        run_folder.start(folder, OmegaConf.to_yaml(resolved(config, hydra_config)), overrides, data_fingerprint(config))
-    except OSError as error:
-        raise_in_short(error)
     with noting(folder), stoppable(), warnings_logged(), ExitStack() as closing:
         try:
             from qsense.experiment.fitting import fit_and_test
 
-            fit_and_test(config, hydra_config, folder, partial(run_folder.finish, folder), closing)
+            parts = build_and_begin(config, hydra_config, folder)
+            fit_and_test(config, *parts, hydra_config, folder, partial(run_folder.finish, folder), closing)
+        except ConfigError:
+            raise
         except Exception as error:
             if not run_folder.finished(folder):
                 run_folder.fail(folder)
@@ -130,6 +138,32 @@ def record(config: DictConfig, hydra_config: Any, folder: Path, still_ours: Call
     extra = IN_LOG if hydra_config.mode == RunMode.MULTIRUN else None
     log.info("%s %.4f · %s", result["monitor"], headline(result), folder, extra=extra)
     return headline(result)
+
+
+def build_and_begin(config: DictConfig, hydra_config: Any, folder: Path) -> tuple[ExperimentData, Task]:
+    """A run's data and task; that it has begun is recorded, unless one of its parts refuses an argument.
+
+    Raises:
+        ConfigError: a part refuses an argument; or there is no room to record anything.
+    """
+    from qsense.experiment.build import build
+
+    def begin() -> None:
+        overrides, data = list(hydra_config.overrides.task), data_fingerprint(config)
+        try:
+            run_folder.start(folder, OmegaConf.to_yaml(resolved(config, hydra_config)), overrides, data)
+        except OSError as error:
+            raise_in_short(error)
+
+    try:
+        parts = build(config)
+    except ConfigError:
+        raise
+    except BaseException:  # which its caller records as the run's end
+        begin()
+        raise
+    begin()
+    return parts
 
 
 def raise_in_short(error: Exception) -> NoReturn:

@@ -62,7 +62,7 @@ def test_frames_count_what_the_network_is_given(tmp_path: Path) -> None:
     assert found["native"]["bits"] == data.signal.native_bits
     whole = sensing_of(task, data, model(values_per_frame=24e6, frames_per_second=1))
     assert whole["native"]["adc_uj_s"] == pytest.approx(24e6 * 57e-9 * 2 ** whole["native"]["bits"])
-    assert "96,000 kbit/s · needs 121 BLE links · ADC" in as_lines(whole)[0], "Bluetooth LE carries no such frames"
+    assert "96,000 kbit/s · 121 × the link's rate · ADC" in as_lines(whole)[0], "Bluetooth LE carries no such frames"
 
 
 def test_below_the_table_on_the_screen(

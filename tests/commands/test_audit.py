@@ -203,7 +203,7 @@ def test_finished_runs_are_audited_without_training(capsys: pytest.CaptureFixtur
     assert audit([*ASKED, "gradients=0", "out=found"]) == 0
     out = capsys.readouterr().out
     assert "| γ 0.6 | **46.50 ± 0.00** |" in out
-    assert "better than the grid's best" in out
+    assert "- gamma: better" in out
     assert "Written to found: audit.md, audit.csv, audit.json, audit.png" in out
     content = json.loads((tmp_path / "found" / "audit.json").read_text())
     assert [(each["kind"], each["name"]) for each in content["quantizers"]] == [
@@ -227,7 +227,7 @@ def test_a_failed_run_costs_the_exit_code_and_not_the_audit(
     (overrides,) = asked  # of the group that is not finished
     assert "quant=linear" in overrides
     said = capsys.readouterr()
-    assert "better than the grid's best" in said.out
+    assert "- gamma: better" in said.out
     assert_names(said.err, "error")
 
 
@@ -254,7 +254,7 @@ def test_a_file_that_fails_costs_no_other(
     monkeypatch.setattr(f"qsense.study.audit_files.{broken}", full_disk)
     assert audit([*ASKED, "gradients=0"]) == UNWRITTEN
     said = capsys.readouterr()
-    assert "better than the grid's best" in said.out
+    assert "- gamma: better" in said.out
     files = {"audit.md", "audit.csv", "audit.json", "audit.png"} - lost
     assert {file.name for file in (tmp_path / "audit").iterdir()} == files
     assert_names(said.err, "warning", *lost, "No space left on device", "out=FOLDER")

@@ -44,7 +44,17 @@ def test_losses_cost_score_and_are_recorded(
     before = (run.folder / "metrics.json").read_bytes()
     lost = evaluated(run, "--lose", "40,5,40", "--packet", "30", "--repeats", "2")
     printed = capsys.readouterr().out
-    assert_names(printed, "reproduced exactly", "packets of 30 samples", "0.6 s", "0 %", "5 %", "40 %", "of 6,000")
+    assert_names(
+        printed,
+        "reproduced exactly",
+        "packets of 30 samples",
+        "0.6 s",
+        "0 %",
+        "5 %",
+        "40 %",
+        "of 6,000",
+        "f1_sample (%)",
+    )
     assert (run.folder / "metrics.json").read_bytes() == before
     assert (lost["run"], lost["packet"], lost["repeats"]) == (run.result["run"], 30, 2)
     assert lost["score"] == run.metrics["f1_sample"]  # to the last bit
@@ -56,7 +66,7 @@ def test_losses_cost_score_and_are_recorded(
             count % 30 == 0 and count / 6000 == pytest.approx(row["percent"] / 100, abs=0.1)
             for count in row["samples_lost"]
         )
-        assert f"{row['mean'] - lost['score']:+.4f}" in printed
+        assert f"{100 * (row['mean'] - lost['score']):+.2f}" in printed
     assert "\n\n" not in printed.partition("0 %")[2].partition("lost.json")[0]  # rows without bars between them
     assert many["mean"] < lost["score"]
     assert len(set(many["scores"])) == 2  # other packets

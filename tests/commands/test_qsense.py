@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.refusal import assert_names
 
 from qsense import __version__
 from qsense.__main__ import command as module
 from qsense.__main__ import commands, main
+from qsense.commands._parser import Parser
 from qsense.experiment.grids.sweep_files import packaged
 from qsense.runs.next_steps import PART, say_next
 
@@ -298,3 +300,25 @@ def test_every_command_says_what_comes_next(
     for text in texts:
         for words in pasted(text):
             parse(words)
+
+
+@pytest.mark.parametrize(
+    ("typed", "named"),
+    [
+        (["export", "RUN", "--cheek"], ["did you mean --check"]),
+        (["export", "RUN", "formt=c"], ["did you mean --format"]),
+        (["export", "RUN", "--coding", "ofset"], ["ofset", "did you mean offset", "twos_complement"]),
+        (["data", "chek", "files"], ["chek", "did you mean check", "import"]),
+    ],
+)
+def test_a_mistyped_option_is_answered_by_its_name(
+    typed: list[str], named: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(typed)
+    assert_names(capsys.readouterr().err, *named)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_command_knows_what_was_meant(name: str) -> None:
+    assert isinstance(module(name).parser(), Parser)

@@ -627,7 +627,7 @@ def test_other_constants_and_too_much_for_a_link_are_said(tmp_path: Path) -> Non
     text = " ".join(screen(summarise([tmp_path])).split())
     assert "What sensing costs was counted with different constants: walden_fj (5, 57)." in text
     assert "gamma 2 bit 50.00* 2000 2.53 links" in text
-    assert "needs n BLE links, as one carries 791 kbit/s" in text
+    assert "n × what one radio link carries, 791 kbit/s" in text
 
 
 def test_a_row_over_several_costs_shows_none_of_them(tmp_path: Path) -> None:

@@ -490,7 +490,8 @@ def test_every_pair_of_quantizers_serves_every_task(composed: Compose) -> None:
         of_sensor, of_network = None if sensor == "none" else 3, 5 if sensor != "none" else 3
         assert bits_of(config) == (of_sensor, None if network == "none" else of_network)
         if network != "none":
-            assert config.quant.network.input_bits == (8 if sensor == "none" else None)
+            coded = sensor == "none" or config.quant.network.arithmetic == "integer"
+            assert config.quant.network.input_bits == (8 if coded else None)
 
 
 @pytest.mark.parametrize(

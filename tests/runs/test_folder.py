@@ -224,6 +224,9 @@ def test_only_an_empty_folder_is_discarded(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         (tmp_path / name / "train.log").write_text(content)
         run_folder.discard(tmp_path / name)
+    (tmp_path / "log").mkdir()
+    (tmp_path / "log" / ".lock").touch()
+    run_folder.discard(tmp_path / "log")
     assert [folder.name for folder in tmp_path.iterdir()] == ["lines"]
 
 

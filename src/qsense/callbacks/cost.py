@@ -21,6 +21,7 @@ from qsense.callbacks.sensing import as_lines, sensing_of
 from qsense.data.module import ExperimentData
 from qsense.metrics.cost import FULL, Cost, LayerBits, LayerCost, count, price
 from qsense.metrics.sensing import SensingModel
+from qsense.quant.network.integer.forward import in_float
 from qsense.quant.network.layers import layers
 from qsense.runs.escapes import one_line
 from qsense.runs.folder import write_atomically
@@ -80,7 +81,8 @@ def cost_of(task: Task, data: ExperimentData) -> Cost:
         )
         for layer in layers(task.network)
     }
-    counts = count(task.network, list(records), x)
+    with in_float(task.network):  # what a layer multiplies does not depend on the arithmetic
+        counts = count(task.network, list(records), x)
     first = next((records[work.name] for work in counts if work.first), LayerBits("", ""))
     as_it_comes = first.weight_bits < FULL and first.activation_bits == FULL
     return price(counts, records.values(), input_bits=(task.sensor.bits or None) if as_it_comes else None)

@@ -51,14 +51,14 @@ def as_lines(sensing: dict[str, Any]) -> list[str]:
     >>> print(as_lines({**price, "behind": {"adc_uj_s": 0.14014}, "native": native, "constants": constants})[1])
     after a native ADC: the same radio · ADC and codec 140 nW
     >>> print(as_lines({**price, "native": {**native, "link_share": 43.5}, "constants": constants})[-1])
-    at native bits: 7.2 kbit/s · needs 43.5 BLE links · ADC 140 nW (12 bits)
+    at native bits: 7.2 kbit/s · 43.5 × the link's rate · ADC 140 nW (12 bits)
     """
     constants = sensing["constants"]
     floor = floor_bits(constants["walden_fj"], constants["floor_pj"])
 
     def words(price: dict[str, Any]) -> str:
         share = price["link_share"]
-        radio = f"needs {short(share)} BLE links" if share > 1 else f"radio {power(price['radio_uj_s'])}"
+        radio = f"{short(share)} × the link's rate" if share > 1 else f"radio {power(price['radio_uj_s'])}"
         bits = f"{price['bits']} bit{'s' * (price['bits'] != 1)}{', floor reached' * (price['bits'] <= floor)}"
         return f"{short(price['kbit_s'])} kbit/s · {radio} · ADC {power(price['adc_uj_s'])} ({bits})"
 

@@ -15,6 +15,8 @@ from qsense.chip import c_header, registers, tables, vectors, verilog
 from qsense.chip.conformance import Check, check
 from qsense.chip.converter import Converter, convert
 from qsense.chip.datasheet import datasheet
+from qsense.chip.firmware import export as firmware_export
+from qsense.chip.firmware.build import check_suitable
 from qsense.chip.memory import c_header as memory_c
 from qsense.chip.memory import conformance as memory_conformance
 from qsense.chip.memory import datasheet as memory_datasheet
@@ -23,7 +25,7 @@ from qsense.chip.memory import vectors as memory_vectors
 from qsense.chip.memory import verilog as memory_verilog
 from qsense.chip.memory import verilog_bench as memory_bench
 from qsense.chip.memory.codec import Codec, Recordings, codec, snr
-from qsense.chip.names import CODINGS, FORMATS, identifier
+from qsense.chip.names import CODINGS, FIRMWARE, FORMATS, identifier
 from qsense.chip.network_conformance import check_network
 from qsense.chip.origin import Origin
 from qsense.data.series.module import HARDataModule
@@ -45,12 +47,14 @@ class Exported:
         notes: what was assumed, and what was not written and why.
         converter: the converter; None where the sensor is not quantized.
         recordings: what a converter with memory was fitted to, where the data is at hand.
+        firmware: where it was asked for.
     """
 
     files: list[Path]
     notes: list[str]
     converter: Converter | Codec | None
     recordings: Recordings | None = None
+    firmware: firmware_export.Firmware | None = None
 
 
 def export(
@@ -63,30 +67,35 @@ def export(
     full_scale: Sequence[float] | None = None,
     full_scale_volts: float | None = None,
     coding: str = CODINGS[0],
+    majority: int = 1,
 ) -> Exported:
-    """Write a run's converter in every format asked for.
+    """Write a run's converter in every format asked for, and its firmware.
 
     Args:
         run: its quantized network is frozen for ONNX.
         origin: where it comes from.
         out: folder for the files.
-        formats: of `FORMATS`.
+        formats: of `FORMATS`, and `FIRMWARE`.
         name: of modules, symbols and files; None: data, quantizer and bits.
         native_bits: resolution of the sensor's own ADC, 1 … 32, where the data states none; None: 12. Of a converter
             with memory, training has decided both.
         full_scale: [low, high] of that ADC, in the sensor's unit; None: what the data states or reaches.
         full_scale_volts: voltage of its highest count, above 0; None leaves volts out.
         coding: of `CODINGS`, how native counts are written.
+        majority: of the firmware: windows whose most frequent class is reported, odd; 1: each window's own.
 
     Raises:
-        ValueError: options that contradict the sensor, or nothing to export.
+        ValueError: options that contradict the sensor, nothing to export, or a run that cannot become a firmware.
     """
+    if FIRMWARE in formats:
+        check_suitable(run)
     task, result, twos = run.task, origin.result, coding == CODINGS[1]
     notes: list[str] = []
     files: dict[str, str | bytes] = {}
     converter: Converter | Codec | None = None
     recordings = None
-    name = name or identifier(f"{result['data']} {result['quant']} {task.sensor.bits}bit")
+    bits = f" {task.sensor.bits}bit" * bool(task.sensor.bits)
+    name = name or identifier(f"{result['data']} {result['quant']}{bits}")
     if isinstance(task.sensor, SensorQuantizer):
         stated = getattr(run.data.dataset, "range", None)
         converter = convert(task.sensor, name, result["statistics"], full_scale, native_bits, stated, twos)
@@ -98,19 +107,28 @@ def export(
         _refuse(task.sensor, native_bits, full_scale)
         converter = codec(task.sensor, name, result["statistics"], twos)
         notes += converter.notes
-        recordings = training_recordings(run, notes)
+        recordings = training_recordings(run, notes) if set(formats) - {FIRMWARE} else None
         files |= texts_with_memory(converter, run, origin, formats, full_scale_volts, recordings)
+    elif FIRMWARE in formats:
+        pass
     elif task.network_quantizer is None or "onnx" not in formats:
         raise ValueError(f"the sensor of {origin.run} is not quantized: there is no converter to export")
     else:
         notes.append("the sensor is not quantized: only the network is exported")
+    firmware = None
+    if FIRMWARE in formats:  # before ONNX, for which the network is frozen
+        firmware = firmware_export.export(
+            run, origin, converter, out, name, native_bits, full_scale, twos, majority, data_at_hand(run)
+        )
+        notes += firmware.notes
     if "onnx" in formats:
         files |= models(run, converter, notes)
     for file, content in files.items():
         if isinstance(content, str):  # half characters, of a folder's name, as JSON writes them
             content = content.encode(errors="backslashreplace")
         run_folder.write_bytes_atomically(out / file, content)
-    return Exported([out / file for file in files], notes, converter, recordings)
+    written = [out / file for file in files] + (firmware.files if firmware else [])
+    return Exported(written, notes, converter, recordings, firmware)
 
 
 def _refuse(sensor: MemoryConverter, native_bits: int | None, full_scale: Sequence[float] | None) -> None:
@@ -247,11 +265,16 @@ def models(run: TrainedRun, converter: Converter | Codec | None, notes: list[str
 def compare(run: TrainedRun, exported: Exported, out: Path) -> list[Check]:
     """Compare all forms that were written; the outcome also goes to `conformance.txt`."""
     sensor, checks = run.task.sensor, []
-    if isinstance(exported.converter, Converter) and isinstance(sensor, SensorQuantizer):
+    forms = {file.parent for file in exported.files} & {out}  # of the converter or its network
+    if not forms:
+        pass
+    elif isinstance(exported.converter, Converter) and isinstance(sensor, SensorQuantizer):
         checks += check(out, exported.converter, sensor)
     elif isinstance(exported.converter, Codec) and isinstance(sensor, MemoryConverter):
         checks += memory_conformance.check(out, exported.converter, sensor, exported.recordings)
     if out / "network.onnx" in exported.files:
         checks += check_network(out / "network.onnx", run.task, run.data)
+    if exported.firmware is not None:
+        checks += exported.firmware.check()
     run_folder.write_atomically(out / REPORT, "".join(f"{each}\n" for each in checks))
     return checks

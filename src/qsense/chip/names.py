@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 FORMATS = ("json", "csv", "c", "verilog", "registers", "vectors", "onnx", "datasheet")
+FIRMWARE = "firmware"  # a whole program, and no form of the converter: only where it is asked for
 CODINGS = ("offset", "twos_complement")  # how native counts are written
 COMPARED = ("c", "verilog", "vectors", "onnx")  # the formats that a check compares
 LONGEST = 60  # letters of a name that is made from others; file systems take 255

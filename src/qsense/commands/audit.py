@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from qsense.commands._parser import Parser
 from qsense.experiment.command_line.habits import understood
 from qsense.experiment.command_line.overrides import key_of
 from qsense.experiment.command_line.own_keys import divide
@@ -119,9 +120,7 @@ def audit(arguments: Sequence[str]) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The command line's arguments."""
-    parser = argparse.ArgumentParser(
-        prog="qsense audit", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(prog="qsense audit", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
     words = parser.add_argument("words", nargs="*", metavar="key=value", help="of the audit, or as of `qsense train`")
     words.completer = OverridesCompleter(OWN)  # type: ignore[attr-defined]
     return parser

@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
+from qsense.commands._parser import Parser
+
 SHELLS = ("bash", "zsh", "fish")
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line's arguments."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="qsense completion",
         description="Print what makes a shell complete qsense's commands, options and settings. In the shell's start "
         'file: eval "$(qsense completion bash)" (or zsh), in fish: qsense completion fish | source',

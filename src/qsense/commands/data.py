@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qsense.commands._parser import Parser
 from qsense.commands._raw_data import add_raw_options, check_folder, is_raw, known_set, say_training, settings_file
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.own_files import FOLDER, VARIABLE, own_folder
@@ -53,7 +54,7 @@ OPTIONS = {
 
 def parser() -> argparse.ArgumentParser:
     """The command line's arguments."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="qsense data",
         description="check: say what tables of a phone's app, a logger or a spreadsheet hold (format, clock, axes, "
         "unit, range, labels, subjects), or a folder of raw files with COCO boxes (cameras, sizes, bits, levels, "

@@ -12,6 +12,7 @@ import textwrap
 import time
 from collections.abc import Iterable, Sequence
 
+from qsense.commands._parser import Parser
 from qsense.design.request import BITS, KEEP, OWN, read
 from qsense.experiment.command_line.overrides import key_of
 from qsense.experiment.completion import OverridesCompleter
@@ -40,9 +41,7 @@ On further machines that share the folders the same command shares the work. Any
 
 def parser() -> argparse.ArgumentParser:
     """The command line's arguments."""
-    parser = argparse.ArgumentParser(
-        prog="qsense design", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(prog="qsense design", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
     words = parser.add_argument("words", nargs="*", metavar="key=value", help="of the design, or as of `qsense train`")
     words.completer = OverridesCompleter(OWN)  # type: ignore[attr-defined]
     return parser

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qsense.commands._allow import add_allow
+from qsense.commands._parser import Parser
 from qsense.runs.escapes import one_line
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ LOST = "lost.json"
 
 def parser() -> argparse.ArgumentParser:
     """The command line's arguments."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="qsense evaluate", description="Rebuild a finished run from its own configuration and test it again."
     )
     parser.add_argument("run", type=Path, help="folder of a finished run (holds metrics.json)")
@@ -122,32 +123,37 @@ def _lose(run: TrainedRun, score: float, percents: Sequence[float], packet: int,
     from qsense.plots.style import save
     from qsense.runs.folder import write_json
     from qsense.runs.progress import stepping
+    from qsense.runs.words import percent
+
+    monitor = run.task.monitor
+    scale, unit, digits = (100, " (%)", 2) if percent(monitor) else (1, "", 4)
+
+    def spread(mean: float, std: float | None) -> str:
+        around = "" if std is None else f" ± {scale * std:.{digits}f}"
+        return f"{scale * mean:.{digits}f}{around}"
 
     seconds = packet / (run.data.signal.rate_hz or 1)
     packets = f"packets of {packet} samples ({seconds:.3g} s), {repeats} × each"
-    print(f"\n{packets}\n{'loss':<10}{one_line(run.task.monitor):>22}{'difference':>14}{'samples lost':>24}")
-    print(f"{'0 %':<10}{_spread(score, None):>22}{'':>14}{'0':>24}", flush=True)
+    print(f"\n{packets}\n{'loss':<10}{one_line(monitor + unit):>22}{'difference':>14}{'samples lost':>24}")
+    print(f"{'0 %':<10}{spread(score, None):>22}{'':>14}{'0':>24}", flush=True)
     file, picture = run.folder / LOST, run.folder / "figures" / "lost.png"
-    settings = {"run": run.result["run"], "monitor": run.task.monitor, "packet": packet, "repeats": repeats}
+    settings = {"run": run.result["run"], "monitor": monitor, "packet": packet, "repeats": repeats}
     rows: list[Tested] = []
     with stepping("testing with lost packets", len(percents) * repeats) as step:
         for row in with_loss(run, percents, packet, repeats, step):
             rows.append(row)
             lost = f"{sum(row.lost) / repeats:,.0f} of {row.samples:,}"
-            numbers = f"{_spread(row.mean, row.std):>22}{row.mean - score:>+14.4f}{lost:>24}"
+            difference = scale * (row.mean - score)
+            numbers = f"{spread(row.mean, row.std):>22}{difference:>+14.{digits}f}{lost:>24}"
             print(f"{f'{row.percent:g} %':<10}{numbers}", flush=True)
             write_json(file, {**settings, "score": score, "losses": [row.as_record() for row in rows]})
     levels = (
         [0, *(row.percent for row in rows)],
-        [score, *(row.mean for row in rows)],
-        [None, *(row.std for row in rows)],
+        [scale * mean for mean in (score, *(row.mean for row in rows))],
+        [None, *(None if row.std is None else scale * row.std for row in rows)],
     )
-    save(plot_loss(*levels, label=run.task.monitor, title=name, note=packets), picture)
+    save(plot_loss(*levels, label=monitor + unit, title=name, note=packets), picture)
     print(f"{one_line(str(file))}, {one_line(str(picture))}")
-
-
-def _spread(mean: float, std: float | None) -> str:
-    return f"{mean:.4f}" if std is None else f"{mean:.4f} ± {std:.4f}"
 
 
 def _recorded(result: Any, other: Any) -> Any:

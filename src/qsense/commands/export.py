@@ -3,9 +3,13 @@
 qsense export RUN                                 everything, into RUN/export
 qsense export RUN format=c,verilog out=adc full_scale_volts=3.3
 qsense export RUN --check                         and compare what was written
+qsense export RUN format=firmware majority=3      converter and network as a C99 project for a microcontroller
 
 The check goes over every native count, beyond 16 native bits over those around every threshold and 4 096 at random, in
 C, Verilog, ONNX and PyTorch; over a million floats per row in all but Verilog, which knows none.
+
+A firmware is written only where it is asked for. Its check compiles it, and lets PyTorch, NumPy and C classify all
+windows of the run's test recordings; RUN/export/firmware/firmware.json says what it costs and what it is worth.
 
 A converter with memory is checked on sequences: those of its vector file, and the run's own recordings (without its
 data, random walks), up to 1 200 000 samples in C and NumPy, of which Verilog simulates up to 200 000.
@@ -20,24 +24,33 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from qsense.chip.names import CODINGS, COMPARED, FORMATS, check_symbol
+from qsense.chip.names import CODINGS, COMPARED, FIRMWARE, FORMATS, check_symbol
 from qsense.commands._allow import add_allow, again
+from qsense.commands._parser import Parser
 from qsense.runs.escapes import one_line
 from qsense.runs.next_steps import say_next
 from qsense.runs.words import entries
 
+MOST_WINDOWS = 99  # of a majority
+
 
 def parser() -> argparse.ArgumentParser:
     """The command line's arguments."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="qsense export",
-        description="Write a finished run's learned ADC as tables, C, Verilog, registers, ONNX and a datasheet. "
+        description="Write a finished run's learned ADC as tables, C, Verilog, registers, ONNX and a datasheet, or, "
+        "with its network, as a microcontroller's firmware. "
         "Settings may also be written as name=value.",
         allow_abbrev=False,
     )
     parser.add_argument("run", type=Path, help="folder of a finished run (holds metrics.json)")
     parser.add_argument(
-        "--format", type=chosen, default=FORMATS, metavar="FORMAT[,FORMAT]", help=f"of {', '.join(FORMATS)} (all)"
+        "--format",
+        type=chosen,
+        default=FORMATS,
+        metavar="FORMAT[,FORMAT]",
+        help=f"of {', '.join(FORMATS)} (all of these), "
+        f"or {FIRMWARE}: converter and network as a C99 project in integers, into RUN/export/{FIRMWARE}",
     )
     parser.add_argument("--out", type=Path, help="folder for the files (default: RUN/export)")
     parser.add_argument("--name", type=symbol, help="of modules, symbols and files (default: data_quant_bits)")
@@ -57,6 +70,10 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--coding", choices=CODINGS, default=CODINGS[0],
         help="how native counts are written, in all forms: offset binary (default), or two's complement",
+    )  # fmt: skip
+    parser.add_argument(
+        "--majority", type=odd, metavar="WINDOWS",
+        help="of a firmware: report the most frequent class of so many windows, an odd number (default: 1)",
     )  # fmt: skip
     parser.add_argument("--root", help="where the data lies now, if not where the run found it (ONNX needs an example)")
     parser.add_argument(
@@ -92,9 +109,10 @@ def as_options(given: Sequence[str]) -> list[str]:
 def chosen(text: str) -> tuple[str, ...]:
     """Formats, separated by commas."""
     formats = tuple(entries(text)) or (text,)
-    wrong = [each for each in formats if each not in FORMATS]
+    every = (*FORMATS, FIRMWARE)
+    wrong = [each for each in formats if each not in every]
     if wrong:
-        raise argparse.ArgumentTypeError(f"'{wrong[0]}' is no format: there are {', '.join(FORMATS)}")
+        raise argparse.ArgumentTypeError(f"'{wrong[0]}' is no format: there are {', '.join(every)}")
     return formats
 
 
@@ -128,10 +146,32 @@ def voltage(text: str) -> float:
     return value
 
 
+def odd(text: str) -> int:
+    """An odd number of windows."""
+    if not re.fullmatch(r"[0-9]{1,2}", text) or int(text) % 2 == 0:
+        raise argparse.ArgumentTypeError(f"'{text}' must be an odd number of windows, 1 to {MOST_WINDOWS}")
+    return int(text)
+
+
+def refuse_contradictions(options: argparse.Namespace) -> None:
+    """Options that the formats asked for have no use for.
+
+    Raises:
+        ValueError: the option is named.
+    """
+    if options.majority is not None and FIRMWARE not in options.format:
+        raise ValueError(f"majority={options.majority} is a firmware's: add format={FIRMWARE}, or leave it out")
+    if options.full_scale_volts is not None and set(options.format) == {FIRMWARE}:
+        raise ValueError(
+            f"full_scale_volts={options.full_scale_volts:g}: a firmware takes counts and knows no volts: leave it out"
+        )
+
+
 def main(arguments: Sequence[str]) -> int:
     """Export, and say what was written; with --check, returns 1 where two forms differ."""
     options = parser().parse_args(as_options(arguments))
-    if options.check:
+    refuse_contradictions(options)
+    if options.check and set(options.format) != {FIRMWARE}:
         options.format = tuple(dict.fromkeys((*options.format, *COMPARED)))
     out = options.out or options.run / "export"
     if options.out is None and out.is_symlink():
@@ -146,13 +186,15 @@ def main(arguments: Sequence[str]) -> int:
 
     exported = export(
         run, where, out, options.format, options.name, options.native_bits, options.full_scale,
-        options.full_scale_volts, options.coding,
+        options.full_scale_volts, options.coding, options.majority or 1,
     )  # fmt: skip
     for note in exported.notes:
         print(f"note: {one_line(note)}")
     print(f"Written to {one_line(str(out))}{os.sep}:")
     for file in exported.files:
         print(f"{file.stat().st_size:>12,} B  {one_line(os.path.relpath(file, out))}")
+    if exported.firmware is not None:
+        print("\n".join(one_line(line) for line in exported.firmware.summary()))
     if options.check:
         checks = compare(run, exported, out)
         print("\n".join(str(each) for each in checks))

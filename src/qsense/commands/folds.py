@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
+from qsense.commands._parser import Parser
 from qsense.experiment.command_line.overrides import key_of
 from qsense.experiment.completion import OverridesCompleter
 from qsense.runs.next_steps import say_next
@@ -15,7 +16,7 @@ from qsense.runs.next_steps import say_next
 
 def parser() -> argparse.ArgumentParser:
     """The command line's arguments."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="qsense folds",
         description="Train what `python -m qsense.train … -m` would (every fold, and every seed that is left open), "
         "and log the mean over all as one W&B run, where there is a logger for it. It is the command of "

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from qsense.commands._allow import add_allow, again
+from qsense.commands._parser import Parser
 from qsense.runs.escapes import one_line
 from qsense.runs.next_steps import say_next
 
@@ -17,7 +18,7 @@ FROZEN = "frozen.pt"
 
 def parser() -> argparse.ArgumentParser:
     """The command line's arguments."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="qsense freeze",
         description=f"Write RUN/{FROZEN}, a quantized network as integers and scales, and test it beside the trained "
         "one: the same results bit for bit.",

@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.text import Text
 
 from qsense.commands._allow import add_allow
+from qsense.commands._parser import Parser
 from qsense.runs.announcements import not_begun
 from qsense.runs.escapes import one_line
 from qsense.runs.layout import fixed, sentence
@@ -39,7 +40,7 @@ from qsense.study.writing import UNWRITTEN, NotWrittenError, unusable, write_eac
 
 def parser() -> argparse.ArgumentParser:
     """The command line's arguments."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="qsense report",
         description="Tables over many runs: screen, Markdown, CSV, LaTeX, pictures; and a page to look through them.",
     )

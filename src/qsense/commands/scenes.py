@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qsense.commands._parser import Parser
 from qsense.runs.next_steps import say_next
 from qsense.signal import BAYER, Signal
 
@@ -197,7 +198,7 @@ def parser() -> argparse.ArgumentParser:
     """The command line's arguments."""
     from qsense.data.frames.files.headless import PACKINGS
 
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="qsense scenes",
         description="Draw raw scenes through linear, log and γ at several bits: one contact sheet (PNG) each. Every "
         "level is shown as the light it means, with the camera's white balance where it is known and a guess else, for "

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from qsense.commands import train
+from qsense.commands._parser import Parser
 from qsense.experiment.command_line.overrides import key_of
 from qsense.experiment.completion import OverridesCompleter
 from qsense.runs.next_steps import say_next
@@ -19,7 +20,7 @@ from qsense.runs.next_steps import say_next
 
 def parser() -> argparse.ArgumentParser:
     """The command line's arguments."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="qsense sweep",
         description="The grid of a W&B sweep file as `python -m qsense.train … -m`: finished runs are skipped, "
         "interrupted ones resumed.",

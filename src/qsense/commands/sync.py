@@ -11,6 +11,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from qsense.commands._parser import Parser
 from qsense.runs.escapes import one_line
 from qsense.runs.next_steps import say_next
 from qsense.runs.offline import find, upload
@@ -18,7 +19,7 @@ from qsense.runs.offline import find, upload
 
 def parser() -> argparse.ArgumentParser:
     """The command line's arguments."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="qsense sync",
         description="Upload W&B runs that were logged offline. What is uploaded already is left out, and nothing is "
         "ever deleted.",

@@ -7,12 +7,13 @@ import runpy
 import sys
 from collections.abc import Sequence
 
+from qsense.commands._parser import Parser
 from qsense.experiment.completion import OverridesCompleter
 
 
 def parser() -> argparse.ArgumentParser:
     """The arguments, for completion alone: Hydra reads them."""
-    parser = argparse.ArgumentParser(prog="qsense train", add_help=False)
+    parser = Parser(prog="qsense train", add_help=False)
     parser.add_argument("-h", "--help", action="store_true", help="all groups, their options, and keys")
     parser.add_argument("-m", "--multirun", action="store_true", help="every combination of several values")
     parser.add_argument("--cfg", choices=("job", "hydra", "all"), help="show the configuration")

@@ -10,6 +10,7 @@ import argparse
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
+from qsense.commands._parser import Parser
 from qsense.runs.next_steps import say_next
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def parser() -> argparse.ArgumentParser:
     """The command line's arguments."""
     from qsense.data.frames.simulation.synthetic_scenes import REGIMES
 
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="qsense visibility",
         description="The share of objects in simulated raw scenes that a quantizer leaves visible (d′ > 6), for "
         "linear, log and γ curves in each regime: what no detector behind it can win back. With --fit also for "

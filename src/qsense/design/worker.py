@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import sys
-import threading
-import time
 from pathlib import Path
 
 from qsense.design.plan import plan_design
@@ -19,15 +16,15 @@ from qsense.design.request import read
 from qsense.design.work import work
 from qsense.experiment.errors import EXPECTED, explain
 from qsense.runs.next_steps import PART
+from qsense.runs.orphans import end_with_parent
 
 LOG = "design.log"
-LOOK_S = 1.0
 
 
 def main(deadline: str, *arguments: str) -> None:
     """Work until the design is done; the deadline is in seconds since 1970, or empty."""
     os.environ[PART] = "qsense design"
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    end_with_parent()
     request = read(arguments)
     log_into(request.out)
     try:
@@ -46,13 +43,6 @@ def log_into(out: Path) -> logging.Logger:
     log.setLevel(logging.INFO)
     log.propagate = False  # the command shows the file
     return log
-
-
-def _end_with(parent: int) -> None:
-    """Stop this process as a batch system would once its parent is gone: a training notes that it can be resumed."""
-    while os.getppid() == parent:
-        time.sleep(LOOK_S)
-    os.kill(os.getpid(), signal.SIGTERM)
 
 
 if __name__ == "__main__":

@@ -48,12 +48,14 @@ def build(config: DictConfig) -> tuple[ExperimentData, Task]:
         if network_quantizer is not None:
             network_quantizer.apply(network)
         facts = _facts(data, make_task.func.task_facts)
-        if config.task.get("standardise") and pretrained(config):
-            log.info("task.standardise: not applied, as the network's pretrained weights expect their own scale")
+        own_scale = bool(config.task.get("standardise") and pretrained(config))
+        if own_scale:
             facts["standardise"] = False
         task: Task = make_task(network=network, sensor=sensor, network_quantizer=network_quantizer, **facts)
     except ValueError as error:
         raise ConfigError(str(error)) from error
+    if own_scale:
+        log.info("task.standardise: not applied, as the network's pretrained weights expect their own scale")
     if config.init_from:
         start_from(task, Path(config.init_from).expanduser())
     return data, task

@@ -25,7 +25,6 @@ from qsense.callbacks.progress import EpochLines
 from qsense.callbacks.rates import rates_of
 from qsense.callbacks.sensing import sensing_of
 from qsense.data.module import ExperimentData
-from qsense.experiment.build import build
 from qsense.experiment.compose import plain
 from qsense.experiment.identity import choices, resolved, run_id
 from qsense.experiment.seeding import Reseed
@@ -68,12 +67,20 @@ class Recorder(Callback):
 
 
 def fit_and_test(
-    config: DictConfig, hydra_config: Any, folder: Path, keep: Callable[[Result], None], closing: ExitStack
+    config: DictConfig,
+    data: ExperimentData,
+    task: Task,
+    hydra_config: Any,
+    folder: Path,
+    keep: Callable[[Result], None],
+    closing: ExitStack,
 ) -> Result:
     """Train and test with whatever trainer, callbacks and loggers were configured; resume where a checkpoint stands.
 
     Args:
         config: of the run.
+        data: of `build(config)`; `task` likewise.
+        task: is trained.
         hydra_config: Hydra's own.
         folder: the run's.
         keep: records the result; called once, before loggers, pictures and other callbacks hear of it.
@@ -83,7 +90,6 @@ def fit_and_test(
         ResultError: nothing was tested, or the headline has no value.
         CheckpointError: a checkpoint cannot be written.
     """
-    data, task = build(config)
     data.prepare_data()  # now, so that unusable data is answered before loggers and trainer start
     data.setup("fit")
     task.calibrate(data)

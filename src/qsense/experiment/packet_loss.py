@@ -59,7 +59,10 @@ def packet_of(run: TrainedRun, samples: int | None) -> int:
     """
     rate = run.data.signal.rate_hz
     if rate is None:
-        raise ValueError(f"--lose: {run.folder} works on {run.data.gives}, and series alone are sent in packets")
+        raise ValueError(
+            f"--lose: {run.folder} works on {run.data.gives}, and what a receiver makes of a lost packet is known of "
+            "series alone, whose last sample it holds: leave --lose out"
+        )
     return samples or max(1, round(rate))
 
 

@@ -10,6 +10,10 @@ from typing import Any
 
 from qsense.metrics.code_rate import mixed
 
+# Constants of a node that computes (`compute.py`): no figure that a run records depends on them.
+NODE = ("cpu_mhz", "cpu_ua_per_mhz", "cycles_per_instruction", "cycles_per_mac", "cycles_per_requantization",
+        "wake_cycles", "bus_kbit_s", "sleep_ua", "prediction_bytes")  # fmt: skip
+
 
 def data_rate(values_per_s: float, bits: float) -> float:
     """What the sensor delivers, in kbit/s: values per second × bits, without any coding of the codes.
@@ -110,6 +114,15 @@ class SensingModel:
         dac_fj: a unit of a tracking converter's DAC, in fJ.
         operation_fj: a digital operation (add, compare, shift, look up), in fJ.
         codec_operations: digital operations per sample of a converter with memory, and of the lossless rival's coder.
+        cpu_mhz: clock of a node's processor; this and the following are what `compute.py` prices a node with.
+        cpu_ua_per_mhz: its current while it runs, in µA/MHz.
+        cycles_per_instruction: on average, where instructions were counted.
+        cycles_per_mac: cycles of a network per multiply-accumulate, where they were not.
+        cycles_per_requantization: likewise, for each code that a layer gives, and each value of sigmoid and tanh.
+        wake_cycles: of the processor, for each sample that it takes over from the sensor.
+        bus_kbit_s: of the bus between sensor and processor, in kbit/s.
+        sleep_ua: the processor's current while it sleeps, in µA.
+        prediction_bytes: the length of a prediction that is sent.
 
     Raises:
         ValueError: a constant that is not positive or not finite, or native bits that are not 1 … 32.
@@ -134,6 +147,15 @@ class SensingModel:
         dac_fj: float = 1,  # the last three came when runs had been recorded without them
         operation_fj: float = 50,
         codec_operations: float = 20,
+        cpu_mhz: float = 64,  # and these later still
+        cpu_ua_per_mhz: float = 52,
+        cycles_per_instruction: float = 1.5,
+        cycles_per_mac: float = 7,
+        cycles_per_requantization: float = 300,
+        wake_cycles: float = 500,
+        bus_kbit_s: float = 8000,
+        sleep_ua: float = 3.16,
+        prediction_bytes: int = 6,
     ) -> None:
         self.native_bits = native_bits
         self.frames_per_second = frames_per_second
@@ -152,14 +174,27 @@ class SensingModel:
         self.dac_fj = dac_fj
         self.operation_fj = operation_fj
         self.codec_operations = codec_operations
-        for name, value in self.constants().items():
+        self.cpu_mhz = cpu_mhz
+        self.cpu_ua_per_mhz = cpu_ua_per_mhz
+        self.cycles_per_instruction = cycles_per_instruction
+        self.cycles_per_mac = cycles_per_mac
+        self.cycles_per_requantization = cycles_per_requantization
+        self.wake_cycles = wake_cycles
+        self.bus_kbit_s = bus_kbit_s
+        self.sleep_ua = sleep_ua
+        self.prediction_bytes = prediction_bytes
+        for name, value in vars(self).items():
             if value is not None and not (math.isfinite(value) and value > 0):
                 raise ValueError(f"sensing.{name}={value}: a constant of the sensing model must be positive")
         if native_bits > 32:
             raise ValueError(f"sensing.native_bits={native_bits}: a sensor's codes have 1 to 32 bits")
 
     def constants(self) -> dict[str, float | None]:
-        """All of them by name."""
+        """Those that `compare` is made of, by name: a run records them with its figures."""
+        return {name: value for name, value in vars(self).items() if name not in NODE}
+
+    def constants_of_node(self) -> dict[str, float | None]:
+        """All of them by name: a node that computes has a converter and a radio, too."""
         return dict(vars(self))
 
     def values_per_s(self, channels: int, rate_hz: float | None, values_in_input: int) -> float:
@@ -185,6 +220,15 @@ class SensingModel:
         sending_us = self._on_air_us(self.payload_bytes + self.overhead_bytes)
         nj = self.supply_v * (self.tx_ma * sending_us + self.rx_ma * self._listening_us)
         return nj / (8 * self.payload_bytes)
+
+    def message_uj(self, size: int) -> float:
+        """Energy to send a message of its own at once, in µJ: as many packets as it fills, each answered.
+
+        Of a small one most is the answer and the gaps: 6 bytes take 184 µs at 4.8 mA and 380 µs at 4.6 mA, at 3 V.
+        """
+        packets = max(1, math.ceil(size / self.payload_bytes))
+        sending_us = self._on_air_us(size + packets * self.overhead_bytes)
+        return self.supply_v * (self.tx_ma * sending_us + self.rx_ma * packets * self._listening_us) / 1e3
 
     @property
     def capacity_kbit_s(self) -> float:

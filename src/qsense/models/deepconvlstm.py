@@ -80,6 +80,10 @@ class DeepConvLSTM(nn.Module):
             elif self.lstm_bias == "zero":
                 nn.init.zeros_(parameter)
 
+    def chain(self) -> list[nn.Module]:
+        """What a window passes, in order."""
+        return [*self.convolutions, self.lstm, self.dropout, self.classifier]
+
     def forward(self, x: Tensor) -> Tensor:
         """Class logits (B, num_classes) of windows (B, T, C)."""
         x = self.convolutions(x.unsqueeze(1))  # (B, filters, T', C)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from qsense.runs import machine
+from qsense.runs.lock import LOCK
 from qsense.runs.reading import read_json, read_text
 from qsense.runs.result import ResultError, damage, flaw, is_whole, plain, read_result, set_aside
 from qsense.runs.times import moment, now
@@ -27,6 +28,7 @@ RESULT = "metrics.json"  # written last: where it is whole, the run is finished
 CONFIG = "config.yaml"
 RECORD = "run.json"
 FAILURE = "failed.txt"
+FIRMWARE = "export/firmware/firmware.json"  # what `qsense export RUN format=firmware` says of the firmware
 FINISHED, RUNNING, FAILED, INTERRUPTED = "finished", "running", "failed", "interrupted"  # what a run says of itself
 TEMPORARY = ".tmp"  # how the name of a file ends that is being written
 SCHEMA = 3  # of a run: raise it where the same configuration on the same data gives other numbers than before
@@ -252,8 +254,10 @@ def fail(run: Path) -> None:
 
 
 def discard(run: Path) -> None:
-    """Remove the folder that Hydra made for a run that never began: nothing in it but an empty log."""
-    if run.is_dir() and all(file.suffix == ".log" and file.stat().st_size == 0 for file in run.iterdir()):
+    """Remove the folder that Hydra made for a run that never began: nothing in it but an empty log and a lock."""
+    if run.is_dir() and all(
+        (file.suffix == ".log" or file.name == LOCK) and file.stat().st_size == 0 for file in run.iterdir()
+    ):
         shutil.rmtree(run)
 
 

@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from qsense.study.tangents import Tangents
 
 WORDS = {
-    "reached": "as good as the grid's best, within noise",
-    "above": "better than the grid's best",
-    "short": "worse than the grid's best",
+    "reached": "as good, within noise",
+    "above": "better",
+    "short": "worse",
     "open": "a single seed cannot tell",
 }
+WIDTH = 79  # columns of a screen
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,7 @@ def lines(audited: Audited) -> list[str]:
     incomplete = [
         f"{arm.name} ({len(arm.runs)} of {arm.planned})" for arm in audited.arms if len(arm.runs) < arm.planned
     ]
+    judged = [arm for arm in audited.arms if arm.kind != "fixed"]
     seeds, folds = ({pair[i] for arm in audited.arms for pair in arm.runs} for i in (0, 1))
     text = [
         f"# Audit: {markdown(audited.title)}",
@@ -127,9 +129,13 @@ def lines(audited: Audited) -> list[str]:
         f"seeds' means. {CRITERION}",
         "",
         *_table(
-            ["quantizer", "score", "− best in hindsight", "− best chosen on other seeds", "noise", "against the grid"],
-            [_row(audited, arm) for arm in audited.arms if arm.kind != "fixed"],
+            ["quantizer", "score", "− chosen", "− best in hindsight", "noise"],
+            [_row(audited, arm) for arm in judged],
         ),
+        "",
+        "Beside the grid's best:",
+        "",
+        *(f"- {markdown(_label(audited, arm))}: {WORDS[audited.verdicts[arm.name].words]}" for arm in judged),
         "",
         *_grid(audited),
         "",
@@ -156,7 +162,7 @@ def _row(audited: Audited, arm: Arm) -> list[str]:
     noise = "–" if verdict.noise is None else f"{scale * verdict.noise:.2f}"
     return [
         _label(audited, arm),
-        _score(arm, scale), f"{scale * verdict.hindsight:+.2f}", honest, noise, WORDS[verdict.words],
+        _score(arm, scale), honest, f"{scale * verdict.hindsight:+.2f}", noise,
     ]  # fmt: skip
 
 
@@ -197,17 +203,23 @@ def _grid(audited: Audited) -> list[str]:
 
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """A Markdown table whose columns line up."""
+    """A Markdown table whose columns line up, cut into several below one another where it is wider than a screen, each
+    with the rows' names."""
     rows = [[markdown(name), *values] for name, *values in rows]
     widths = [max(map(len, column)) for column in zip(headings, *rows, strict=True)]
 
-    def line(cells: Sequence[str]) -> str:
-        first, *others = cells
-        padded = [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))]
+    def line(cells: Sequence[str], columns: Sequence[int]) -> str:
+        padded = [cells[0].ljust(widths[0]), *(cells[column].rjust(widths[column]) for column in columns)]
         return f"| {' | '.join(padded)} |"
 
+    blocks: list[list[int]] = []
+    for column in range(1, len(headings)):
+        if not blocks or len(line(headings, [*blocks[-1], column])) > WIDTH:
+            blocks.append([])
+        blocks[-1].append(column)
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
-    return [line(headings), line(rule), *map(line, rows)]
+    tables = [[line(cells, columns) for cells in (headings, rule, *rows)] for columns in blocks]
+    return [text for table in tables for text in ("", *table)][1:]
 
 
 def _slopes(audited: Audited) -> list[str]:

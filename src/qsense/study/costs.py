@@ -39,9 +39,11 @@ class Axis:
         name: in a few words, for a list of choices.
         label: of the axis, with its unit.
         short: the unit alone.
-        picture: the file that a report draws it in.
+        picture: the file that a report draws it in; empty for none of its own.
         unit: what the figure is divided by.
         power: whether it is one, in µW: `axes` chooses W to pW by its largest figure.
+        beside: another cost of the same runs in the same picture, as of another design; empty for none.
+        lines: what tells the points of `key` and `beside` apart, there.
     """
 
     key: str
@@ -51,11 +53,16 @@ class Axis:
     picture: str
     unit: float = 1.0
     power: bool = False
+    beside: str = ""
+    lines: tuple[str, str] = ("", "")
 
 
 FLOOR = "floor_bits"  # the most bits at which the converter's energy is its floor; no run's own figure
 RADIO = "radio_uj_s"
 SENSING = "kbit_s"  # the figure that every run has whose sensor was priced
+FIRMWARE = "firmware_"  # how costs begin that a firmware's export says
+MACS, INSTRUCTIONS = "firmware_macs", "firmware_instructions"
+SENDS, COMPUTES = "firmware_sent_uj_s", "firmware_uj_s"
 COLUMNS = (
     Column("MB", "size_mb"),
     Column("GBOPs", "bops", 1e9),
@@ -67,6 +74,13 @@ COLUMNS = (
     Column("ADC", "adc_uj_s", narrow=False, power=True),
     Column("digital", "behind_adc_uj_s", narrow=False, power=True),
     Column("saved %", "saved", 0.01),
+    Column("flash kB", "firmware_flash", 1024),
+    Column("RAM kB", "firmware_ram", 1024),
+    Column("kMAC", MACS, 1e3),
+    Column("kinstr", INSTRUCTIONS, 1e3),
+    Column("CPU %", "firmware_share", 0.01, narrow=False),
+    Column("sends", SENDS, power=True),
+    Column("computes", COMPUTES, power=True),
 )
 AXES = (
     Axis("bops", "bit operations", "10⁹ bit operations per prediction", "GBOPs", "tradeoff.png", 1e9),
@@ -79,8 +93,20 @@ AXES = (
         "tradeoff_entropy.png",
     ),
     Axis("uj_s", "power of sensing", "radio + ADC, by model", "", "tradeoff_power.png", power=True),
+    Axis(
+        COMPUTES,
+        "power of a node that computes",
+        "node with its processor, by model",
+        "",
+        "tradeoff_node.png",
+        power=True,
+        beside=SENDS,
+        lines=("computes", "sends"),
+    ),
+    Axis(SENDS, "power of a node that sends", "node with its processor, by model", "", "", power=True),
 )
-MEASURED = ("entropy_", "lossless_")  # on the recordings of each fold, where others are the same in all: their mean
+# On the recordings of each fold, or by its own firmware, where others are the same in all: their mean.
+MEASURED = ("entropy_", "lossless_", FIRMWARE)
 LOSSLESS = "lossless"  # how tables name the rival
 ALIKE = 5e-4  # figures that differ by less, relative to the larger, are one: tables show three digits
 
@@ -98,6 +124,8 @@ def columns(costs: Iterable[Mapping[str, float]], narrow: bool = False) -> list[
     costs = list(costs)
     most = _most(costs)
     chosen = [column for column in COLUMNS if column.key in most and (column.narrow or not narrow)]
+    if narrow and INSTRUCTIONS in most:  # which tell more
+        chosen = [column for column in chosen if column.key != MACS]
     if narrow:  # where links are counted instead of the power of several radios
         most[RADIO] = max((cost[RADIO] for cost in costs if RADIO in cost and not links(cost)), default=math.nan)
     return [_in_watts(column, most[column.key]) if column.power else column for column in chosen]
@@ -215,9 +243,7 @@ def explained(costs: Iterable[Mapping[str, float]], narrow: bool = False) -> lis
         )
     if any(cost.get("link_share", 0) > 1 for cost in costs):
         most = next(cost[SENSING] / cost["link_share"] for cost in costs if cost.get("link_share", 0) > 1)
-        texts.append(
-            f"n links: needs n BLE links, as one carries {short(most)} kbit/s; saved counts the radios of all."
-        )
+        texts.append(f"n links: n × what one radio link carries, {short(most)} kbit/s; saved counts the radios of all.")
     floors = sorted({cost[FLOOR] for cost in costs if cost.get(FLOOR, 0) >= _sent(cost)})
     if floors:
         bits = " or ".join(f"{bits:g}" for bits in floors)
@@ -234,6 +260,20 @@ def explained(costs: Iterable[Mapping[str, float]], narrow: bool = False) -> lis
             "ADC: the quantizer in the converter, one with memory as a tracking converter with a DAC; digital: a "
             "native ADC and a digital quantizer after it, so that the radio alone gains."
         )
+    if "firmware_flash" in shown:
+        work = {MACS: "kMAC: 10³ multiply-accumulates", INSTRUCTIONS: "kinstr: 10³ instructions"}
+        told = [text for key, text in work.items() if key in shown]
+        texts.append(
+            "flash, RAM: of the firmware; its constants and state alone where no program was measured; "
+            f"{', '.join(told)} per prediction."
+        )
+    if COMPUTES in shown:
+        texts.append(
+            "sends, computes: power of a node, its converter, radio and processor, that sends its codes once per "
+            "stride, or computes and sends predictions; by a model and not measured."
+        )
+        slow = any(cost.get("firmware_share", 0) > 1 for cost in costs)
+        texts += ["CPU above 100 %: no such processor keeps up, and the power is that of several."] * slow
     if any(map(lossless, costs)):
         texts.append(
             f"{LOSSLESS}: first differences of native samples at the same bound, which its kbit/s and radio count; no "

@@ -56,7 +56,7 @@ def _write_text(text: Callable[[], str], file: Path) -> None:
 
 
 def _axes(summary: Summary) -> list[Axis]:
-    return axes(cell.cost for cell in summary.cells.values())
+    return [axis for axis in axes(cell.cost for cell in summary.cells.values()) if axis.picture]
 
 
 def scores_png(summary: Summary, path: Path, heading: str = "") -> None:
@@ -91,12 +91,13 @@ def _tradeoff_png(summary: Summary, cost: Axis, path: Path) -> None:
     def points() -> Iterator[Point]:
         scale = 100 if summary.percent else 1
         for (row, dataset), cell in summary.shown.items():
-            if cell.cost.get(cost.key, 0) > 0:
-                std = None if cell.std is None else scale * cell.std
-                at = cell.cost[cost.key] / cost.unit
-                name = name_with(summary, row, row.line)
-                yield Point(
-                    dataset, name, row.shown_bits_name, at, scale * cell.mean, std, cell.complete, cell.comparable
-                )
+            for key, line in zip((cost.key, cost.beside), cost.lines, strict=True):
+                if cell.cost.get(key, 0) > 0:
+                    std = None if cell.std is None else scale * cell.std
+                    at = cell.cost[key] / cost.unit
+                    name = ", ".join(filter(None, (name_with(summary, row, row.line), line)))
+                    yield Point(
+                        dataset, name, row.shown_bits_name, at, scale * cell.mean, std, cell.complete, cell.comparable
+                    )
 
     save(plot_tradeoff(list(points()), axis(summary), cost.label, less=lower_is_better(summary.metric)), path)

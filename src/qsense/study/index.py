@@ -19,10 +19,10 @@ from qsense.study.bounds import checked_settings
 from qsense.study.run import Run, folders, read_run, restored
 
 INDEX = ".qsense-index.json"
-SCHEMA = 8  # of the index; one of another is read anew
+SCHEMA = 9  # of the index; one of another is read anew
 SETTLED = (FINISHED, FAILED)  # other runs are looked at each time
 MOST_BYTES = 1 << 30
-WATCHED = (run_folder.CONFIG, run_folder.RESULT, run_folder.FAILURE, run_folder.RECORD)
+WATCHED = (run_folder.CONFIG, run_folder.RESULT, run_folder.FAILURE, run_folder.RECORD, run_folder.FIRMWARE)
 Stamp = list[list[int] | None]  # of each watched file: when it changed, and its size
 
 
@@ -63,7 +63,7 @@ def _stamp(folder: Path) -> Stamp:
     stamp: Stamp = []
     for name in WATCHED:
         try:
-            status = os.stat(f"{folder}/{name}")  # noqa: PTH116 – four for each of 10 000 runs
+            status = os.stat(f"{folder}/{name}")  # noqa: PTH116 – five for each of 10 000 runs
         except OSError:
             stamp.append(None)
         else:

@@ -64,6 +64,46 @@ def of_result(content: Any) -> dict[str, Any]:
     }
 
 
+def of_firmware(content: Any) -> dict[str, float]:
+    """What `firmware.json` says that a firmware costs, as entries of `Run.cost`: each is named "firmware_…".
+
+    "flash" and "ram" are bytes of the program where it was measured, else of its constants and its state; "macs" and
+    "instructions" are per prediction; "uj_s" is the power in µW of a node that computes and "share" that of its
+    processor's time, "sent_uj_s" the power of a node that sends codes.
+
+    Raises:
+        DamageError: it says something else.
+    """
+    record = as_group(content, "the file")
+    measured, energy = bool(record.get("measured")), bool(record.get("energy"))
+    places = {"macs": "counts.macs", "flash": "counts.flash.total", "ram": "counts.ram.total"}
+    if measured:
+        places |= {name: f"measured.{name}" for name in ("flash", "ram", "instructions")}
+    if energy:
+        designs = as_group(_at(record, "energy.designs"), "energy.designs")
+        sent, computed = (
+            f"energy.designs.{next((name for name in names if name in designs), names[0])}"
+            for names in (("codes_sent", "native_sent"), ("codes_computed", "native_computed"))
+        )
+        places |= {"sent_uj_s": f"{sent}.uw", "uj_s": f"{computed}.uw", "share": f"{computed}.cpu_share"}
+    cost = {}
+    for name, place in places.items():
+        figure = as_figure(value := _at(record, place), place)
+        if figure is None or figure < 0:
+            raise DamageError(f"{place}={value!r:.60}: 0 or more expected")
+        cost[f"firmware_{name}"] = figure
+    return cost
+
+
+def _at(node: Mapping[str, Any], place: str) -> Any:
+    """What stands at a dotted place."""
+    where = ""
+    for key in place.split("."):
+        node = _needed(as_group(node, where.rstrip(".") or "the file"), where, key)
+        where += f"{key}."
+    return node
+
+
 def _tallies(confusion: Any) -> list[list[int]]:
     """Of each class 2·TP, and 2·TP + FP + FN, from counts with rows = truth; empty for none."""
     if not isinstance(confusion, list) or len(confusion) > MOST_CLASSES:

@@ -15,7 +15,7 @@ from qsense.runs.reading import read_json, read_text
 from qsense.runs.settings import ONE_BATCH
 from qsense.runs.status import FAILED, FINISHED, RUNNING, TO_DO, Status, status_of
 from qsense.study.bounds import LONGEST_REASON, checked
-from qsense.study.record import NOBODY, of_config, of_record, of_result
+from qsense.study.record import NOBODY, of_config, of_firmware, of_record, of_result
 
 MOST_RESULT = 1 << 28  # bytes; the confusion of 1000 classes has a few millions
 
@@ -46,7 +46,8 @@ class Run:
         learned: the quantizer's learned values, one per axis.
         cost: what its network costs per prediction ("macs", "bops", "size_mb") and what its sensor would per second
             (`SENSING`, "native_bits", "native_kbit_s", "native_uj_s", and "saved", the share of the latter; `LATER`,
-            such as "behind_uj_s" and "entropy_bits"; "nominal_bits" per sample); without what nobody counted.
+            such as "behind_uj_s" and "entropy_bits"; "nominal_bits" per sample), and its firmware if it was exported
+            (`of_firmware`); without what nobody counted.
         constants: what the sensor's figures are made from; empty without any.
         tallies: of each class 2·TP and 2·TP + FP + FN over the test's samples, two equally long rows; empty without.
         seconds: from its start to its end; None where it was resumed, or is not finished.
@@ -170,11 +171,15 @@ def read_run(folder: Path) -> Run:
     record: dict[str, Any] = {}
     with _damage(folder, run_folder.RECORD, unreadable):
         record = of_record(read_json(folder / run_folder.RECORD))
+    firmware: dict[str, float] = {}
+    with _damage(folder, run_folder.FIRMWARE, unreadable):
+        firmware = of_firmware(read_json(folder / run_folder.FIRMWARE))
     done: dict[str, Any] = {}
     with _damage(folder, run_folder.RESULT, unreadable):
         result = of_result(read_json(folder / run_folder.RESULT, MOST_RESULT))
         if settings:  # up to schema 2, `bits` was the network's where only that was quantized: the configuration knows
             result |= {key: fields[key] for key in ("bits", "network_bits")}
+        result["cost"] |= firmware
         written = (folder / run_folder.RESULT).stat().st_mtime
         done = checked({**result, **record, "status": FINISHED, "written": written})
     if not done:

@@ -45,7 +45,7 @@ def markdown_report(every: Sequence[Summary], budget: Budget | None = None) -> s
             lines += [f"# {markdown(title(each))}", "", *_markdown_table(each), "", *map(_item, each.footnotes), ""]
         lines += ["![scores](scores.png)", ""] if summary.cells else []
         for cost in axes(cell.cost for cell in summary.cells.values()):
-            lines += [f"![score against {cost.name}]({cost.picture})", ""]
+            lines += [f"![score against {cost.name}]({cost.picture})", ""] * bool(cost.picture)
     else:
         lines += ["No run has finished yet.", ""]
     for name, items in sections(summary).items():

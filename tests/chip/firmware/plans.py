@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 
 from qsense.chip.converter import Native
+from qsense.chip.firmware import reference
 from qsense.chip.firmware.plan import InputCodes, Plan
 from qsense.quant.network.integer.numbers import LSTM, Convolution, IntegerNetwork, Layer, Linear, Pool, scale
 
@@ -77,3 +79,13 @@ def plan(random: Random, axes: int, layers: tuple[Layer, ...], stride: int) -> P
         input=InputCodes(None, thresholds, -127), network=network, window=30, stride=stride, rate_hz=50.0,
         channels=tuple(f"axis{c}" for c in range(axes)), class_names=("rest", "walk", "run", "jump"),
     )  # fmt: skip
+
+
+def balanced(plan: Plan) -> Plan:
+    """The same with biases of the classifier by which each class wins now and then."""
+    counts = np.random.default_rng(0).integers(0, 1 << plan.native.bits, (1500, len(plan.channels)))
+    logits = reference.classify(plan, np.repeat(counts, 5, axis=0)[:1500]).logits
+    last = plan.network.layers[-1]
+    assert isinstance(last, Linear)
+    centred = replace(last, bias=last.bias - np.median(logits, axis=0).astype(np.int64))
+    return replace(plan, network=replace(plan.network, layers=(*plan.network.layers[:-1], centred)))

@@ -13,6 +13,7 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from tests.refusal import assert_names, refused
 
 from qsense.data.errors import DataError
 from qsense.data.frames import plane_cache as module
-from qsense.data.frames.plane_cache import MANIFEST, PlaneCache, Planes, convert, stamp
+from qsense.data.frames.plane_cache import MANIFEST, PlaneCache, Planes, conversion_time, convert, stamp
 
 # A module of its own, so that spawned processes can import it.
 HELPER = """
@@ -292,3 +293,16 @@ def test_a_process_that_dies_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     with refused(DataError, tmp_path / "key", "memory"):
         convert(tmp_path, "key", stamps(20), make, "test", processes=2)
+
+
+def test_conversion_time_writes_nothing(tmp_path: Path) -> None:
+    stamps, make = {f"frame {i}": "1" for i in range(10)}, Made()
+    prepare = partial(convert, tmp_path / "cache", "key", stamps, make, "ten")
+    frames, seconds = conversion_time(prepare)
+    assert frames == 10
+    assert 0 < seconds < 10
+    assert sorted(make.made) == [0, 5]
+    assert not (tmp_path / "cache").exists()
+    partial(prepare, processes=1)()
+    assert conversion_time(prepare) == (0, 0.0)
+    assert Counter(make.made) == Counter([*range(10), 0, 5])

@@ -14,6 +14,7 @@ from PIL import Image
 from tests.refusal import refused
 
 from qsense.data.errors import DataError, DataMissingError
+from qsense.data.frames import raw_coco
 from qsense.data.frames.bayer import pack
 from qsense.data.frames.module import DetectionDataModule
 from qsense.data.frames.raw_coco import RawCoco
@@ -146,6 +147,13 @@ def test_conditions_come_from_a_field_or_a_name(root: Path) -> None:
         raw(root, condition="tag", condition_pattern="a")
     with refused(ValueError, "condition_pattern=("):
         raw(root, condition_pattern="(")
+
+
+def test_a_pattern_that_tries_for_ever_is_stopped(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(raw_coco, "MATCHING_S", 0.2)
+    pattern = 9 * "(" + r"\w|." + 9 * ")*" + "!"
+    with refused(DataError, f"data.dataset.condition_pattern={pattern}", "0.2"):
+        raw(root, condition_pattern=pattern).check()
 
 
 def test_boxes_of_a_low_score_and_other_classes_are_left_out(root: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hydra.utils import instantiate
 from omegaconf import DictConfig
 from PIL import Image
 from tests.refusal import assert_names, refused
@@ -39,13 +40,37 @@ def test_room_for_frames_is_known_without_converting_them(composed: Composed, ro
         (("data.test_size=300", "data.stored=native"), "0.0096 GB"),
         (("data.test_size=300", "data.stored=native", "data.cache_gb=0.005"), "0.00498 GB"),
     ):
-        told = cache_room(composed(*given, *changes))
-        assert_names(told, "COCO (simulated raw)", 2, gigabytes, cache, "free")
+        told, waiting = cache_room(composed(*given, *changes))
+        assert_names(told, "COCO (simulated raw)", 2, gigabytes, cache, "free", "about")
+        assert waiting == 2
     with refused(DataError, "data.cache_gb=0.001", 2, "0.0024 GB", 300):
         cache_room(composed(*given, "data.test_size=300", "data.cache_gb=0.001"))
     assert not cache.exists()
 
 
+def test_native_frames_of_a_converter_with_memory_count(composed: Composed, root: Path) -> None:
+    given = ("task=detection", "data=coco_raw", f"data.dataset.root={root}", f"data.cache={root / 'cache'}")
+    small = (*given, "data.test_size=300", "quant=row_dpcm", "bits=3")
+    assert_names(cache_room(composed(*small))[0], "0.0096 GB")
+    assert_names(cache_room(composed(*small, "data.cache_gb=0.013"))[0], "0.0096 GB")
+    with refused(DataError, "data.cache_gb=0.01", 2, "0.0096 GB", "0.0024 GB", "0.012"):
+        cache_room(composed(*small, "data.cache_gb=0.01"))
+    data = instantiate(composed(*small, "data.cache_gb=0.01").data, fold=0, seed=0)
+    data.whole = True
+    with refused(DataError, "data.cache_gb=0.01", "0.012"):
+        data.prepare_data()
+    assert not (root / "cache").exists()
+
+
+def test_what_is_converted_is_said_to_be_there(composed: Composed, root: Path) -> None:
+    config = composed("task=detection", "data=coco_raw", f"data.dataset.root={root}", f"data.cache={root / 'cache'}")
+    instantiate(config.data, fold=0, seed=0).prepare_data()
+    told, waiting = cache_room(config)
+    assert_names(told, 2, "0.0096 GB", root / "cache")
+    assert "once" not in told
+    assert waiting == 0
+
+
 def test_what_converts_nothing_needs_no_room(composed: Composed) -> None:
-    assert cache_room(composed("task=detection", "data=synthetic_raw")) == ""
-    assert cache_room(composed()) == ""
+    assert cache_room(composed("task=detection", "data=synthetic_raw")) == ("", 0)
+    assert cache_room(composed()) == ("", 0)

@@ -42,7 +42,7 @@ def fail(folder: Path) -> None:
 
 def told(folder: Path) -> list[str]:
     file = folder.parent / FILE
-    return [line[20:] for line in file.read_text().splitlines()] if file.is_file() else []
+    return [line.partition("]: ")[2] for line in file.read_text().splitlines()] if file.is_file() else []
 
 
 def test_each_run_is_told_of_once_with_its_score(folders: dict[Job, Path], caplog: pytest.LogCaptureFixture) -> None:
@@ -70,6 +70,14 @@ def test_each_run_is_told_of_once_with_its_score(folders: dict[Job, Path], caplo
     assert lines[0].endswith(" left")
     assert lines[1].startswith("3/4 gamma 2 bit fold 1 seed 0 · failed: ValueError: no ink")
     assert lines[2] == "4/4 gamma 4 bit fold 1 seed 0 · 50.0 % · 0 s"
+
+
+def test_two_sweeps_lines_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for process in (17, 4711):
+        monkeypatch.setattr("os.getpid", lambda: process)  # noqa: B023 – called within the turn
+        following.say(tmp_path, f"1/2 of {process}")
+    lines = (tmp_path / FILE).read_text().splitlines()
+    assert ["[17]: 1/2 of 17" in lines[0], "[4711]: 1/2 of 4711" in lines[1]] == [True, True]
 
 
 def test_time_left_is_of_runs_that_wait_not_of_failed_ones(

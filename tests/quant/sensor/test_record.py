@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from tests.refusal import assert_names
 from torch import Tensor
 
 from qsense.quant.sensor.base import SensorQuantizer
@@ -17,6 +18,7 @@ from qsense.quant.sensor.memory.adpcm import ADPCM
 from qsense.quant.sensor.memory.base import MemoryConverter
 from qsense.quant.sensor.memory.constants import Constants
 from qsense.quant.sensor.memory.dpcm import DPCM
+from qsense.quant.sensor.memory.row_dpcm import RowDPCM, rows_of
 from qsense.quant.sensor.record import as_record
 from qsense.signal import Signal
 
@@ -77,3 +79,28 @@ def test_a_converter_with_memory_can_be_rebuilt_from_its_numbers(kind: type[Memo
     assert (codes == stream.codes).all()
     assert (sensor.values(values) == stream.values).all()
     assert [row["start"]["value"] for row in adc["channels"]] == sensor.centre.tolist()
+
+
+@pytest.mark.parametrize("companding", [None, "sqrt"])
+def test_the_file_alone_leads_from_its_numbers_to_the_unit(companding: str | None) -> None:
+    signal = Signal(4, 0.0, 1.0, "full scale", native_bits=10, black=64, white=1000, bayer="RGGB")
+    counts = np.random.default_rng(0).integers(0, 1024, (6, 4, 4, 8))
+    sensor: MemoryConverter
+    if companding is None:
+        sensor = DPCM(Signal(2, -4.0, 4.0, "g", 50.0, native_bits=10), 2)
+        sensor.fit_recordings(counts.reshape(-1, 2), np.array([0, counts.size // 2]))
+    else:
+        sensor = RowDPCM(signal, 2, companding="sqrt", output="linear")
+        sensor.fit_recordings(*rows_of(counts))
+    adc = json.loads(json.dumps(as_record(sensor), allow_nan=False))
+    v, q = np.arange(-32768, 32768, 37), np.arange(1 << adc["native_bits"])
+    if companding is None:
+        assert_names(adc["scale"], "q = v/2^(16-n) + 2^(n-1)", "low + (q - black)/(white - black)*(high - low)")
+        count = v / 2 ** (16 - adc["native_bits"]) + 2 ** (adc["native_bits"] - 1)
+    else:
+        assert_names(adc["scale"], "compand[q]", "low + (q - black)/(white - black)*(high - low)")
+        distance = np.abs(np.array(adc["compand"])[None] - v[:, None])
+        count = len(q) - 1 - distance[:, ::-1].argmin(axis=1)
+    share = (count - adc["black"]) / (adc["white"] - adc["black"])
+    found = np.clip(adc["low"] + share * (adc["high"] - adc["low"]), adc["low"], adc["high"])
+    np.testing.assert_allclose(sensor.values(v[:, None].repeat(4, 1))[:, 0], found, atol=1e-6)

@@ -59,7 +59,7 @@ typedef {sample} {name}_sample;
 typedef {code} {name}_code;
 typedef {name}_core_state {name}_state;
 
-{_tables(codec)}
+{tables(codec)}
 /* Both sides, at a {codec.recording}'s start. */
 static inline void {name}_start({name}_state *state, unsigned channel)
 {{
@@ -140,7 +140,7 @@ def table_bytes(codec: Codec) -> int:
     return 4 * (shared + sum(len(getattr(c, t)) for c in codec.constants for t in codec.tables if t != "steps"))
 
 
-def _tables(codec: Codec) -> str:
+def tables(codec: Codec) -> str:
     """Every table of every channel, and the channels made of them; steps, which all channels share, stand once."""
     name, macro = codec.name, codec.name.upper()
     texts, entries, compand = "", [], "0"

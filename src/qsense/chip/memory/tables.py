@@ -22,7 +22,8 @@ def as_json(
 
     Numbers of `tables` and `start` lie on the 16-bit scale of the C header: a native count q of n bits is
     (q − 2^(n−1)) · 2^(16−n) there, in two's complement q · 2^(16−n), and a decoded value v means `offset` + `step` · v
-    in `unit`.
+    in `unit`. Where counts are companded, that is their share of the companded scale; `sensor.scale` says how one comes
+    from v to the count and to the sensor's unit.
 
     Args:
         codec: the converter.

@@ -27,7 +27,7 @@ from qsense.data.frames.decoded import DecodedFrames, Decoding, native
 from qsense.data.frames.exposure import stops_below_white
 from qsense.data.frames.frame_part import FramePart, ReadSizes
 from qsense.data.frames.nearest import shrunk, target_size
-from qsense.data.frames.storing import SMALLEST, asked_for, stored_side
+from qsense.data.frames.storing import SMALLEST, asked_for, check_native, stored_side
 from qsense.data.module import ExperimentData
 from qsense.data.splitting import stratified
 
@@ -63,7 +63,7 @@ class DetectionDataModule(ExperimentData):
         stored: short side at which converted frames are stored; "native": as large as they are; None: the largest size
             that is asked for, and 800 where none is. No frame is stored larger than it is.
         cache_gb: GB (10⁹ bytes) that they may take. Native frames beyond it are stored at the largest short side that
-            fits; others are refused. None: as much as they need.
+            fits; others are refused, and so are a converter with memory's native frames. None: as much as they need.
         cache: folder for converted frames.
         num_workers: loader processes; 0 is fastest as long as memory holds the converted frames.
         fold: 0, the only one.
@@ -127,7 +127,13 @@ class DetectionDataModule(ExperimentData):
         self._decoded_by: Any = None  # settings and tables of the converter with memory that frames go through
 
     def prepare_data(self) -> None:
-        """Convert the frames (once per machine)."""
+        """Convert the frames (once per machine).
+
+        Raises:
+            DataError: some cannot be converted, or a converter with memory needs more room than `cache_gb`.
+        """
+        if self.whole and type(self.dataset).prepare is not FrameDataset.prepare:
+            check_native(self.dataset, self.stored_side, self.cache_gb)
         self.dataset.prepare(self.cache, None if self.whole else self.stored_side)
 
     @cached_property

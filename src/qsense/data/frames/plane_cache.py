@@ -19,6 +19,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -159,11 +160,51 @@ def convert(
     with _usable(folder):
         records = _intact(folder, stamps)
     if len(records) < len(stamps):
+        if _only_asked.get():
+            raise _WouldConvertError([index for index, name in enumerate(stamps) if name not in records], make)
         with _usable(folder), _alone(folder):
             records = _intact(folder, stamps)  # another process may have done it meanwhile
             if len(records) < len(stamps):
                 _convert_missing(folder, stamps, records, make, description, processes)
     return PlaneCache(folder, {name: records[name] for name in stamps})
+
+
+class _WouldConvertError(Exception):
+    """Frames are to be converted, and it was only asked which: their indices, and what makes them."""
+
+
+_only_asked: ContextVar[bool] = ContextVar("_only_asked", default=False)
+
+
+def conversion_time(prepare: Callable[[], object]) -> tuple[int, float]:
+    """How many frames `prepare` has yet to convert, and about how many seconds that takes here, by the faster one of
+    two that are converted to nowhere. Nothing is written.
+
+    Args:
+        prepare: calls `convert`, as `FrameDataset.prepare` does.
+
+    Raises:
+        DataError: such a frame cannot be converted.
+    """
+    asked = _only_asked.set(True)
+    try:
+        prepare()
+    except _WouldConvertError as answer:
+        missing, make = answer.args
+        seconds = []
+        for index in {missing[0], missing[len(missing) // 2]}:
+            began = time.monotonic()
+            make(index)
+            seconds.append(time.monotonic() - began)
+        return len(missing), len(missing) * min(seconds) / _processes(len(missing), None)
+    finally:
+        _only_asked.reset(asked)
+    return 0, 0.0
+
+
+def _processes(frames: int, wanted: int | None) -> int:
+    """How many convert so many frames at once."""
+    return max(min(wanted or available_processors(), -(-frames // FEW)), 1)
 
 
 def _file(folder: Path, name: str) -> Path:
@@ -351,7 +392,7 @@ def _journal(folder: Path, stamps: Mapping[str, str]) -> Iterator[Callable[[Reco
 
 def _results(job: _Job, missing: list[int], description: str, processes: int | None) -> Iterator[Result]:
     """Every missing frame, as it is done; after a few, room and time of the others are told."""
-    count = max(min(processes or available_processors(), -(-len(missing) // FEW)), 1)
+    count = _processes(len(missing), processes)
     first = sorted({missing[len(missing) * part // FIRST] for part in range(FIRST)})
     others = [index for index in missing if index not in first]
     sizes: list[int] = []

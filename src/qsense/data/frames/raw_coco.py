@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -23,8 +24,10 @@ from qsense.data.frames.dataset import Part
 from qsense.data.frames.files.tiff_tags import stated_source
 from qsense.data.frames.raw_frames import RawFrames, RawSettings
 from qsense.data.splitting import read_split
+from qsense.data.time_limit import time_limit
 
 CAMERA = "camera"  # the condition that files state themselves
+MATCHING_S = 10.0  # for all names; a pattern takes some microseconds for each
 MISSING = 5  # names in a message
 USUAL = ("id", "file_name", "width", "height", "license", "flickr_url", "coco_url", "date_captured")
 
@@ -179,7 +182,15 @@ class RawCoco(RawFrames):
         if self.condition is None and self.condition_pattern is None:
             return []
         rows = zip(self._files, self._listed, (self.images, self.test_images), strict=False)
-        return [self._conditions_of(*row) for row in rows]
+        try:
+            with time_limit(MATCHING_S) if self.condition_pattern is not None else nullcontext():
+                return [self._conditions_of(*row) for row in rows]
+        except TimeoutError as error:
+            assert self.condition_pattern is not None
+            raise DataError(
+                f"data.dataset.condition_pattern={self.condition_pattern.pattern} takes {error} on the files' names: "
+                "a repeat within a repeat, as in (a+)+, may try every way to divide a name; write it without"
+            ) from error
 
     def _conditions_of(self, annotations: Annotations, pictures: list[Picture], folder: Path) -> list[str]:
         found, without = [], []

@@ -50,6 +50,30 @@ def stored_side(dataset: FrameDataset, largest: int | None, stored: Stored, cach
     return affordable_side(frames, dataset.signal, wanted, least if stored == "native" else wanted, cache_gb)
 
 
+def check_native(dataset: FrameDataset, side: int | None, cache_gb: float | None) -> None:
+    """Refuse a converter with memory, which goes along rows of native frames, where these and what it makes of them
+    take too much room.
+
+    Args:
+        dataset: knows its frames.
+        side: what `stored_side` says: the size of the decoded frames, which are stored beside the native ones.
+        cache_gb: see `stored_side`.
+
+    Raises:
+        DataError: they take more than `cache_gb`.
+    """
+    if cache_gb is None:
+        return
+    frames = [*dataset.frames("train"), *dataset.frames("test")]
+    native, decoded = (stored_bytes(frames, dataset.signal, each) / 1e9 for each in (None, side))
+    if native + decoded > cache_gb:
+        raise DataError(
+            f"data.cache_gb={cache_gb:g}: a converter with memory goes along rows of native frames, and {len(frames)} "
+            f"of them take {native:.3g} GB, what it decodes of them {decoded:.3g} GB more: allow "
+            f"{native + decoded:.3g}, or take a quantizer without memory"
+        )
+
+
 def stored_bytes(frames: Iterable[Frame], signal: Signal, short_side: int | None) -> int:
     """Bytes of converted frames: channels · height · width · bytes of a code, added up.
 

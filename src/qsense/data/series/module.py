@@ -155,6 +155,12 @@ class HARDataModule(ExperimentData):
         train: WindowDataset = self.part("train")
         return train.normalised(train.samples[places]), bounds
 
+    def test_recordings(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+        """The recordings of the subject that is held out, before normalisation: samples [time, axes] in the sensor's
+        unit, and where each starts and the last one ends."""
+        places, bounds = self._places(held_out=True)
+        return self.part("test").samples[places], bounds
+
     def test_stream(self) -> tuple[npt.NDArray[np.float32], Any, npt.NDArray[np.int64]]:
         """What a converter with memory makes of the test part's whole recordings.
 

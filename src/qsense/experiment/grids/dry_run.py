@@ -10,6 +10,7 @@ import shutil
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from hydra.utils import instantiate
@@ -18,6 +19,7 @@ from omegaconf import DictConfig
 from qsense.experiment.command_line.overrides import Job, experiment_of, root_of
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.grids.naming import name_runs
+from qsense.experiment.signatures import constant
 from qsense.runs import folder as run_folder
 from qsense.runs.escapes import brief
 from qsense.runs.status import FINISHED, STATES, TO_DO, Status, status_of
@@ -49,30 +51,36 @@ def print_plan(folders: Mapping[Job, Path], one_by_one: bool) -> None:
         print(*(_line(status) for status in every.values()), sep="\n")
 
 
-def cache_room(config: DictConfig) -> str:
-    """How much room a configuration's converted frames take, in words; empty where none are converted.
+def cache_room(config: DictConfig) -> tuple[str, int]:
+    """How much room a configuration's converted frames take and how long it takes to convert them, in words, and how
+    many have yet to be; nothing where none are converted. One or two are converted, to nowhere.
 
     Raises:
-        DataError: they take more than `data.cache_gb`.
+        DataError: they take more than `data.cache_gb`, or those cannot be converted.
     """
     from qsense.data.frames.dataset import FrameDataset
-    from qsense.data.frames.storing import asked_for, stored_bytes, stored_side
+    from qsense.data.frames.plane_cache import conversion_time
+    from qsense.data.frames.storing import asked_for, check_native, stored_bytes, stored_side
 
     data = config.data
     if "stored" not in data:
-        return ""
+        return "", 0
     dataset = instantiate(data.dataset, _convert_="all")
     if type(dataset).prepare is FrameDataset.prepare:
-        return ""
+        return "", 0
     frames = [*dataset.frames("train"), *dataset.frames("test")]
     side = stored_side(dataset, asked_for(data.train_sizes, data.test_size), data.stored, data.cache_gb)
+    if constant(config.quant.sensor._target_, "wants_recordings"):
+        check_native(dataset, side, data.cache_gb)
+        side = None
     cache = Path(data.cache).expanduser().absolute()
     place = next(folder for folder in (cache, *cache.parents) if folder.exists())
     needed, free = stored_bytes(frames, dataset.signal, side), shutil.disk_usage(place).free
-    return (
-        f"{dataset.name}: {len(frames)} frames take {needed / 1e9:.3g} GB in {cache} once they are converted "
-        f"({free / 1e9:.3g} GB are free)"
-    )
+    waiting, seconds = conversion_time(partial(dataset.prepare, cache, side))
+    takes = f"{dataset.name}: {len(frames)} frames take {needed / 1e9:.3g} GB in {cache}"
+    if not waiting:
+        return f"{takes}, where they are", 0
+    return f"{takes} once they are converted ({free / 1e9:.3g} GB are free), in about {duration(seconds)}", waiting
 
 
 def _aligned(rows: Sequence[Sequence[str]], texts: int) -> Iterable[str]:

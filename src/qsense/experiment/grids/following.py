@@ -6,6 +6,8 @@ Open it to change what the line says, or how often the folders are looked at.
 from __future__ import annotations
 
 import logging
+import os
+import platform
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -110,10 +112,10 @@ def following(folders: Mapping[Job, Path]) -> Iterator[None]:
 
 
 def say(parent: Path, text: str) -> None:
-    """Log a line, and keep it in the sweep's log, beside its runs."""
+    """Log a line, and keep it in the log beside the runs, which sweeps at the same time share: with whose it is."""
     log.info("%s", text)
     with suppress(OSError), (parent / FILE).open("a", encoding="utf-8") as file:
-        file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}\n")
+        file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {platform.node()}[{os.getpid()}]: {text}\n")
 
 
 def _ends(folder: Path) -> Any:

@@ -113,14 +113,20 @@ class ActivationQuantizer(nn.Module):
         self.signed_state.fill_(int(signed))
         self.levels = self.choices[signed]
 
-    def forward(self, x: Tensor) -> Tensor:
+    def known_levels(self, x: Tensor | None) -> Levels:
+        """The levels of the state, or of x, the first batch, in training mode."""
         if self.levels is None:
-            if not self.training:
+            if not self.training or x is None:
                 raise RuntimeError(
                     "activations are not calibrated yet: train a batch, call calibrate(), or load a trained state"
                 )
             self.calibrate(x)
-        y: Tensor = Clip.apply(x, self.alpha, self.levels, self.pact)
+        assert self.levels is not None
+        return self.levels
+
+    def forward(self, x: Tensor) -> Tensor:
+        levels = self.known_levels(x)
+        y: Tensor = Clip.apply(x, self.alpha, levels, self.pact)
         return y
 
     def _load_from_state_dict(self, *args: Any) -> None:
@@ -165,3 +171,34 @@ def attach(module: nn.Module, quantizer: nn.Module) -> None:
     if not hasattr(module, "input_quantizer"):
         module.register_forward_pre_hook(quantize_input)
     module.input_quantizer = quantizer
+
+
+def detach(module: nn.Module) -> None:
+    """Let the first input of `module` through as it comes, from now on."""
+    if hasattr(module, "input_quantizer"):
+        for key in [key for key, hook in module._forward_pre_hooks.items() if hook is quantize_input]:
+            del module._forward_pre_hooks[key]
+        del module.input_quantizer
+
+
+@torch.no_grad()
+def calibrate(network: nn.Module, quantizers: dict[str, nn.Module], *inputs: Any) -> None:
+    """Fill some of a network's activations' α, by their layers' names, from one forward pass in evaluation mode.
+
+    Raises:
+        ValueError: some layer saw no input.
+    """
+    modes = {module: module.training for module in network.modules()}
+    network.eval()
+    for quantizer in quantizers.values():
+        assert isinstance(quantizer, ActivationQuantizer)
+        quantizer.levels = None
+        quantizer.training = True  # fills at the next forward
+    try:
+        network(*inputs)
+    finally:
+        for module, training in modes.items():
+            module.training = training
+    missed = [name for name, quantizer in quantizers.items() if quantizer.levels is None]
+    if missed:
+        raise ValueError(f"no input reached {', '.join(missed)}: call them in the network's forward, or skip them")

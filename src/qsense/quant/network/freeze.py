@@ -9,10 +9,12 @@ A frozen state is a dictionary of plain Python values and tensors, which `torch.
      "activations": {"conv1": {"unit": float32, "bits": …, "levels": …, "signed": …}, …},
      "ends": ["conv1", "fc"],
      "rest": {"bn1.weight": tensor, …},
+     "state_bits": 16,
      "white_balance": {"multiplies": "light" or "levels", "gains": [red, green, blue] or "camera"},
      "standardise": {"mean": tensor, "scale": tensor}}
 
-where `white_balance` and then `standardise`, (x − mean)/scale per channel, are what a run's network is given, if
+where `state_bits`, of LSTM states, is there if the network computes in integers, and `white_balance` and then
+`standardise`, (x − mean)/scale per channel, are what a run's network is given, if
 `task.white_balance` and `task.standardise` are on.
 """
 
@@ -25,6 +27,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from qsense.quant.network.activations import ActivationQuantizer, FrozenActivation, attach
+from qsense.quant.network.integer.forward import Integer, to_integers
 from qsense.quant.network.layers import LSTM, frozen_levels, layers, quantizers, to_plain
 from qsense.quant.network.levels import Levels, Logarithmic, Uniform, Wide, make_levels
 from qsense.quant.network.packing import pack, unpack
@@ -73,7 +76,8 @@ def packed_state(network: nn.Module) -> dict[str, Any]:
         if not {"parametrizations", "input_quantizer"} & set(name.split("."))
     }
     ends = [layer.name for layer in layers(network) if layer.role == "end"]
-    return {"format": FORMAT, "weights": weights, "activations": activations, "ends": ends, "rest": rest}
+    state = {"format": FORMAT, "weights": weights, "activations": activations, "ends": ends, "rest": rest}
+    return state | ({"state_bits": network.state_bits} if isinstance(network, Integer) else {})
 
 
 def freeze(network: nn.Module) -> dict[str, Any]:
@@ -129,6 +133,7 @@ def load_frozen(network: nn.Module, state: dict[str, Any]) -> None:
         grid = levels.decode(codes).view(tensors[name].shape)
         tensors[name].copy_(assemble(grid, entry["unit"], like=tensors[name]))
         module.__dict__["frozen_levels"] = {**frozen_levels(module), weight_name: levels}
+        module.__dict__["frozen_units"] = {**module.__dict__.get("frozen_units", {}), weight_name: entry["unit"].item()}
         module.__dict__["frozen_end"] = module_name in state["ends"]
     for name, entry in state["activations"].items():
         module = network.get_submodule(name)
@@ -136,6 +141,8 @@ def load_frozen(network: nn.Module, state: dict[str, Any]) -> None:
         device = next(module.parameters()).device
         attach(module, FrozenActivation(levels, entry["unit"].to(device)).train(module.training))
     network.requires_grad_(False)
+    if "state_bits" in state:
+        to_integers(network, state["state_bits"])
 
 
 def stored_bytes(state: dict[str, Any], weights_only: bool = True) -> int:

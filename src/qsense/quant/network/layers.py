@@ -40,7 +40,7 @@ class QuantizedLayer:
         module: the layer.
         role: "end" (a first or last layer, weights by absolute maximum), "inner", or "float" (not quantized).
         state_bits: of an LSTM's own states: what its `weight_hh` matrices, and all layers of a stack but the first,
-            multiply with. They live inside one fused call and stay 32-bit floats within (-1, 1).
+            multiply with; in float arithmetic they live inside one fused call and stay 32-bit floats within (-1, 1).
     """
 
     name: str
@@ -128,25 +128,29 @@ def frozen_levels(module: nn.Module) -> dict[str, Levels]:
     return levels
 
 
+def weight_levels(module: nn.Module) -> dict[str, Levels]:
+    """Levels of a layer's weights, by name, quantized or frozen."""
+    return {name: each.code_levels(weight) for name, weight, each in quantizers(module)} | frozen_levels(module)
+
+
 def layers(network: nn.Module) -> list[QuantizedLayer]:
     """Every layer that multiplies with its true bits, of a network quantized, frozen, or neither.
 
     >>> [(layer.name, layer.kind, layer.weight_bits) for layer in layers(nn.Sequential(nn.Conv1d(1, 2, 3), nn.ReLU()))]
     [('0', 'Conv1d', 32)]
     """
+    # In integer arithmetic (`integer/forward.py`) what no quantizer codes are an LSTM's states.
+    states: int = network.__dict__.get("state_bits", FULL)
     listed = []
     for name, module in counted(network):
         weights = list(quantizers(module))
-        bits = [quantizer.code_levels(weight).bits for _, weight, quantizer in weights]
-        bits += [levels.bits for levels in frozen_levels(module).values()]
+        bits = [levels.bits for levels in weight_levels(module).values()]
         activation = getattr(module, "input_quantizer", None)
         role: Literal["end", "inner", "float"] = "inner" if bits else "float"
         if any(isinstance(quantizer, AbsMaxWeight) for _, _, quantizer in weights) or module.__dict__.get("frozen_end"):
             role = "end"
         kind = next(kind.__name__ for kind in COUNTED if isinstance(module, kind))
-        listed.append(
-            QuantizedLayer(
-                name, kind, max(bits, default=FULL), FULL if activation is None else activation.bits, module, role
-            )
-        )
+        activation_bits = states if activation is None else activation.bits
+        state_bits = states if isinstance(module, nn.LSTM) else FULL
+        listed.append(QuantizedLayer(name, kind, max(bits, default=FULL), activation_bits, module, role, state_bits))
     return listed

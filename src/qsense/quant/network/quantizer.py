@@ -14,7 +14,9 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from qsense.quant.network import clip
-from qsense.quant.network.activations import ActivationQuantizer, attach
+from qsense.quant.network.activations import ActivationQuantizer, attach, calibrate
+from qsense.quant.network.integer.chain import of_states, stages
+from qsense.quant.network.integer.forward import STATE_BITS, to_integers
 from qsense.quant.network.layers import (
     QuantizedLayer,
     counted,
@@ -45,7 +47,11 @@ class NetworkQuantizer:
 
     **Activations** are quantized where they enter such a layer. Inputs that never fall below zero in the first batch
     (after ReLU) get unsigned levels, others signed ones: seen on data, not guessed from the layers' order. An LSTM's
-    input is quantized; its states stay float inside one fused call.
+    input is quantized; its states stay float inside one fused call, in float arithmetic.
+
+    **Integer arithmetic** computes all of it as a microcontroller does (`integer/numbers.py`): whole numbers from the
+    first layer's input codes to the logits, LSTM gates by a table, states of 8 or 16 bits. It covers networks that list
+    their layers in `chain()` (DeepConvLSTM, TinyConv).
 
     **First and last layer** get 8-bit weights by absolute maximum and 8-bit inputs; which they are follows the order of
     the network's definition unless they are named (a detector has several last ones). The range of the first layer's
@@ -61,7 +67,8 @@ class NetworkQuantizer:
         activation_bits: bits of activations; None: `bits`.
         first_last_bits: bits of the first and last layer's weights, and of the last layer's input; None: they are
             treated like all others.
-        input_bits: bits of the first layer's input; None: left as it comes, for a network behind a sensor quantizer.
+        input_bits: bits of the first layer's input; None: left as it comes, for a network behind a sensor quantizer (in
+            integer arithmetic: 8).
         first_last_input_bits: bits of what enters the first and the last layer; "auto": `input_bits` and
             `first_last_bits`; None: left as it comes, so that of both layers weights alone are quantized.
         first_last_range: what their weights' levels reach to: the largest magnitude ("abs_max") or the largest weight
@@ -89,6 +96,8 @@ class NetworkQuantizer:
             1e-3, a sixth of an LSTM's mask is below 0.01 after 20 steps.
         activation_lr: learning rate of activations' α; None: the network's.
         weight_decay: of both.
+        arithmetic: "float", or "integer": levels uniform, all layers quantized, their weights by "abs_max".
+        state_bits: of LSTM states in integer arithmetic, 16 or 8.
 
     Raises:
         ValueError: an argument outside what is listed.
@@ -127,6 +136,8 @@ class NetworkQuantizer:
         transform_lr: float | Literal["same"] | None = None,
         activation_lr: float | None = None,
         weight_decay: float = 1e-4,
+        arithmetic: Literal["float", "integer"] = "float",
+        state_bits: Literal[16, 8] = 16,
     ) -> None:
         name = type(self).__name__
         for key, value, allowed in (
@@ -139,9 +150,22 @@ class NetworkQuantizer:
             ("activation_alpha_grad", activation_alpha_grad, ("full", "pact", None)),
             ("rescale", rescale, (True, False)),
             ("clip_grad", clip_grad, (True, False)),
+            ("arithmetic", arithmetic, ("float", "integer")),
+            ("state_bits", state_bits, STATE_BITS),
         ):
             if value not in allowed:
                 raise ValueError(f"{key}={value!r}: {name} allows {', '.join(map(str, allowed))}")
+        if arithmetic == "integer":
+            for key, refused, given, needed in (
+                ("levels", levels != "uniform", levels, "uniform"),
+                ("activation_levels", activation_levels != "uniform", activation_levels, "uniform"),
+                ("first_last_range", first_last_range != "abs_max", first_last_range, "abs_max"),
+                ("first_last_input_bits", first_last_input_bits is None, "null", "auto, or 2 to 8"),
+                ("skip", bool(skip), skip, "null"),
+            ):
+                if refused:
+                    raise ValueError(f"{key}={given}: {name} with arithmetic=integer allows {needed}")
+            input_bits = 8 if input_bits is None else input_bits
         self.weight_bits = bits if weight_bits is None else weight_bits
         self.activation_bits = bits if activation_bits is None else activation_bits
         both = input_bits if first_last_input_bits == "auto" else first_last_input_bits
@@ -188,13 +212,17 @@ class NetworkQuantizer:
         self.transform_lr = transform_lr
         self.activation_lr = activation_lr
         self.weight_decay = weight_decay
+        self.arithmetic = arithmetic
+        self.state_bits = state_bits
 
     def apply(self, network: nn.Module) -> None:
         """Rewrite the network's layers in place.
 
         Raises:
-            ValueError: it is quantized already, has nothing to quantize, or a pattern fits none of its layers.
+            ValueError: it is quantized already, has nothing to quantize, a pattern fits none of its layers, or integers
+                do not cover it.
         """
+        uncoded = {stage.name for stage in of_states(stages(network))} if self.arithmetic == "integer" else set()
         modules = {name: module for name, module in counted(network) if quantizable(module)}
         if not modules:
             raise ValueError(f"{type(network).__name__} has no convolution, linear layer or LSTM to quantize")
@@ -212,11 +240,13 @@ class NetworkQuantizer:
         for name in names:
             transform = self.transform if name in transformed else "none"
             try:
-                self._rewrite(modules[name], name in first, name in last, transform)
+                self._rewrite(modules[name], name in first, name in last, transform, name not in uncoded)
             except ValueError as error:
                 raise ValueError(f"layer {name or type(network).__name__}: {error}") from error
             if activation := getattr(modules[name], "input_quantizer", None):
                 activation.layer = f"layer {name or type(network).__name__}"
+        if self.arithmetic == "integer":
+            to_integers(network, self.state_bits)
 
     def prepare(self, device: torch.device) -> None:
         """Before training on a device: load or compile what it needs, which logs how activations are quantized."""
@@ -230,9 +260,9 @@ class NetworkQuantizer:
             return self.input_bits
         return self.first_last_bits if last and self.first_last_bits is not None else self.activation_bits
 
-    def _rewrite(self, module: nn.Module, first: bool, last: bool, transform: str) -> None:
+    def _rewrite(self, module: nn.Module, first: bool, last: bool, transform: str, coded: bool) -> None:
         end = self.first_last_bits is not None and (first or last)
-        bits = self._input_bits(first, last)
+        bits = self._input_bits(first, last) if coded else None
         sample = next(module.parameters())
         weights = {name: self._weight_quantizer(getattr(module, name), end, transform) for name in weight_names(module)}
         if isinstance(module, nn.LSTM):
@@ -311,27 +341,14 @@ class NetworkQuantizer:
         weights = [m.alpha.item() for m in network.modules() if isinstance(m, LearnedWeight)]
         return {"alpha_activation": activations, "alpha_weight": weights}
 
-    @torch.no_grad()
     def calibrate(self, network: nn.Module, *inputs: Any) -> None:
         """Fill the activations' α from one forward pass in evaluation mode, for use without training.
 
         Raises:
             ValueError: some layer saw no input.
         """
-        modes = {module: module.training for module in network.modules()}
-        network.eval()
-        activations = {n: m for n, m in network.named_modules() if isinstance(m, ActivationQuantizer)}
-        for activation in activations.values():
-            activation.levels = None
-            activation.training = True  # fills at the next forward
-        try:
-            network(*inputs)
-        finally:
-            for module, training in modes.items():
-                module.training = training
-        missed = [name.removesuffix(".input_quantizer") for name, m in activations.items() if m.levels is None]
-        if missed:
-            raise ValueError(f"no input reached {', '.join(missed)}: call them in the network's forward, or skip them")
+        named = {n: m for n, m in network.named_modules() if isinstance(m, ActivationQuantizer)}
+        calibrate(network, {name.removesuffix(".input_quantizer"): m for name, m in named.items()}, *inputs)
 
 
 def quantize_network(network: nn.Module, bits: int, **settings: Any) -> NetworkQuantizer:

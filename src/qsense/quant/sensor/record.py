@@ -14,6 +14,10 @@ from qsense.quant.sensor.memory.base import MemoryConverter
 from qsense.quant.sensor.memory.constants import Constants
 from qsense.quant.sensor.memory.row_dpcm import RowDPCM
 
+UNIT = "which is low + (q - black)/(white - black)*(high - low) in unit, within low and high"
+EVEN = f"a number v stands for the native count q = v/2^(16-n) + 2^(n-1), n = native_bits, {UNIT}"
+COMPANDED = f"a number v stands for the native count q whose compand[q] is nearest, the upper of two, {UNIT}"
+
 
 def as_record(sensor: SensorQuantizer | MemoryConverter) -> dict[str, Any]:
     """A quantized sensor, ready for JSON."""
@@ -47,10 +51,10 @@ def _memoryless(sensor: SensorQuantizer) -> dict[str, Any]:
 def _with_memory(sensor: MemoryConverter) -> dict[str, Any]:
     """All that a sender and its receiver need beside `recursion.h`, whose integers these are.
 
-    They lie on its 16-bit scale: a native count q of n = `native_bits` bits, `black` at `low` and `white` at `high`, is
-    (q − 2^(n−1)) · 2^(16−n). There is one row of `channels` for each of `rows`; `start` is its state at a recording's
-    start, before a refresh. Thresholds and levels are those of what prediction leaves; an adaptive converter has steps,
-    the same for all channels, and moves instead.
+    They lie on its 16-bit scale; `scale` says, in the file itself, how one comes from there to `unit`. There is one row
+    of `channels` for each of `rows`; `start` is its state at a recording's start, before a refresh. Thresholds and
+    levels are those of what prediction leaves; an adaptive converter has steps, the same for all channels, and moves
+    instead.
     """
     signal, channels = sensor.signal, sensor.channels()
     return {
@@ -63,6 +67,7 @@ def _with_memory(sensor: MemoryConverter) -> dict[str, Any]:
         "native_bits": sensor.native_bits,
         "black": sensor.black,
         "white": sensor.white,
+        "scale": COMPANDED if sensor.compand else EVEN,
         "leak": sensor.leak,
         "slope": sensor.slope,
         "refresh": sensor.refresh,

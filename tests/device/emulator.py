@@ -1,0 +1,308 @@
+"""Build a program for a board that QEMU emulates, run it there, and read what it measured.
+
+Open it to measure an exported firmware (`run_on`), to add a board, or to see what a count, a size or a depth means.
+
+**Instructions.** With `-icount shift=S` each instruction takes 2^S ns of the emulated time, in which the board's timer
+ticks. Instructions are no cycles: a Cortex-M4 takes one for most of them, and more for loads, divisions and taken
+branches.
+**Stack.** The program paints it before each chunk of samples, and looks afterwards how far the paint is gone
+(`stack`); the compiler's word on the deepest path is `stack_bound`, which leaves out what its own library takes.
+**Sizes.** They are those of the linked sections, so what is never called does not count.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from qsense.chip.firmware.reference import Classes
+
+BOARD_FILES = Path(__file__).parent / "boards"
+STRICT = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-Wconversion", "-Wshadow", "-pedantic")
+BARE = ("-ffreestanding", "-ffunction-sections", "-fdata-sections")  # no C library: see string.h and memory.c
+BUILTIN = ("-fbuiltin",)  # a project's memcpy may become a load, as in any program with a C library
+LINKED = ("-nostdlib", "-Wl,--gc-sections", f"-L{BOARD_FILES}")
+FAILURES = {90: "a file that it reads is missing", 91: "a file was not written", 92: "its processor met a fault"}
+LONGEST_S = 200  # before an emulator is stopped
+KINDS = {"text": "code", "rodata": "constants", "srodata": "constants"}
+KINDS |= dict.fromkeys(("data", "sdata", "bss", "sbss"), "variables")
+STATE = {("measure", ".bss.state"), ("measure", ".sbss.state")}  # the qs_state of measure.c
+
+WORDS = {"recording": "<i4", "start": "<i4", "winner": "<i4", "margin": "<i4", "majority": "<i4"}
+ROW = np.dtype(list((WORDS | {"ticks": "<u4", "longest": "<u4"}).items()))  # `struct row` of measure.c
+Rows = npt.NDArray[np.void]
+Counts = npt.NDArray[np.integer]
+
+
+@dataclass(frozen=True)
+class Board:
+    """A board, its emulator and its compiler.
+
+    Args:
+        name: as it is asked for; its linker script is boards/NAME.ld.
+        core: its processor.
+        emulator: the command that starts it.
+        tools: how the names of its compiler and linker begin.
+        flags: the compiler's for this processor.
+        start: the file of `boards/` that starts the processor and reads its timer.
+        shift: an instruction takes 2^shift ns.
+        tick_ns: a tick of its timer, in ns.
+    """
+
+    name: str
+    core: str
+    emulator: tuple[str, ...]
+    tools: str
+    flags: tuple[str, ...]
+    start: str
+    shift: int
+    tick_ns: int
+
+    def instructions(self, ticks: Counts) -> npt.NDArray[np.int64]:
+        """How many instructions so many ticks are, to ±1 where a tick is not one instruction's time."""
+        half = (1 << self.shift) // 2
+        return (ticks.astype(np.int64) * self.tick_ns + half) >> self.shift
+
+    @property
+    def missing(self) -> list[str]:
+        """Programs that it takes and that this machine lacks."""
+        return [program for program in (self.emulator[0], f"{self.tools}gcc") if shutil.which(program) is None]
+
+
+BOARDS = {
+    board.name: board
+    for board in (
+        Board(
+            "mps2-an386", "Cortex-M4", ("qemu-system-arm", "-M", "mps2-an386"), "arm-none-eabi-",
+            ("-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=soft", "-DTIMER=0x40000000"), "cortex_m.c", 6, 40,
+        ),
+        Board(
+            "mps2-an505", "Cortex-M33", ("qemu-system-arm", "-M", "mps2-an505"), "arm-none-eabi-",
+            ("-mcpu=cortex-m33", "-mthumb", "-mfloat-abi=soft", "-DTIMER=0x50000000"), "cortex_m.c", 6, 50,
+        ),
+        Board(
+            "riscv-virt", "RV32IMC", ("qemu-system-riscv32", "-M", "virt", "-bios", "none"), "riscv64-unknown-elf-",
+            ("-march=rv32imc", "-mabi=ilp32"), "riscv.c", 0, 1,
+        ),
+    )
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Section:
+    """A linked section: of which file, as `.text.NAME` or the like, and its bytes."""
+
+    file: str
+    name: str
+    size: int
+
+    @property
+    def kind(self) -> str:
+        """What lies in it, "" where nothing is loaded."""
+        return KINDS.get(self.name.split(".")[1], "")
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program that a board can run, and beside it all that the compiler left.
+
+    Args:
+        board: for which it was compiled.
+        elf: the program.
+        project: names of the files that are measured, without `.c`; the others are the board's.
+    """
+
+    board: Board
+    elf: Path
+    project: tuple[str, ...] = ()
+
+    @property
+    def sections(self) -> list[Section]:
+        """What was linked, by the linker's map."""
+        text = self.elf.with_suffix(".map").read_text().partition("Linker script and memory map")[2]
+        lines = re.findall(r"^ (\.\S+)\s+0x[0-9a-f]+\s+0x([0-9a-f]+) (\S.*)$", text, re.MULTILINE)
+        found = (Section(_file(path), name, int(size, 16)) for name, size, path in lines)
+        return [section for section in found if section.size and section.kind]
+
+    @property
+    def flash(self) -> dict[str, dict[str, int]]:
+        """Bytes of code and constants, by file; what comes of libraries is `library`."""
+        sizes: dict[str, dict[str, int]] = {}
+        for section in self.sections:
+            library = section.file == "memory" or section.file.endswith(".a")
+            if section.kind != "variables" and (library or section.file in self.project):
+                of_file = sizes.setdefault("library" if library else section.file, {"code": 0, "constants": 0})
+                of_file[section.kind] += section.size
+        return sizes
+
+    @property
+    def ram(self) -> int:
+        """Bytes of variables: a user's `qs_state`, and what the project keeps beside it."""
+        variables = [section for section in self.sections if section.kind == "variables"]
+        return sum(v.size for v in variables if v.file in self.project or (v.file, v.name) in STATE)
+
+    def stack_bound(self, function: str) -> int:
+        """Bytes of stack that a function takes with all it calls, on its deepest path.
+
+        Raises:
+            ValueError: something calls itself, or takes an amount that the compiler does not know.
+        """
+        own: dict[str, int] = {}
+        calls: dict[str, set[str]] = defaultdict(set)
+        for graph in self.elf.parent.glob("*.ci"):
+            text = graph.read_text()
+            for name, size, kind in re.findall(r'node: { title: "([^"]+)" label: "[^"]*?(\d+) bytes \((\w+)', text):
+                own[name] = int(size)
+                if kind == "dynamic":
+                    raise ValueError(f"{name} takes a stack that depends on its arguments")
+            for caller, callee in re.findall(r'edge: { sourcename: "([^"]+)" targetname: "([^"]+)"', text):
+                calls[caller].add(callee)
+
+        def deepest(name: str, above: tuple[str, ...]) -> int:
+            if name in above:
+                raise ValueError(f"{name} calls itself: {' → '.join((*above, name))}")
+            return own.get(name, 0) + max((deepest(each, (*above, name)) for each in calls[name]), default=0)
+
+        if function not in own:
+            raise ValueError(f"no function {function} was compiled")
+        return deepest(function, ())
+
+
+def _file(path: str) -> str:
+    """The name of a linked file, of a library's without its member."""
+    return Path(path.partition("(")[0]).name.removesuffix(".o")
+
+
+def build(
+    board: Board, main: str, folder: Path, sources: Sequence[Path] = (), include: Sequence[Path] = (),
+    optimize: str = "-Os",
+) -> Program:  # fmt: skip
+    """Compile and link a program of `boards/` with other sources, without any C library.
+
+    Raises:
+        RuntimeError: with the compiler's words.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    files = [BOARD_FILES / name for name in (board.start, "start.c", "semihosting.c", "memory.c", main)]
+    folders = [f"-I{each}" for each in (BOARD_FILES, *include)]
+    objects = []
+    for source, flags in [(file, BARE) for file in files] + [(file, BARE + BUILTIN) for file in sources]:
+        objects.append(folder / f"{source.stem}.o")
+        _call(
+            f"{board.tools}gcc", *board.flags, optimize, *STRICT, *flags, "-fcallgraph-info=su", *folders,
+            "-c", source, "-o", objects[-1],
+        )  # fmt: skip
+    elf = folder / f"{Path(main).stem}.elf"
+    script = BOARD_FILES / f"{board.name}.ld"
+    _call(
+        f"{board.tools}gcc", *board.flags, *LINKED, f"-Wl,-Map={elf.with_suffix('.map')}", "-T", script, *objects,
+        "-lgcc", "-o", elf,
+    )  # fmt: skip
+    return Program(board, elf, tuple(source.stem for source in sources))
+
+
+def _call(*command: str | Path) -> None:
+    done = subprocess.run([str(each) for each in command], capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(map(str, command))}\n{done.stdout}{done.stderr}")
+
+
+def run(program: Program, folder: Path, longest_s: float = LONGEST_S) -> None:
+    """Let a board run a program that reads and writes files of this folder, until it ends.
+
+    Raises:
+        RuntimeError: it did not end well, or not in time.
+    """
+    board = program.board
+    command = [
+        *board.emulator, "-display", "none", "-monitor", "none", "-serial", "none",
+        "-semihosting-config", "enable=on,target=native", "-icount", f"shift={board.shift},sleep=off",
+        "-kernel", str(program.elf.resolve()),
+    ]  # fmt: skip
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=longest_s)
+    except subprocess.TimeoutExpired:
+        raise RuntimeError(f"{program.elf.name} on {board.name} was stopped after {longest_s:g} s") from None
+    if done.returncode:
+        why = FAILURES.get(done.returncode, f"exit status {done.returncode}")
+        raise RuntimeError(f"{program.elf.name} on {board.name}: {why}\n{done.stdout}{done.stderr}")
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What a board made of recordings.
+
+    Args:
+        program: that ran.
+        rows: one for each class, in order: recording, the window's start, winner, margin, majority; ticks of all pushes
+            since the class before, and of the longest.
+        stack: bytes that `qs_push` took at most.
+    """
+
+    program: Program
+    rows: Rows
+    stack: int
+
+    @property
+    def stack_bound(self) -> int:
+        """Bytes that `qs_push` can take, by the compiler."""
+        return self.program.stack_bound("qs_push")
+
+    def differing(self, expected: Sequence[Classes]) -> int:
+        """Windows whose start, class, margin or majority is another than expected of their recording, or that lack."""
+        return sum(_differing(self.rows[self.rows["recording"] == n], each) for n, each in enumerate(expected))
+
+    @property
+    def predictions(self) -> npt.NDArray[np.int64]:
+        """Instructions from one class to the next, the pushes of a stride; first classes of recordings are left out."""
+        later = np.flatnonzero(np.diff(self.rows["recording"], prepend=-1) == 0)
+        return self.program.board.instructions(self.rows["ticks"][later])
+
+    @property
+    def longest_push(self) -> int:
+        """Instructions of the longest push: that which ends a window."""
+        return int(self.program.board.instructions(self.rows["longest"]).max(initial=0))
+
+
+def _differing(rows: Rows, expected: Classes) -> int:
+    """The same of one recording."""
+    both = min(len(rows), len(expected.start))
+    fields = ("start", "winner", "margin", "majority")
+    equal = np.all([rows[field][:both] == getattr(expected, field)[:both] for field in fields], axis=0)
+    return max(len(rows), len(expected.start)) - int(equal.sum())
+
+
+def run_on(
+    board: Board, project: Path, recordings: Sequence[Counts], folder: Path, optimize: str = "-Os",
+    longest_s: float = LONGEST_S,
+) -> Measured:  # fmt: skip
+    """Build an exported project for a board and push recordings through it.
+
+    Args:
+        board: one of `BOARDS`.
+        project: the exported folder.
+        recordings: native counts [time, channels] of each, from 0 on.
+        folder: for the program and what it reads and writes; made where there is none.
+        optimize: the compiler's option.
+        longest_s: before the emulator is stopped.
+
+    Raises:
+        RuntimeError: the compiler, the linker or the emulated program failed.
+    """
+    sources, include = sorted((project / "src").glob("*.c")), [project / "include", project / "src"]
+    program = build(board, "measure.c", folder, sources, include, optimize)
+    with (folder / "samples.bin").open("wb") as file:
+        for counts in recordings:
+            file.write(np.uint32(len(counts)).tobytes())
+            file.write(counts.astype("<i4").tobytes())
+    run(program, folder, longest_s)
+    stack = int(np.fromfile(folder / "stack.bin", "<u4")[0])
+    return Measured(program, np.fromfile(folder / "classes.bin", ROW), stack)
