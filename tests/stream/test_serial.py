@@ -13,9 +13,10 @@ from tests.refusal import refused
 from tests.stream.fakes import known
 
 from qsense.stream.events import Event, Notice, Quiet, Sample
+from qsense.stream.named import Source
 from qsense.stream.reading import lines_of
 from qsense.stream.serial_port import open_port
-from qsense.stream.sources import Source, from_port
+from qsense.stream.sources import from_port
 
 LINES = b"x,y,z\r\n" + b"".join(f"{n},{n / 2},-1\r\n".encode() for n in range(6))
 

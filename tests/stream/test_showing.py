@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from tests.hostile_names import HOSTILE
 from tests.refusal import refused
 from tests.stream.fakes import CLASSES, FakeClock, FakePipeline, facts, sample, session
 
-from qsense.stream.events import Bad, Notice
+from qsense.stream.events import Bad, Event, Notice
 from qsense.stream.keep import Keeper
 from qsense.stream.letters import SHAPES, large
 from qsense.stream.page import page
@@ -100,7 +101,7 @@ def test_a_page_is_written_every_second_and_at_the_end(tmp_path: Path) -> None:
     one = Session(FakePipeline(), facts(), now=clock.now)
     seen = []
 
-    def events():  # type: ignore[no-untyped-def]
+    def events() -> Iterator[Event]:
         for _ in range(100):
             clock.time += 0.1
             seen.append(file.stat().st_mtime_ns if file.exists() else 0)
@@ -113,7 +114,8 @@ def test_a_page_is_written_every_second_and_at_the_end(tmp_path: Path) -> None:
 
 def test_lines_of_json_are_whole(capsys: pytest.CaptureFixture[str]) -> None:
     one = session(classes=("a\nb", "\x1b[31m", "c"))
-    play([sample(n // 7 % 3, truth=1) for n in range(20)] + [Bad("no", "\x1b]0;x\x07")], one, [Lines(jsonl=True)])  # type: ignore[list-item]
+    events: list[Event] = [*(sample(n // 7 % 3, truth=1) for n in range(20)), Bad("no", "\x1b]0;x\x07")]
+    play(events, one, [Lines(jsonl=True)])
     printed = capsys.readouterr()
     *windows, last = map(json.loads, printed.out.splitlines())
     assert [window["window"] for window in windows] == list(range(9))
@@ -133,7 +135,7 @@ def test_lines_for_people(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_ctrl_c_ends_it_with_a_summary(capsys: pytest.CaptureFixture[str]) -> None:
-    def events():  # type: ignore[no-untyped-def]
+    def events() -> Iterator[Event]:
         yield from [sample(1.0)] * 6
         raise KeyboardInterrupt
 
@@ -147,7 +149,9 @@ def test_what_is_kept_is_what_came(tmp_path: Path) -> None:
     path, clock = tmp_path / "kept.csv", FakeClock()
     one = session(clock, names=("=1+1", "y"))
     keeper = Keeper(path, one.facts.names, CLASSES)
-    events = [sample(1.0, truth=1)] * 5 + [Bad("no", "x")] + [sample(2.0)] * 4 + [Notice("gone", True), sample(0.0)]
+    events: list[Event] = (
+        [sample(1.0, truth=1)] * 5 + [Bad("no", "x")] + [sample(2.0)] * 4 + [Notice("gone", True), sample(0.0)]
+    )
     play(events, one, [Record(keeper, path)])
     rows = list(csv.reader(path.open(encoding="utf-8")))
     assert rows[0] == ["time", "'=1+1", "y", "label", "predicted"]

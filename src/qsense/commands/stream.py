@@ -15,12 +15,13 @@ from pathlib import Path
 
 from qsense.chip.names import CODINGS
 from qsense.commands._allow import add_allow, again
+from qsense.commands._parser import Parser
 from qsense.runs.words import entries
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line's arguments."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="qsense stream",
         description="Let a finished run on series classify samples as they come: its normalisation, its converter, "
         "its windows, its network. A line is one sample: numbers of all axes, a time stamp first or in a column of "
@@ -56,6 +57,10 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--majority", type=odd, default=1, metavar="N", help="show the most frequent class of the last N windows (odd)"
     )
+    parser.add_argument(
+        "--integer", action="store_true",
+        help="by the integer network, as the firmware of qsense export format=firmware computes, and not by torch",
+    )  # fmt: skip
     parser.add_argument("--jsonl", action="store_true", help="a line of JSON per window, and no screen")
     parser.add_argument("--html", type=Path, metavar="FILE", help="a page of the session, written anew every second")
     parser.add_argument("--record", type=Path, metavar="FILE", help="keep what arrives, with its classes, in a new CSV")
@@ -121,7 +126,7 @@ def main(arguments: Sequence[str]) -> int:
 
     from qsense.runs.next_steps import say_next
     from qsense.runs.writable import unusable
-    from qsense.stream.sources import Source
+    from qsense.stream.named import Source
 
     source = Source.parse(options.source)
     if options.speed is not None and source.live:
@@ -154,7 +159,7 @@ def main(arguments: Sequence[str]) -> int:
     pace = 1.0 if options.speed is None else options.speed
     session = stream(
         run, source, speed=None if pace == float("inf") else pace, majority=options.majority, gap_s=options.gap,
-        axes=options.axes, time=options.time, counts=counts, jsonl=options.jsonl,
+        axes=options.axes, time=options.time, counts=counts, integer=options.integer, jsonl=options.jsonl,
         html=options.html, record=options.record,
     )  # fmt: skip
     if not session.samples:

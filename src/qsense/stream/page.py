@@ -14,7 +14,7 @@ import numpy.typing as npt
 from qsense.runs.escapes import brief
 from qsense.runs.escapes import html as escape
 from qsense.stream.session import REMEMBERED_S, Moment, Session
-from qsense.stream.words import data_rate, dropped, pace, score
+from qsense.stream.words import data_rate, dropped, margin, pace, score
 
 CLOSE_S = 10.0  # shown with codes
 WIDTH, LEFT, HEIGHT, CODES, BAND = 1000, 90, 84, 26, 24  # of the picture and of its rows, in its own units
@@ -120,7 +120,7 @@ def _now(session: Session) -> str:
     of = "" if window.prediction.winner == session.decided else f" {escape(classes[window.prediction.winner])}"
     return (
         f"<b>{escape(classes[session.decided])}</b><span>{100 * window.prediction.probability:.0f} %{of}</span>"
-        f"<span>margin {window.prediction.margin:.2f}</span>{votes}{truth}"
+        f"<span>margin {margin(window.prediction)}</span>{votes}{truth}"
     )
 
 

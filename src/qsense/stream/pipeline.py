@@ -30,7 +30,7 @@ class Prediction:
     Args:
         winner: index of the class.
         probability: of that class.
-        margin: how far the second one is behind: a probability, of integers a difference of logits.
+        margin: how far the second one is behind: a probability, of integers a difference of accumulators (int).
     """
 
     winner: int
@@ -78,6 +78,14 @@ class LiveConverter:
         return codes[0], self.receiver.value[0]
 
 
+def ends_of(run: TrainedRun) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]] | None:
+    """What became −1 and 1 in training, per channel; None where the data was not normalised."""
+    statistics = run.result["statistics"]
+    if statistics["low"] is None:
+        return None
+    return np.array(statistics["low"], dtype=np.float32), np.array(statistics["high"], dtype=np.float32)
+
+
 class TaskPipeline:
     """The trained task, as it was tested.
 
@@ -91,20 +99,24 @@ class TaskPipeline:
         statistics = run.result["statistics"]
         self.task, self.sensor = run.task.eval(), run.task.sensor
         self.window, self.stride = int(statistics["window"]), int(statistics["stride"])
-        self.ends = None
-        if statistics["low"] is not None:
-            self.ends = tuple(np.array(statistics[end], dtype=np.float32) for end in ("low", "high"))
+        self.ends = ends_of(run)
         self.memory = LiveConverter(self.sensor) if isinstance(self.sensor, MemoryConverter) else None
+        self.thresholds = None  # [rows, 2^bits − 1]; `encode` counts them, too, for many samples at once
+        if isinstance(self.sensor, SensorQuantizer):
+            self.thresholds = self.sensor.thresholds().cpu().numpy()
         self.bits = self.sensor.bits
         self.recent = np.zeros((self.window, run.data.signal.channels), np.float32)  # a ring
+        self.classify(self.recent)  # the first one takes longer than all that follow
         self.reset()
 
     def reset(self) -> None:
+        """See `Pipeline`."""
         self.time = 0
         if self.memory:
             self.memory.reset()
 
     def push(self, sample: npt.NDArray[np.float32]) -> tuple[Ints | None, Prediction | None]:
+        """See `Pipeline`."""
         x = sample.astype(np.float32)
         if self.ends is not None:
             x = normalise_(x, *self.ends)
@@ -112,8 +124,8 @@ class TaskPipeline:
         if self.memory:
             codes, values = self.memory.send(self.memory.converter.counts(x))
             x = self.memory.converter.values(values)
-        elif isinstance(self.sensor, SensorQuantizer):
-            codes = self.sensor.encode(torch.from_numpy(x[None]))[0].numpy().astype(np.int64)
+        elif self.thresholds is not None:
+            codes = (self.thresholds <= x[:, None]).sum(axis=1)
         self.recent[self.time % self.window] = x
         self.time += 1
         if self.time < self.window or (self.time - self.window) % self.stride:

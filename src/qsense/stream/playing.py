@@ -5,7 +5,7 @@ Open it to see what `qsense stream` does once its arguments are checked.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,12 @@ from qsense.stream.counts import Counts
 from qsense.stream.events import Event
 from qsense.stream.keep import Keeper
 from qsense.stream.layout import Known
+from qsense.stream.named import Source
 from qsense.stream.pace import Clock, paced
 from qsense.stream.pipeline import Pipeline, TaskPipeline
 from qsense.stream.session import Facts, Session
 from qsense.stream.showing import Lines, Page, Record, Shown, Terminal, show
-from qsense.stream.sources import Source, from_file, from_pipe, from_port, from_test
+from qsense.stream.sources import from_file, from_pipe, from_port, from_test
 
 
 def known_of(run: TrainedRun, axes: Sequence[str | int] | None, time: Column, counts: Counts | None) -> Known:
@@ -109,6 +110,15 @@ def play(events: Iterable[Event], session: Session, ways: Sequence[Shown]) -> No
             way.end(session)
 
 
+def pipeline_of(run: TrainedRun, integer: bool) -> Pipeline:
+    """The run's task, or its firmware; see `stream`."""
+    if not integer:
+        return TaskPipeline(run)
+    from qsense.stream.integers import IntegerPipeline  # it needs all that an export needs
+
+    return IntegerPipeline(run)
+
+
 def stream(
     run: TrainedRun,
     source: Source,
@@ -119,11 +129,11 @@ def stream(
     axes: Sequence[str | int] | None = None,
     time: Column = None,
     counts: Counts | None = None,
+    integer: bool = False,
     jsonl: bool = False,
     html: Path | None = None,
     record: Path | None = None,
     clock: Clock | None = None,
-    pipeline: Callable[[TrainedRun], Pipeline] = TaskPipeline,
 ) -> Session:
     """Let a source go through a run's pipeline, and show it, until the source ends or Ctrl-C is pressed.
 
@@ -136,6 +146,7 @@ def stream(
         axes: the columns of the axes, by name or number; None: they are looked for.
         time: the column of the time stamp; None: it is looked for; False: there is none.
         counts: what native counts mean, where lines hold them.
+        integer: by the run's firmware and not by its task.
         jsonl: lines of JSON for a program.
         html: a page that is written every second.
         record: a new file that keeps what arrives.
@@ -143,11 +154,12 @@ def stream(
         pipeline: makes the run's.
 
     Raises:
+        ValueError: `integer`, and the run cannot become a firmware.
         DataError: the source holds no samples of the run's axes.
         FileExistsError: the record is there already.
     """
     clock = clock or Clock()
-    session = Session(pipeline(run), facts_of(run, source), majority, gap_s, clock.now)
+    session = Session(pipeline_of(run, integer), facts_of(run, source), majority, gap_s, clock.now)
     if counts is not None and counts.assumed:
         session.notices.append(counts.assumed)
     events = events_of(run, source, known_of(run, axes, time, counts))

@@ -16,7 +16,7 @@ from qsense.runs.escapes import brief, one_line
 from qsense.stream.braille import code_strip, curve
 from qsense.stream.letters import large
 from qsense.stream.session import Moment, Session
-from qsense.stream.words import data_rate, dropped, pace, score
+from qsense.stream.words import data_rate, dropped, margin, pace, score
 
 WIDEST = 80
 SHOWN_S = 8.0  # of signal
@@ -109,7 +109,7 @@ def _class(session: Session, width: int) -> list[Text]:
         Text(brief(word, width), f"{style} reverse"),
         Text(),
     ]
-    below = Text(f"{brief(word, 40)}  {sure}, margin {window.prediction.margin:.2f}")
+    below = Text(f"{brief(word, 40)}  {sure}, margin {margin(window.prediction)}")
     if window.prediction.winner != session.decided:
         below.append(f" of {brief(classes[window.prediction.winner], 20)}", "dim")
     if session.votes > 1:

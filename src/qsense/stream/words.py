@@ -11,6 +11,7 @@ from typing import Any
 
 from qsense.runs.escapes import one_line
 from qsense.runs.words import in_bits, short
+from qsense.stream.pipeline import Prediction
 from qsense.stream.session import Facts, Session, Window
 
 
@@ -40,6 +41,15 @@ def as_json(window: Window, facts: Facts) -> str:
     if window.truth is not None:
         content["truth"] = window.truth
     return json.dumps(content, allow_nan=False)
+
+
+def margin(prediction: Prediction) -> str:
+    """How far the second class is behind.
+
+    >>> margin(Prediction(0, 0.9, 0.812)), margin(Prediction(0, 0.9, 5120))
+    ('0.81', '5,120')
+    """
+    return f"{prediction.margin:,}" if isinstance(prediction.margin, int) else f"{prediction.margin:.2f}"
 
 
 def data_rate(facts: Facts) -> str:
