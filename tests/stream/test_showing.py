@@ -149,9 +149,8 @@ def test_what_is_kept_is_what_came(tmp_path: Path) -> None:
     path, clock = tmp_path / "kept.csv", FakeClock()
     one = session(clock, names=("=1+1", "y"))
     keeper = Keeper(path, one.facts.names, CLASSES)
-    events: list[Event] = (
-        [sample(1.0, truth=1)] * 5 + [Bad("no", "x")] + [sample(2.0)] * 4 + [Notice("gone", True), sample(0.0)]
-    )
+    events: list[Event] = [*[sample(1.0, truth=1)] * 5, Bad("no", "x"), *[sample(2.0)] * 4, Notice("gone", True)]
+    events.append(sample(0.0))
     play(events, one, [Record(keeper, path)])
     rows = list(csv.reader(path.open(encoding="utf-8")))
     assert rows[0] == ["time", "'=1+1", "y", "label", "predicted"]
