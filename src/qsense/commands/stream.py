@@ -168,7 +168,8 @@ def main(arguments: Sequence[str]) -> int:
     more = again(options.allow)
     say_next(
         *[(("stream", options.run, *more, "--html", "live.html"), "the same as a page")] * (options.html is None),
-        (("stream", options.run, *more, "--source", "serial:/dev/ttyUSB0"), "a sensor that prints a line per sample"),
+        *[(("stream", options.run, *more, "--source", "serial:/dev/ttyUSB0"), "a sensor that prints a line per sample")]
+        * (source.kind == "test"),
         (("evaluate", options.run, *more), "test the run again"),
     )
     return 0

@@ -283,8 +283,8 @@ class Session:
         self.stamps.append((now, event.seconds))
         if self.rate_said or len(self.stamps) < (self.stamps.maxlen or 0):
             return
-        if event.seconds is None and event.due is not None:  # played at whatever rate
-            return
+        if event.seconds is None and (event.due is not None or self.elapsed < 2 * RATE_S):
+            return  # played at whatever rate, or perhaps still reading what waited in a buffer
         rate = (self.rate() or self.facts.rate_hz) / self.facts.rate_hz
         if abs(rate - 1) > OFF and rate < PIPED:
             rate *= self.facts.rate_hz
@@ -303,6 +303,15 @@ class Session:
         (first_came, first), (last_came, last) = self.stamps[0], self.stamps[-1]
         seconds = last - first if first is not None and last is not None else last_came - first_came
         return (len(self.stamps) - 1) / seconds if seconds > 0 else None
+
+    @property
+    def pace(self) -> float | None:
+        """Samples per second of the clock: over the last ones, else over all; None of too few."""
+        first, last, count = self.began, self.came, self.samples
+        if len(self.stamps) == self.stamps.maxlen:
+            first, last, count = self.stamps[0][0], self.stamps[-1][0], len(self.stamps) - 1
+        seconds = 0.0 if first is None or last is None else last - first
+        return count / seconds if seconds > 0 else None
 
     @property
     def elapsed(self) -> float:

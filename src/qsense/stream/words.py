@@ -81,7 +81,7 @@ def dropped(session: Session) -> str:
 
 def pace(session: Session) -> str:
     """The rate at which samples come, and how long a window takes."""
-    rate = f"{session.samples / session.elapsed:.1f}" if session.elapsed > 0 else "–"
+    rate = "–" if session.pace is None else f"{session.pace:.1f}"
     text = f"{session.samples:,} samples, {rate} /s (trained at {session.facts.rate_hz:g} Hz)"
     if session.windows:
         mean, worst = (1e3 * seconds for seconds in (session.latency_sum / session.windows, session.latency_worst))
