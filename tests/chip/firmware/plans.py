@@ -70,6 +70,20 @@ def depthwise(seed: int = 0, axes: int = 3, stride: int = 10) -> Plan:
     return plan(random, axes, layers, stride)
 
 
+def grouped(seed: int = 0, axes: int = 2, stride: int = 10) -> Plan:
+    """A convolution in groups, a dilated one, and two LSTMs one above the other."""
+    random = np.random.default_rng(seed)
+    layers = (
+        convolution(random, axes, 1, 6, 4, bits=2),
+        convolution(random, axes, 6, 4, 3, groups=2, bits=6),
+        convolution(random, axes, 4, 5, 2, dilation=5, bits=7),
+        lstm(random, axes * 5, 6, 4, 8),
+        lstm(random, 6, 5, 3, 16),
+        linear(random, 5, 4),
+    )
+    return plan(random, axes, layers, stride)
+
+
 def plan(random: Random, axes: int, layers: tuple[Layer, ...], stride: int) -> Plan:
     """Around an integer network: native counts, thresholds, names."""
     thresholds = np.sort(random.integers(0, 4096, (axes, 254)), axis=1).astype(np.int32)

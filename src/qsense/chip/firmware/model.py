@@ -14,11 +14,11 @@ import numpy.typing as npt
 from qsense.chip.c_header import commented, integer, lines_of, table
 from qsense.chip.converter import Converter
 from qsense.chip.firmware.plan import Plan
-from qsense.chip.firmware.sizes import Sizes, by_unit, converter_id, packed, row_bytes
+from qsense.chip.firmware.sizes import Sizes, by_tap, by_unit, depthwise, packed, row_words
 from qsense.chip.memory.c_header import tables
 from qsense.chip.memory.codec import Codec
 from qsense.chip.origin import Origin
-from qsense.quant.network.integer.numbers import LSTM, Convolution, Ints, sigmoid_table
+from qsense.quant.network.integer.numbers import LSTM, Codes, Convolution, Ints, sigmoid_table
 from qsense.runs.escapes import comment, one_line
 
 
@@ -27,8 +27,6 @@ def header(sizes: Sizes, origin: Origin, majority: int, packet_samples: int) -> 
     plan, coding = sizes.plan, sizes.coding
     comparing = plan.converter if isinstance(plan.converter, Converter) else None
     highest = max(sizes.code_bits, coding.bits if sizes.refresh else 0)
-    counts, _, edges, _ = _levels_reached(sizes)
-    every = np.concatenate([counts.ravel(), edges.ravel(), [0]])
     inputs = plan.input.table
     lines = {
         "QS_CHANNELS": sizes.axes,
@@ -43,14 +41,17 @@ def header(sizes: Sizes, origin: Origin, majority: int, packet_samples: int) -> 
         "QS_EDGES": 0 if plan.input.thresholds is None else plan.input.thresholds.shape[1],
         "QS_INPUT_LOW": plan.input.low,
         "QS_INPUT_START": min(max(0, plan.network.input_low), plan.network.input_high),
-        "QS_CONVERTER_ID": f"{converter_id(plan):#06x}u",
+        "QS_CONVERTER_ID": f"{sizes.converter_id:#06x}u",
         "QS_WINDOW": plan.window,
         "QS_STRIDE": plan.stride,
         "QS_CONVOLUTIONS": len(sizes.convolutions),
         "QS_LSTMS": len(sizes.lstms),
-        "QS_SPREAD": int(any(layer.groups > 1 or layer.dilation > 1 for layer in sizes.convolutions)),
-        "QS_RING": sizes.ring,
-        "QS_ROW": sizes.row,
+        "QS_LINES": sizes.lines,
+        "QS_PLANES": sizes.planes,
+        "QS_DEPTHWISE": int(sizes.depthwise),
+        "QS_GATHERED": sizes.gathered,
+        "QS_BLOCK": "4 /* rows of weights at once */",
+        "QS_PAD": sizes.pad,
         "QS_FEATURES": sizes.features,
         "QS_POSITIONS": sizes.positions,
         "QS_WINDOWS": sizes.windows,
@@ -59,7 +60,7 @@ def header(sizes: Sizes, origin: Origin, majority: int, packet_samples: int) -> 
         "QS_LAST": sizes.linear.inputs,
         "QS_CLASSES": sizes.linear.classes,
         "QS_WEIGHTS_OF(bits)": f"(({sum(1 << bits for bits in sizes.bits):#x} >> (bits)) & 1)",
-        "QS_WEIGHTS_OTHER": int(bool(sizes.bits - {4, 8})),
+        "QS_WEIGHTS_OTHER": int(bool(sizes.bits - {2, 4, 8})),
     }
     defines = "\n".join(f"#define {name} {value}" for name, value in lines.items())
     return f"""\
@@ -83,7 +84,7 @@ def header(sizes: Sizes, origin: Origin, majority: int, packet_samples: int) -> 
 
 typedef {integer(coding.lowest, coding.highest)} qs_sample; /* {coding.name} */
 typedef {integer(0, (1 << highest) - 1)} qs_code;
-typedef {integer(int(every.min()), int(every.max()))} qs_threshold;
+typedef {sizes.threshold_type} qs_threshold;
 typedef {"int16_t" if inputs is None else integer(int(inputs.min()), int(inputs.max()))} qs_input;
 
 #endif
@@ -92,7 +93,7 @@ typedef {"int16_t" if inputs is None else integer(int(inputs.min()), int(inputs.
 
 def window(plan: Plan) -> str:
     """Window and stride in words."""
-    rate = "" if plan.rate_hz is None else f" at {plan.rate_hz:g} per second"
+    rate = "" if plan.rate_hz is None else f", {plan.rate_hz:g} per second"
     return f"windows of {plan.window} samples{rate}, one every {plan.stride}"
 
 
@@ -102,20 +103,23 @@ def network(sizes: Sizes, origin: Origin) -> str:
     biases |= {f"lstm_{n}": by_unit(lstm.bias) for n, lstm in enumerate(sizes.lstms)}
     biases["classifier"] = sizes.linear.bias
     arrays = [
-        _row("static const uint8_t", f"{name}[{data.size}]", data.ravel(), 24)
-        for name, data in ((name, packed(codes, bits)) for name, codes, bits in sizes.weights())
+        _row("static const uint32_t", f"{name}[{data.size}]", data.ravel(), 10, "{:#010x}")
+        for name, data in ((name, packed(codes, bits)) for name, codes, bits in sizes.packed())
+    ]
+    arrays += [
+        _row("static const int8_t", f"convolution_{n}[{layer.weight.size}]", by_tap(layer).ravel())
+        for n, layer in enumerate(sizes.convolutions)
+        if depthwise(layer)
     ]
     arrays += [_row("static const int32_t", f"{name}_bias[{bias.size}]", bias) for name, bias in biases.items()]
     positions, before, convolutions = sizes.plan.positions, 0, []
     for n, layer in enumerate(sizes.convolutions):
         before += layer.reach - 1
         convolutions.append(_convolution(n, layer, positions[n], before, sizes.plan.stride))
-    width = row_bytes(sizes.linear.weight, sizes.linear.bits)
     text = f"""\
 /* The network of {comment(sizes.plan.name)}.
 {commented(origin.lines())}
  */
-#include "qs_arithmetic.h"
 #include "qs_network.h"
 
 const char *const qs_class_names[QS_CLASSES] = {{
@@ -130,7 +134,7 @@ const char *const qs_channel_names[QS_CHANNELS] = {{
 const qs_convolution qs_convolutions[QS_CONVOLUTIONS] = {{
 {"".join(convolutions)}}};
 
-const qs_linear qs_classifier = {{classifier, classifier_bias, {width}, {sizes.linear.bits}}};
+const qs_linear qs_classifier = {{{_weights("classifier", sizes.linear.weight, sizes.linear.bits)}, classifier_bias}};
 """
     if sizes.lstms:
         rows = "".join(_lstm(n, lstm) for n, lstm in enumerate(sizes.lstms))
@@ -143,7 +147,7 @@ const qs_linear qs_classifier = {{classifier, classifier_bias, {width}, {sizes.l
 def converter(sizes: Sizes, origin: Origin) -> str:
     """`qs_tables.c`: thresholds and input codes."""
     plan, text = sizes.plan, ""
-    counts, counts_reached, edges, edges_reached = _levels_reached(sizes)
+    counts, counts_reached, edges, edges_reached = sizes.edges
     if isinstance(plan.converter, Converter):
         text += _table("qs_threshold", "qs_thresholds[QS_ROWS][QS_THRESHOLDS]", counts, plan.converter.rows)
         text += _row("const uint16_t", "qs_reached[QS_ROWS]", counts_reached)
@@ -165,52 +169,45 @@ def converter(sizes: Sizes, origin: Origin) -> str:
 {text}"""
 
 
-def _levels_reached(sizes: Sizes) -> tuple[Ints, Ints, Ints, Ints]:
-    """Thresholds of converter and input codes, and how many of each row some number reaches. Those that none does are
-    never looked at, and cut off, so that they need no wider type."""
-    plan, none = sizes.plan, np.zeros((0, 0), np.int64)
-    counts = plan.converter.counts if isinstance(plan.converter, Converter) else none
-    edges = none if plan.input.thresholds is None else plan.input.thresholds
-    most = 1 << 15 if isinstance(plan.converter, Codec) else 1 << sizes.code_bits
-    return *_reached(counts, 1 << sizes.coding.bits), *_reached(edges, most)
-
-
-def _reached(thresholds: npt.NDArray[np.integer], most: int) -> tuple[Ints, Ints]:
-    number = (thresholds < most).sum(1)
-    return np.minimum(thresholds, int(thresholds[thresholds < most].max(initial=0))).astype(np.int64), number
-
-
 def _table(kind: str, name: str, values: npt.NDArray[np.integer], names: Sequence[str]) -> str:
     return f"const {kind} {name} = {{\n{table(values.tolist(), names, '{}', 16)}\n}};\n\n"
 
 
-def _row(kind: str, name: str, values: npt.NDArray[np.integer], across: int = 16) -> str:
-    return f"{kind} {name} = {{\n{lines_of([str(value) for value in values.tolist()], '    ', across)}\n}};\n\n"
+def _row(kind: str, name: str, values: npt.NDArray[np.integer], across: int = 16, form: str = "{}") -> str:
+    numbers = lines_of([form.format(value) for value in values.tolist()], "    ", across)
+    return f"{kind} {name} = {{\n{numbers}\n}};\n\n"
+
+
+def _weights(name: str, weight: Codes, bits: int) -> str:
+    """A `qs_weights`."""
+    return f"{{{name}, {weight[0].size}, {row_words(weight, bits)}, {bits}}}"
 
 
 def _convolution(number: int, layer: Convolution, positions: int, before: int, stride: int) -> str:
     """Its row of `qs_convolutions`."""
     per_group = layer.weight.shape[1]
     dilation = layer.dilation if layer.kernel > 1 else 1
-    shape = [layer.inputs, layer.outputs, layer.kernel, dilation, layer.reach, per_group]
-    shape += [layer.outputs // layer.groups, row_bytes(layer.weight, layer.bits)]
+    shape = [layer.inputs, layer.outputs, dilation, layer.reach, per_group, layer.outputs // layer.groups]
     time = [positions, -before % stride, before]
-    scaling = [layer.by.multiplier, layer.low, layer.high, layer.planes, layer.bits, layer.by.shift]
-    numbers = ", ".join(map(str, [*shape, *time, *scaling]))
-    return f"    {{convolution_{number}, convolution_{number}_bias, {numbers}}}, /* {comment(layer.name)} */\n"
+    scaling = [layer.by.multiplier, layer.low, layer.high, layer.planes, layer.by.shift]
+    name, numbers = f"convolution_{number}", ", ".join(map(str, [*shape, *time, *scaling]))
+    weights = f"{_weights(name, layer.weight, layer.bits)}, 0"
+    if depthwise(layer):
+        weights = f"{{0, {layer.kernel}, 0, 8}}, {name}"
+    return f"    {{{weights}, {name}_bias, {numbers}}}, /* {comment(layer.name)} */\n"
 
 
 def _lstm(number: int, lstm: LSTM) -> str:
     """Its row of `qs_lstms`."""
-    name, of_input, of_state = f"lstm_{number}", lstm.weight_ih, lstm.weight_hh
-    numbers = [
-        lstm.inputs, lstm.hidden, row_bytes(of_input, lstm.bits_ih), row_bytes(of_state, lstm.bits_hh),
-        lstm.by_ih.multiplier, lstm.by_hh.multiplier, lstm.bits_ih, lstm.bits_hh, lstm.by_ih.shift, lstm.by_hh.shift,
-        lstm.state_bits,
-    ]  # fmt: skip
-    return (
-        f"    {{{name}_input, {name}_state, {name}_bias, {', '.join(map(str, numbers))}}}, /* {comment(lstm.name)} */\n"
-    )
+    name = f"lstm_{number}"
+    weights = [
+        _weights(f"{name}_input", lstm.weight_ih, lstm.bits_ih),
+        _weights(f"{name}_state", lstm.weight_hh, lstm.bits_hh),
+        f"{name}_bias",
+    ]
+    numbers = [lstm.hidden, lstm.by_ih.multiplier, lstm.by_hh.multiplier, lstm.by_ih.shift, lstm.by_hh.shift]
+    row = ", ".join([*weights, *map(str, [*numbers, lstm.state_bits])])
+    return f"    {{{row}}}, /* {comment(lstm.name)} */\n"
 
 
 def c_string(text: str) -> str:

@@ -10,6 +10,7 @@ from importlib.resources.abc import Traversable
 
 from qsense.chip.firmware import expected, model
 from qsense.chip.firmware.plan import Plan
+from qsense.chip.firmware.readme import readme
 from qsense.chip.firmware.sizes import Sizes
 from qsense.chip.memory.c_header import arithmetic
 from qsense.chip.memory.codec import Codec
@@ -41,6 +42,7 @@ def write(plan: Plan, origin: Origin, majority: int = 1, packet_samples: int | N
     files["src/qs_tables.c"] = model.converter(sizes, origin)
     if isinstance(plan.converter, Codec):
         files["src/qs_recursion.h"] = recursion()
+    files["README.md"] = readme(sizes, origin, majority, samples)
     files["test/qs_expected.h"] = expected.header(plan, sizes.coding.bits, majority)
     return files
 

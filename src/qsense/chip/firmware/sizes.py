@@ -5,32 +5,48 @@ Open it to see which plans a firmware refuses.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
 
+from qsense.chip.c_header import integer
 from qsense.chip.coding import Coding
 from qsense.chip.converter import Converter
 from qsense.chip.firmware.plan import Plan
+from qsense.chip.memory.c_header import STATE_BYTES, table_bytes
 from qsense.chip.memory.codec import Codec
 from qsense.chip.origin import revision
-from qsense.quant.network.integer.numbers import LSTM, Codes, Convolution, Ints, Linear, Pool
+from qsense.quant.network.integer.numbers import LSTM, Codes, Convolution, Ints, Linear, Pool, sigmoid_table
 
 MOST_NATIVE_BITS = 24
 LONGEST_PACKET = 64  # bytes of codes, where nobody asks for another number of samples
+PACKET_OVERHEAD = 12  # bytes beside its codes
 
 
-def packed(weight: Codes, bits: int) -> npt.NDArray[np.uint8]:
-    """Rows of codes as bytes: two's complement, one after the other from the lowest bit on; each row begins a byte.
+def packed(weight: Codes, bits: int) -> npt.NDArray[np.uint32]:
+    """Rows of codes as words of 32 bits, each in two's complement; `qs_weights.h` says in which order they lie.
 
-    >>> packed(np.array([[1, -1, 7], [-8, 0, 2]], dtype=np.int16), 4)
-    array([[241,   7],
-           [  8,   2]], dtype=uint8)
+    >>> [f"{word:08x}" for word in packed(np.array([[1, -1, 2, 3, 0, 0, 0, 7]], dtype=np.int16), 4)[0]]
+    ['37f02010']
     """
-    rows = weight.reshape(len(weight), -1).astype(np.int64) & ((1 << bits) - 1)
-    each = (rows[:, :, None] >> np.arange(bits)) & 1
-    return np.packbits(each.reshape(len(rows), -1).astype(np.uint8), axis=1, bitorder="little")
+    rows = weight.reshape(len(weight), -1).astype(np.uint64) & ((1 << bits) - 1)
+    number, per_word = rows.shape[1], 32 // bits
+    if bits in (2, 4, 8):
+        i = np.arange(number) % per_word
+        place = np.arange(number) // per_word * 32 + (i & 1) * 16 + (i & 2) * 4 + 8 - bits * (i // 4 + 1)
+    else:
+        place = np.arange(number) * bits
+    each = np.zeros((len(rows), 32 * row_words(weight, bits)), np.uint8)
+    for bit in range(bits):
+        each[:, place + bit] = rows >> bit & 1
+    return np.packbits(each, axis=1, bitorder="little").view("<u4").astype(np.uint32)
+
+
+def depthwise(layer: Convolution) -> bool:
+    """Whether each of its inputs has outputs of its own, so that its weights are few."""
+    return layer.groups == layer.inputs > 1
 
 
 def by_tap(layer: Convolution) -> Codes:
@@ -44,9 +60,9 @@ def by_unit(rows: npt.NDArray[np.integer]) -> Ints:
     return np.ascontiguousarray(gates.swapaxes(0, 1)).reshape(rows.shape).astype(np.int64)
 
 
-def row_bytes(weight: Codes, bits: int) -> int:
-    """Of one output's weights, packed."""
-    return -(-int(weight[0].size) * bits // 8)
+def row_words(weight: Codes, bits: int) -> int:
+    """Words of one output's weights, packed."""
+    return -(-int(weight[0].size) * bits // 32)
 
 
 class Sizes:
@@ -73,13 +89,14 @@ class Sizes:
         self.windows = -(-self.positions // plan.stride)
         last = self.convolutions[-1]
         self.features = last.planes * last.outputs
-        self.ring = sum(layer.planes * layer.reach * layer.inputs for layer in self.convolutions)
-        self.row = max(
-            *(layer.weight[0].size for layer in self.convolutions),
-            *(max(layer.inputs, layer.hidden) for layer in self.lstms),
-            self.linear.inputs,
-        )
-        self.bits = {bits for _, _, bits in self.weights()}
+        self.lines = sum(layer.planes * layer.reach * layer.inputs for layer in self.convolutions)
+        self.planes = max(layer.planes for layer in self.convolutions)
+        spread = [layer for layer in self.convolutions if layer.groups > 1 or layer.dilation > 1]
+        self.depthwise = any(map(depthwise, spread))
+        self.gathered = max((each.planes * each.weight[0].size for each in spread if not depthwise(each)), default=0)
+        self.bits = {bits for _, _, bits in self.packed()}
+        filled = [row_words(codes, bits) * 32 // bits - int(codes[0].size) for _, codes, bits in self.packed()]
+        self.pad = max(filled)
         self._check()
 
     def weights(self) -> Iterable[tuple[str, Codes, int]]:
@@ -90,6 +107,11 @@ class Sizes:
             yield f"lstm_{number}_input", by_unit(lstm.weight_ih).astype(np.int16), lstm.bits_ih
             yield f"lstm_{number}_state", by_unit(lstm.weight_hh).astype(np.int16), lstm.bits_hh
         yield "classifier", self.linear.weight, self.linear.bits
+
+    def packed(self) -> list[tuple[str, Codes, int]]:
+        """The same without depthwise ones, which take a byte each."""
+        bytewise = {f"convolution_{n}" for n, layer in enumerate(self.convolutions) if depthwise(layer)}
+        return [each for each in self.weights() if each[0] not in bytewise]
 
     @property
     def coding(self) -> Coding:
@@ -116,11 +138,91 @@ class Sizes:
         spare = (self.coding.bits - self.code_bits) * self.axes * bool(self.refresh)
         return max(1, min((8 * LONGEST_PACKET - spare) // sample, self.plan.stride, 255))
 
+    @property
+    def edges(self) -> tuple[Ints, Ints, Ints, Ints]:
+        """Thresholds of converter and input codes, and how many of each row some number reaches. Those that none does
+        are never looked at, and cut off, so that they need no wider type."""
+        plan, none = self.plan, np.zeros((0, 0), np.int64)
+        counts = plan.converter.counts if isinstance(plan.converter, Converter) else none
+        edges = none if plan.input.thresholds is None else plan.input.thresholds
+        most = 1 << 15 if isinstance(plan.converter, Codec) else 1 << self.code_bits
+        return *_reached(counts, 1 << self.coding.bits), *_reached(edges, most)
+
+    @property
+    def threshold_type(self) -> str:
+        """The smallest that holds all thresholds."""
+        counts, _, edges, _ = self.edges
+        every = np.concatenate([counts.ravel(), edges.ravel(), [0]])
+        return integer(int(every.min()), int(every.max()))
+
+    @property
+    def threshold_bytes(self) -> int:
+        """Of a threshold."""
+        return int(re.sub(r"\D", "", self.threshold_type)) // 8
+
+    @property
+    def converter_id(self) -> int:
+        """16 bits that tell converters apart, from which a packet's checksum starts."""
+        plan = self.plan
+        number = revision([vars(plan.native)]) if plan.converter is None else plan.converter.revision
+        return int(number[:4], 16)
+
+    def packet_bytes(self, samples: int) -> int:
+        """Of a packet of so many samples, at most."""
+        refreshes = -(-samples // self.refresh) if self.refresh else 0
+        bits = samples * self.code_bits + refreshes * (self.coding.bits - self.code_bits)
+        return PACKET_OVERHEAD + -(-self.axes * bits // 8)
+
+    @property
+    def flash(self) -> dict[str, int]:
+        """Bytes of tables, by kind, but for some fifty of each layer's numbers."""
+        plan = self.plan
+        biased: list[Convolution | LSTM | Linear] = [*self.convolutions, *self.lstms, self.linear]
+        biases = sum(int(each.bias.size) for each in biased)
+        weights = sum(4 * int(packed(codes, bits).size) for _, codes, bits in self.packed())
+        weights += sum(int(layer.weight.size) for layer in self.convolutions if depthwise(layer))
+        given = plan.input.table if plan.input.table is not None else plan.input.thresholds
+        assert given is not None
+        tables = int(given.size) * (1 if plan.input.table is not None else self.threshold_bytes)
+        if isinstance(plan.converter, Converter):
+            tables += int(plan.converter.counts.size) * self.threshold_bytes
+        if isinstance(plan.converter, Codec):
+            tables += table_bytes(plan.converter)
+        flash = {"weights": weights, "biases": 4 * biases, "converter and input codes": tables}
+        return flash | ({"sigmoid": sigmoid_table().nbytes} if self.lstms else {})
+
+    def ram(self, majority: int) -> int:
+        """Bytes of `qs_state`.
+
+        Args:
+            majority: windows that the majority is taken of.
+        """
+        hidden = sum(lstm.hidden for lstm in self.lstms)
+        halves = self.lines + self.pad + self.features + self.pad
+        if self.lstms:
+            halves += self.windows * (2 * hidden + self.pad + max(lstm.hidden for lstm in self.lstms))
+            network = 2 * halves
+        else:
+            network = 4 * -(-halves // 2) + 4 * self.windows * self.features
+        network += 2 * (self.windows + 3 + majority)
+        converter = STATE_BYTES * self.axes if isinstance(self.plan.converter, Codec) else 4 * -(-self.axes // 2)
+        return converter + 4 * -(-network // 4) + 4
+
+    @property
+    def burst(self) -> int:
+        """Multiply-accumulates of the longest `qs_push`: a position of each layer, in all windows under way."""
+        total = sum(layer.planes * int(layer.weight.size) for layer in self.convolutions)
+        for number, lstm in enumerate(self.lstms):
+            total += int(lstm.weight_ih.size) * (self.windows if number else 1)
+            total += int(lstm.weight_hh.size) * self.windows
+        return total + int(self.linear.weight.size)
+
     def _check(self) -> None:
         """Refuse what the C does not compute, and sums that do not fit."""
         plan = self.plan
         if self.positions < 1:
-            raise ValueError(f"a window of {plan.window} samples is shorter than the network's convolutions reach")
+            reach = plan.window - self.positions + 1
+            raise ValueError(f"window={plan.window}: the network's convolutions reach over {reach} samples")
         if not 1 <= plan.stride < 1 << 15 or plan.window >= 1 << 15:
             raise ValueError(f"window={plan.window}, stride={plan.stride}: a firmware takes at most {(1 << 15) - 1}")
         if self.coding.bits > MOST_NATIVE_BITS:
@@ -144,30 +246,30 @@ class Sizes:
                 )
         largest = max(abs(plan.network.input_low), abs(plan.network.input_high))
         for layer in self.convolutions:
-            _fits(layer.name, layer.weight, largest, layer.bias)
+            _fits(layer.name, layer.weight, layer.bits, largest, layer.bias)
             largest = max(abs(layer.low), abs(layer.high))
         for lstm in self.lstms:
-            _fits(lstm.name, lstm.weight_ih, largest, None)
+            _fits(lstm.name, lstm.weight_ih, lstm.bits_ih, largest)
             largest = (1 << (lstm.state_bits - 1)) - 1
-            _fits(lstm.name, lstm.weight_hh, largest, None)
+            _fits(lstm.name, lstm.weight_hh, lstm.bits_hh, largest)
         if not self.lstms:
             largest *= self.positions
-        _fits(self.linear.name, self.linear.weight, largest, self.linear.bias, 30)  # a margin is a difference of two
+        last = self.linear
+        _fits(last.name, last.weight, last.bits, 2 * largest, 2 * last.bias)  # a margin is a difference of two
 
 
-def _fits(name: str, weight: Codes, largest: int, bias: Ints | None, bits: int = 31) -> None:
-    """Refuse sums of products that 32 bits do not hold."""
-    sums = np.abs(weight.astype(np.int64)).reshape(len(weight), -1).sum(1) * largest
+def _fits(name: str, weight: Codes, bits: int, largest: int, bias: Ints | None = None) -> None:
+    """Refuse sums of products that 32 bits do not hold; weights of few bits are multiplied as if they had 8."""
+    sums = np.abs(weight.astype(np.int64)).reshape(len(weight), -1).sum(1) * largest << (8 - bits)
     if bias is not None:
         sums = sums + np.abs(bias)
-    if sums.max() >= 1 << bits:
+    if sums.max() >= 1 << 31:
         raise ValueError(
-            f"{name}: its sums reach {int(sums.max())}, and a firmware's {1 << bits}: take fewer bits of weights or "
+            f"{name}: its sums reach {int(sums.max())}, and a firmware's {1 << 31}: take fewer bits of weights or "
             "activations"
         )
 
 
-def converter_id(plan: Plan) -> int:
-    """16 bits that tell converters apart, from which a packet's checksum starts."""
-    number = revision([vars(plan.native)]) if plan.converter is None else plan.converter.revision
-    return int(number[:4], 16)
+def _reached(thresholds: npt.NDArray[np.integer], most: int) -> tuple[Ints, Ints]:
+    number = (thresholds < most).sum(1)
+    return np.minimum(thresholds, int(thresholds[thresholds < most].max(initial=0))).astype(np.int64), number

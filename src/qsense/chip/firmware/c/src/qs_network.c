@@ -7,6 +7,8 @@
  */
 #include "qs_network.h"
 
+#include <string.h>
+
 #include "qs_arithmetic.h"
 
 void qs_network_start(qs_network *network)
@@ -14,43 +16,67 @@ void qs_network_start(qs_network *network)
     memset(network, 0, sizeof *network);
 }
 
-/* The products of one row of weights with the inputs of a plane, whose oldest position lies at `oldest`. */
-static int32_t products(
-    const qs_convolution *layer, const int16_t *row, const int16_t *plane, unsigned oldest, unsigned feature)
+#if QS_DEPTHWISE
+/* The products of a depthwise convolution, whose weights are few: a byte each. */
+static void depthwise(int32_t *sums, const qs_convolution *layer, unsigned output, const int16_t *lines)
 {
-    int32_t sum = 0;
-    unsigned k, place = oldest;
-    if (!QS_SPREAD || (layer->dilation == 1 && layer->per_group == layer->inputs)) { /* they lie in two pieces */
-        const unsigned wrapped = oldest * layer->inputs, first = layer->reach * layer->inputs - wrapped;
-        return qs_dot(row, plane + wrapped, first) + qs_dot(row + first, plane, wrapped);
+    const unsigned step = (unsigned)layer->dilation * layer->inputs, taps = layer->weights.count;
+    const int8_t *const row = layer->depthwise + output * taps, *const end = row + taps;
+    unsigned plane;
+    for (plane = 0; plane < layer->planes; plane++, lines += (unsigned)layer->reach * layer->inputs) {
+        const int16_t *x = lines + output / layer->group_outputs;
+        const int8_t *weight;
+        int32_t sum = 0;
+        for (weight = row; weight != end; weight++, x += step) sum += (int32_t)*weight * *x;
+        sums[plane] = sum;
     }
-    for (k = 0; k < layer->kernel; k++, row += layer->per_group) {
-        const int16_t *x = plane + place * layer->inputs + feature;
-        sum += layer->per_group == 1 ? (int32_t)row[0] * x[0] : qs_dot(row, x, layer->per_group);
-        place += layer->dilation;
-        if (place >= layer->reach) place -= layer->reach;
-    }
-    return sum;
 }
+#endif
 
-/* One position of a convolution, from the ring of its inputs to `to`, whose planes lie `apart` numbers apart. */
-static void convolve(const qs_convolution *layer, const int16_t *ring, unsigned oldest, int16_t *to, unsigned apart)
+#if QS_GATHERED
+/* What a group of outputs takes of each plane: [plane][tap][input]. */
+static void gather(const qs_convolution *layer, const int16_t *lines, unsigned feature, int16_t *to)
 {
-    int16_t row[QS_ROW];
-    const uint8_t *packed = layer->weights;
-    unsigned output, plane, in_group = 0, feature = 0;
-    for (output = 0; output < layer->outputs; output++, packed += layer->row_bytes) {
-        qs_unpack(row, packed, (unsigned)layer->kernel * layer->per_group, layer->bits);
-        for (plane = 0; plane < layer->planes; plane++) {
-            const int16_t *inputs = ring + plane * layer->reach * layer->inputs;
-            const int32_t sum = layer->bias[output] + products(layer, row, inputs, oldest, feature);
-            to[plane * apart + output] =
-                (int16_t)qs_requantize(sum, layer->multiplier, layer->shift, layer->low, layer->high);
+    unsigned plane, k, i;
+    for (plane = 0; plane < layer->planes; plane++, lines += (unsigned)layer->reach * layer->inputs)
+        for (k = 0; k < layer->reach; k += layer->dilation)
+            for (i = 0; i < layer->per_group; i++) *to++ = lines[k * layer->inputs + feature + i];
+}
+#endif
+
+/* One position of a convolution, from the lines of its inputs to `to`, whose planes lie `apart` numbers apart. */
+static void convolve(const qs_convolution *layer, const int16_t *lines, int16_t *to, unsigned apart)
+{
+    int32_t sums[QS_BLOCK * QS_PLANES];
+    unsigned first, outputs, output, plane;
+#if QS_GATHERED
+    int16_t gathered[QS_GATHERED + QS_PAD];
+    memset(gathered, 0, sizeof gathered);
+#endif
+    for (first = 0; first < layer->outputs; first += outputs) {
+        const int32_t *sum = sums;
+        const unsigned group = first / layer->group_outputs, left = (group + 1) * layer->group_outputs - first;
+        outputs = left < QS_BLOCK ? left : QS_BLOCK;
+#if QS_DEPTHWISE
+        if (layer->depthwise) {
+            outputs = 1;
+            depthwise(sums, layer, first, lines);
+        } else
+#endif
+#if QS_GATHERED
+        if (layer->dilation > 1 || layer->per_group < layer->inputs) {
+            if (first % layer->group_outputs == 0) gather(layer, lines, group * layer->per_group, gathered);
+            qs_products(sums, &layer->weights, first, outputs, gathered, layer->weights.count, layer->planes);
+        } else
+#endif
+        {
+            qs_products(sums, &layer->weights, first, outputs, lines, (unsigned)layer->reach * layer->inputs,
+                        layer->planes);
         }
-        if (++in_group == layer->group_outputs) {
-            in_group = 0;
-            feature += layer->per_group;
-        }
+        for (output = first; output < first + outputs; output++)
+            for (plane = 0; plane < layer->planes; plane++)
+                to[plane * apart + output] = (int16_t)qs_requantize(
+                    *sum++ + layer->bias[output], layer->multiplier, layer->shift, layer->low, layer->high);
     }
 }
 
@@ -69,41 +95,52 @@ static int16_t unit(const int32_t z[4], int16_t *c, unsigned h_bits)
 /* One position of an LSTM in all windows under way; `from` is where its units begin in h and c. */
 static void recur(qs_network *network, const qs_lstm *layer, unsigned from, const int16_t *shared, unsigned input_from)
 {
-    int16_t row[QS_ROW];
-    int32_t z[QS_WINDOWS][4];
-    const uint8_t *of_input = layer->input_weights, *of_state = layer->state_weights;
-    const int32_t *bias = layer->bias;
     const int32_t most = INT32_C(1) << 24;
     unsigned j, gate, w;
     for (j = 0; j < layer->hidden; j++) {
-        for (gate = 0; gate < 4; gate++, bias++, of_input += layer->input_row_bytes, of_state += layer->state_row_bytes) {
-            int32_t arrives = 0;
-            int known = 0;
-            qs_unpack(row, of_input, layer->inputs, layer->input_bits);
-            for (w = 0; w < QS_WINDOWS; w++) {
-                if (!network->left[w]) continue;
-                if (!shared || !known) { /* the first LSTM's input is the same in all windows */
-                    const int16_t *x = shared ? shared : network->h[w] + input_from;
-                    arrives = qs_requantize(
-                        qs_dot(row, x, layer->inputs), layer->input_multiplier, layer->input_shift, -most, most);
-                    known = 1;
-                }
-                z[w][gate] = arrives + *bias;
+        const int32_t *const bias = layer->bias + 4 * j;
+        int32_t arrives[4], kept[4], z[4];
+        int known = 0;
+        for (w = 0; w < QS_WINDOWS; w++) {
+            if (!network->left[w]) continue;
+            if (!shared || !known) /* the first LSTM's input is the same in all windows */
+                qs_products(arrives, &layer->input, 4 * j, 4, shared ? shared : network->h[w] + input_from, 0, 1);
+            known = 1;
+            qs_products(kept, &layer->state, 4 * j, 4, network->h[w] + from, 0, 1);
+            for (gate = 0; gate < 4; gate++) {
+                z[gate] = bias[gate];
+                z[gate] += qs_requantize(arrives[gate], layer->input_multiplier, layer->input_shift, -most, most);
+                z[gate] += qs_requantize(kept[gate], layer->state_multiplier, layer->state_shift, -most, most);
             }
-            qs_unpack(row, of_state, layer->hidden, layer->state_bits);
-            for (w = 0; w < QS_WINDOWS; w++) {
-                if (!network->left[w]) continue;
-                z[w][gate] += qs_requantize(qs_dot(row, network->h[w] + from, layer->hidden), layer->state_multiplier,
-                                            layer->state_shift, -most, most);
-            }
+            network->fresh[w][j] = unit(z, &network->c[w][from + j], layer->h_bits);
         }
-        for (w = 0; w < QS_WINDOWS; w++)
-            if (network->left[w]) network->fresh[w][j] = unit(z[w], &network->c[w][from + j], layer->h_bits);
     }
     for (w = 0; w < QS_WINDOWS; w++)
         if (network->left[w]) memcpy(network->h[w] + from, network->fresh[w], layer->hidden * sizeof(int16_t));
 }
 #endif
+
+/* How many numbers a convolution's lines hold. */
+static unsigned length(const qs_convolution *layer)
+{
+    return (unsigned)layer->planes * layer->reach * layer->inputs;
+}
+
+/* Make room for a position in a convolution's lines; returns where its first plane lies. */
+static int16_t *append(const qs_convolution *layer, int16_t *lines)
+{
+    const int16_t *from = lines + layer->inputs;
+    int16_t *to = lines;
+    unsigned left = length(layer) - layer->inputs;
+    for (; left >= 4; left -= 4, to += 4, from += 4) { /* a small library's memmove takes byte by byte */
+        to[0] = from[0];
+        to[1] = from[1];
+        to[2] = from[2];
+        to[3] = from[3];
+    }
+    for (; left; left--) *to++ = *from++;
+    return lines + (layer->reach - 1) * layer->inputs;
+}
 
 /* Take a frame over into all windows under way. */
 static void accumulate(qs_network *network)
@@ -142,21 +179,18 @@ static int16_t majority(const qs_network *network)
 /* The class of a window that is complete. */
 static int classify(qs_network *network, unsigned window, qs_result *result)
 {
-    int16_t row[QS_ROW];
-    const uint8_t *packed = qs_classifier.weights;
     int32_t best = 0, second = 0;
     int16_t k, class_index = 0;
-    for (k = 0; k < QS_CLASSES; k++, packed += qs_classifier.row_bytes) {
-        int32_t logit = qs_classifier.bias[k];
-        qs_unpack(row, packed, QS_LAST, qs_classifier.bits);
+    for (k = 0; k < QS_CLASSES; k++) {
+        int32_t logit = 0;
 #if QS_LSTMS
-        logit += qs_dot(row, network->h[window] + QS_HIDDEN - QS_LAST, QS_LAST);
+        qs_products(&logit, &qs_classifier.weights, (unsigned)k, 1, network->h[window] + QS_HIDDEN - QS_LAST, 0, 1);
 #else
-        {
-            unsigned i;
-            for (i = 0; i < QS_LAST; i++) logit += row[i] * network->sum[window][i];
-        }
+        unsigned i;
+        for (i = 0; i < QS_LAST; i++)
+            logit += qs_weight(&qs_classifier.weights, (unsigned)k, i) * network->sum[window][i];
 #endif
+        logit += qs_classifier.bias[k];
         if (k == 0) {
             best = logit;
         } else if (logit > best) {
@@ -204,34 +238,25 @@ static int take(qs_network *network, int begins, qs_result *result)
 int qs_network_push(qs_network *network, const int16_t input[QS_CHANNELS], qs_result *result)
 {
     const unsigned phase = network->phase, age = network->age;
-    const qs_convolution *layer = qs_convolutions;
-    int16_t *ring = network->ring;
-    unsigned l, plane, lag = 0;
+    const qs_convolution *layer;
+    int16_t *lines = network->lines, *to = append(qs_convolutions, lines);
+    unsigned plane, lag;
     network->phase = (uint16_t)(phase + 1 == QS_STRIDE ? 0 : phase + 1);
     network->age = (uint16_t)(age < QS_WINDOW ? age + 1 : age);
     if (phase >= QS_WINDOW) return QS_NONE; /* between two windows */
-    for (plane = 0; plane < layer->planes; plane++)
-        memcpy(ring + (plane * layer->reach + network->oldest[0]) * layer->inputs, input + plane * layer->inputs,
-               layer->inputs * sizeof(int16_t));
-    for (l = 0; l < QS_CONVOLUTIONS; l++, layer++) {
-        const unsigned next = network->oldest[l] + 1u, oldest = next == layer->reach ? 0 : next;
-        int16_t *to = network->frame;
-        unsigned apart = layer->outputs;
-        network->oldest[l] = (uint16_t)oldest;
+    for (plane = 0; plane < qs_convolutions->planes; plane++)
+        memcpy(to + plane * qs_convolutions->reach * qs_convolutions->inputs, input + plane * qs_convolutions->inputs,
+               qs_convolutions->inputs * sizeof(int16_t));
+    for (layer = qs_convolutions;; layer++) {
         lag = phase + layer->lag;
         if (lag >= QS_STRIDE) lag -= QS_STRIDE;
         if (age < layer->before || lag >= layer->positions) return QS_NONE; /* no window needs it, nor what follows */
-        if (l + 1 < QS_CONVOLUTIONS) {
-            const qs_convolution *after = layer + 1;
-            int16_t *inputs = ring + layer->planes * layer->reach * layer->inputs;
-            to = inputs + network->oldest[l + 1] * after->inputs;
-            apart = (unsigned)after->reach * after->inputs;
-            convolve(layer, ring, oldest, to, apart);
-            ring = inputs;
-        } else {
-            convolve(layer, ring, oldest, to, apart);
-        }
+        if (layer == qs_convolutions + QS_CONVOLUTIONS - 1) break;
+        to = append(layer + 1, lines + length(layer));
+        convolve(layer, lines, to, (unsigned)layer[1].reach * layer[1].inputs);
+        lines += length(layer);
     }
+    convolve(layer, lines, network->frame, layer->outputs);
     return take(network, lag == 0, result);
 }
 

@@ -2,7 +2,7 @@
 #ifndef QS_NETWORK_H
 #define QS_NETWORK_H
 
-#include "qs_model.h"
+#include "qs_weights.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -18,11 +18,10 @@ typedef struct {
 } qs_result;
 
 typedef struct {
-    int16_t ring[QS_RING];         /* of each convolution, its last inputs: [plane][position][feature] */
-    uint16_t oldest[QS_CONVOLUTIONS]; /* place of the oldest position */
-    int16_t frame[QS_FEATURES];    /* what the convolutions give at last: [plane][feature] */
+    int16_t lines[QS_LINES + QS_PAD];    /* of each convolution, its last inputs: [plane][position][feature] */
+    int16_t frame[QS_FEATURES + QS_PAD]; /* what the convolutions give at last: [plane][feature] */
 #if QS_LSTMS
-    int16_t h[QS_WINDOWS][QS_HIDDEN], c[QS_WINDOWS][QS_HIDDEN]; /* of each window under way */
+    int16_t h[QS_WINDOWS][QS_HIDDEN + QS_PAD], c[QS_WINDOWS][QS_HIDDEN]; /* of each window under way */
     int16_t fresh[QS_WINDOWS][QS_WIDEST];
 #else
     int32_t sum[QS_WINDOWS][QS_FEATURES];
@@ -46,30 +45,30 @@ void qs_network_skip(qs_network *network, uint32_t samples);
 
 /* The layers, in qs_model.c. */
 typedef struct {
-    const uint8_t *weights; /* packed, a row for each output: [tap][input of the group] */
+    qs_weights weights;     /* a row for each output: [tap][input of its group] */
+    const int8_t *depthwise; /* instead, where each input has outputs of its own: [output][tap] */
     const int32_t *bias;
-    uint16_t inputs, outputs, kernel, dilation, reach, per_group, group_outputs, row_bytes;
-    uint16_t positions; /* outputs that a window takes */
-    uint16_t lag;       /* what, added to a sample's phase, is that of the output it completes */
-    uint16_t before;    /* samples of a recording before the one that completes its first output */
+    uint16_t inputs, outputs, dilation, reach; /* of each plane */
+    uint16_t per_group, group_outputs;         /* inputs and outputs of a group */
+    uint16_t positions;                        /* outputs that a window takes */
+    uint16_t lag;    /* what, added to a sample's phase, is that of the output it completes */
+    uint16_t before; /* samples of a recording before the one that completes its first output */
     uint16_t multiplier;
     int16_t low, high;
-    uint8_t planes, bits, shift;
+    uint8_t planes, shift;
 } qs_convolution;
 
 typedef struct {
-    const uint8_t *input_weights, *state_weights; /* packed, a row for each unit's gate: [unit][i, f, g, o] */
+    qs_weights input, state; /* a row for each unit's gate: [unit][i, f, g, o] */
     const int32_t *bias;
-    uint16_t inputs, hidden, input_row_bytes, state_row_bytes, input_multiplier, state_multiplier;
-    uint8_t input_bits, state_bits, input_shift, state_shift;
+    uint16_t hidden, input_multiplier, state_multiplier;
+    uint8_t input_shift, state_shift;
     uint8_t h_bits; /* of the state h */
 } qs_lstm;
 
 typedef struct {
-    const uint8_t *weights;
+    qs_weights weights;
     const int32_t *bias;
-    uint16_t row_bytes;
-    uint8_t bits;
 } qs_linear;
 
 extern const qs_convolution qs_convolutions[QS_CONVOLUTIONS];

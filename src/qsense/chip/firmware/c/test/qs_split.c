@@ -11,21 +11,23 @@
 #include "qs_samples.h"
 #include "qs_sender.h"
 
+#define FIRST 77 /* number of the first recording */
+
 static qs_sender sender;
 static qs_receiver receiver;
 
-static void arrive(int number, const uint8_t *packet, unsigned length)
+static void arrive(const uint8_t *packet, unsigned length)
 {
     qs_result result;
     int now;
     if (qs_receive(&receiver, packet, length) <= 0) return;
     while ((now = qs_next(&receiver, &result)) != QS_EMPTY)
         if (now != QS_NONE)
-            printf("%d %lu %d %ld %d\n", number, (unsigned long)result.start, result.class_index, (long)result.margin,
-                   result.majority);
+            printf("%d %lu %d %ld %d\n", receiver.recording - FIRST, (unsigned long)result.start, result.class_index,
+                   (long)result.margin, result.majority);
 }
 
-static void transmit(int number, const char *fates, unsigned long packets, unsigned length)
+static void transmit(const char *fates, unsigned long packets, unsigned length)
 {
     static uint8_t delayed[QS_PACKET_BYTES], other[QS_PACKET_BYTES];
     static unsigned delayed_length;
@@ -36,14 +38,14 @@ static void transmit(int number, const char *fates, unsigned long packets, unsig
     memcpy(other, sender.packet, length);
     switch (fate) {
     case 'd':
-        arrive(number, sender.packet, length);
+        arrive(sender.packet, length);
         break;
     case 't':
         length -= 1 + (unsigned)(packets % length);
         break;
     case 'g':
         for (i = 0; i < length; i++) other[i] = (uint8_t)(37 * i + packets);
-        arrive(number, other, length);
+        arrive(other, length);
         break;
     case 'b':
         sender.packet[packets % length] ^= (uint8_t)(1u << packets % 8);
@@ -55,9 +57,9 @@ static void transmit(int number, const char *fates, unsigned long packets, unsig
         memcpy(delayed, sender.packet, length);
         delayed_length = length;
     } else if (fate != 'x') {
-        arrive(number, sender.packet, length);
+        arrive(sender.packet, length);
     }
-    if (waiting) arrive(number, delayed, waiting);
+    if (waiting) arrive(delayed, waiting);
 }
 
 static int run(const char *path, const char *fates, int number)
@@ -70,10 +72,10 @@ static int run(const char *path, const char *fates, int number)
         perror(path);
         return 1;
     }
-    qs_sender_start(&sender, (uint16_t)(number + 77));
+    qs_sender_start(&sender, (uint16_t)(number + FIRST));
     while (read_sample(file, sample))
-        if ((length = qs_encode(&sender, sample)) != 0) transmit(number, fates, packets++, length);
-    if ((length = qs_sender_flush(&sender)) != 0) transmit(number, fates, packets, length);
+        if ((length = qs_encode(&sender, sample)) != 0) transmit(fates, packets++, length);
+    if ((length = qs_sender_flush(&sender)) != 0) transmit(fates, packets, length);
     fclose(file);
     return 0;
 }

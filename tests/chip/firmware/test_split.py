@@ -1,0 +1,96 @@
+"""Sender and receiver over a line that loses, delays and damages packets, against a simulation of what is held."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.chip.firmware import plans
+from tests.chip.firmware.building import SANITIZED, Ints, build, counts, lines, needs_gcc, project, samples
+from tests.chip.firmware.plans_with_converters import with_memory, without_memory
+
+from qsense.chip.firmware.plan import Plan
+from qsense.chip.firmware.reference import converted, decided, input_codes, windows
+from qsense.chip.memory.codec import Codec
+from qsense.quant.sensor.memory import kernel
+
+pytestmark = needs_gcc
+SAMPLES = 9  # of a packet
+MAJORITY = 3
+LINES = (".", "x.", "..x", "xx..d..t.g.b.r..", ".r", ".rxt.rb", "dgd", "." * 5 + "x" * 60 + "." * 15)
+PLANS = {
+    "no converter": lambda: plans.balanced(plans.deepconvlstm(stride=7)),
+    "2 bits": lambda: without_memory("gamma per axis, values", stride=11),
+    "refresh 7": lambda: with_memory("adpcm 2, refresh", stride=10),
+    "refresh 40": lambda: with_memory("adpcm 3, step leak", twos_complement=True, stride=10),
+    "leak": lambda: with_memory("dpcm 2", stride=40),
+}
+
+
+def accepted(fates: str, recordings: list[Ints]) -> Iterator[list[int]]:
+    """The packets of each recording that its receiver takes, by their number."""
+    line: list[tuple[int, int]] = []  # (recording, packet) in the order of arrival, those that are whole
+    waiting: list[tuple[int, int]] = []
+    for number, x in enumerate(recordings):
+        for packet in range(-(-len(x) // SAMPLES)):
+            fate, before, waiting = fates[packet % len(fates)], waiting, []
+            if fate == "r":
+                waiting = [(number, packet)]
+            elif fate in ".dg":
+                line.append((number, packet))
+            line += before
+    now = last = -1
+    taken: list[list[int]] = [[] for _ in recordings]
+    for number, packet in line:
+        if number > now:
+            now, last = number, -1
+        if number == now and packet > last:
+            last = packet
+            taken[number].append(packet)
+    yield from taken
+
+
+def simulated(plan: Plan, x: Ints, packets: list[int]) -> list[list[int]]:
+    """Start, class, margin and majority of each window as a receiver of these packets has them."""
+    arrives = np.isin(np.arange(len(x)) // SAMPLES, packets)
+    if not packets:
+        return []
+    x, arrives = x[: SAMPLES * (packets[-1] + 1)], arrives[: SAMPLES * (packets[-1] + 1)]
+    if isinstance(plan.converter, Codec):
+        bounds = np.array([0, len(x)])
+        codes = kernel.convert(plan.converter.constants, x.astype(np.uint16), bounds)[0]
+        values = kernel.decode(plan.converter.constants, codes, bounds, ~arrives)
+        inputs = input_codes(plan, values.astype(np.int64))
+    else:
+        inputs = input_codes(plan, converted(plan, x))
+        last = np.maximum.accumulate(np.where(arrives, np.arange(len(x)), -1))
+        inputs = np.where(last[:, None] < 0, 0, inputs[last])
+    found = decided(plan, windows(plan, inputs), MAJORITY)
+    rows: list[list[int]] = np.stack([found.start, found.winner, found.margin, found.majority], axis=1).tolist()
+    return rows
+
+
+@pytest.fixture(scope="module", params=PLANS)
+def split(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Plan, Path]:
+    """A plan, and its program `qs_split` with all checks of gcc."""
+    plan = PLANS[request.param]()
+    folder = project(plan, tmp_path_factory.mktemp("split"), MAJORITY, SAMPLES)
+    return plan, build(folder, "qs_split", SANITIZED)
+
+
+@pytest.mark.parametrize("fates", LINES)
+def test_what_arrives_as_simulated(split: tuple[Plan, Path], fates: str) -> None:
+    plan, program = split
+    recordings = [counts(plan, time, seed) for seed, time in enumerate((700, 30, 5, 333))]
+    files = [samples(plan, x, program.parent / f"{n}.bin") for n, x in enumerate(recordings)]
+    found = lines(program, fates, *map(str, files)).tolist()
+    expected = []
+    for number, packets in enumerate(accepted(fates, recordings)):
+        for row in simulated(plan, recordings[number], packets):
+            held = not set(range(row[0] // SAMPLES, (row[0] + plan.window - 1) // SAMPLES + 1)) & set(packets)
+            if [number, *row] in found or not held:  # of long gaps, windows of nothing but held samples are left out
+                expected.append([number, *row])
+    assert found == expected
+    assert found
