@@ -87,6 +87,19 @@ def test_each_window_as_the_reference(name: str, tmp_path: Path) -> None:
 
 
 @needs_gcc
+def test_of_equal_logits_the_first_class(tmp_path: Path) -> None:
+    plan = plans.balanced(plans.depthwise())
+    *layers, last = plan.network.layers
+    assert isinstance(last, Linear)
+    twice = replace(last, weight=last.weight[[0, 1, 0, 1]], bias=last.bias[[0, 1, 0, 1]])
+    plan = replace(plan, network=replace(plan.network, layers=(*layers, twice)))
+    x = counts(plan, 400)
+    found = lines(build(project(plan, tmp_path)), str(samples(plan, x, tmp_path / "x.bin")))
+    assert set(found[:, 2]) == {0, 1}
+    assert not found[:, 3].any()
+
+
+@needs_gcc
 @pytest.mark.parametrize("name", ["deep", "deep, stride 1", "deep, 5 axes", "depthwise", "grouped, stride 3"])
 def test_two_products_at_once_as_one(name: str, tmp_path: Path) -> None:
     """The path of processors with ARM's DSP extension, by a stand-in of its two instructions."""
