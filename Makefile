@@ -41,7 +41,7 @@ test-slurm: $(STAMP)  ## sweeps on a Slurm cluster of its own, whose jobs and no
 # Root on Debian installs the compilers and QEMU by apt; exit code 77 where they are missing and cannot be installed.
 test-device: $(STAMP)  ## the exported firmware on emulated microcontrollers: Cortex-M4, Cortex-M33, RISC-V
 	tests/device/toolchain.sh
-	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m device tests/device
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m device -rP tests/device
 
 lint: $(STAMP)  ## ruff and mypy
 	$(BIN)/ruff check .

@@ -1,9 +1,11 @@
 """What the firmware of finished runs costs on an emulated microcontroller, and whether its classes are the reference's.
 
-    python -m benchmarks.firmware RUN [RUN …] [--board mps2-an386] [--samples 2000] [--optimize=-O2] [--out FOLDER]
+    python -m benchmarks.firmware RUN [RUN …] [--board mps2-an386 …] [--samples 2000] [--out FOLDER] [--record]
 
 Each run is exported, compiled, and given its test recordings on the board (`tests/device/emulator.py` says what is
-counted, and what `make test-device` installs for it). Each run gives a JSON file; A window
+counted, and what `make test-device` installs for it). Each run gives a JSON file; with `--record` its own folder gets
+the firmware with what was measured on the first board, too, in RUN/export/firmware, for its page and for `qsense
+report`. A window
 *differs* where its start, class, margin or majority is not the integer reference's.
 
 Instructions hardly depend on the samples, so a few hundred windows tell what a prediction takes; a large network takes
@@ -15,16 +17,19 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import re
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from tests.device.emulator import BOARDS, Board, Measured, run_on
 
+from qsense.chip.conformance import Check
 from qsense.chip.export import export
+from qsense.chip.firmware.energy import Measured as Priced
 from qsense.chip.firmware.reference import classify
 from qsense.chip.names import FIRMWARE
 from qsense.chip.origin import origin
@@ -34,48 +39,88 @@ from qsense.runs.layout import Column, table
 LONGEST_S = 3600  # of one run's emulation
 
 
-def measure(
-    folder: Path, board: Board, scratch: Path, most: int | None = None, optimize: str = "-Os"
-) -> dict[str, Any]:
-    """A run's firmware on a board, ready for JSON.
+class Subject:
+    """A run's firmware, exported, and the test recordings that boards are given.
 
     Args:
         folder: of a finished run, whose data is at hand.
-        board: one of `BOARDS`.
         scratch: an empty folder.
-        most: samples of each test recording; None: all.
-        optimize: the compiler's option.
+        recordings: of the test, at most; None: all.
+        samples: of each recording, at most; None: all.
+        record: whether the run's own export gets the firmware.
 
     Raises:
         ValueError: a run that cannot become a firmware, or whose data is not at hand.
-        RuntimeError: the compiler or the board failed.
     """
-    run = load(folder)
-    firmware = export(run, origin(folder), scratch, (FIRMWARE,)).firmware
-    if firmware is None or firmware.tested is None:
-        raise ValueError(f"{folder}: its data is not at hand, so there is nothing to push through its firmware")
-    bounds = firmware.tested.bounds
-    recordings = [firmware.tested.counts[start:end][:most] for start, end in itertools.pairwise(bounds)]
-    expected = [classify(firmware.built.plan, counts) for counts in recordings]
-    began = time.monotonic()
-    measured = run_on(board, firmware.folder, recordings, scratch / board.name, optimize, LONGEST_S)
-    seconds, flash = time.monotonic() - began, measured.program.flash
-    return {
-        "run": folder.resolve().name,
-        "board": board.name,
-        "core": board.core,
-        "compiler": f"{first_line(f'{board.tools}gcc')}, {optimize}",
-        "emulator": first_line(board.emulator[0]),
-        "flash": {"total": sum(sum(part.values()) for part in flash.values()), **flash},
-        "ram": {"state": measured.program.ram, "stack": measured.stack, "stack_bound": measured.stack_bound},
-        "instructions": instructions(measured, firmware.built.plan.stride),
-        "macs_per_prediction": firmware.counts.macs,
-        "recordings": len(recordings),
-        "samples": sum(map(len, recordings)),
-        "windows": len(measured.rows),
-        "windows_differing": measured.differing(expected),
-        "seconds": round(seconds, 1),
-    }
+
+    def __init__(
+        self, folder: Path, scratch: Path, recordings: int | None = None, samples: int | None = None,
+        record: bool = False,
+    ) -> None:  # fmt: skip
+        out = folder / "export" if record else scratch
+        firmware = export(load(folder), origin(folder), out, (FIRMWARE,)).firmware
+        if firmware is None or firmware.tested is None:
+            raise ValueError(f"{folder}: its data is not at hand, so there is nothing to push through its firmware")
+        self.name, self.scratch, self.firmware = folder.resolve().name, scratch, firmware
+        self.plan, counts = firmware.built.plan, firmware.tested.counts
+        spans = itertools.pairwise(firmware.tested.bounds)
+        self.recordings = [counts[start:end][:samples] for start, end in spans][:recordings]
+        self.expected = [classify(self.plan, recording) for recording in self.recordings]
+
+    def on(self, board: Board, optimize: str = "-Os") -> dict[str, Any]:
+        """What it does on a board, ready for JSON.
+
+        Args:
+            board: one of `BOARDS`.
+            optimize: the compiler's option.
+
+        Raises:
+            RuntimeError: the compiler or the board failed.
+        """
+        began = time.monotonic()
+        folder = self.scratch / board.name
+        measured = run_on(board, self.firmware.folder, self.recordings, folder, optimize, LONGEST_S)
+        flash = measured.program.flash
+        return {
+            "run": self.name,
+            "board": board.name,
+            "core": board.core,
+            "compiler": f"{first_line(f'{board.tools}gcc')}, {optimize}",
+            "emulator": first_line(board.emulator[0]),
+            "flash": {"total": sum(sum(part.values()) for part in flash.values()), "parts": flash},
+            "ram": {"state": measured.program.ram, "stack": measured.stack, "stack_bound": measured.stack_bound},
+            "instructions": instructions(measured, self.plan.stride),
+            "macs_per_prediction": self.firmware.counts.macs,
+            "recordings": len(self.recordings),
+            "samples": sum(map(len, self.recordings)),
+            "windows": len(measured.rows),
+            "classes": len(set(measured.rows["winner"].tolist())),
+            "windows_differing": measured.differing(self.expected),
+            "seconds": round(time.monotonic() - began, 1),
+        }
+
+    def record(self, found: dict[str, Any]) -> None:
+        """Let the run's own firmware know what was measured on a board."""
+        self.firmware.record["conformance"] = [vars(_check(found))]
+        self.firmware.price(_as_priced(found))
+
+
+def _check(found: dict[str, Any]) -> Check:
+    wrong, windows = found["windows_differing"], found["windows"]
+    what = f"firmware, {found['core']} ({found['board']}, emulated)"
+    return Check(what, wrong == 0, f"{windows:,} windows (start, class, margin, majority), {wrong:,} differences")
+
+
+def _as_priced(found: dict[str, Any]) -> Priced:
+    """What power is told by."""
+    return Priced(
+        processor=f"{found['core']}, emulated; {re.sub(r' [(].*[)]| [0-9]{8}', '', found['compiler'])}",
+        flash=found["flash"]["total"],
+        ram=found["ram"]["state"],
+        stack=found["ram"]["stack"],
+        instructions=found["instructions"]["prediction"]["mean"],
+        longest=found["instructions"]["push"]["worst"],
+    )
 
 
 def instructions(measured: Measured, stride: int) -> dict[str, dict[str, float]]:
@@ -95,44 +140,60 @@ def first_line(program: str) -> str:
     return subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
 
 
-def shown(measured: Sequence[dict[str, Any]], width: int = 80) -> str:
-    """A row for each run."""
+def shown(names: Sequence[str], measured: Sequence[dict[str, Any]], width: int = 80) -> str:
+    """A row for each run and board."""
 
-    def column(heading: str, cells: Sequence[str]) -> list[Column]:
-        return [Column(heading, [[cell] for cell in cells])]
+    def column(heading: str, number: Callable[[dict[str, Any]], float]) -> Column:
+        return Column(heading, [[f"{number(each):,.0f}"] for each in measured])
 
-    groups = [
-        column("flash B", [f"{each['flash']['total']:,}" for each in measured]),
-        column("RAM B", [f"{each['ram']['state']:,}" for each in measured]),
-        column("stack B", [f"{each['ram']['stack']:,}" for each in measured]),
-        column("instructions / prediction", [f"{each['instructions']['prediction']['mean']:,}" for each in measured]),
-        column("longest push", [f"{each['instructions']['push']['worst']:,}" for each in measured]),
-        column("windows", [f"{each['windows']:,}" for each in measured]),
-        column("differ", [f"{each['windows_differing']:,}" for each in measured]),
+    memory = [
+        column("code B", lambda run: of_kind(run, "code")),
+        column("tables B", lambda run: of_kind(run, "constants")),
+        column("RAM B", lambda run: run["ram"]["state"]),
+        column("stack B", lambda run: run["ram"]["stack"]),
     ]
-    return table("run", [each["run"] for each in measured], groups, width).plain
+    work = [
+        column("instr. / prediction", lambda run: run["instructions"]["prediction"]["mean"]),
+        column("longest push", lambda run: run["instructions"]["push"]["worst"]),
+        column("windows", lambda run: run["windows"]),
+        column("differ", lambda run: run["windows_differing"]),
+    ]
+    return table("run", names, [memory, work], width).plain
+
+
+def of_kind(run: dict[str, Any], kind: str) -> int:
+    """Bytes of code or of constants, of all files."""
+    return sum(part[kind] for part in run["flash"]["parts"].values())
 
 
 def main(line: Sequence[str] | None = None) -> int:
     """Measure; 1 where a window differs from the reference."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folder of a finished run")
-    parser.add_argument("--board", choices=BOARDS, default="mps2-an386")
-    parser.add_argument("--samples", type=int, help="of each test recording, at most (default: all)")
+    parser.add_argument("--board", choices=BOARDS, nargs="+", default=["mps2-an386"])
+    parser.add_argument("--recordings", type=int, help="test recordings at most (default: all)")
+    parser.add_argument("--samples", type=int, help="of each recording, at most (default: all)")
     parser.add_argument("--optimize", default="-Os", help="the compiler's option: --optimize=-O2")
+    parser.add_argument("--record", action="store_true", help="into each RUN/export/firmware as well")
     parser.add_argument("--out", type=Path, default=Path("build/firmware"), help="folder for the JSON files")
     options = parser.parse_args(line)
-    board, measured = BOARDS[options.board], []
-    if board.missing:
-        parser.error(f"there is no {', no '.join(board.missing)}: make test-device installs them")
+    boards = [BOARDS[name] for name in options.board]
+    if missing := sorted({program for board in boards for program in board.missing}):
+        parser.error(f"there is no {', no '.join(missing)}: make test-device installs them")
     options.out.mkdir(parents=True, exist_ok=True)
-    for folder in options.runs:
+    names, measured = [], []
+    for number, folder in enumerate(options.runs, 1):
         with tempfile.TemporaryDirectory() as scratch:
-            measured.append(measure(folder, board, Path(scratch), options.samples, options.optimize))
-        file = options.out / f"{measured[-1]['run']}.{board.name}.json"
-        file.write_text(json.dumps(measured[-1], indent=2) + "\n")
-        print(f"{file}: {measured[-1]['seconds']} s", flush=True)
-    print(f"\n{board.name} ({board.core}), {measured[0]['compiler']}\n{shown(measured)}")
+            subject = Subject(folder, Path(scratch), options.recordings, options.samples, options.record)
+            print(f"{number:3}  {subject.name}", flush=True)
+            for board in boards:
+                measured.append(subject.on(board, options.optimize))
+                if options.record and board is boards[0]:
+                    subject.record(measured[-1])
+                names.append(f"{number} {board.core.removeprefix('Cortex-')}")
+                file = options.out / f"{subject.name}.{board.name}.json"
+                file.write_text(json.dumps(measured[-1], indent=2) + "\n")
+    print(f"\n{options.optimize}; more in {options.out}/*.json\n\n{shown(names, measured)}")
     return int(any(each["windows_differing"] for each in measured))
 
 

@@ -1,6 +1,7 @@
 """Build a program for a board that QEMU emulates, run it there, and read what it measured.
 
 Open it to measure an exported firmware (`run_on`), to add a board, or to see what a count, a size or a depth means.
+`boards/` is no part of an export: who has a real board has its maker's own start.
 
 **Instructions.** With `-icount shift=S` each instruction takes 2^S ns of the emulated time, in which the board's timer
 ticks. Instructions are no cycles: a Cortex-M4 takes one for most of them, and more for loads, divisions and taken

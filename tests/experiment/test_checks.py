@@ -48,7 +48,7 @@ WRONG = {
     ),
     "unknown network quantizer": (
         ["quant/network=fta"],
-        ["quant/network=fta", "fat", "fat", "log_weights", "none", "uniform_weights"],
+        ["quant/network=fta", "fat", "fat", "integer", "log_weights", "none", "uniform_weights"],
     ),
     "unknown logger among several": (
         ["logger=[csv,wandbb]"],

@@ -31,6 +31,7 @@ from qsense.chip.origin import Origin
 from qsense.data.series.module import HARDataModule
 from qsense.experiment.load import TrainedRun
 from qsense.quant.network.freeze import freeze
+from qsense.quant.network.integer.forward import Integer
 from qsense.quant.sensor.base import SensorQuantizer
 from qsense.quant.sensor.memory.base import MemoryConverter
 from qsense.runs import folder as run_folder
@@ -250,6 +251,9 @@ def models(run: TrainedRun, converter: Converter | Codec | None, notes: list[str
         onnx_model.exported_part(run.task)
     except ValueError as error:
         notes.append(f"no ONNX of the network is written: {error}")
+        return files
+    if isinstance(run.task.network, Integer):
+        notes.append("no ONNX of the network is written: it computes in integers, which format=firmware exports")
         return files
     if run.task.network_quantizer is not None:
         freeze(run.task.network)

@@ -29,7 +29,7 @@ class TinyConv(nn.Module):
         ValueError: the window is too short for what the convolutions reach.
 
     >>> sum(p.numel() for p in TinyConv(channels=3, window=50, num_classes=13).parameters())
-    14637
+    9325
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class TinyConv(nn.Module):
         channels: int,
         window: int,
         num_classes: int,
-        width: int = 64,
+        width: int = 48,
         kernel: int = 5,
         dilations: Sequence[int] = (1, 2, 4),
     ) -> None:

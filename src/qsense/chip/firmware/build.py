@@ -66,10 +66,19 @@ def check_suitable(run: TrainedRun) -> None:
             f"format=firmware: {kind} is no chain of convolutions along time, an LSTM or a pool, and a classifier "
             "(DeepConvLSTM, TinyConv): it leaves as ONNX (format=onnx)"
         )
-    stages(run.task.network)
+    try:
+        listed = stages(run.task.network)
+    except ValueError as error:
+        reason = str(error).removeprefix("arithmetic=integer: ")
+        raise ValueError(f"format=firmware: {reason}; this network leaves as ONNX (format=onnx)") from error
     quantizer = run.task.network_quantizer
     if quantizer is None:
         return
+    if any(stage.coder is not None and not hasattr(stage.coder, "input_quantizer") for stage in listed):
+        raise ValueError(
+            "format=firmware: quant.network.first_last_input_bits=null: what enters the last layer is in floats, and a "
+            "firmware needs it in codes (auto); this network leaves as ONNX (format=onnx)"
+        )
     for key, value, needed in (
         ("levels", quantizer.levels, "uniform"),
         ("activation_levels", quantizer.activation_levels, "uniform"),
@@ -138,9 +147,7 @@ def build(run: TrainedRun, converter: Converter | Codec | None, native: Native, 
     assert isinstance(data, HARDataModule)
     arithmetic = arithmetic_of(run)
     network = copy.deepcopy(task.network).eval()
-    if arithmetic == "float":  # levels of all weights, as of a first and last layer, reach to the largest magnitude
-        integers.after_training(network, training_windows(run), STATE_BITS, first=["*"])
-    elif arithmetic == "quantized":
+    if arithmetic != "integer":
         integers.after_training(network, training_windows(run), STATE_BITS)
     numbers = integers.extract(network)
 

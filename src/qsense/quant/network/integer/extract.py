@@ -42,9 +42,7 @@ def extract(network: nn.Module) -> numbers.IntegerNetwork:
     """
     name = type(network).__name__
     if not isinstance(network, Integer):
-        raise ValueError(
-            f"{name} computes in floats: train with arithmetic=integer, or call after_training(network, x)"
-        )
+        raise ValueError(f"{name} computes in floats: train with arithmetic=integer, or call after_training()")
     listed = stages(network)
     coders = [m for m in network.modules() if isinstance(m, ActivationQuantizer)]
     if any(coder.levels is None for coder in coders):
@@ -85,9 +83,10 @@ def input_codes(network: nn.Module, x: Tensor) -> Tensor:
 def after_training(network: nn.Module, x: Tensor, state_bits: int = 16, bits: int = 8, **settings: Any) -> None:
     """Put a trained network, in place, into integer arithmetic; nothing is trained again.
 
-    A network in full precision is quantized, and calibrated on x. One whose weights and activations were quantized in
-    float arithmetic keeps them and their α, and x calibrates what integers need besides: the first layer's input, if it
-    was left as it came, and what enters a pool, which float arithmetic quantizes behind it.
+    A network in full precision is quantized: weights and activations up to their largest magnitudes, these on x. One
+    whose weights and activations were quantized in float arithmetic keeps them and their α, and x calibrates what
+    integers need besides: the first layer's input, if it was left as it came, and what enters a pool, which float
+    arithmetic quantizes behind it.
 
     Args:
         network: in full precision, or quantized and not frozen.
@@ -104,6 +103,8 @@ def after_training(network: nn.Module, x: Tensor, state_bits: int = 16, bits: in
     if any(frozen_levels(module) for module in network.modules()):
         raise ValueError(f"{type(network).__name__} is frozen: put it into integers before freezing it")
     if not any(True for module in network.modules() for _ in quantizers(module)):
+        # All weights up to their largest magnitude, as of a last layer: the others' ways are for weights that learn.
+        settings = {"first_last_bits": bits, "last": ["*"], **settings}
         settings |= {"arithmetic": "integer", "state_bits": state_bits}
         quantize_network(network, bits, **settings).calibrate(network, x)
         return
