@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from qsense.chip.firmware.tested import native_counts
 from qsense.data.errors import DataError
 from qsense.data.series.batch import normalised_by
 from qsense.data.series.prepared import prepared
+from qsense.data.series.sbhar import SBHAR
 from qsense.experiment.load import load
 from qsense.stream.counts import counts_of
 from qsense.stream.integers import IntegerPipeline, plan_of
@@ -160,6 +162,12 @@ def test_subjects(runs: dict[str, qsense.TrainedRun]) -> None:
             subject_of(data, name)
     other = next(iter(from_test(data, "1")))
     assert "trained" in getattr(other, "text", "")
+
+
+def test_missing_data_are_said_with_the_option(runs: dict[str, qsense.TrainedRun], tmp_path: Path) -> None:
+    sbhar = SimpleNamespace(dataset=SBHAR(str(tmp_path)), cache=tmp_path / "cache", fold=0)
+    with refused(DataError, "--source test", "--root", str(tmp_path)):
+        next(iter(from_test(sbhar, "")))
 
 
 def test_a_network_without_integers_is_refused(runs: dict[str, qsense.TrainedRun]) -> None:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from qsense.callbacks.sensing import as_lines
 from qsense.data.series.tables.columns import Column
 from qsense.data.series.tables.format import TableFormat
 from qsense.experiment.load import TrainedRun
@@ -66,9 +67,18 @@ def facts_of(run: TrainedRun, source: Source) -> Facts:
         rate_hz=signal.rate_hz,
         classes=tuple(run.data.class_names),
         native_bits=native,
+        budget=_budget(run.result.get("sensing")),
         bits=bits,
         score=run.metrics.get("f1_window") if source.kind == "test" and not source.name else None,
     )
+
+
+def _budget(sensing: Any) -> tuple[str, ...]:
+    """What sensing and radio use, as the run has recorded it; nothing where it is not known, or not as it is today."""
+    try:
+        return tuple(as_lines(sensing))
+    except (KeyError, TypeError, ValueError):
+        return ()
 
 
 def events_of(run: TrainedRun, source: Source, known: Known) -> Iterator[Event]:
@@ -105,9 +115,17 @@ def play(events: Iterable[Event], session: Session, ways: Sequence[Shown]) -> No
             for event in events:
                 show(ways, session, session.take(event), drawn)
         show(ways, session, None, drawn)
-    finally:
-        for way in ways:
-            way.end(session)
+    except Exception:
+        if session.samples:  # else there is nothing to sum up
+            end(ways, session)
+        raise
+    end(ways, session)
+
+
+def end(ways: Sequence[Shown], session: Session) -> None:
+    """Let each way show what there is at the end."""
+    for way in ways:
+        way.end(session)
 
 
 def pipeline_of(run: TrainedRun, integer: bool) -> Pipeline:

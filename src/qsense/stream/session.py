@@ -85,6 +85,7 @@ class Facts:
         classes: in index order.
         native_bits: of the sensor's own samples.
         bits: sent per sample of an axis, refreshes included.
+        budget: lines that say what sensing and radio use, as the run has recorded it.
         score: macro-F1 of windows that the run's own test gave; None where nobody knows.
     """
 
@@ -96,6 +97,7 @@ class Facts:
     classes: tuple[str, ...]
     native_bits: int
     bits: float
+    budget: tuple[str, ...] = ()
     score: float | None = None
 
 

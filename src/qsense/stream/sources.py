@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from qsense.data.errors import DataError
+from qsense.data.errors import DataError, DataMissingError
 from qsense.data.series.prepared import prepared
 from qsense.data.series.tables.format import TableFormat
 from qsense.data.series.tables.table import HEAD, open_table
@@ -161,7 +161,11 @@ def from_test(data: Any, subject: str) -> Iterator[Event]:
     Raises:
         DataError: the data are not there, or there is no such subject.
     """
-    arrays = prepared(data.dataset, data.cache)
+    try:
+        arrays = prepared(data.dataset, data.cache)
+    except DataMissingError as error:
+        missing = str(error).partition("\n")[0]
+        raise DataError(f"--source test: {missing} Give --root FOLDER, or another --source") from error
     number = data.fold if not subject else subject_of(data, subject)
     if number != data.fold:
         yield Notice(f"subject {subject} was among those that trained this run: its score says little")
