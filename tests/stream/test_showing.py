@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -22,7 +23,7 @@ from qsense.stream.letters import SHAPES, large
 from qsense.stream.page import page
 from qsense.stream.playing import play
 from qsense.stream.session import Session
-from qsense.stream.showing import Lines, Page, Record
+from qsense.stream.showing import Lines, Page, Record, Terminal
 from qsense.stream.view import screen
 
 
@@ -71,6 +72,30 @@ def test_no_name_reaches_the_screen_as_a_control(name: str) -> None:
     lines = shown(one, said=(name,))
     assert all(line.isprintable() for line in lines)
     assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize("name", ["a-run", "\x1b]0;title\x07", "\x1b[2J", "[bold red]x[/]", "\x9b31m"])
+def test_a_terminal_gets_no_controls_but_its_own(name: str) -> None:
+    out, clock = io.StringIO(), FakeClock()
+    told = facts(run=name, source=name, names=(name, "y"), classes=(name, "b", "c"))
+    one = Session(FakePipeline(), told, now=clock.now)
+
+    def events() -> Iterator[Event]:
+        for n in range(40):
+            clock.time += 0.1
+            yield sample(n // 9 % 3, truth=n % 3)
+            if n % 10 == 0:
+                yield Bad("no", name)
+        yield Notice(name)
+
+    play(events(), one, [Terminal(Console(file=out, force_terminal=True, width=80, height=40))])
+    text = out.getvalue()
+    assert text.count("trained at") > 10  # it was drawn anew and anew
+    plain = re.sub(r"\x1b\[(\?25[lh]|[0-9;]*m|[0-9]*[AK])", "", text)  # style, and places of the cursor
+    assert re.sub(r"[\r\n]", "", plain).isprintable()
+    assert "40 samples" in plain
+    if name.startswith("[bold"):
+        assert name in plain
 
 
 @pytest.mark.parametrize("name", HOSTILE)

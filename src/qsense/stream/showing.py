@@ -77,12 +77,16 @@ class Lines:
 
 
 class Terminal:
-    """A screen that is drawn anew; it stays when the session ends."""
+    """A screen that is drawn anew; it stays when the session ends.
+
+    Args:
+        console: None: that of this process.
+    """
 
     every_s = DRAWN_S
 
-    def __init__(self) -> None:
-        self.console = Console()
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console()
         self.live = Live(console=self.console, auto_refresh=False, vertical_overflow="crop")
         self.said: deque[str] = deque(maxlen=2)
         self.started = False
@@ -108,7 +112,7 @@ class Terminal:
         shown = self._screen(session).plain.splitlines()
         for line in summary(session):
             if line not in shown:
-                print(sentence(line, self.console.width))
+                self.console.out(sentence(line, self.console.width), highlight=False)
 
 
 class Page:
