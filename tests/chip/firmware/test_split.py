@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from tests.chip.firmware.plans_with_converters import with_memory, without_memor
 
 from qsense.chip.firmware.plan import Plan
 from qsense.chip.firmware.reference import converted, decided, input_codes, windows
+from qsense.chip.firmware.sizes import Sizes
 from qsense.chip.memory.codec import Codec
 from qsense.quant.sensor.memory import kernel
 
@@ -94,3 +97,61 @@ def test_what_arrives_as_simulated(split: tuple[Plan, Path], fates: str) -> None
                 expected.append([number, *row])
     assert found == expected
     assert found
+
+
+DUMP = """\
+#include "qs_samples.h"
+#include "qs_sender.h"
+int main(int argc, char **argv)
+{
+    static qs_sender sender;
+    qs_sample sample[QS_CHANNELS];
+    FILE *file = fopen(argv[argc - 1], "rb");
+    unsigned length, i;
+    int more;
+    qs_sender_start(&sender, 0xabcd);
+    do {
+        more = read_sample(file, sample);
+        length = more ? qs_encode(&sender, sample) : qs_sender_flush(&sender);
+        for (i = 0; i < length; i++) printf("%02x", sender.packet[i]);
+        if (length) printf("\\n");
+    } while (more);
+    return fclose(file);
+}
+"""
+
+
+def crc16(data: bytes, start: int) -> int:
+    """Polynomial 0x1021, bit by bit from the top."""
+    total = start
+    for bit in (byte >> place & 1 for byte in data for place in range(7, -1, -1)):
+        total = (total << 1 ^ (0x1021 if (total >> 15 ^ bit) & 1 else 0)) & 0xFFFF
+    return total
+
+
+def test_packets_are_what_is_documented(split: tuple[Plan, Path]) -> None:
+    plan, program = split
+    folder = program.parent.parent
+    (folder / "test" / "dump.c").write_text(DUMP)
+    x = counts(plan, 100, 3)
+    file = samples(plan, x, folder / "dump.bin")
+    done = subprocess.run([str(build(folder, "dump", SANITIZED)), str(file)], capture_output=True, text=True)
+    codes, sizes = converted(plan, x), Sizes(plan)
+    if isinstance(plan.converter, Codec):
+        codes = kernel.convert(plan.converter.constants, x.astype(np.uint16), np.array([0, len(x)]))[0].astype(np.int64)
+    assert crc16(b"123456789", 0xFFFF) == 0x29B1, "the checksum's published value"
+    index = 0
+    for sequence, line in enumerate(done.stdout.splitlines()):
+        packet = bytes.fromhex(line)
+        number = min(SAMPLES, len(x) - index)
+        assert packet[:10] == struct.pack("<BHHIB", 0x51, 0xABCD, sequence, index, number)
+        assert int.from_bytes(packet[-2:], "little") == crc16(packet[:-2], sizes.converter_id)
+        rest = int.from_bytes(packet[10:-2], "little")
+        for moment in range(index, index + number):
+            bits = sizes.coding.bits if sizes.refresh and moment % sizes.refresh == 0 else sizes.code_bits
+            for code in codes[moment].tolist():
+                assert rest & ((1 << bits) - 1) == code
+                rest >>= bits
+        assert rest == 0
+        index += number
+    assert index == len(x)
