@@ -75,7 +75,7 @@ def test_the_yaml_lists_every_argument_with_its_default(name: str) -> None:
     defaults = {k: p.default for k, p in signature.items() if p.default is not inspect.Parameter.empty}
     changed = {key for key, value in defaults.items() if part[key] != value}
     # What makes them differ; the first layer's input is left alone behind a sensor quantizer.
-    assert changed <= {"levels", "transform", "input_bits", "transform_lr", "arithmetic"}
+    assert changed <= {"levels", "transform", "input_bits", "transform_lr", "activation_lr", "arithmetic"}
 
 
 @pytest.mark.parametrize("settings", [{}, AS_RELEASED], ids=["default", "as FAT's authors have it"])
