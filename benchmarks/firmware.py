@@ -57,25 +57,29 @@ class Subject:
         self.recordings = [counts[start:end][:samples] for start, end in spans][:recordings]
         self.expected = [classify(self.plan, recording) for recording in self.recordings]
 
-    def on(self, board: Board, optimize: str = "-Os") -> dict[str, Any]:
+    def on(self, board: Board, optimize: str = "-Os", fast: str = "") -> dict[str, Any]:
         """What it does on a board, ready for JSON.
 
         Args:
             board: one of `BOARDS`.
             optimize: the compiler's option.
+            fast: what the project's Makefile calls FAST.
 
         Raises:
             RuntimeError: the compiler or the board failed.
         """
         began = time.monotonic()
         folder = self.scratch / board.name
-        measured = run_on(board, self.firmware.folder, self.recordings, folder, optimize, LONGEST_S)
+        measured = run_on(
+            board, self.firmware.folder, self.recordings, folder, optimize=optimize, fast=fast, longest_s=LONGEST_S
+        )
         flash = measured.program.flash
         return {
             "run": self.name,
             "board": board.name,
             "core": board.core,
-            "compiler": f"{first_line(f'{board.tools}gcc')}, {optimize}",
+            "compiler": first_line(f"{board.tools}gcc"),
+            "options": optimize + f" FAST={fast}" * bool(fast),
             "emulator": first_line(board.emulator[0]),
             "flash": {"total": sum(sum(part.values()) for part in flash.values()), "parts": flash},
             "ram": {"state": measured.program.ram, "stack": measured.stack, "stack_bound": measured.stack_bound},
@@ -141,6 +145,7 @@ def main(line: Sequence[str] | None = None) -> int:
     parser.add_argument("--recordings", type=int, help="test recordings at most (default: all)")
     parser.add_argument("--samples", type=int, help="of each recording, at most (default: all)")
     parser.add_argument("--optimize", default="-Os", help="the compiler's option: --optimize=-O2")
+    parser.add_argument("--fast", default="", help="what the project's Makefile calls FAST: --fast=-O2")
     parser.add_argument("--out", type=Path, default=Path("build/firmware"), help="folder for the JSON files")
     options = parser.parse_args(line)
     boards = [BOARDS[name] for name in options.board]
@@ -153,11 +158,11 @@ def main(line: Sequence[str] | None = None) -> int:
             subject = Subject(folder, Path(scratch), options.recordings, options.samples)
             print(f"{number:3}  {subject.name}", flush=True)
             for board in boards:
-                measured.append(subject.on(board, options.optimize))
+                measured.append(subject.on(board, options.optimize, options.fast))
                 names.append(f"{number} {board.core.removeprefix('Cortex-')}")
                 file = options.out / f"{subject.name}.{board.name}.json"
                 file.write_text(json.dumps(measured[-1], indent=2) + "\n")
-    print(f"\n{options.optimize}; more in {options.out}/*.json\n\n{shown(names, measured)}")
+    print(f"\n{measured[0]['options']}; more in {options.out}/*.json\n\n{shown(names, measured)}")
     return int(any(each["windows_differing"] for each in measured))
 
 
