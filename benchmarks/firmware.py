@@ -8,6 +8,7 @@ counted, and what `make test-device` installs for it). Each run gives a JSON fil
 
 Instructions hardly depend on the samples, so a few hundred windows tell what a prediction takes; a large network takes
 minutes for a whole recording. Flash leaves out the board's own start and its files; so does RAM, which is `qs_state`.
+`sender` in a file is what a sensor pays that sends its codes and computes no network.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.device.emulator import BOARDS, Board, Measured, run_on
+from tests.device.emulator import BOARDS, Board, Measured, Program, Sent, run_on, send_on
 
 from qsense.chip.export import export
 from qsense.chip.firmware.reference import classify
@@ -73,7 +74,7 @@ class Subject:
         measured = run_on(
             board, self.firmware.folder, self.recordings, folder, optimize=optimize, fast=fast, longest_s=LONGEST_S
         )
-        flash = measured.program.flash
+        sent = send_on(board, self.firmware.folder, self.recordings, folder / "sender")
         return {
             "run": self.name,
             "board": board.name,
@@ -81,9 +82,10 @@ class Subject:
             "compiler": first_line(f"{board.tools}gcc"),
             "options": optimize + f" FAST={fast}" * bool(fast),
             "emulator": first_line(board.emulator[0]),
-            "flash": {"total": sum(sum(part.values()) for part in flash.values()), "parts": flash},
+            "flash": flash(measured.program),
             "ram": {"state": measured.program.ram, "stack": measured.stack, "stack_bound": measured.stack_bound},
             "instructions": instructions(measured, self.plan.stride),
+            "sender": sender(sent),
             "macs_per_prediction": self.firmware.counts.macs,
             "recordings": len(self.recordings),
             "samples": sum(map(len, self.recordings)),
@@ -92,6 +94,22 @@ class Subject:
             "windows_differing": measured.differing(self.expected),
             "seconds": round(time.monotonic() - began, 1),
         }
+
+
+def flash(program: Program) -> dict[str, Any]:
+    """Bytes, in all and by file."""
+    parts = program.flash
+    return {"total": sum(sum(part.values()) for part in parts.values()), "parts": parts}
+
+
+def sender(sent: Sent) -> dict[str, Any]:
+    """What a sensor pays that sends codes, and leaves the network to its receiver."""
+    mean, worst = sent.instructions
+    return {
+        "flash": flash(sent.program),
+        "ram": {"state": sent.program.ram, "stack": sent.stack, "stack_bound": sent.program.stack_bound("qs_encode")},
+        "instructions": {"sample": {"mean": round(mean), "worst": worst}},
+    }
 
 
 def instructions(measured: Measured, stride: int) -> dict[str, dict[str, float]]:

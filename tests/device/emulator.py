@@ -36,10 +36,10 @@ FAILURES = {90: "a file that it reads is missing", 91: "a file was not written",
 LONGEST_S = 200  # before an emulator is stopped
 KINDS = {"text": "code", "rodata": "constants", "srodata": "constants"}
 KINDS |= dict.fromkeys(("data", "sdata", "bss", "sbss"), "variables")
-STATE = {("measure", ".bss.state"), ("measure", ".sbss.state")}  # the qs_state of measure.c
+STATE = (".bss.state", ".sbss.state")  # what a program of boards/ keeps for a project
 
 WORDS = {"recording": "<i4", "start": "<i4", "winner": "<i4", "margin": "<i4", "majority": "<i4"}
-ROW = np.dtype(list((WORDS | {"ticks": "<u4", "longest": "<u4"}).items()))  # `struct row` of measure.c
+ROW = np.dtype(list((WORDS | {"ticks": "<u4", "longest": "<u4"}).items()))  # `struct row` of row.h
 Rows = npt.NDArray[np.void]
 Counts = npt.NDArray[np.integer]
 
@@ -147,9 +147,9 @@ class Program:
 
     @property
     def ram(self) -> int:
-        """Bytes of variables: a user's `qs_state`, and what the project keeps beside it."""
+        """Bytes of variables: what a user sets aside (`qs_state`), and what the project keeps beside it."""
         variables = [section for section in self.sections if section.kind == "variables"]
-        return sum(v.size for v in variables if v.file in self.project or (v.file, v.name) in STATE)
+        return sum(v.size for v in variables if v.file in self.project or v.name in STATE)
 
     def stack_bound(self, function: str) -> int:
         """Bytes of stack that a function takes with all it calls, on its deepest path.
@@ -200,22 +200,22 @@ def build(
         RuntimeError: with the compiler's words.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    compiler, objects, headers, parts = f"{board.tools}gcc", [], [f"-I{BOARD_FILES}"], ()
-    options = [*board.flags, optimize, *BARE]
+    compiler, headers, options = f"{board.tools}gcc", [f"-I{BOARD_FILES}"], [*board.flags, optimize, *BARE]
+    parts: list[str] = []
     if project is not None:
         headers += [f"-I{project / 'include'}", f"-I{project / 'src'}"]
-        parts = tuple(source.stem for source in (project / "src").glob("*.c"))
+        parts = [source.stem for source in sorted((project / "src").glob("*.c"))]
         # A memcpy may become a load, as it does where there is a C library.
         flags = shlex.join([*options, "-fbuiltin", headers[0]])
         _call("make", "-C", project, f"BUILD={folder.resolve()}", f"CC={compiler}", f"CFLAGS={flags}", f"FAST={fast}")
-        objects = [folder / f"{part}.o" for part in parts]
+    objects = [folder / f"{part}.o" for part in parts]
     for source in (board.start, "start.c", "semihosting.c", "memory.c", main):
         objects.append(folder / f"{Path(source).stem}.o")
         _call(compiler, *options, *STRICT, *headers, "-c", BOARD_FILES / source, "-o", objects[-1])
     elf = folder / f"{Path(main).stem}.elf"
-    linked = [*LINKED, f"-Wl,-Map={elf.with_suffix('.map')}", "-T", BOARD_FILES / f"{board.name}.ld"]
+    linked = [*LINKED, f"-Wl,-Map={elf.with_suffix('.map')}", f"-T{BOARD_FILES / board.name}.ld"]
     _call(compiler, *board.flags, *linked, *objects, "-lgcc", "-o", elf)
-    return Program(board, elf, parts)
+    return Program(board, elf, tuple(parts))
 
 
 def _call(*command: str | Path) -> None:
@@ -310,10 +310,60 @@ def run_on(
         RuntimeError: the compiler, the linker or the emulated program failed.
     """
     program = build(board, "measure.c", folder, project, optimize=optimize, fast=fast)
+    write_samples(folder, recordings)
+    run(program, folder, longest_s)
+    stack = int(np.fromfile(folder / "stack.bin", "<u4")[0])
+    return Measured(program, np.fromfile(folder / "classes.bin", ROW), stack)
+
+
+@dataclass(frozen=True, eq=False)
+class Sent:
+    """What the sensor's side of a split pair made of recordings.
+
+    Args:
+        program: that ran.
+        packets: the file of its packets.
+        samples: how many.
+        ticks: of all of them.
+        longest: of the longest `qs_encode`.
+        stack: bytes that `qs_encode` took at most.
+    """
+
+    program: Program
+    packets: Path
+    samples: int
+    ticks: int
+    longest: int
+    stack: int
+
+    @property
+    def instructions(self) -> tuple[float, int]:
+        """Of a sample: their mean, and the most."""
+        both = self.program.board.instructions(np.array([self.ticks, self.longest]))
+        return int(both[0]) / self.samples, int(both[1])
+
+
+def send_on(
+    board: Board, project: Path, recordings: Sequence[Counts], folder: Path, longest_s: float = LONGEST_S
+) -> Sent:
+    """Build the sensor's side alone, and let it write its packets; see `run_on`."""
+    program = build(board, "send.c", folder, project)
+    write_samples(folder, recordings)
+    run(program, folder, longest_s)
+    return Sent(program, folder / "packets.bin", *map(int, np.fromfile(folder / "sent.bin", "<u4")))
+
+
+def receive_on(board: Board, project: Path, sent: Sent, folder: Path, longest_s: float = LONGEST_S) -> Measured:
+    """Build the receiver's side alone, and let it read packets; its stack is not measured. See `run_on`."""
+    program = build(board, "receive.c", folder, project)
+    shutil.copy(sent.packets, folder / "packets.bin")
+    run(program, folder, longest_s)
+    return Measured(program, np.fromfile(folder / "classes.bin", ROW), 0)
+
+
+def write_samples(folder: Path, recordings: Sequence[Counts]) -> None:
+    """What the programs of `boards/` read."""
     with (folder / "samples.bin").open("wb") as file:
         for counts in recordings:
             file.write(np.uint32(len(counts)).tobytes())
             file.write(counts.astype("<i4").tobytes())
-    run(program, folder, longest_s)
-    stack = int(np.fromfile(folder / "stack.bin", "<u4")[0])
-    return Measured(program, np.fromfile(folder / "classes.bin", ROW), stack)
