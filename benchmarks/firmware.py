@@ -1,10 +1,11 @@
 """What the firmware of finished runs costs on an emulated microcontroller, and whether its classes are the reference's.
 
-    python -m benchmarks.firmware RUN [RUN …] [--board mps2-an386 …] [--samples 2000] [--out FOLDER]
+    python -m benchmarks.firmware RUN [RUN …] [--board mps2-an386 …] [--samples 2000] [--out FOLDER] [--record]
 
 Each run is exported, compiled, and given its test recordings on the board (`tests/device/emulator.py` says what is
-counted, and what `make test-device` installs for it). Each run gives a JSON file; A window
-*differs* where its start, class, margin or majority is not the integer reference's.
+counted, and what `make test-device` installs for it). Each run gives a JSON file; with `--record` its own folder gets
+the firmware with what was measured on the first board, too, in RUN/export/firmware, for its page and for `qsense
+report`. A window *differs* where its start, class, margin or majority is not the integer reference's.
 
 Instructions hardly depend on the samples, so a few hundred windows tell what a prediction takes; a large network takes
 minutes for a whole recording. Flash leaves out the board's own start and its files; so does RAM, which is `qs_state`.
@@ -16,6 +17,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import re
 import subprocess
 import tempfile
 import time
@@ -25,7 +27,9 @@ from typing import Any
 
 from tests.device.emulator import BOARDS, Board, Measured, Program, Sent, run_on, send_on
 
+from qsense.chip.conformance import Check
 from qsense.chip.export import export
+from qsense.chip.firmware.energy import Measured as Priced
 from qsense.chip.firmware.reference import classify
 from qsense.chip.names import FIRMWARE
 from qsense.chip.origin import origin
@@ -43,13 +47,18 @@ class Subject:
         scratch: an empty folder.
         recordings: of the test, at most; None: all.
         samples: of each recording, at most; None: all.
+        record: whether the run's own export gets the firmware.
 
     Raises:
         ValueError: a run that cannot become a firmware, or whose data is not at hand.
     """
 
-    def __init__(self, folder: Path, scratch: Path, recordings: int | None = None, samples: int | None = None) -> None:
-        firmware = export(load(folder), origin(folder), scratch, (FIRMWARE,)).firmware
+    def __init__(
+        self, folder: Path, scratch: Path, recordings: int | None = None, samples: int | None = None,
+        record: bool = False,
+    ) -> None:  # fmt: skip
+        out = folder / "export" if record else scratch
+        firmware = export(load(folder), origin(folder), out, (FIRMWARE,)).firmware
         if firmware is None or firmware.tested is None:
             raise ValueError(f"{folder}: its data is not at hand, so there is nothing to push through its firmware")
         self.name, self.scratch, self.firmware = folder.resolve().name, scratch, firmware
@@ -94,6 +103,30 @@ class Subject:
             "windows_differing": measured.differing(self.expected),
             "seconds": round(time.monotonic() - began, 1),
         }
+
+    def record(self, found: dict[str, Any]) -> None:
+        """Let the run's own firmware know what was measured on a board."""
+        self.firmware.record["conformance"] = [vars(_check(found))]
+        self.firmware.price(_as_priced(found))
+
+
+def _check(found: dict[str, Any]) -> Check:
+    wrong, windows = found["windows_differing"], found["windows"]
+    what = f"firmware, {found['core']} ({found['board']}, emulated)"
+    return Check(what, wrong == 0, f"{windows:,} windows (start, class, margin, majority), {wrong:,} differences")
+
+
+def _as_priced(found: dict[str, Any]) -> Priced:
+    """What power is told by."""
+    compiler = re.sub(r" [(].*[)]| [0-9]{8}", "", found["compiler"])
+    return Priced(
+        processor=f"{found['core']}, emulated; {compiler}, {found['options']}",
+        flash=found["flash"]["total"],
+        ram=found["ram"]["state"],
+        stack=found["ram"]["stack"],
+        instructions=found["instructions"]["prediction"]["mean"],
+        longest=found["instructions"]["push"]["worst"],
+    )
 
 
 def flash(program: Program) -> dict[str, Any]:
@@ -164,6 +197,7 @@ def main(line: Sequence[str] | None = None) -> int:
     parser.add_argument("--samples", type=int, help="of each recording, at most (default: all)")
     parser.add_argument("--optimize", default="-Os", help="the compiler's option: --optimize=-O2")
     parser.add_argument("--fast", default="", help="what the project's Makefile calls FAST: --fast=-O2")
+    parser.add_argument("--record", action="store_true", help="into each RUN/export/firmware as well")
     parser.add_argument("--out", type=Path, default=Path("build/firmware"), help="folder for the JSON files")
     options = parser.parse_args(line)
     boards = [BOARDS[name] for name in options.board]
@@ -173,10 +207,12 @@ def main(line: Sequence[str] | None = None) -> int:
     names, measured = [], []
     for number, folder in enumerate(options.runs, 1):
         with tempfile.TemporaryDirectory() as scratch:
-            subject = Subject(folder, Path(scratch), options.recordings, options.samples)
+            subject = Subject(folder, Path(scratch), options.recordings, options.samples, options.record)
             print(f"{number:3}  {subject.name}", flush=True)
             for board in boards:
                 measured.append(subject.on(board, options.optimize, options.fast))
+                if options.record and board is boards[0]:
+                    subject.record(measured[-1])
                 names.append(f"{number} {board.core.removeprefix('Cortex-')}")
                 file = options.out / f"{subject.name}.{board.name}.json"
                 file.write_text(json.dumps(measured[-1], indent=2) + "\n")

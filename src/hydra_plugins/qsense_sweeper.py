@@ -118,13 +118,10 @@ class ResumableSweeper(BasicSweeper):
             config = grid.compose(job)
             memory = constant(config.quant.sensor._target_, "wants_recordings")
             configs[OmegaConf.to_yaml(config.data, resolve=True), memory] = config
-        waiting = 0
-        for config in configs.values():
-            room, count = cache_room(config)
-            if room:
-                log.info("%s", room)
-            waiting += count
-        return waiting
+        rooms = dict(cache_room(config) for config in configs.values())
+        for room in filter(None, rooms):
+            log.info("%s", room)
+        return sum(rooms.values())
 
     def time(self, grid: Grid, job: Job) -> float:
         """About how many seconds a run takes, by a few of its batches."""

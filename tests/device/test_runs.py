@@ -16,6 +16,8 @@ from tests.device.emulator import BOARDS
 from tests.forking import ForkServer
 from tests.quick import NO_PICTURES
 
+from qsense.study.run import read_run
+
 pytestmark = pytest.mark.device
 DATA = Path(os.environ.get("QSENSE_DATA", ""))
 SBHAR = "QSENSE_DATA" in os.environ and (DATA / "sbhar").is_dir()
@@ -34,7 +36,7 @@ def test_whole_recordings(name: str, warm_server: ForkServer | None, tmp_path: P
     assert done.code == 0, done.err
     (run,) = (tmp_path / "runs").iterdir()
     boards = [board.name for board in BOARDS.values() if not board.missing]
-    measuring = ["--recordings=1", f"--out={tmp_path / 'measured'}", "--board", *boards]
+    measuring = ["--recordings=1", "--record", f"--out={tmp_path / 'measured'}", "--board", *boards]
     assert main([str(run), *measuring]) == 0, "a window differs from the reference"
     for file in (tmp_path / "measured").iterdir():
         measured = json.loads(file.read_text())
@@ -42,3 +44,7 @@ def test_whole_recordings(name: str, warm_server: ForkServer | None, tmp_path: P
         assert measured["windows"] > (600 if SBHAR else 50)
         assert measured["classes"] > 1
         assert measured["ram"]["stack"] <= measured["ram"]["stack_bound"]
+        if measured["board"] == boards[0]:
+            cost, sizes = read_run(run).cost, (measured["flash"]["total"], measured["ram"]["state"])
+            assert (cost["firmware_flash"], cost["firmware_ram"]) == sizes
+            assert cost["firmware_instructions"] == measured["instructions"]["prediction"]["mean"]

@@ -16,7 +16,7 @@ from tests.study_folders import make_run
 
 from qsense.commands.report import main
 from qsense.runs.escapes import html, latex, markdown, one_line
-from qsense.study.groups import divisions_of, group_names, telling_divisions, with_groups
+from qsense.study.groups import DIVISIONS, divisions_of, group_names, telling_divisions, with_groups
 from qsense.study.page import study_page, write_page
 from qsense.study.run import ReportError, read_run
 from qsense.study.run_page import run_page
@@ -128,6 +128,7 @@ def test_exposures_are_ordered_by_stops_over_all_runs(tmp_path: Path) -> None:
 
 def test_the_page_has_the_same_numbers(summary: Summary) -> None:
     data = data_of(study_page([summary]))
+    assert data["divisions"] == list(DIVISIONS)
     groups = data["datasets"][0]["groups"]["condition"]
     assert (groups["names"], groups["boxes"]) == (["day", "night", "fog"], ["7", "7", "0"])
     nights = [run["groups"]["condition"]["map"][1] for run in data["runs"]]

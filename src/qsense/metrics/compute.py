@@ -101,8 +101,10 @@ def reading_cycles(bits: float, channels: int, wake_cycles: float, bus_kbit_s: f
 def compare_designs(model: SensingModel, stream: Stream, work: Work) -> dict[str, Any]:
     """Power of the four designs of a node, ready for JSON, with all constants; two of a sensor without a converter.
 
-    All four deliver a class once per stride: a hub that computes gets what it needs as soon as that. Samples that wait
-    until a packet is full, as `SensingModel.price` counts, cost less; that stands beside it, with how long they wait.
+    All four deliver a class once per stride: a hub that computes gets what it needs as soon as that, in a message with
+    a header of its own. Samples without one, that wait until a packet is full, as `SensingModel.price` counts them,
+    cost less; that stands beside it, with how long they wait.
+
     What is the same in all, or unknown, is not counted: the sensor's mechanical part and amplifier, what a connection
     costs without data, lost packets, encryption, the radio's start and the processor's work for it, and the hub.
 
@@ -152,7 +154,7 @@ def _design(model: SensingModel, stream: Stream, name: str, cycles: float) -> di
         size = model.prediction_bytes
         kbit_s = 8 * size * predictions / 1e3
     else:
-        size = math.ceil(stream.stride * stream.channels * bits / 8)
+        size = model.header_bytes + math.ceil(stream.stride * stream.channels * bits / 8)
         kbit_s = data_rate(values_per_s, bits)
     nj = cycle_energy(model.supply_v, model.cpu_ua_per_mhz)
     of_sample = reading_cycles(bits, stream.channels, model.wake_cycles, model.bus_kbit_s, model.cpu_mhz)

@@ -12,7 +12,7 @@ from qsense.metrics.code_rate import mixed
 
 # Constants of a node that computes (`compute.py`): no figure that a run records depends on them.
 NODE = ("cpu_mhz", "cpu_ua_per_mhz", "cycles_per_instruction", "cycles_per_mac", "cycles_per_requantization",
-        "wake_cycles", "bus_kbit_s", "sleep_ua", "prediction_bytes")  # fmt: skip
+        "wake_cycles", "bus_kbit_s", "sleep_ua", "header_bytes", "prediction_bytes")  # fmt: skip
 
 
 def data_rate(values_per_s: float, bits: float) -> float:
@@ -93,8 +93,8 @@ class SensingModel:
     digital operations: the radio alone gains.
 
     The radio sends full packets one after the other, each answered by an empty one (Bluetooth Core 5, vol. 6, part B),
-    and is off in between. What a connection costs without data, lost packets and the processor are not counted: they
-    are the same at any number of bits, or unknown.
+    and is off in between. What a connection costs without data, lost packets and the processor (`compute.py`) are not
+    counted: they are the same at any number of bits, or unknown.
 
     Args:
         native_bits: of a sensor whose data set states none; what it delivers where it is not quantized.
@@ -122,6 +122,7 @@ class SensingModel:
         wake_cycles: of the processor, for each sample that it takes over from the sensor.
         bus_kbit_s: of the bus between sensor and processor, in kbit/s.
         sleep_ua: the processor's current while it sleeps, in µA.
+        header_bytes: of a message of samples or codes, what is not samples.
         prediction_bytes: the length of a prediction that is sent.
 
     Raises:
@@ -150,11 +151,12 @@ class SensingModel:
         cpu_mhz: float = 64,  # and these later still
         cpu_ua_per_mhz: float = 52,
         cycles_per_instruction: float = 1.5,
-        cycles_per_mac: float = 7,
-        cycles_per_requantization: float = 300,
+        cycles_per_mac: float = 3,
+        cycles_per_requantization: float = 170,
         wake_cycles: float = 500,
         bus_kbit_s: float = 8000,
         sleep_ua: float = 3.16,
+        header_bytes: int = 12,
         prediction_bytes: int = 6,
     ) -> None:
         self.native_bits = native_bits
@@ -182,6 +184,7 @@ class SensingModel:
         self.wake_cycles = wake_cycles
         self.bus_kbit_s = bus_kbit_s
         self.sleep_ua = sleep_ua
+        self.header_bytes = header_bytes
         self.prediction_bytes = prediction_bytes
         for name, value in vars(self).items():
             if value is not None and not (math.isfinite(value) and value > 0):

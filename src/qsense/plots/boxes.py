@@ -5,11 +5,12 @@ Open it to change how frames, boxes and tags look in all pictures of detection.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from qsense.plots.style import COLOURS, FAINT, SMALL, on
@@ -17,6 +18,7 @@ from qsense.plots.style import COLOURS, FAINT, SMALL, on
 LETTER, LINE = 0.062, 0.15  # inches of a tag: of each letter, and of its height
 
 Array = npt.NDArray[np.floating]
+Labels = npt.NDArray[np.integer]
 
 
 def colour_of(label: int) -> str:
@@ -58,6 +60,20 @@ def draw_object(ax: Axes, box: Array, colour: str, line: str = "-") -> None:
     """Draw a box with a light rim, so that it is seen on a dark ground, dashes too."""
     draw_box(ax, box, "white", width=2.4, alpha=0.6)
     draw_box(ax, box, colour, line, width=1.3)
+
+
+def draw_objects(ax: Axes, boxes: Array, labels: Labels, crowd: npt.NDArray[np.bool_], line: str) -> None:
+    """Draw the boxes of objects in their classes' colours; crowds are dotted.
+
+    Args:
+        ax: of the frame.
+        boxes: left, top, right, bottom in pixels, [n, 4].
+        labels: of each, [n].
+        crowd: which are crowds, [n].
+        line: of the others.
+    """
+    for box, label, several in zip(boxes, labels, crowd, strict=True):
+        draw_object(ax, box, colour_of(int(label)), ":" if several else line)
 
 
 def place_tags(
@@ -103,6 +119,23 @@ def write_tag(ax: Axes, left: float, top: float, text: str, colour: str) -> None
         color=on(colour),
         bbox={"facecolor": colour, "edgecolor": "none", "pad": 0.8, "alpha": 0.9},
     )
+
+
+def write_tags(ax: Axes, tags: Sequence[tuple[int, tuple[float, float, str]]], labels: Labels) -> None:
+    """Write what `place_tags` has placed, in the colours of classes.
+
+    Args:
+        ax: of the frame.
+        tags: as placed.
+        labels: of what they were wanted for, in that order.
+    """
+    for number, (left, top, text) in tags:
+        write_tag(ax, left, top, text, colour_of(int(labels[number])))
+
+
+def class_handles(names: Mapping[int, str]) -> list[Line2D]:
+    """A legend's entries: the line of each class, by its label."""
+    return [Line2D([], [], color=colour_of(label), linewidth=1.4, label=name) for label, name in names.items()]
 
 
 def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> bool:

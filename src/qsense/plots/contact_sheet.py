@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from qsense.data.frames.discover.shown import Shown
-from qsense.plots.boxes import check_labels, colour_of, draw_frame, draw_object, place_tags, write_tag
+from qsense.plots.boxes import check_labels, class_handles, draw_frame, draw_objects, place_tags, write_tags
 from qsense.plots.display import balance, balanced, develop, white_of
 from qsense.plots.style import INK, NORMAL, SMALL, close_up, headline, legend_below
 from qsense.runs.escapes import figure_text
@@ -53,17 +52,14 @@ def plot_contact_sheet(frames: Sequence[Shown], class_names: Sequence[str], titl
         light = np.maximum(frame.light, 0)
         light = balanced(light, balance(light, frame.gains))
         draw_frame(ax, develop(light, white_of(light)))
-        for box, label, crowd in zip(frame.boxes, frame.labels, frame.crowd, strict=True):
-            draw_object(ax, box, colour_of(int(label)), ":" if crowd else "-")
+        draw_objects(ax, frame.boxes, frame.labels, frame.crowd, "-")
         largest = np.argsort(-np.prod(frame.boxes[:, 2:] - frame.boxes[:, :2], axis=1), kind="stable")[:MOST_TAGS]
         tags = [(frame.boxes[i], figure_text(class_names[frame.labels[i]], LONGEST)) for i in largest]
-        for place, (x, y, text) in place_tags(tags, light.shape[1:], _drawn(frame)[0]):
-            write_tag(ax, x, y, text, colour_of(int(frame.labels[largest[place]])))
+        write_tags(ax, place_tags(tags, light.shape[1:], _drawn(frame)[0]), frame.labels[largest])
         ax.set_title(figure_text(frame.name, 28), fontsize=NORMAL, color=INK, loc="left")
         ax.set_title(figure_text(frame.note, 40), fontsize=SMALL, color=INK, loc="right")
-    names = [(label, figure_text(class_names[label], 30)) for label in sorted(seen)[:MOST_CLASSES]]
-    handles = [Line2D([], [], color=colour_of(label), linewidth=1.6, label=name) for label, name in names]
-    if handles:
+    names = {label: figure_text(class_names[label], 30) for label in sorted(seen)[:MOST_CLASSES]}
+    if handles := class_handles(names):
         legend_below(figure, handles, 7)
     headline(figure, title)
     return figure

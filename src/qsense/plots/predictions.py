@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,16 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from qsense.plots.boxes import check_labels, colour_of, draw_box, draw_frame, draw_object, place_tags, write_tag
+from qsense.plots.boxes import (
+    check_labels,
+    class_handles,
+    colour_of,
+    draw_box,
+    draw_frame,
+    draw_objects,
+    place_tags,
+    write_tags,
+)
 from qsense.plots.display import as_light, balance, balanced, develop, white_of
 from qsense.plots.style import INK, NORMAL, SMALL, close_up, headline, legend_below
 from qsense.runs.escapes import figure_text
@@ -90,12 +99,10 @@ def plot_predictions(sights: Sequence[Sight], class_names: Sequence[str], title:
         )
         for ax, light in ((left, as_light(sight.seen, sight.light)), (right, sight.light)):
             draw_frame(ax, develop(balanced(light, gains), white))
-            for box, label, crowd in zip(sight.true_boxes, sight.true_labels, sight.crowd, strict=True):
-                draw_object(ax, box, colour_of(int(label)), ":" if crowd else "--")
+            draw_objects(ax, sight.true_boxes, sight.true_labels, sight.crowd, "--")
             for index in drawn[::-1]:  # the best lies on top
                 draw_box(ax, sight.boxes[index], colour_of(int(sight.labels[index])))
-            for place, (x, y, text) in tags:
-                write_tag(ax, x, y, text, colour_of(int(sight.labels[drawn[place]])))
+            write_tags(ax, tags, sight.labels[drawn])
         left.set_title(f"{figure_text(sight.name, 40)}, quantized", fontsize=NORMAL, color=INK, loc="left")
         right.set_title("not quantized", fontsize=NORMAL, color=INK, loc="left")
         note = _note(sight, len(drawn))
@@ -103,7 +110,7 @@ def plot_predictions(sights: Sequence[Sight], class_names: Sequence[str], title:
         right.set_title(note, fontsize=SMALL, color=INK, loc="right")
         shown |= {int(label) for label in (*sight.labels[drawn], *sight.true_labels)}
         crowds = crowds or bool(sight.crowd.any())
-    _legend(figure, [(class_names[label], colour_of(label)) for label in sorted(shown)], crowds)
+    _legend(figure, {label: class_names[label] for label in sorted(shown)}, crowds)
     headline(figure, title)
     return figure
 
@@ -121,8 +128,8 @@ def _tag(name: str, score: float) -> str:
     return f"{figure_text(name, LONGEST)} {f'{score:.2f}'.removeprefix('0')}"
 
 
-def _legend(figure: Figure, classes: Sequence[tuple[str, str]], crowds: bool) -> None:
-    handles = [Line2D([], [], color=colour, linewidth=1.4, label=name) for name, colour in classes]
+def _legend(figure: Figure, classes: Mapping[int, str], crowds: bool) -> None:
+    handles = class_handles(classes)
     handles.append(Line2D([], [], color=INK, linewidth=1.4, label="prediction, the best with their scores"))
     handles.append(Line2D([], [], color=INK, linewidth=1.2, linestyle="--", label="object"))
     if crowds:

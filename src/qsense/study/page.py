@@ -131,6 +131,7 @@ def contents(
             }
             for name in datasets
         ],
+        "divisions": list(DIVISIONS),
         "seeds": sorted({run.seed for run in summary.runs if run.seed >= 0}),
         "ownSeeds": len({cell.seeds for cell in summary.cells.values()}) > 1,
         "rows": [_row(summary, row) for row in rows],

@@ -15,9 +15,7 @@ from qsense.chip.firmware.plan import Plan
 from qsense.chip.firmware.project import write
 from qsense.chip.memory.codec import Codec
 
-STRICT = (
-    "-std=c99", "-Wall", "-Wextra", "-Werror", "-Wconversion", "-Wshadow", "-pedantic", "-Iinclude", "-Isrc",
-)  # fmt: skip
+STRICT = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-Wconversion", "-Wshadow", "-pedantic")
 SANITIZED = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
 Ints = npt.NDArray[np.int64]
@@ -32,13 +30,19 @@ def project(plan: Plan, folder: Path, majority: int = 1, packet_samples: int | N
 
 
 def build(folder: Path, program: str = "qs_run", flags: tuple[str, ...] = ("-O0",)) -> Path:
-    """A program of `test/`, with all sources."""
-    sources = [f"src/{file.name}" for file in sorted((folder / "src").glob("*.c"))]
-    out = folder / f"{program}{''.join(flags).replace('/', '')[:40]}"
-    command = ["gcc", *STRICT, *flags, *sources, f"test/{program}.c", "-o", str(out)]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    """A program of `test/` with all sources, which are compiled once for each set of flags."""
+    objects = folder / "".join(flag for flag in flags if "/" not in flag)
+    if not objects.exists():
+        objects.mkdir()
+        _gcc(objects, *flags, "-I../include", "-I../src", "-c", *sorted((folder / "src").glob("*.c")))
+    out = objects / program
+    _gcc(folder, *flags, "-Iinclude", "-Isrc", *objects.glob("*.o"), f"test/{program}.c", "-o", out)
     return out
+
+
+def _gcc(folder: Path, *arguments: str | Path) -> None:
+    done = subprocess.run(["gcc", *STRICT, *map(str, arguments)], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def lines(program: Path, *arguments: str) -> npt.NDArray[np.int64]:

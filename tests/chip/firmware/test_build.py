@@ -42,6 +42,10 @@ RUNS = {
     ],
 }  # fmt: skip
 
+RARER = ("shared, standardised", "its own range per axis", "DPCM", "no converter, nothing normalised", "not normalised",
+         "uniform weights")  # fmt: skip
+SLOW_TOO = [pytest.param(name, marks=pytest.mark.slow) if name in RARER else name for name in RUNS]
+
 
 def write_project(made: Built, folder: Path, majority: int = 1) -> Path:
     for path, text in write(made.plan, a_run(), majority).items():
@@ -51,7 +55,7 @@ def write_project(made: Built, folder: Path, majority: int = 1) -> Path:
 
 
 @needs_gcc
-@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("name", SLOW_TOO)
 def test_task_tables_reference_and_c_agree(name: str, tmp_path: Path) -> None:
     run = a_trained_run(*RUNS[name], model="tiny_conv" if "DPCM" in name else "deepconvlstm")
     made = built(run)

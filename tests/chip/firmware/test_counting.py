@@ -91,8 +91,9 @@ def test_totals_are_sums() -> None:
 @pytest.mark.parametrize("make", [deepconvlstm, depthwise])
 @pytest.mark.parametrize("stride", [4, 30])
 def test_ram_is_that_of_the_c_structure(make: Any, stride: int, tmp_path: Path) -> None:
-    """But for the frame that convolutions hand on, and some bytes of bookkeeping."""
+    """But for the frame that convolutions hand on, some bytes of bookkeeping, and a few behind each window's state."""
     plan = make(stride=stride)
+    overlapping = -(-plan.window // stride)
     for path, text in write(plan, a_run()).items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text)
@@ -102,4 +103,4 @@ def test_ram_is_that_of_the_c_structure(make: Any, stride: int, tmp_path: Path) 
     (tmp_path / "size.c").write_text(main)
     subprocess.run(["gcc", "-Iinclude", "-Isrc", "-o", "size", "size.c"], cwd=tmp_path, check=True)
     size = int(subprocess.run([tmp_path / "size"], capture_output=True, text=True, check=True).stdout)
-    assert 0 <= size - count(plan).ram < 100
+    assert 0 <= size - count(plan).ram < 100 + 16 * overlapping

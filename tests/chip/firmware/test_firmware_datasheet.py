@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,7 @@ from qsense.chip.converter import Converter
 from qsense.chip.firmware.counting import count
 from qsense.chip.firmware.datasheet import firmware_page, revision_of, sources
 from qsense.chip.firmware.energy import Measured, energy_of, stream_of, work_of
+from qsense.chip.firmware.export import PAGE, PICTURE, RECORD, Firmware
 from qsense.chip.firmware.plan import Plan
 from qsense.experiment.schema import config_folder
 from qsense.metrics.compute import COMPUTED, SENT
@@ -137,13 +140,36 @@ def test_every_constant_stands_with_its_source() -> None:
     assert {*CONSTANTS} - {"values_per_frame"} <= {*known}
     page = sheet(two_bits(depthwise()))
     for name in NODE:
-        assert f"<td>{name}<td>{CONSTANTS[name]:g}<td>{known[name]}" in page
+        assert f"<td>{name}<td>{CONSTANTS[name]:g}<td>{known[name][1]}" in page
+    older = recorded(two_bits(depthwise()), model=SensingModel(**CONSTANTS | {"cpu_mhz": 16}))
+    page = sheet(two_bits(depthwise()), energy=older["energy"])
+    assert f"<td>cpu_mhz<td>16<td>the run's own; usual is 64: {known['cpu_mhz'][1]}" in page
 
 
 def test_names_of_others_stay_text() -> None:
     bad = "<script>alert(1)</script>"
     plan = replace(depthwise(), channels=(bad, "$x$", "y"), class_names=(bad, "a", "b", "c"), name=bad)
     assert bad not in firmware_page(plan, count(plan), recorded(plan), a_run())
+
+
+# ----------------------------------------------------------------------------------------------------------- an export
+
+
+def test_an_export_says_the_same_in_all_its_files(tmp_path: Path) -> None:
+    plan = two_bits(depthwise())
+    record = recorded(plan) | {"conformance": None}
+    made = Firmware(tmp_path, a_run(), SimpleNamespace(plan=plan), count(plan), None, MODEL, record)  # type: ignore[arg-type]
+    assert made.save() == [tmp_path / name for name in (RECORD, PAGE, PICTURE)]
+    assert (tmp_path / PICTURE).read_bytes().startswith(b"\x89PNG")
+    assert json.loads((tmp_path / RECORD).read_text())["measured"] is None
+    made.price(RUN)
+    said = json.loads((tmp_path / RECORD).read_text())
+    assert said["measured"] == vars(RUN)
+    assert said["energy"]["instructions"] == RUN.instructions
+    power_of_node = power(said["energy"]["designs"][COMPUTED]["uw"])
+    assert power_of_node in (tmp_path / PAGE).read_text()
+    assert power_of_node in "\n".join(made.summary())
+    assert max(map(len, made.summary())) <= 80
 
 
 # ----------------------------------------------------------------------------------------------------------- the page

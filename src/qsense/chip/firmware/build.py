@@ -147,9 +147,7 @@ def build(run: TrainedRun, converter: Converter | Codec | None, native: Native, 
     assert isinstance(data, HARDataModule)
     arithmetic = arithmetic_of(run)
     network = copy.deepcopy(task.network).eval()
-    if arithmetic == "float":  # levels of all weights, as of a first and last layer, reach to the largest magnitude
-        integers.after_training(network, training_windows(run), STATE_BITS, first=["*"])
-    elif arithmetic == "quantized":
+    if arithmetic != "integer":
         integers.after_training(network, training_windows(run), STATE_BITS)
     numbers = integers.extract(network)
 

@@ -25,6 +25,7 @@ from qsense.runs.words import duration, in_bits, metric_name, percent, power, ro
 
 MOST_LAYERS = 24  # rows of the memory map; more are in firmware.json
 KB = 1024
+NOT_OF_A_NODE = ("native_bits", "frames_per_second", "comparator_fj")  # constants that no power here is made from
 Known = Mapping[str, Any] | None  # a part of `firmware.json`; None where nobody knows
 BASIS = '<span class="tag">MODEL, NOT MEASURED</span>'
 
@@ -166,16 +167,16 @@ def _sizes(plan: Plan, counts: Counts, energy: Known, measured: Known) -> list[t
         ]
     if energy is not None:
         constants = energy["constants"]
-        share = _computing(energy)["cpu_share"]
+        share = on_the_node(energy)["cpu_share"]
         counted = "assumed from MACs" if measured is None else "from instructions"
         sizes.append(("cycles per prediction", f"{short(energy['cycles'])}, {counted}"))
-        sizes.append((f"processor at {short(constants['cpu_mhz'])} MHz", f"{_share(share)} of its time"))
+        sizes.append((f"processor at {short(constants['cpu_mhz'])} MHz", f"{in_percent(share)} of its time"))
         if "longest_s" in energy and plan.rate_hz:
             sizes.append(("longest sample", f"{_ms(energy['longest_s'])} of {_ms(1 / plan.rate_hz)} between two"))
     return sizes
 
 
-def _computing(energy: Mapping[str, Any]) -> dict[str, Any]:
+def on_the_node(energy: Mapping[str, Any]) -> dict[str, Any]:
     """The design that computes on the node."""
     designs: dict[str, dict[str, Any]] = energy["designs"]
     return designs.get(COMPUTED) or designs["native_computed"]
@@ -193,9 +194,10 @@ def _ms(seconds: float) -> str:
     return f"{short(1e3 * seconds)} ms"
 
 
-def _share(share: float) -> str:
-    """
-    >>> _share(0.0663), _share(1.719), _share(0.0004)
+def in_percent(share: float) -> str:
+    """A share of a processor's time.
+
+    >>> in_percent(0.0663), in_percent(1.719), in_percent(0.0004)
     ('6.63 %', '172 %', '0.04 %')
     """
     return f"{short(100 * share)} %"
@@ -217,7 +219,7 @@ def _power(energy: Known, name: str) -> str:
             f"{design['bytes']} B",
             escape(power(design["packed_uw"])),
             escape(duration(design["wait_s"]) if design["wait_s"] >= 10 else f"{design['wait_s']:.1f} s"),
-            _share(design["cpu_share"]) + ("" if design["real_time"] else " <small>too slow</small>"),
+            in_percent(design["cpu_share"]) + ("" if design["real_time"] else " <small>too slow</small>"),
         ]
         for design in energy["designs"].values()
     ]
@@ -230,10 +232,11 @@ def _power(energy: Known, name: str) -> str:
 
 def _left_out() -> str:
     return (
-        "<p>Each design brings a class once per stride: a message goes out at once. Packed: its total if messages "
-        "waited until a packet is full; wait: how long that takes. Sensor: the converter, and the processor while it "
-        "reads. Left out, as the same in all or unknown: the sensor's mechanical part and amplifier, connection events "
-        "without data, lost packets, encryption, the radio's start and the processor's work for it, and the hub.</p>"
+        "<p>Each design brings a class once per stride: a message goes out at once. Packed: its total if samples "
+        "waited until a packet is full, as a run's own radio is counted; wait: how long that takes. Sensor: the "
+        "converter, and the processor while it reads. Left out, as the same in all or unknown: the sensor's mechanical "
+        "part and amplifier, connection events without data, lost packets, encryption, the radio's start and the "
+        "processor's work for it, and the hub.</p>"
     )
 
 
@@ -297,10 +300,10 @@ def _remarks(plan: Plan, counts: Counts, energy: Known, measured: Known) -> list
     else:
         remarks.append("Windows share no multiplication worth naming: convolutions are a small part, or none overlap.")
     if energy is not None:
-        designs, computing = energy["designs"], _computing(energy)
+        designs, computing = energy["designs"], on_the_node(energy)
         if not computing["real_time"]:
             remarks.append(
-                f"Not in real time: the network takes {_share(computing['cpu_share'])} of a processor at "
+                f"Not in real time: the network takes {in_percent(computing['cpu_share'])} of a processor at "
                 f"{short(energy['constants']['cpu_mhz'])} MHz. Its power is that of several."
             )
         elif plan.rate_hz and energy.get("longest_s", 0) * plan.rate_hz > 1:
@@ -322,23 +325,28 @@ def _remarks(plan: Plan, counts: Counts, energy: Known, measured: Known) -> list
     return remarks
 
 
-def sources() -> dict[str, str]:
-    """Where each constant of conf/sensing/ble.yaml comes from, as its comment there says."""
+def sources() -> dict[str, tuple[str, str]]:
+    """Value and source of each constant of conf/sensing/ble.yaml, as it and its comment there say."""
     lines = (config_folder() / "sensing" / "ble.yaml").read_text(encoding="utf-8").splitlines()
-    return {
-        line.partition(":")[0]: line.partition("#")[2].strip() for line in lines if line[:1].isalpha() and "#" in line
-    }
+    known = {}
+    for line in lines:
+        if line[:1].isalpha() and "#" in line:
+            setting, _, source = line.partition("#")
+            name, _, value = setting.partition(":")
+            known[name] = (value.strip(), source.strip())
+    return known
 
 
 def _constants(energy: Known) -> str:
     if energy is None:
         return ""
-    known = sources()
-    rows = [
-        [name, f"{value:g}", escape(known.get(name, ""))]
-        for name, value in energy["constants"].items()
-        if value is not None and name not in ("frames_per_second", "comparator_fj", "native_bits")
-    ]
+    known, rows = sources(), []
+    for name, value in energy["constants"].items():
+        if value is None or name in NOT_OF_A_NODE:
+            continue
+        usual, source = known.get(name, ("", ""))
+        own = f"the run's own; usual is {usual}: " if usual and float(usual) != value else ""
+        rows.append([name, f"{value:g}", escape(own + source)])
     return (
         "<h2>Constants of the model, and their sources</h2>\n"
         f'<div class="ports">{table(["constant", "value", "source"], rows)}</div>'

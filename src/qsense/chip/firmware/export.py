@@ -16,16 +16,18 @@ from qsense.chip.converter import Converter
 from qsense.chip.firmware import conformance, project
 from qsense.chip.firmware.build import EXPLAINED, Built, arithmetic_of, build, native_of
 from qsense.chip.firmware.counting import Counts, count
-from qsense.chip.firmware.datasheet import firmware_page, revision_of
+from qsense.chip.firmware.datasheet import firmware_page, in_percent, on_the_node, revision_of
 from qsense.chip.firmware.energy import Measured, design_picture, energy_of
 from qsense.chip.firmware.tested import Tested, on_test_windows
 from qsense.chip.memory.codec import Codec
 from qsense.chip.origin import Origin
 from qsense.experiment.converters import sensing_model
 from qsense.experiment.load import TrainedRun
+from qsense.metrics.compute import SENT
 from qsense.metrics.sensing import SensingModel
 from qsense.plots.style import save
 from qsense.runs import folder as run_folder
+from qsense.runs.words import power
 
 ROUNDING = 1e-6  # of a score
 FOLDER, RECORD, PAGE, PICTURE = "firmware", "firmware.json", "firmware.html", "design.png"
@@ -98,6 +100,12 @@ class Firmware:
             f"  flash, constants    {counts.flash:>11,} B  {counts.weights:,} weights",
             f"  RAM, state          {counts.ram:>11,} B",
         ]
+        if energy := self.record["energy"]:
+            designs, computing = energy["designs"], on_the_node(energy)
+            sent, what = (designs[SENT], "codes") if SENT in designs else (designs["native_sent"], "samples")
+            lines.append(f"  power, by model     {power(computing['uw']):>11}    with the network on the node")
+            lines.append(f"{'':<20}{power(sent['uw']):>11}    where it sends {what}")
+            lines.append(f"{'':<20}{in_percent(computing['cpu_share']):>11}    of a processor's time")
         if (tested := self.tested) is None:
             return lines
         monitor = self.record["test"]["monitor"]

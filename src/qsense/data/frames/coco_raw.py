@@ -39,29 +39,16 @@ class CocoRaw(FrameDataset):
 
     Photographs are turned as they were when they were annotated (`find_turns`), and read with 8 bits (`read_photo`).
 
-    Args:
-        root: folder that the other paths are relative to.
-        annotations: file of annotations ("instances").
+    Args (the others mean what those of `RawCoco` do):
         images: folder of the image files.
-        classes: names of the categories to detect, in index order; None: all of them, in the order of their ids.
         image: "raw" or "srgb".
         native_bits: of the simulated sensor, 8 … 16.
         iso: how noisy it is: 100 is clean, 12 800 very noisy.
         exposure: what the light is multiplied by: 0.1 takes the photograph a bit more than three stops darker.
         camera: "random", one for each image, or "mean", one for all.
-        test: share of the images to test on, in (0, 1); "same" trains and tests on all of them, to see whether a
-            network can learn them at all.
-        test_annotations: file of annotations to test on; `test` is then not used.
-        test_images: folder of their image files; None: `images`.
-        name: the data set's name in tables.
+        test: as there, but no list of names.
         seed: of cameras and noise; independent of the training's seed.
-        bbox: what the four numbers of a bbox are: "xywh", COCO's own, or "xyxy", two corners; with "_shares", as shares
-            of the image's width and height.
-        strict: refuse boxes without area or outside of their image, and list them; else they are left out, or cut, with
-            one warning.
-        orientation: "exif": boxes were drawn on photographs that are turned as their files say, as annotation tools
-            show them, unless the sizes say otherwise; "stored": on photographs as they are stored. Pillow turns
-            TIFF in either case.
+        orientation: as there; Pillow turns TIFF in either case.
         full_scale: value of white in grey files of more than 8 bits, such as 4095 for a 12-bit camera; None: the
             largest of their type, 65535 or, of floating point, 1.
 

@@ -518,7 +518,7 @@ function classesSection(box, runs) {
 
 // Parts of a detection test: a chart over the groups of a division, and its numbers below.
 function groupsSection(box, runs) {
-  const there = DIVISIONS.filter((name) => study.datasets.some(({ groups }) => name in groups));
+  const there = study.divisions.filter((name) => study.datasets.some(({ groups }) => name in groups));
   const division = state.division ?? there[0];
   const choice = node(box, "p");
   node(choice, "label", { class: "label", for: "division" }, "Divided by");
@@ -654,7 +654,6 @@ const SECTIONS = {
   lists: ["Missing, and to mind", "", listsSection, false],
 };
 
-const DIVISIONS = ["condition", "exposure", "size"];
 if (!study.datasets.some(({ groups }) => Object.keys(groups).length)) delete SECTIONS.groups; // no run of detection
 
 function redraw(name) {

@@ -61,6 +61,16 @@ def test_files_levels_boxes_and_margins_are_said(root: Path) -> None:
     found.dataset.check()
 
 
+def test_boxes_that_are_left_out_are_counted_apart(root: Path) -> None:
+    content = json.loads((root / "boxes.json").read_text())
+    outside = {**content["annotations"][0], "id": 99, "bbox": [100, 4, 20, 10]}
+    (root / "boxes.json").write_text(json.dumps({**content, "annotations": [*content["annotations"], outside]}))
+    _, text = told(root)
+    assert_names(text, "6 boxes", "5 of 6 boxes")
+    _, text = told(root, crop="centre", classes=["tram"])
+    assert_names(text, "6 boxes", "0 of 6 boxes")
+
+
 def test_what_is_stated_is_no_guess(root: Path) -> None:
     found, text = told(root, annotations="boxes.json", crop=[4, 2], condition="time", test="same")
     assert "?" not in text

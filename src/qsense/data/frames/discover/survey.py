@@ -104,7 +104,7 @@ def survey(root: Path, given: Mapping[str, Any]) -> RawFindings:
     _propose_layout(folder, read, stated, found)
     if found.problems:
         return found
-    _try(found, given)
+    _try(found, given, sum(len(one.category) for one in read))
     return found
 
 
@@ -219,8 +219,9 @@ def _propose_layout(folder: RawFolder, read: Sequence[Annotations], stated: RawC
             )
 
 
-def _try(found: RawFindings, given: Mapping[str, Any]) -> None:
-    """Build the data set; where its margins are all that is wrong, with the middle of the frames."""
+def _try(found: RawFindings, given: Mapping[str, Any], annotated: int) -> None:
+    """Build the data set; where its margins are all that is wrong, with the middle of the frames. Of the boxes that are
+    annotated it may leave some out."""
     dataset = RawCoco(**found.arguments)
     try:
         dataset.check()
@@ -239,6 +240,10 @@ def _try(found: RawFindings, given: Mapping[str, Any]) -> None:
             return
         found.arguments["crop"] = "centre"
     _say_frames(dataset, found, guessed="crop" in found.arguments and "crop" not in given)
+    boxes = sum(len(picture.boxes) for picture in dataset.pictures)
+    if boxes < annotated:
+        why = "others lie outside their images or have no area, or are of other images, other classes or a low score"
+        found.say("", f"{boxes} of {annotated} boxes are used: {why}")
     used = {picture.file for picture in dataset.pictures}
     if unused := [file for file in _raw_files(dataset.raws(dataset.images)) if file not in used]:
         found.say("", f"{counted(len(unused), 'raw file')} without annotations left out, first {unused[0].name}")

@@ -360,6 +360,11 @@ def tables(device: torch.device) -> tuple[Tensor, Tensor]:
     return both, both[2 * SHORT :]
 
 
+def look_up(table: Tensor, places: Tensor) -> Tensor:
+    """Numbers of a table at whole numbers; several times faster than `table[places]`."""
+    return table.index_select(0, places.to(torch.int32).view(-1)).view(places.shape)
+
+
 class Recurrence(torch.autograd.Function):
     """An LSTM's steps: gates' arguments from the input z [B, T, 4H] in units of 2^-11 → states' codes [B, T, H].
 
@@ -387,10 +392,10 @@ class Recurrence(torch.autograd.Function):
         for step in range(steps):
             from_state = requantize(h @ w, by, -WIDEST, WIDEST)
             argument = from_state.add_(z[:, step]).clamp_(-SHORT, SHORT - 1).add_(place)
-            gate = both[argument.long()]
+            gate = look_up(both, argument)
             i, f, g, o = gate.chunk(4, dim=1)
             c = half_up(f * c).add_(half_up((i * g).mul_(1 << GATE))).clamp_(-SHORT, SHORT - 1)
-            t = tangent[(c + SHORT).long()]
+            t = look_up(tangent, c + SHORT)
             h = half_up((o * t).mul_(top)).clamp_(-most, most).to(dtype)
             gates.append(gate)
             cells.append(c)

@@ -35,6 +35,9 @@ class DPCM(MemoryConverter):
     levels are placed by the residuals that the former ones left, again and again, and those are kept that have left
     the least error of the decoded values.
 
+    Their number is even, and where residuals are as often negative as positive none of them is zero: a constant signal
+    is decoded as one that swings between the two inner levels, with 2 bits on SBHAR by 0.06 to 0.08 g peak to peak.
+
     Args:
         signal: see the base class, as for the other arguments.
         bits: 1 … 8.
