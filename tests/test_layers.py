@@ -15,7 +15,7 @@ TIERS = (
     {"callbacks"},
     {"experiment"},
     {"study", "chip"},
-    {"train"},
+    {"train", "stream"},
     {"design"},
     {"commands", "__init__", "__main__"},
 )

@@ -38,6 +38,7 @@ KNOWN = {
     "scenes",
     "visibility",
     "sync",
+    "stream",
 }
 HEAVY = "{'hydra', 'omegaconf', 'torch', 'lightning', 'pandas', 'numpy', 'matplotlib'} & set(sys.modules)"
 

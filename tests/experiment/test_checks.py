@@ -431,6 +431,16 @@ def test_what_fat_s_authors_do_names_a_run_only_where_it_is_said(composed: Compo
     assert len({run_id(composed(*base, change)) for change in changed} | {before}) == 1 + len(changed)
 
 
+def test_integers_name_a_run_only_where_they_are_said(composed: Compose) -> None:
+    older = composed("quant=fat")  # as a run was recorded before there were such keys
+    OmegaConf.set_struct(older, False)
+    del older.quant.network.arithmetic, older.quant.network.state_bits
+    before = run_id(older)
+    assert run_id(composed("quant=fat")) == before
+    integer = ["quant=fat", "quant.network.arithmetic=integer"]
+    assert len({before, run_id(composed(*integer)), run_id(composed(*integer, "quant.network.state_bits=8"))}) == 3
+
+
 @pytest.mark.parametrize("name", ["fat_cifar10_resnet20", "fat_imagenet_resnet18"])
 def test_the_paper_s_experiments_keep_their_names(composed: Compose, name: str) -> None:
     network = composed(f"experiment={name}").quant.network

@@ -206,5 +206,6 @@ def main(arguments: Sequence[str]) -> int:
         *unchecked * (not options.check),
         (("evaluate", options.run, *again(options.allow)), "test the run again"),
         (("report", options.run.parent), "beside other runs"),
+        (("stream", options.run, *again(options.allow)), "its classes, live"),
     )
     return 0

@@ -187,11 +187,13 @@ def next_steps(folder: Path, config: DictConfig) -> list[tuple[tuple[object, ...
     allow = [word for module in trusted.to_allow(config) for word in ("--allow", module)]
     export = [(("export", folder, *allow, "--check"), "its ADC as tables, C, Verilog, ONNX and a datasheet")]
     freeze = [(("freeze", folder, *allow), "its network as integers and scales")]
+    is_series = "window" in config.data
     pictures = f"beside other runs; pictures are in {folder / 'figures'}"
     return [
         *export * bool(bits),
         *freeze * bool(network_bits),
         (("report", folder.parent), pictures),
+        *[(("stream", folder, *allow), "its classes, live: of test recordings, a file, a sensor")] * is_series,
     ]
 
 

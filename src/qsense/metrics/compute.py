@@ -114,13 +114,19 @@ def compare_designs(model: SensingModel, stream: Stream, work: Work) -> dict[str
         work: of the network, and of what stands before it.
 
     Returns:
-        "cycles" per prediction and "cycle_nj"; "designs": by name, each with "title"; "sensing_uw" (the converter, and
-        the processor while it reads), "radio_uw", "compute_uw", "sleep_uw" and their sum "uw"; "bytes" of a message;
-        "packed_radio_uw" and "packed_uw" with full packets, "wait_s" until one is full; "cpu_share": of the processor's
-        time. Above 1 it does not keep up, "real_time" is false, and the energy is that of several.
+        "cycles" per prediction and "cycle_nj"; "break_even_cycles": a network of fewer takes less than the radio spares
+        where predictions are sent instead of codes (without a converter, of native samples); "designs": by name, each
+        with "title"; "sensing_uw" (the converter, and the processor while it reads), "radio_uw", "compute_uw",
+        "sleep_uw" and their sum "uw"; "bytes" of a message; "packed_radio_uw" and "packed_uw" with full packets,
+        "wait_s" until one is full; "cpu_share": of the processor's time. Above 1 it does not keep up, "real_time" is
+        false, and the energy is that of several.
     """
     needed = _cycles(model, work)
     names = [name for name in DESIGNS if stream.bits or name not in (SENT, COMPUTED)]
+    designs = {name: {"title": DESIGNS[name], **_design(model, stream, name, needed)} for name in names}
+    nj = cycle_energy(model.supply_v, model.cpu_ua_per_mhz)
+    sends, computes = (SENT, COMPUTED) if stream.bits else names
+    spared = max(0.0, designs[sends]["radio_uw"] - designs[computes]["radio_uw"])
     return {
         "basis": "model, not measured",
         "predictions_per_s": stream.predictions_per_s,
@@ -128,8 +134,9 @@ def compare_designs(model: SensingModel, stream: Stream, work: Work) -> dict[str
         "requantizations": work.requantizations,
         "instructions": work.instructions,
         "cycles": needed,
-        "cycle_nj": cycle_energy(model.supply_v, model.cpu_ua_per_mhz),
-        "designs": {name: {"title": DESIGNS[name], **_design(model, stream, name, needed)} for name in names},
+        "cycle_nj": nj,
+        "break_even_cycles": 1e3 * spared / (stream.predictions_per_s * nj),
+        "designs": designs,
         "constants": model.constants_of_node(),
     }
 

@@ -152,7 +152,7 @@ class SensingModel:
         cpu_ua_per_mhz: float = 52,
         cycles_per_instruction: float = 1.5,
         cycles_per_mac: float = 3,
-        cycles_per_requantization: float = 170,
+        cycles_per_requantization: float = 150,
         wake_cycles: float = 500,
         bus_kbit_s: float = 8000,
         sleep_ua: float = 3.16,

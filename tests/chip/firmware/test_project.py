@@ -28,11 +28,11 @@ from tests.chip.firmware.plans_with_converters import WITH_MEMORY, WITHOUT_MEMOR
 from tests.refusal import refused
 
 from qsense.chip.converter import Native
-from qsense.chip.firmware.plan import Plan
+from qsense.chip.firmware.plan import InputCodes, Plan
 from qsense.chip.firmware.project import sources, write
 from qsense.chip.firmware.reference import classify
 from qsense.chip.firmware.sizes import Sizes
-from qsense.quant.network.integer.numbers import Linear, Pool
+from qsense.quant.network.integer.numbers import Linear
 
 PLANS: dict[str, Callable[[], Plan]] = {
     "deep": plans.deepconvlstm,
@@ -84,6 +84,19 @@ def assert_each_window(plan: Plan, folder: Path, program: Path) -> None:
 def test_each_window_as_the_reference(name: str, tmp_path: Path) -> None:
     plan = plans.balanced(PLANS[name]())
     assert_each_window(plan, tmp_path, build(project(plan, tmp_path, majority=3)))
+
+
+@needs_gcc
+def test_of_equal_logits_the_first_class(tmp_path: Path) -> None:
+    plan = plans.balanced(plans.depthwise())
+    *layers, last = plan.network.layers
+    assert isinstance(last, Linear)
+    twice = replace(last, weight=last.weight[[0, 1, 0, 1]], bias=last.bias[[0, 1, 0, 1]])
+    plan = replace(plan, network=replace(plan.network, layers=(*layers, twice)))
+    x = counts(plan, 400)
+    found = lines(build(project(plan, tmp_path)), str(samples(plan, x, tmp_path / "x.bin")))
+    assert set(found[:, 2]) == {0, 1}
+    assert not found[:, 3].any()
 
 
 @needs_gcc
@@ -258,6 +271,7 @@ def test_what_a_firmware_is_refused_for() -> None:
         Sizes(with_layers(*layers, replace(last, bits=4, weight=last.weight * 0 + 8)))
     with refused(ValueError, "window=8", "9"):
         Sizes(replace(plan, window=8))
+    with refused(ValueError, "4096", "3"):
+        Sizes(replace(plan, input=InputCodes(np.zeros((3, 4), np.int16), None, 0)))
     with refused(ValueError, "classes"):
         Sizes(replace(plan, class_names=("one",)))
-    assert isinstance(layers[-1], Pool)

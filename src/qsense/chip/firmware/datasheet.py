@@ -317,6 +317,10 @@ def _remarks(plan: Plan, counts: Counts, energy: Known, measured: Known) -> list
             times = max(sent, own) / min(sent, own)
             remarks.append(f"{less} takes less power here: {power(min(sent, own))}, by a factor of {short(times)}.")
         remarks.append(
+            f"A network of fewer than {short(energy['break_even_cycles'])} cycles per prediction would take less than "
+            f"its predictions spare the radio; this one takes {short(energy['cycles'])}."
+        )
+        remarks.append(
             "Predictions that are sent only where the class changes cost less radio; a network behind a native ADC "
             "has the scores of a run without a quantizer."
         )

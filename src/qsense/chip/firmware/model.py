@@ -78,8 +78,14 @@ def header(sizes: Sizes, origin: Origin, majority: int, packet_samples: int) -> 
 #ifndef QS_PACKET_SAMPLES
 #define QS_PACKET_SAMPLES {packet_samples} /* 1 to 255: of a full packet */
 #endif
+#if QS_MAJORITY < 1 || QS_MAJORITY % 2 == 0
+#error "QS_MAJORITY must be odd"
+#endif
+#if QS_PACKET_SAMPLES < 1 || QS_PACKET_SAMPLES > 255
+#error "QS_PACKET_SAMPLES must be 1 to 255"
+#endif
 
-#define QS_LOGIT_UNIT {sizes.linear.unit!r} /* what a margin of 1 is */
+#define QS_LOGIT_UNIT {float(sizes.linear.unit)!r} /* what a margin of 1 is */
 {defines}
 
 typedef {integer(coding.lowest, coding.highest)} qs_sample; /* {coding.name} */

@@ -239,6 +239,14 @@ class Sizes:
                 f"{len(plan.channels)} channels and {len(plan.class_names)} classes are named: the network has "
                 f"{self.axes} and {self.linear.classes}"
             )
+        given, memory = plan.input, isinstance(plan.converter, Codec)
+        rows = given.table if given.table is not None else given.thresholds
+        shape = (self.axes, 1 << self.code_bits)
+        if rows is None or len(rows) != self.axes or (given.table is not None and (memory or rows.shape != shape)):
+            raise ValueError(
+                f"input codes: a firmware takes a table of {shape[1]} codes of a converter without memory, or "
+                f"thresholds, for each of {self.axes} channels"
+            )
         for name, codes, bits in self.weights():
             if not 2 <= bits <= 8 or codes.min() < -(1 << (bits - 1)) or codes.max() >= 1 << (bits - 1):
                 raise ValueError(

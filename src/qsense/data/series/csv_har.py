@@ -194,7 +194,7 @@ class CSVActivityDataset(CSVRecordings):
         found = super().recordings()
         return [piece for recording in found for piece in _pieces(recording, self.blocks)] if self.blocks else found
 
-    def _wanted(self) -> Wanted:
+    def columns_wanted(self) -> Wanted:
         subject, time, label, session = self.columns
         if LABEL in (self.files or ""):
             label = False

@@ -239,24 +239,25 @@ class CSVRecordings(ActivityDataset):
             shown = None
             if SUBJECT not in str(self.files):
                 facts = path.stat()
-                shown = _subjects_in(path, facts.st_size, facts.st_mtime_ns, self.form, self._wanted())
+                shown = _subjects_in(path, facts.st_size, facts.st_mtime_ns, self.form, self.columns_wanted())
             names |= {owner} if shown is None else shown
         return sorted(names, key=lambda name: (natural(name), name))  # 07 and 7 are two
 
-    def _wanted(self) -> Wanted:
+    def columns_wanted(self) -> Wanted:
+        """Which column of a table is what, as far as it is known before the table is opened."""
         axes = self.axes if self.named_axes else len(self.axes)
         return self.wanted or Wanted(axes, by_place=self.files is None)
 
     def _named_columns(self) -> list[Any] | None:
         """Columns that are named, and not seen from the files."""
-        wanted = self._wanted()
+        wanted = self.columns_wanted()
         columns = [wanted.subject, wanted.time, wanted.label, wanted.session]
         axes = None if wanted.axes in (self.axes, len(self.axes)) else wanted.axes
         return None if axes is None and columns == [None] * 4 else [axes, *columns]
 
     def _open(self, path: Path) -> tuple[Table, Columns]:
         table = open_table(path, self.form)
-        columns = choose(table, self._wanted())
+        columns = choose(table, self.columns_wanted())
         return table, replace(columns, subject=None) if SUBJECT in str(self.files) else columns
 
     def _has_losses(self, path: Path) -> bool:

@@ -63,11 +63,7 @@ def seconds(values: pd.Series, form: str | None, rate_hz: float, source: str, fi
         time = values.to_numpy(dtype=np.float64)
         if (wrong := np.flatnonzero(~np.isfinite(time))).size:
             raise DataError(f"{source}, row {first_row + wrong[0]}: the timestamp is missing; {_IGNORE}")
-        step = np.diff(time)
-        step = step[step > 0]
-        typical = float(np.median(step)) if step.size else 1.0
-        # The unit is not stated: the one that comes closest to the rate is meant.
-        unit = UNITS[form] if form else min(UNITS.values(), key=lambda unit: abs(np.log(typical * unit * rate_hz)))
+        unit = UNITS[form] if form else likely_unit(time, rate_hz)
         return np.asarray((time - time[:1]) * unit, dtype=np.float64)
     text = values.astype("str")
     if form is not None:
@@ -84,6 +80,18 @@ def seconds(values: pd.Series, form: str | None, rate_hz: float, source: str, fi
             f"data.dataset.time_format, as in '%d/%m/%Y %H:%M:%S.%f' (day first) or ms; {_IGNORE}"
         )
     return np.asarray((parsed - parsed.iloc[0]).dt.total_seconds(), dtype=np.float64)
+
+
+def likely_unit(time: Floats, rate_hz: float) -> float:
+    """Seconds per unit of numbers whose unit nobody has stated: the one that comes closest to the rate.
+
+    >>> likely_unit(np.array([0, 20, 40.0]), 50.0)
+    0.001
+    """
+    step = np.diff(time)
+    step = step[step > 0]
+    typical = float(np.median(step)) if step.size else 1.0
+    return min(UNITS.values(), key=lambda unit: abs(np.log(typical * unit * rate_hz)))
 
 
 def stretches(time: Floats, rate_hz: float, source: str, first_row: int, steady: bool = True) -> list[Stretch]:

@@ -166,6 +166,8 @@ class NetworkQuantizer:
                 if refused:
                     raise ValueError(f"{key}={given}: {name} with arithmetic=integer allows {needed}")
             input_bits = 8 if input_bits is None else input_bits
+        elif state_bits != 16:
+            raise ValueError(f"state_bits={state_bits}: {name} has integer states with arithmetic=integer alone")
         self.weight_bits = bits if weight_bits is None else weight_bits
         self.activation_bits = bits if activation_bits is None else activation_bits
         both = input_bits if first_last_input_bits == "auto" else first_last_input_bits

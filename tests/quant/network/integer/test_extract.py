@@ -175,6 +175,11 @@ def test_settings_that_integers_do_not_take(options: dict[str, Any], named: list
         NetworkQuantizer(**{"bits": 4, "arithmetic": "integer", **options})
 
 
+def test_float_arithmetic_has_no_integer_states() -> None:
+    with refused(ValueError, "state_bits=8", "arithmetic=integer"):
+        NetworkQuantizer(4, state_bits=8)
+
+
 class Chain(nn.Module):
     def __init__(self, *modules: nn.Module) -> None:
         super().__init__()

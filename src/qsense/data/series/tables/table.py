@@ -212,7 +212,18 @@ def open_table(path: Path, form: TableFormat | None = None, most: int | None = N
         DataError: it is no text, or no table can be seen in it.
     """
     form = form or TableFormat()
-    body, encoding = _text(path, form.encoding, most)
+    return table_of(path, *_text(path, form.encoding, most), form)
+
+
+def table_of(path: Path, body: bytes, encoding: str, form: TableFormat) -> Table:
+    """The same of text that is at hand: UTF-8 with plain line ends.
+
+    Args:
+        path: where it comes from, for messages.
+        body: the text.
+        encoding: it was in.
+        form: what is known of its format.
+    """
     body = _without_empty_end(body)
     head = body[:HEAD]
     lines = head.decode(errors="replace").split("\n")

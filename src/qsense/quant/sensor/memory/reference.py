@@ -97,6 +97,18 @@ class Receiver:
         value = np.clip(prediction + residual, LOWEST, HIGHEST)
         self.before, self.value = np.where(live, self.value, self.before), np.where(live, value, self.value)
 
+    def send(self, count: Ints, live: npt.NDArray[np.bool_]) -> Ints:
+        """The sender's codes of native counts, at a refresh the counts themselves; they are taken over where live."""
+        sample = scaled(count, self.native_bits, self.compand)
+        if self.refreshes:
+            self.start(np.where(live, sample, self.value))
+            code = count
+        else:
+            code = self.code_of(sample - self.prediction())
+            self.take(code, live)
+        self.age += 1
+        return code
+
     @property
     def refreshes(self) -> bool:
         """Whether the next code is a native count."""
@@ -110,15 +122,7 @@ def convert(
     codes, values = np.zeros(counts.shape, np.uint16), np.zeros(counts.shape, np.int16)
     receiver = Receiver(channels, len(bounds) - 1)
     for place, live in moments(bounds):
-        count = counts[place].astype(np.int64)
-        sample = scaled(count, receiver.native_bits, receiver.compand)
-        if receiver.refreshes:
-            receiver.start(np.where(live[:, None], sample, receiver.value))
-            code = count
-        else:
-            code = receiver.code_of(sample - receiver.prediction())
-            receiver.take(code, live[:, None])
-        receiver.age += 1
+        code = receiver.send(counts[place].astype(np.int64), live[:, None])
         codes[place[live]], values[place[live]] = code[live], receiver.value[live]
     return codes, values
 

@@ -7,7 +7,7 @@
  *     qs_receiver_init(&receiver);
  *     for (;;) {
  *         length = receive(packet);
- *         if (qs_receive(&receiver, packet, length) <= 0) continue;   refused: nothing has changed
+ *         if (qs_receive(&receiver, packet, length) < 0) continue;    refused: nothing has changed
  *         while ((now = qs_next(&receiver, &result)) != QS_EMPTY)
  *             if (now != QS_NONE) show(qs_class_names[result.majority]);
  *     }

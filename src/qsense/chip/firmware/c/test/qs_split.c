@@ -20,7 +20,7 @@ static void arrive(const uint8_t *packet, unsigned length)
 {
     qs_result result;
     int now;
-    if (qs_receive(&receiver, packet, length) <= 0) return;
+    if (qs_receive(&receiver, packet, length) < 0) return;
     while ((now = qs_next(&receiver, &result)) != QS_EMPTY)
         if (now != QS_NONE)
             printf("%d %lu %d %ld %d\n", receiver.recording - FIRST, (unsigned long)result.start, result.class_index,

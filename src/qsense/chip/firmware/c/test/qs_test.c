@@ -109,7 +109,7 @@ static void arrive(const uint8_t *packet, unsigned length, report *found)
 {
     qs_result result;
     int now;
-    if (qs_receive(&receiver, packet, length) <= 0) return;
+    if (qs_receive(&receiver, packet, length) < 0) return;
     while ((now = qs_next(&receiver, &result)) != QS_EMPTY)
         if (now != QS_NONE) add(found, &result);
 }

@@ -1,0 +1,1 @@
+"""A finished run's pipeline, live: samples in, sensor codes, class out."""
