@@ -5,11 +5,11 @@
 Each run is exported, compiled, and given its test recordings on the board (`tests/device/emulator.py` says what is
 counted, and what `make test-device` installs for it). Each run gives a JSON file; with `--record` its own folder gets
 the firmware with what was measured on the first board, too, in RUN/export/firmware, for its page and for `qsense
-report`. A window
-*differs* where its start, class, margin or majority is not the integer reference's.
+report`. A window *differs* where its start, class, margin or majority is not the integer reference's.
 
 Instructions hardly depend on the samples, so a few hundred windows tell what a prediction takes; a large network takes
 minutes for a whole recording. Flash leaves out the board's own start and its files; so does RAM, which is `qs_state`.
+`sender` in a file is what a sensor pays that sends its codes and computes no network.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.device.emulator import BOARDS, Board, Measured, run_on
+from tests.device.emulator import BOARDS, Board, Measured, Program, Sent, run_on, send_on
 
 from qsense.chip.conformance import Check
 from qsense.chip.export import export
@@ -67,29 +67,34 @@ class Subject:
         self.recordings = [counts[start:end][:samples] for start, end in spans][:recordings]
         self.expected = [classify(self.plan, recording) for recording in self.recordings]
 
-    def on(self, board: Board, optimize: str = "-Os") -> dict[str, Any]:
+    def on(self, board: Board, optimize: str = "-Os", fast: str = "") -> dict[str, Any]:
         """What it does on a board, ready for JSON.
 
         Args:
             board: one of `BOARDS`.
             optimize: the compiler's option.
+            fast: what the project's Makefile calls FAST.
 
         Raises:
             RuntimeError: the compiler or the board failed.
         """
         began = time.monotonic()
         folder = self.scratch / board.name
-        measured = run_on(board, self.firmware.folder, self.recordings, folder, optimize, LONGEST_S)
-        flash = measured.program.flash
+        measured = run_on(
+            board, self.firmware.folder, self.recordings, folder, optimize=optimize, fast=fast, longest_s=LONGEST_S
+        )
+        sent = send_on(board, self.firmware.folder, self.recordings, folder / "sender")
         return {
             "run": self.name,
             "board": board.name,
             "core": board.core,
-            "compiler": f"{first_line(f'{board.tools}gcc')}, {optimize}",
+            "compiler": first_line(f"{board.tools}gcc"),
+            "options": optimize + f" FAST={fast}" * bool(fast),
             "emulator": first_line(board.emulator[0]),
-            "flash": {"total": sum(sum(part.values()) for part in flash.values()), "parts": flash},
+            "flash": flash(measured.program),
             "ram": {"state": measured.program.ram, "stack": measured.stack, "stack_bound": measured.stack_bound},
             "instructions": instructions(measured, self.plan.stride),
+            "sender": sender(sent),
             "macs_per_prediction": self.firmware.counts.macs,
             "recordings": len(self.recordings),
             "samples": sum(map(len, self.recordings)),
@@ -113,14 +118,31 @@ def _check(found: dict[str, Any]) -> Check:
 
 def _as_priced(found: dict[str, Any]) -> Priced:
     """What power is told by."""
+    compiler = re.sub(r" [(].*[)]| [0-9]{8}", "", found["compiler"])
     return Priced(
-        processor=f"{found['core']}, emulated; {re.sub(r' [(].*[)]| [0-9]{8}', '', found['compiler'])}",
+        processor=f"{found['core']}, emulated; {compiler}, {found['options']}",
         flash=found["flash"]["total"],
         ram=found["ram"]["state"],
         stack=found["ram"]["stack"],
         instructions=found["instructions"]["prediction"]["mean"],
         longest=found["instructions"]["push"]["worst"],
     )
+
+
+def flash(program: Program) -> dict[str, Any]:
+    """Bytes, in all and by file."""
+    parts = program.flash
+    return {"total": sum(sum(part.values()) for part in parts.values()), "parts": parts}
+
+
+def sender(sent: Sent) -> dict[str, Any]:
+    """What a sensor pays that sends codes, and leaves the network to its receiver."""
+    mean, worst = sent.instructions
+    return {
+        "flash": flash(sent.program),
+        "ram": {"state": sent.program.ram, "stack": sent.stack, "stack_bound": sent.program.stack_bound("qs_encode")},
+        "instructions": {"sample": {"mean": round(mean), "worst": worst}},
+    }
 
 
 def instructions(measured: Measured, stride: int) -> dict[str, dict[str, float]]:
@@ -174,6 +196,7 @@ def main(line: Sequence[str] | None = None) -> int:
     parser.add_argument("--recordings", type=int, help="test recordings at most (default: all)")
     parser.add_argument("--samples", type=int, help="of each recording, at most (default: all)")
     parser.add_argument("--optimize", default="-Os", help="the compiler's option: --optimize=-O2")
+    parser.add_argument("--fast", default="", help="what the project's Makefile calls FAST: --fast=-O2")
     parser.add_argument("--record", action="store_true", help="into each RUN/export/firmware as well")
     parser.add_argument("--out", type=Path, default=Path("build/firmware"), help="folder for the JSON files")
     options = parser.parse_args(line)
@@ -187,13 +210,13 @@ def main(line: Sequence[str] | None = None) -> int:
             subject = Subject(folder, Path(scratch), options.recordings, options.samples, options.record)
             print(f"{number:3}  {subject.name}", flush=True)
             for board in boards:
-                measured.append(subject.on(board, options.optimize))
+                measured.append(subject.on(board, options.optimize, options.fast))
                 if options.record and board is boards[0]:
                     subject.record(measured[-1])
                 names.append(f"{number} {board.core.removeprefix('Cortex-')}")
                 file = options.out / f"{subject.name}.{board.name}.json"
                 file.write_text(json.dumps(measured[-1], indent=2) + "\n")
-    print(f"\n{options.optimize}; more in {options.out}/*.json\n\n{shown(names, measured)}")
+    print(f"\n{measured[0]['options']}; more in {options.out}/*.json\n\n{shown(names, measured)}")
     return int(any(each["windows_differing"] for each in measured))
 
 

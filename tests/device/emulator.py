@@ -13,7 +13,9 @@ branches.
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 import shutil
 import subprocess
 from collections import defaultdict
@@ -28,17 +30,16 @@ from qsense.chip.firmware.reference import Classes
 
 BOARD_FILES = Path(__file__).parent / "boards"
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-Wconversion", "-Wshadow", "-pedantic")
-BARE = ("-ffreestanding", "-ffunction-sections", "-fdata-sections")  # no C library: see string.h and memory.c
-BUILTIN = ("-fbuiltin",)  # a project's memcpy may become a load, as in any program with a C library
+BARE = ("-ffreestanding", "-ffunction-sections", "-fdata-sections", "-fcallgraph-info=su")
 LINKED = ("-nostdlib", "-Wl,--gc-sections", f"-L{BOARD_FILES}")
 FAILURES = {90: "a file that it reads is missing", 91: "a file was not written", 92: "its processor met a fault"}
 LONGEST_S = 200  # before an emulator is stopped
 KINDS = {"text": "code", "rodata": "constants", "srodata": "constants"}
 KINDS |= dict.fromkeys(("data", "sdata", "bss", "sbss"), "variables")
-STATE = {("measure", ".bss.state"), ("measure", ".sbss.state")}  # the qs_state of measure.c
+STATE = (".bss.state", ".sbss.state")  # what a program of boards/ keeps for a project
 
 WORDS = {"recording": "<i4", "start": "<i4", "winner": "<i4", "margin": "<i4", "majority": "<i4"}
-ROW = np.dtype(list((WORDS | {"ticks": "<u4", "longest": "<u4"}).items()))  # `struct row` of measure.c
+ROW = np.dtype(list((WORDS | {"ticks": "<u4", "longest": "<u4"}).items()))  # `struct row` of row.h
 Rows = npt.NDArray[np.void]
 Counts = npt.NDArray[np.integer]
 
@@ -75,7 +76,7 @@ class Board:
     @property
     def missing(self) -> list[str]:
         """Programs that it takes and that this machine lacks."""
-        return [program for program in (self.emulator[0], f"{self.tools}gcc") if shutil.which(program) is None]
+        return [program for program in (self.emulator[0], f"{self.tools}gcc", "make") if shutil.which(program) is None]
 
 
 BOARDS = {
@@ -146,9 +147,9 @@ class Program:
 
     @property
     def ram(self) -> int:
-        """Bytes of variables: a user's `qs_state`, and what the project keeps beside it."""
+        """Bytes of variables: what a user sets aside (`qs_state`), and what the project keeps beside it."""
         variables = [section for section in self.sections if section.kind == "variables"]
-        return sum(v.size for v in variables if v.file in self.project or (v.file, v.name) in STATE)
+        return sum(v.size for v in variables if v.file in self.project or v.name in STATE)
 
     def stack_bound(self, function: str) -> int:
         """Bytes of stack that a function takes with all it calls, on its deepest path.
@@ -183,35 +184,44 @@ def _file(path: str) -> str:
 
 
 def build(
-    board: Board, main: str, folder: Path, sources: Sequence[Path] = (), include: Sequence[Path] = (),
-    optimize: str = "-Os",
-) -> Program:  # fmt: skip
-    """Compile and link a program of `boards/` with other sources, without any C library.
+    board: Board, main: str, folder: Path, project: Path | None = None, *, optimize: str = "-Os", fast: str = ""
+) -> Program:
+    """Compile and link a program of `boards/`, and a project by its own Makefile, without any C library.
+
+    Args:
+        board: one of `BOARDS`.
+        main: the file with `main`.
+        folder: for what is compiled; made where there is none.
+        project: an exported one.
+        optimize: the compiler's option for everything.
+        fast: the compiler's option for what a project's Makefile calls FAST.
 
     Raises:
         RuntimeError: with the compiler's words.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    files = [BOARD_FILES / name for name in (board.start, "start.c", "semihosting.c", "memory.c", main)]
-    folders = [f"-I{each}" for each in (BOARD_FILES, *include)]
-    objects = []
-    for source, flags in [(file, BARE) for file in files] + [(file, BARE + BUILTIN) for file in sources]:
-        objects.append(folder / f"{source.stem}.o")
-        _call(
-            f"{board.tools}gcc", *board.flags, optimize, *STRICT, *flags, "-fcallgraph-info=su", *folders,
-            "-c", source, "-o", objects[-1],
-        )  # fmt: skip
+    compiler, headers, options = f"{board.tools}gcc", [f"-I{BOARD_FILES}"], [*board.flags, optimize, *BARE]
+    parts: list[str] = []
+    if project is not None:
+        headers += [f"-I{project / 'include'}", f"-I{project / 'src'}"]
+        parts = [source.stem for source in sorted((project / "src").glob("*.c"))]
+        # A memcpy may become a load, as it does where there is a C library.
+        flags = shlex.join([*options, "-fbuiltin", headers[0]])
+        _call("make", "-C", project, f"BUILD={folder.resolve()}", f"CC={compiler}", f"CFLAGS={flags}", f"FAST={fast}")
+    objects = [folder / f"{part}.o" for part in parts]
+    for source in (board.start, "start.c", "semihosting.c", "memory.c", main):
+        objects.append(folder / f"{Path(source).stem}.o")
+        _call(compiler, *options, *STRICT, *headers, "-c", BOARD_FILES / source, "-o", objects[-1])
     elf = folder / f"{Path(main).stem}.elf"
-    script = BOARD_FILES / f"{board.name}.ld"
-    _call(
-        f"{board.tools}gcc", *board.flags, *LINKED, f"-Wl,-Map={elf.with_suffix('.map')}", "-T", script, *objects,
-        "-lgcc", "-o", elf,
-    )  # fmt: skip
-    return Program(board, elf, tuple(source.stem for source in sources))
+    linked = [*LINKED, f"-Wl,-Map={elf.with_suffix('.map')}", f"-T{BOARD_FILES / board.name}.ld"]
+    _call(compiler, *board.flags, *linked, *objects, "-lgcc", "-o", elf)
+    return Program(board, elf, tuple(parts))
 
 
 def _call(*command: str | Path) -> None:
-    done = subprocess.run([str(each) for each in command], capture_output=True, text=True)
+    """Run a compiler or `make`, to which nothing is handed on of a `make` around this process."""
+    surroundings = {key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+    done = subprocess.run([str(each) for each in command], capture_output=True, text=True, env=surroundings)
     if done.returncode:
         raise RuntimeError(f"{' '.join(map(str, command))}\n{done.stdout}{done.stderr}")
 
@@ -282,7 +292,7 @@ def _differing(rows: Rows, expected: Classes) -> int:
 
 
 def run_on(
-    board: Board, project: Path, recordings: Sequence[Counts], folder: Path, optimize: str = "-Os",
+    board: Board, project: Path, recordings: Sequence[Counts], folder: Path, *, optimize: str = "-Os", fast: str = "",
     longest_s: float = LONGEST_S,
 ) -> Measured:  # fmt: skip
     """Build an exported project for a board and push recordings through it.
@@ -292,18 +302,68 @@ def run_on(
         project: the exported folder.
         recordings: native counts [time, channels] of each, from 0 on.
         folder: for the program and what it reads and writes; made where there is none.
-        optimize: the compiler's option.
+        optimize: as in `build`.
+        fast: as in `build`.
         longest_s: before the emulator is stopped.
 
     Raises:
         RuntimeError: the compiler, the linker or the emulated program failed.
     """
-    sources, include = sorted((project / "src").glob("*.c")), [project / "include", project / "src"]
-    program = build(board, "measure.c", folder, sources, include, optimize)
+    program = build(board, "measure.c", folder, project, optimize=optimize, fast=fast)
+    write_samples(folder, recordings)
+    run(program, folder, longest_s)
+    stack = int(np.fromfile(folder / "stack.bin", "<u4")[0])
+    return Measured(program, np.fromfile(folder / "classes.bin", ROW), stack)
+
+
+@dataclass(frozen=True, eq=False)
+class Sent:
+    """What the sensor's side of a split pair made of recordings.
+
+    Args:
+        program: that ran.
+        packets: the file of its packets.
+        samples: how many.
+        ticks: of all of them.
+        longest: of the longest `qs_encode`.
+        stack: bytes that `qs_encode` took at most.
+    """
+
+    program: Program
+    packets: Path
+    samples: int
+    ticks: int
+    longest: int
+    stack: int
+
+    @property
+    def instructions(self) -> tuple[float, int]:
+        """Of a sample: their mean, and the most."""
+        both = self.program.board.instructions(np.array([self.ticks, self.longest]))
+        return int(both[0]) / self.samples, int(both[1])
+
+
+def send_on(
+    board: Board, project: Path, recordings: Sequence[Counts], folder: Path, longest_s: float = LONGEST_S
+) -> Sent:
+    """Build the sensor's side alone, and let it write its packets; see `run_on`."""
+    program = build(board, "send.c", folder, project)
+    write_samples(folder, recordings)
+    run(program, folder, longest_s)
+    return Sent(program, folder / "packets.bin", *map(int, np.fromfile(folder / "sent.bin", "<u4")))
+
+
+def receive_on(board: Board, project: Path, sent: Sent, folder: Path, longest_s: float = LONGEST_S) -> Measured:
+    """Build the receiver's side alone, and let it read packets; its stack is not measured. See `run_on`."""
+    program = build(board, "receive.c", folder, project)
+    shutil.copy(sent.packets, folder / "packets.bin")
+    run(program, folder, longest_s)
+    return Measured(program, np.fromfile(folder / "classes.bin", ROW), 0)
+
+
+def write_samples(folder: Path, recordings: Sequence[Counts]) -> None:
+    """What the programs of `boards/` read."""
     with (folder / "samples.bin").open("wb") as file:
         for counts in recordings:
             file.write(np.uint32(len(counts)).tobytes())
             file.write(counts.astype("<i4").tobytes())
-    run(program, folder, longest_s)
-    stack = int(np.fromfile(folder / "stack.bin", "<u4")[0])
-    return Measured(program, np.fromfile(folder / "classes.bin", ROW), stack)
