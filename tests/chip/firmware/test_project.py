@@ -197,42 +197,6 @@ def test_cmake_knows_all_sources(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@needs_gcc
-@pytest.mark.parametrize(
-    "plan",
-    [
-        plans.deepconvlstm(stride=7),
-        plans.depthwise(axes=2, stride=3),
-        plans.grouped(),
-        with_memory("dpcm 3, neither"),
-        without_memory("gamma, 8 bits, values"),
-    ],
-)
-def test_sizes_as_the_readme_says(plan: Plan, tmp_path: Path) -> None:
-    folder, sizes = project(plan, tmp_path, majority=5), Sizes(plan)
-    (folder / "test" / "ram.c").write_text(
-        '#include <stdio.h>\n#include "qs.h"\n#include "qs_packet.h"\n'
-        'int main(void) { printf("%d %d", (int)sizeof(qs_state), QS_PACKET_BYTES); return 0; }\n'
-    )
-    said = subprocess.run([str(build(folder, "ram"))], capture_output=True, text=True).stdout.split()
-    assert said == [str(sizes.ram(5)), str(sizes.packet_bytes(sizes.packet_samples))]
-    readme = (folder / "README.md").read_text()
-    assert f"{sizes.ram(5):,} bytes" in readme
-    tables = sum(
-        (int(re.sub(r"\D", "", kind)) // 8) * len(re.findall(r"-?\w+", numbers.replace("/* row", "/*")))
-        for name in ("qs_model.c", "qs_tables.c")
-        for kind, numbers in re.findall(
-            r"const (u?int\d+_t|qs_threshold|qs_input|qs_core_memory) \w+[^=]*= \{([^;]*)\};",
-            re.sub(r"/\*.*?\*/", "", (folder / "src" / name).read_text())
-            .replace("qs_threshold ", f"{sizes.threshold_type} ")
-            .replace("qs_input ", "int8_t "),
-        )
-        if "core" not in kind
-    )
-    reached = 2 * (sizes.axes if plan.input.thresholds is not None else 0)
-    assert tables - sum(sizes.flash.values()) in range(reached + 2 * sizes.axes + 1)
-
-
 def test_hostile_names_stay_text(tmp_path: Path) -> None:
     names = ('a"; evil', "*/ int x;", "??/", "\u202eback")
     plan = replace(plans.depthwise(), class_names=names, channels=("x\n", "\\", "µ"), name="*/#error")
