@@ -70,7 +70,7 @@ def recordings(run: qsense.TrainedRun) -> list[np.ndarray[Any, Any]]:
     data: Any = run.data
     arrays = prepared(data.dataset, data.cache)
     return [
-        np.asarray(arrays["x"][start:end])
+        np.array(arrays["x"][start:end])
         for (start, end), subject in zip(pairwise(arrays["bounds"]), arrays["subject"], strict=True)
         if subject == data.fold
     ]
