@@ -31,6 +31,7 @@ DODGE, WIDEST = 0.06, 0.15  # between two lines of one picture, and between all 
 PAD = 0.1  # inches around a picture
 DPI = 120  # of pictures that are saved
 SMALL, NORMAL, LARGE = 7.5, 9, 11  # points
+FEW_ROWS, ROW = 4, 0.19  # rows of a legend below that a figure has room for, and inches of each further one
 LONGEST = 120  # characters of a figure's title
 PER_INCH = 12  # of them in a line of it
 
@@ -77,7 +78,7 @@ def headline(figure: Figure, title: str) -> None:
 
 
 def legend_below(figure: Figure, handles: Sequence[Artist], columns: int) -> None:
-    """One legend of labelled artists under all panels, in at most `columns` columns."""
+    """One legend of labelled artists under all panels, in at most `columns` columns; many make the figure higher."""
     for handle in handles:
         handle.set_label(figure_text(str(handle.get_label()), LONGEST))
     figure.legend(
@@ -88,6 +89,8 @@ def legend_below(figure: Figure, handles: Sequence[Artist], columns: int) -> Non
         frameon=False,
         labelcolor=INK,
     )
+    rows = -(-len(handles) // columns)
+    figure.set_figheight(figure.get_figheight() + ROW * max(0, rows - FEW_ROWS))
 
 
 def in_order(names: Iterable[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,8 +15,9 @@ from qsense.plots.pareto import front
 from qsense.plots.style import FAINT, INK, NORMAL, SMALL, headline, in_order, legend_below, mark, panels
 from qsense.runs.escapes import figure_text
 
-FRONT = "Pareto front"
+FRONT, HOLLOW = "Pareto front", "hollow: runs are missing"
 PALE = 0.35  # opacity of dominated points
+NEAR = 0.02  # costs so many decades apart share a label
 
 
 @dataclass(frozen=True)
@@ -78,9 +80,11 @@ def plot_tradeoff(points: Sequence[Point], label: str, cost_label: str, title: s
         handles[FRONT] = _steps(ax, ahead)
         ax.set_title(figure_text(name, 40), fontsize=NORMAL, color=INK, loc="left")
         if not all(point.complete and point.comparable for point in all_here):
-            ax.set_title("hollow: runs are missing", fontsize=SMALL, color=INK, loc="right")
+            handles[HOLLOW] = Line2D([], [], color=INK, linewidth=0, marker="o", markerfacecolor="white", label=HOLLOW)
     axes[0].set_ylabel(figure_text(label), fontsize=NORMAL, color=INK)
-    legend_below(figure, [handles[line] for line in (*lines, FRONT)], 5 if len(names) > 1 else 2)
+    legend_below(
+        figure, [handles[line] for line in (*lines, FRONT, HOLLOW) if line in handles], 5 if len(names) > 1 else 2
+    )
     headline(figure, title)
     return figure
 
@@ -113,11 +117,11 @@ def _steps(ax: Axes, ahead: Sequence[Point]) -> Line2D:
 
 
 def _labels(ax: Axes, points: Sequence[Point]) -> None:
-    """One above the points that share a cost, as quantizers of the same bits do, with all their labels from the top."""
-    places: dict[str, list[Point]] = {}
+    """One above the points of nearly the same cost, as quantizers of the same bits have, with all their labels."""
+    places: dict[int, list[Point]] = {}
     for point in sorted(points, key=_top, reverse=True):
         if point.label:
-            places.setdefault(f"{point.cost:.3g}", []).append(point)
+            places.setdefault(round(math.log10(point.cost) / NEAR), []).append(point)
     for here in places.values():
         ax.annotate(
             ", ".join(dict.fromkeys(figure_text(point.label) for point in here)),

@@ -43,7 +43,7 @@ class Axis:
         unit: what the figure is divided by.
         power: whether it is one, in µW: `axes` chooses W to pW by its largest figure.
         beside: another cost of the same runs in the same picture, as of another design; empty for none.
-        lines: what tells the points of `key` and `beside` apart, there.
+        lines: what is written at points of `key`, of `beside`, in place of their bits.
     """
 
     key: str
@@ -96,12 +96,12 @@ AXES = (
     Axis(
         COMPUTES,
         "power of a node that computes",
-        "node with its processor, by model",
+        "node that sends codes, or computes; by model",
         "",
         "tradeoff_node.png",
         power=True,
         beside=SENDS,
-        lines=("computes", "sends"),
+        lines=("computes", ""),
     ),
     Axis(SENDS, "power of a node that sends", "node with its processor, by model", "", "", power=True),
 )

@@ -88,16 +88,18 @@ def _tradeoff_png(summary: Summary, cost: Axis, path: Path) -> None:
     from qsense.plots.style import save
     from qsense.plots.tradeoff import Point, plot_tradeoff
 
+    models = {row.model for row, _ in summary.shown}
+
     def points() -> Iterator[Point]:
         scale = 100 if summary.percent else 1
         for (row, dataset), cell in summary.shown.items():
-            for key, line in zip((cost.key, cost.beside), cost.lines, strict=True):
+            name, panel = name_with(summary, row, row.line), dataset
+            if len(models) > 1:  # a panel for each keeps the lines few
+                panel, name = f"{dataset}, {row.model}", name.replace(f" · model={row.model}", "", 1)
+            for key, design in zip((cost.key, cost.beside), cost.lines, strict=True):
                 if cell.cost.get(key, 0) > 0:
                     std = None if cell.std is None else scale * cell.std
-                    at = cell.cost[key] / cost.unit
-                    name = ", ".join(filter(None, (name_with(summary, row, row.line), line)))
-                    yield Point(
-                        dataset, name, row.shown_bits_name, at, scale * cell.mean, std, cell.complete, cell.comparable
-                    )
+                    label, at = design or row.shown_bits_name, cell.cost[key] / cost.unit
+                    yield Point(panel, name, label, at, scale * cell.mean, std, cell.complete, cell.comparable)
 
     save(plot_tradeoff(list(points()), axis(summary), cost.label, less=lower_is_better(summary.metric)), path)
