@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +176,10 @@ def test_predictions_for_windows_of_samples(runs: dict[str, qsense.TrainedRun]) 
     assert torch.equal(run.predict(raw), expected)
     assert torch.equal(run.predict(torch.from_numpy(raw[0])), run.predict(raw[:1])[0])
     assert expected.sum(dim=1).allclose(torch.ones(len(raw)))
+    read_only = raw.copy()
+    read_only.flags.writeable = False
+    with warnings.catch_warnings(action="error"):
+        assert torch.equal(run.predict(read_only), expected)
     untouched = raw.copy()
     run.predict(raw)
     assert np.array_equal(raw, untouched)

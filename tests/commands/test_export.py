@@ -143,7 +143,7 @@ def test_mistakes_are_answered(light_command: Command, tmp_path: Path) -> None:
         (["nowhere", "--full-scale", "-8,-9"], ("--full-scale", "'-8,-9'", "LOW,HIGH")),
         (["nowhere", "full_scale=2"], ("--full-scale", "'2'", "LOW,HIGH")),
         (["nowhere", "full_scale=2,1"], ("--full-scale", "'2,1'", "LOW,HIGH")),
-        (["nowhere", "coding=twos"], ("--coding", "'twos'", "offset", "twos_complement")),
+        (["nowhere", "coding=twos"], ("--coding", "no twos:", "offset", "twos_complement")),
         (["nowhere", "full_scale_volts=0"], ("--full-scale-volts", "'0'", 0)),
         (["nowhere", "formt=c"], ("--formt=c",)),
     ):

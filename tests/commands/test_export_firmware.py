@@ -32,9 +32,13 @@ def run(trained: Path, tmp_path: Path) -> Path:
 @needs_gcc
 def test_firmware_is_written_compared_and_said(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(run), "format=firmware", "majority=3", "name=wrist", "--check"]) == 0
-    said = capsys.readouterr().out
+    said, hints = capsys.readouterr()
+    folder = run / "export" / "firmware"
+    files = [file for file in folder.rglob("*") if file.is_file()]
+    assert_names(said, f"firmware/: {len(files)} files")
+    assert said.count("\n") < 24, "more than a screen"
+    assert_names(hints, f"make -C {folder} test", f"qsense stream {run}")
     assert_names(said, "Firmware wrist", "MACs", "flash", "RAM", "f1_sample", "trained in integers", "majority of 3")
-    assert [folder.name for folder in (run / "export").iterdir() if folder.is_dir()] == ["firmware"]
     assert {file.name for file in (run / "export").iterdir()} == {"firmware", "conformance.txt"}, "no other form"
     record = json.loads((run / "export" / "firmware" / "firmware.json").read_text())
     recorded = json.loads((run / "metrics.json").read_text())["metrics"]["f1_sample"]
@@ -62,7 +66,9 @@ def test_beside_other_forms(run: Path, capsys: pytest.CaptureFixture[str], monke
     assert (record["name"], record["conformance"]) == ("synthetic_imu_gamma_integer_2bit", None)
     assert record["native"]["twos_complement"] is True
     assert "int16_t qs_sample" in (run / "export" / "firmware" / "src" / "qs_model.h").read_text()
-    capsys.readouterr()
+    said, hints = capsys.readouterr()
+    assert_names(said, "adc.json", "firmware/:")
+    assert_names(hints, "--format=json,firmware --coding=twos_complement --check", "make -C")
 
 
 def test_differences_are_an_error(

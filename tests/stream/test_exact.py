@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -41,11 +43,26 @@ CONVERTERS = {
 }
 
 
+Runs = Callable[[str], qsense.TrainedRun]
+Streams = Callable[[str], Session]
+
+
+def all_but(*rarer: str) -> list[Any]:
+    """All converters; of these the tests are slow, since lighter ones cover what they do."""
+    return [pytest.param(name, marks=pytest.mark.slow) if name in rarer else name for name in CONVERTERS]
+
+
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, qsense.TrainedRun]:
+def run_of(tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    """A trained run with a converter, trained where a test first asks for it."""
     folder = tmp_path_factory.mktemp("runs")
-    trained = {name: qsense.train([*HAR, *words, f"runs={folder}"]) for name, words in CONVERTERS.items()}
-    return {name: load(run.folder) for name, run in trained.items()}
+    return cache(lambda name: load(qsense.train([*HAR, *CONVERTERS[name], f"runs={folder}"]).folder))
+
+
+@pytest.fixture(scope="module")
+def played(run_of: Runs) -> Streams:
+    """Its test recordings, streamed."""
+    return cache(lambda name: streamed(run_of(name)))
 
 
 def recordings(run: qsense.TrainedRun) -> list[np.ndarray[Any, Any]]:
@@ -53,7 +70,7 @@ def recordings(run: qsense.TrainedRun) -> list[np.ndarray[Any, Any]]:
     data: Any = run.data
     arrays = prepared(data.dataset, data.cache)
     return [
-        np.asarray(arrays["x"][start:end])
+        np.array(arrays["x"][start:end])
         for (start, end), subject in zip(pairwise(arrays["bounds"]), arrays["subject"], strict=True)
         if subject == data.fold
     ]
@@ -72,10 +89,9 @@ def classes(session: Session) -> list[int]:
     return [window.prediction.winner for window in session.recent]
 
 
-@pytest.mark.parametrize("converter", CONVERTERS)
-def test_a_stream_gives_the_classes_of_the_test(runs: dict[str, qsense.TrainedRun], converter: str) -> None:
-    run = runs[converter]
-    session = streamed(run)
+@pytest.mark.parametrize("converter", all_but("refreshed"))
+def test_a_stream_gives_the_classes_of_the_test(run_of: Runs, played: Streams, converter: str) -> None:
+    run, session = run_of(converter), played(converter)
     expected = [run.predict_recording(x) for x in recordings(run)]
     assert classes(session) == [int(row.argmax()) for each in expected for row in each]
     found = [window.prediction.probability for window in session.recent]
@@ -88,9 +104,9 @@ def test_a_stream_gives_the_classes_of_the_test(runs: dict[str, qsense.TrainedRu
 
 
 @pytest.mark.parametrize("converter", CONVERTERS)
-def test_codes_are_those_of_whole_recordings(runs: dict[str, qsense.TrainedRun], converter: str) -> None:
-    run = runs[converter]
-    codes = [moment.codes for moment in streamed(run).moments]
+def test_codes_are_those_of_whole_recordings(run_of: Runs, played: Streams, converter: str) -> None:
+    run = run_of(converter)
+    codes = [moment.codes for moment in played(converter).moments]
     if converter == "none":
         assert set(codes) == {None}
         return
@@ -100,9 +116,9 @@ def test_codes_are_those_of_whole_recordings(runs: dict[str, qsense.TrainedRun],
     assert np.array(codes).tolist() == expected.tolist()
 
 
-@pytest.mark.parametrize("converter", CONVERTERS)
-def test_integers_are_those_of_the_firmware(runs: dict[str, qsense.TrainedRun], converter: str) -> None:
-    run = runs[converter]
+@pytest.mark.parametrize("converter", all_but("refreshed", "levels"))
+def test_integers_are_those_of_the_firmware(run_of: Runs, converter: str) -> None:
+    run = run_of(converter)
     session = streamed(run, integer=True)
     plan = plan_of(run)
     expected = [reference.classify(plan, native_counts(run, plan.native, x)) for x in recordings(run)]
@@ -112,13 +128,10 @@ def test_integers_are_those_of_the_firmware(runs: dict[str, qsense.TrainedRun], 
     assert all(0 < window.prediction.probability <= 1 for window in session.recent)
 
 
-@pytest.mark.parametrize("converter", ["memory", "levels"])
-def test_a_file_of_the_recording_gives_the_same(
-    runs: dict[str, qsense.TrainedRun], converter: str, tmp_path: Path
-) -> None:
-    run = runs[converter]
+@pytest.mark.parametrize("converter", [pytest.param("memory", marks=pytest.mark.slow), "levels"])
+def test_a_file_of_the_recording_gives_the_same(run_of: Runs, played: Streams, converter: str, tmp_path: Path) -> None:
+    run, expected = run_of(converter), classes(played(converter))
     (x,) = recordings(run)
-    expected = classes(streamed(run))
     file = tmp_path / "walk.csv"
     rows = [";".join([f"{20 * n}", *(f"{value:.9g}".replace(".", ",") for value in row)]) for n, row in enumerate(x)]
     file.write_text("\n".join(["time;acc_x;acc_y;acc_z", *rows]) + "\r\n", encoding="utf-16")
@@ -131,8 +144,8 @@ def test_a_file_of_the_recording_gives_the_same(
     assert session.bad.total() == 4
 
 
-def test_counts_on_the_line_give_the_same(runs: dict[str, qsense.TrainedRun], tmp_path: Path) -> None:
-    run = runs["memory"]
+def test_counts_on_the_line_give_the_same(run_of: Runs, played: Streams, tmp_path: Path) -> None:
+    run = run_of("memory")
     (x,) = recordings(run)
     sensor: Any = run.converter
     counts = sensor.counts(normalised_by(torch.from_numpy(x), run.result["statistics"]).numpy())
@@ -140,12 +153,12 @@ def test_counts_on_the_line_give_the_same(runs: dict[str, qsense.TrainedRun], tm
         file = tmp_path / f"{signed}.csv"
         np.savetxt(file, counts.astype(int) - 2048 * signed, fmt="%d", delimiter=",")
         told = counts_of(run, None, None, signed)
-        assert classes(streamed(run, Source("file", str(file)), counts=told)) == classes(streamed(run))
+        assert classes(streamed(run, Source("file", str(file)), counts=told)) == classes(played("memory"))
     assert counts_of(run, 8, (-4.0, 4.0), False).in_unit(np.array([0, 255, 255])).tolist() == [-4, 4, 4]
 
 
-def test_what_was_kept_streams_again(runs: dict[str, qsense.TrainedRun], tmp_path: Path) -> None:
-    run, file = runs["levels"], tmp_path / "kept.csv"
+def test_what_was_kept_streams_again(run_of: Runs, tmp_path: Path) -> None:
+    run, file = run_of("levels"), tmp_path / "kept.csv"
     first = stream(run, Source("test"), speed=None, record=file, html=tmp_path / "page.html")
     again = stream(run, Source("file", str(file)), speed=None)
     assert classes(first) == classes(again)
@@ -154,8 +167,8 @@ def test_what_was_kept_streams_again(runs: dict[str, qsense.TrainedRun], tmp_pat
         stream(run, Source("test"), speed=None, record=file)
 
 
-def test_subjects(runs: dict[str, qsense.TrainedRun]) -> None:
-    data = runs["levels"].data
+def test_subjects(run_of: Runs) -> None:
+    data = run_of("levels").data
     assert subject_of(data, "1") == 1
     for name in ("7", "x", "-1"):
         with refused(DataError, f"--source test:{name}", 0, 1):
@@ -164,14 +177,14 @@ def test_subjects(runs: dict[str, qsense.TrainedRun]) -> None:
     assert "trained" in getattr(other, "text", "")
 
 
-def test_missing_data_are_said_with_the_option(runs: dict[str, qsense.TrainedRun], tmp_path: Path) -> None:
+def test_missing_data_are_said_with_the_option(run_of: Runs, tmp_path: Path) -> None:
     sbhar = SimpleNamespace(dataset=SBHAR(str(tmp_path)), cache=tmp_path / "cache", fold=0)
     with refused(DataError, "--source test", "--root", str(tmp_path)):
         next(iter(from_test(sbhar, "")))
 
 
-def test_a_network_without_integers_is_refused(runs: dict[str, qsense.TrainedRun]) -> None:
-    run = runs["levels"]
+def test_a_network_without_integers_is_refused(run_of: Runs) -> None:
+    run = run_of("levels")
     task = type(run.task)(torch.nn.Flatten(), run.converter, run.task.class_names)
     with refused(ValueError, "--integer", "Flatten"):
         plan_of(replace(run, task=task))

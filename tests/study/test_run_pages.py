@@ -12,6 +12,7 @@ from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from tests import browser as chromium
@@ -82,6 +83,20 @@ def test_scores_learned_values_and_when(tmp_path: Path) -> None:
     for said in ("43.21 %", "macro-F1, sample-wise", "gamma 2 bit", "fold 1 of 4", "2026-11-28 09:11 UTC", "c0ffeec0ff",
                  "Where codes begin (g)", "<th scope=\"col\">x", "<td>0.25", "<td>0.125"):  # fmt: skip
         assert said in text
+
+
+def test_it_leads_to_its_firmwares_page(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "a study: 1")
+    assert written(folder, out=tmp_path / "out") == 1
+    (page,) = (tmp_path / "out" / FOLDER).glob("*.html")
+    assert "firmware.html" not in page.read_text()
+    made = folder / "export" / "firmware" / "firmware.html"
+    made.parent.mkdir(parents=True)
+    made.write_text("made")
+    assert written(folder, out=tmp_path / "out") == 1
+    (link,) = (each for each in Page(page.read_text()).links if each.endswith("firmware.html"))
+    assert (page.parent / unquote(link)).read_text() == "made"
+    assert written(folder, out=tmp_path / "out") == 0
 
 
 def test_thresholds_are_told_in_the_sensors_unit(tmp_path: Path) -> None:

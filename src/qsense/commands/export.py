@@ -23,13 +23,17 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from qsense.chip.names import CODINGS, COMPARED, FIRMWARE, FORMATS, check_symbol
 from qsense.commands._allow import add_allow, again
 from qsense.commands._parser import Parser
 from qsense.runs.escapes import one_line
-from qsense.runs.next_steps import say_next
+from qsense.runs.next_steps import MAKE, say_next
 from qsense.runs.words import entries
+
+if TYPE_CHECKING:
+    from qsense.chip.firmware.export import Firmware
 
 MOST_WINDOWS = 99  # of a majority
 
@@ -80,7 +84,7 @@ def parser() -> argparse.ArgumentParser:
         "--check", action="store_true",
         help="compare C, Verilog, ONNX and PyTorch on every native count (beyond 16 native bits: those around every "
         "threshold and 4096 at random), all but Verilog also on 10^6 floats per row; a converter with memory on the "
-        "run's recordings; exit with 1 if they differ",
+        f"run's recordings; a {FIRMWARE}, compiled, on all windows of its test; exit with 1 if they differ",
     )  # fmt: skip
     add_allow(parser)
     return parser
@@ -191,8 +195,7 @@ def main(arguments: Sequence[str]) -> int:
     for note in exported.notes:
         print(f"note: {one_line(note)}")
     print(f"Written to {one_line(str(out))}{os.sep}:")
-    for file in exported.files:
-        print(f"{file.stat().st_size:>12,} B  {one_line(os.path.relpath(file, out))}")
+    print("\n".join(written(exported.files, out, exported.firmware)))
     if exported.firmware is not None:
         print("\n".join(one_line(line) for line in exported.firmware.summary()))
     if options.check:
@@ -201,11 +204,23 @@ def main(arguments: Sequence[str]) -> int:
         if any(each.passed is False for each in checks):
             print("the forms do not agree", file=sys.stderr)
             return 1
-    unchecked = [(("export", options.run, *again(options.allow), "--check"), "compare C, Verilog, ONNX and PyTorch")]
+    compared = "PyTorch, NumPy and C" if set(options.format) == {FIRMWARE} else "C, Verilog, ONNX and PyTorch"
+    firmware, series = exported.firmware, "window" in run.config.data
     say_next(
-        *unchecked * (not options.check),
+        *[(("export", *as_options(arguments), "--check"), f"compare {compared}")] * (not options.check),
+        *([] if firmware is None else [((MAKE, "-C", firmware.folder, "test"), "compile it on this computer")]),
+        *[(("stream", options.run, *again(options.allow)), "its classes, live")] * series,
         (("evaluate", options.run, *again(options.allow)), "test the run again"),
         (("report", options.run.parent), "beside other runs"),
-        (("stream", options.run, *again(options.allow)), "its classes, live"),
     )
     return 0
+
+
+def written(files: Sequence[Path], out: Path, firmware: Firmware | None) -> list[str]:
+    """What was written, file by file; a firmware's project in one line."""
+    project = [] if firmware is None else firmware.files
+    sizes = {os.path.relpath(file, out): file.stat().st_size for file in files if file not in project}
+    if firmware is not None:
+        folder = os.path.relpath(firmware.folder, out)
+        sizes[f"{folder}{os.sep}: {len(project)} files"] = sum(file.stat().st_size for file in project)
+    return [f"{size:>12,} B  {one_line(name)}" for name, size in sizes.items()]

@@ -173,8 +173,11 @@ class TrainedRun:
 
 def _finite(x: Tensor | npt.NDArray[Any]) -> Tensor:
     """x as a tensor, refused where it is not finite."""
+    import numpy as np
     import torch
 
+    if isinstance(x, np.ndarray) and not x.flags.writeable:  # as a memory map is; torch warns of those
+        x = x.copy()
     samples = torch.as_tensor(x)
     if samples.is_floating_point() and not samples.isfinite().all():
         raise ValueError("x holds NaN or infinity: fill or reject such samples first")

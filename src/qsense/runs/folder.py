@@ -29,6 +29,7 @@ CONFIG = "config.yaml"
 RECORD = "run.json"
 FAILURE = "failed.txt"
 FIRMWARE = "export/firmware/firmware.json"  # what `qsense export RUN format=firmware` says of the firmware
+FIRMWARE_PAGE = "export/firmware/firmware.html"  # the same to look at
 FINISHED, RUNNING, FAILED, INTERRUPTED = "finished", "running", "failed", "interrupted"  # what a run says of itself
 TEMPORARY = ".tmp"  # how the name of a file ends that is being written
 SCHEMA = 3  # of a run: raise it where the same configuration on the same data gives other numbers than before

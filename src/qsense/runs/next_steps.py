@@ -16,6 +16,7 @@ from qsense.runs.layout import sentence
 
 MOST = 3
 START = "next:"
+MAKE = "make"  # the one program that is no command of qsense
 BELOW = " " * 8  # before what is said below a command
 PART = "QSENSE_PART"  # set where this process is a part of another command, which itself says what comes next
 
@@ -27,11 +28,12 @@ def say_next(*steps: tuple[Sequence[object], str]) -> None:
     beside it, as a comment, or below where the screen is too narrow for one of them.
 
     Args:
-        steps: words of a command after `qsense`, and what it does.
+        steps: words of a command after `qsense` (or from `make` on), and what it does.
     """
     if os.environ.get(PART):
         return
-    lines = [(f"qsense {shlex.join(map(str, words))}", one_line(what)) for words, what in steps[:MOST]]
+    commands = [(words if words[0] == MAKE else ("qsense", *words), what) for words, what in steps[:MOST]]
+    lines = [(shlex.join(map(str, words)), one_line(what)) for words, what in commands]
     width = max((len(line) for line, _ in lines), default=0)
     columns = shutil.get_terminal_size().columns
     beside = all(len(f"{START} {line:<{width}}  # {what}") <= columns for line, what in lines)

@@ -31,10 +31,7 @@ def plan_of(run: TrainedRun) -> Plan:
     Raises:
         ValueError: it cannot be one, or has no data to place its ranges by.
     """
-    try:
-        check_suitable(run)
-    except ValueError as error:
-        raise ValueError(str(error).replace("format=firmware", "--integer", 1)) from error
+    check_suitable(run, "--integer")
     if arithmetic_of(run) != "integer" and (missing := data_at_hand(run)):
         raise ValueError(
             f"--integer: {run.folder} was not trained in integers, and ranges of activations are placed by its "

@@ -38,6 +38,7 @@ WATCHED = (
     run_folder.CONFIG,
     run_folder.RESULT,
     run_folder.RECORD,
+    run_folder.FIRMWARE_PAGE,
     run_folder.FAILURE,
     mishaps.FILE,
     ADC,
@@ -68,7 +69,8 @@ def write_run_pages(runs: Sequence[Run], out: Path) -> int:
         if known is None or known["stamp"] != stamp or not (folder / f"{name}.html").is_file():
             taken = _take(pictures, folder / name)
             _clear(folder, name, set(known["pictures"] if known else ()) - {file for file, _ in taken})
-            _write(folder / f"{name}.html", run_page(run, [(f"{name}/{file}", shown) for file, shown in taken]))
+            shown = [(f"{name}/{file}", title) for file, title in taken]
+            _write(folder / f"{name}.html", run_page(run, shown, folder))
             known, written = {"stamp": stamp, "pictures": [file for file, _ in taken]}, written + 1
         after[name] = known
     for name in before.keys() - after.keys():

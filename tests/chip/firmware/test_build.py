@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from qsense.chip.firmware.export import export
 from qsense.chip.firmware.inputs import NEVER, as_trained
 from qsense.chip.firmware.project import write
 from qsense.chip.firmware.tested import on_test_windows
+from qsense.experiment.load import TrainedRun
 from qsense.quant.network.integer import extract
 
 RUNS = {
@@ -43,8 +45,9 @@ RUNS = {
 }  # fmt: skip
 
 RARER = ("shared, standardised", "its own range per axis", "DPCM", "no converter, nothing normalised", "not normalised",
-         "uniform weights")  # fmt: skip
+         "uniform weights", "trained in integers")  # fmt: skip
 SLOW_TOO = [pytest.param(name, marks=pytest.mark.slow) if name in RARER else name for name in RUNS]
+TwoBits = tuple[TrainedRun, Built, Any]  # a run, its firmware, its test windows
 
 
 def write_project(made: Built, folder: Path, majority: int = 1) -> Path:
@@ -116,11 +119,17 @@ def test_samples_in_twos_complement(quant: list[str], tmp_path: Path) -> None:
     assert check.passed, check.detail
 
 
-@needs_gcc
-def test_c_that_computes_something_else_is_found(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def two_bits() -> TwoBits:
+    """A run behind a curve of 2 bits, its firmware, and its test windows."""
     run = a_trained_run("quant=gamma", "bits=2")
     made = built(run)
-    tested = on_test_windows(run, made)
+    return run, made, on_test_windows(run, made)
+
+
+@needs_gcc
+def test_c_that_computes_something_else_is_found(two_bits: TwoBits, tmp_path: Path) -> None:
+    _, made, tested = two_bits
     folder = write_project(made, tmp_path)
     numbers = folder / "src" / "qs_model.c"
     text = numbers.read_text()
@@ -136,23 +145,23 @@ def test_c_that_computes_something_else_is_found(tmp_path: Path) -> None:
     assert "missing" in check.detail
 
 
-def test_without_a_compiler_c_is_not_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = a_trained_run("quant=gamma", "bits=2")
-    made = built(run)
+def test_without_a_compiler_c_is_not_checked(
+    two_bits: TwoBits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, made, tested = two_bits
     monkeypatch.setattr("shutil.which", lambda _: None)
-    check = conformance.by_c(tmp_path, made, on_test_windows(run, made))
+    check = conformance.by_c(tmp_path, made, tested)
     assert check.passed is None
     assert "gcc" in check.detail
 
 
 @needs_gcc
-def test_hostile_names(tmp_path: Path) -> None:
-    run = a_trained_run("quant=gamma", "bits=2")
-    made = built(run)
+def test_hostile_names(two_bits: TwoBits, tmp_path: Path) -> None:
+    _, made, tested = two_bits
     names = (*HOSTILE, "*/", "??/", "\udcff", "%s%n", '"')
     plan = replace(made.plan, channels=names[:3], class_names=names[-10:])
     made = replace(made, plan=plan)
-    check = conformance.by_c(write_project(made, tmp_path), made, on_test_windows(run, made))
+    check = conformance.by_c(write_project(made, tmp_path), made, tested)
     assert check.passed, check.detail
 
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import shutil
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from tests.chip.converters import a_run
-from tests.chip.firmware.plans import convolution, deepconvlstm, depthwise, linear, lstm, plan
+from tests.chip.firmware.building import needs_gcc, project
+from tests.chip.firmware.plans import convolution, deepconvlstm, depthwise, grouped, linear, lstm, plan
+from tests.chip.firmware.plans_with_converters import with_memory, without_memory
 
 from qsense.chip.firmware import reference
 from qsense.chip.firmware.counting import count
-from qsense.chip.firmware.project import write
+from qsense.chip.firmware.plan import Plan
+from qsense.chip.firmware.sizes import Sizes, bytes_of
 
 
 @pytest.mark.parametrize("stride", [1, 4, 10, 19, 30, 33])
@@ -52,7 +54,7 @@ def test_deepconvlstm_of_the_paper() -> None:
     widths = [1, 64, 64, 64, 64]
     layers = [convolution(random, 3, i, o, 9) for i, o in itertools.pairwise(widths)]
     paper = plan(random, 3, (*layers, lstm(random, 192, 128), linear(random, 128, 12)), 25)
-    counts = count(dataclasses.replace(paper, window=50))
+    counts = count(dataclasses.replace(paper, window=50, class_names=tuple("abcdefghijkl")))
     conv = [3 * 64 * 9 * each for each in (42, 34 * 64, 26 * 64, 18 * 64)]
     recurrent, last = 18 * 4 * 128 * (192 + 128), 128 * 12
     assert counts.macs_alone == sum(conv) + recurrent + last
@@ -64,8 +66,8 @@ def test_deepconvlstm_of_the_paper() -> None:
     assert counts.predictions_hz == 2.0
     assert counts.layers[0].ram == 2 * 9 * 3
     assert counts.layers[1].ram == 2 * 9 * 3 * 64
-    assert counts.layers[4].ram == 128 * 6, "18 positions in a stride of 25: one window at once"
-    assert counts.layers[1].flash == 9 * 64 * 64 // 2 + 4 * 64 + 40
+    assert counts.layers[4].ram == 2 * (128 + 128), "h and c: 18 positions in a stride of 25: one window at once"
+    assert counts.layers[1].flash == 9 * 64 * 64 // 2 + 4 * 64
 
 
 def test_windows_that_do_not_overlap_save_nothing() -> None:
@@ -81,26 +83,53 @@ def test_overlapping_windows_have_a_state_each() -> None:
 
 def test_totals_are_sums() -> None:
     record = count(depthwise()).record()
-    assert record["flash"]["total"] == sum(v for k, v in record["flash"].items() if k != "total")
+    for memory in ("flash", "ram"):
+        assert record[memory]["total"] == sum(v for k, v in record[memory].items() if k != "total")
     assert record["macs"] == sum(layer["macs"] for layer in record["layers"])
     assert record["flash"]["sigmoid"] == 0
     assert record["macs_per_second"] == record["macs"] * 50 / 10
 
 
-@pytest.mark.skipif(shutil.which("gcc") is None, reason="no C compiler")
-@pytest.mark.parametrize("make", [deepconvlstm, depthwise])
-@pytest.mark.parametrize("stride", [4, 30])
-def test_ram_is_that_of_the_c_structure(make: Any, stride: int, tmp_path: Path) -> None:
-    """But for the frame that convolutions hand on, some bytes of bookkeeping, and a few behind each window's state."""
-    plan = make(stride=stride)
-    overlapping = -(-plan.window // stride)
-    for path, text in write(plan, a_run()).items():
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_text(text)
-    main = (
-        '#include <stdio.h>\n#include "qs.h"\nint main(void) { printf("%u", (unsigned)sizeof(qs_state)); return 0; }\n'
+@needs_gcc
+@pytest.mark.parametrize("majority", [1, 5])
+@pytest.mark.parametrize(
+    "plan",
+    [
+        deepconvlstm(stride=4),
+        deepconvlstm(stride=7),
+        deepconvlstm(stride=30),
+        depthwise(axes=2, stride=3),
+        depthwise(stride=30),
+        grouped(),
+        with_memory("dpcm 3, neither"),
+        without_memory("gamma, 8 bits, values"),
+    ],
+)
+def test_bytes_are_those_of_the_c(plan: Plan, majority: int, tmp_path: Path) -> None:
+    """RAM is `qs_state`, and flash is all numbers in the generated sources' tables."""
+    folder, counts, sizes = project(plan, tmp_path, majority), count(plan, majority), Sizes(plan)
+    text = (
+        '#include <stdio.h>\n#include "qs.h"\n#include "qs_packet.h"\n'
+        'int main(void) { printf("%d %d", (int)sizeof(qs_state), QS_PACKET_BYTES); return 0; }\n'
     )
-    (tmp_path / "size.c").write_text(main)
-    subprocess.run(["gcc", "-Iinclude", "-Isrc", "-o", "size", "size.c"], cwd=tmp_path, check=True)
-    size = int(subprocess.run([tmp_path / "size"], capture_output=True, text=True, check=True).stdout)
-    assert 0 <= size - count(plan).ram < 100 + 16 * overlapping
+    done = ["gcc", "-Iinclude", "-Isrc", "-xc", "-", "-o", "sizes"]
+    subprocess.run(done, cwd=folder, input=text, text=True, check=True)
+    said = subprocess.run([str(folder / "sizes")], capture_output=True, text=True, check=True).stdout.split()
+    assert said == [str(counts.ram), str(sizes.packet_bytes(sizes.packet_samples))]
+    assert counts.flash == sum(sizes.flash.values()) == tables_in(folder, sizes)
+    readme = (folder / "README.md").read_text()
+    assert f"{counts.ram:,} bytes" in readme
+    assert f"| together | {counts.flash:,} |" in readme
+
+
+def tables_in(folder: Path, sizes: Sizes) -> int:
+    """Bytes of the numbers of all tables in the generated sources; structures that describe them are left out."""
+    names, total = {"qs_threshold": sizes.threshold_type}, 0
+    header = (folder / "src" / "qs_model.h").read_text()
+    names |= {name: kind for kind, name in re.findall(r"typedef (\w+) (qs_input);", header)}
+    for file in ("qs_model.c", "qs_tables.c"):
+        text = re.sub(r"/\*.*?\*/", "", (folder / "src" / file).read_text(), flags=re.DOTALL)
+        for kind, numbers in re.findall(r"^(?:static )?const (u?int\d+_t|qs_\w+) \w+[^=]*= \{([^;]*)\};", text, re.M):
+            if (c_type := names.get(kind, kind)).endswith("_t"):
+                total += bytes_of(c_type) * len(re.findall(r"-?\w+", numbers))
+    return total

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -49,6 +50,8 @@ PLANS: dict[str, Callable[[], Plan]] = {
     "grouped, dilated, stacked": plans.grouped,
     "grouped, stride 3": lambda: plans.grouped(1, axes=3, stride=3),
 }
+OFTEN = ("deep, 8-bit states, stride 7", "deep, stride 1", "deep, stride 41", "depthwise, stride 1",
+         "depthwise, stride 23", "grouped, dilated, stacked", "grouped, stride 3")  # fmt: skip
 FEW = ("adpcm 1", "adpcm 2, refresh", "adpcm 4, IMA", "dpcm 1, slope", "dpcm 2, all", "dpcm 8, refresh 1")
 DSP = """\
 #include <stdint.h>
@@ -67,6 +70,11 @@ static inline int16x2_t __sxtb16(int8x4_t a)
 """
 
 
+def few(*often: str, of: Iterable[str]) -> list[Any]:
+    """All of them; those that are not among the first are slow."""
+    return [name if name in often else pytest.param(name, marks=pytest.mark.slow) for name in of]
+
+
 def assert_each_window(plan: Plan, folder: Path, program: Path) -> None:
     """Classes, margins and majorities of 3 of several recordings."""
     recordings = [counts(plan, time, seed) for seed, time in enumerate((1000, 29, 30, 31, 300))]
@@ -80,7 +88,7 @@ def assert_each_window(plan: Plan, folder: Path, program: Path) -> None:
 
 
 @needs_gcc
-@pytest.mark.parametrize("name", PLANS)
+@pytest.mark.parametrize("name", few(*OFTEN, of=PLANS))
 def test_each_window_as_the_reference(name: str, tmp_path: Path) -> None:
     plan = plans.balanced(PLANS[name]())
     assert_each_window(plan, tmp_path, build(project(plan, tmp_path, majority=3)))
@@ -100,7 +108,7 @@ def test_of_equal_logits_the_first_class(tmp_path: Path) -> None:
 
 
 @needs_gcc
-@pytest.mark.parametrize("name", ["deep", "deep, stride 1", "deep, 5 axes", "depthwise", "grouped, stride 3"])
+@pytest.mark.parametrize("name", few("deep, 5 axes", "depthwise", "grouped, stride 3", of=PLANS))
 def test_two_products_at_once_as_one(name: str, tmp_path: Path) -> None:
     """The path of processors with ARM's DSP extension, by a stand-in of its two instructions."""
     plan = plans.balanced(PLANS[name]())
@@ -113,15 +121,13 @@ def test_two_products_at_once_as_one(name: str, tmp_path: Path) -> None:
 
 
 @needs_gcc
-@pytest.mark.parametrize("name", WITHOUT_MEMORY)
+@pytest.mark.parametrize("name", few(*WITHOUT_MEMORY[::3], of=WITHOUT_MEMORY))
 def test_with_converters_without_memory(name: str, tmp_path: Path) -> None:
     assert passed(build(project(without_memory(name), tmp_path), "qs_test"))
 
 
 @needs_gcc
-@pytest.mark.parametrize(
-    "kind", [kind if kind in FEW else pytest.param(kind, marks=pytest.mark.slow) for kind in WITH_MEMORY]
-)
+@pytest.mark.parametrize("kind", few(*FEW, of=WITH_MEMORY))
 def test_with_converters_with_memory(kind: str, tmp_path: Path) -> None:
     assert passed(build(project(with_memory(kind, stride=7), tmp_path), "qs_test"))
 
@@ -130,7 +136,7 @@ def test_with_converters_with_memory(kind: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "plan",
     [
-        without_memory("log, raw"),
+        pytest.param(without_memory("log, raw"), marks=pytest.mark.slow),
         with_memory("adpcm 1, all", plans.deepconvlstm, twos_complement=True, stride=6),
         plans.balanced(plans.grouped(2, stride=3)),
     ],
@@ -143,7 +149,11 @@ def test_no_undefined_behaviour(plan: Plan, tmp_path: Path) -> None:
 
 
 @needs_gcc
-@pytest.mark.parametrize(("bits", "twos_complement"), [(8, True), (16, False), (16, True), (24, False), (24, True)])
+@pytest.mark.parametrize(
+    ("bits", "twos_complement"),
+    [(8, True), pytest.param(16, False, marks=pytest.mark.slow), (16, True), (24, False),
+     pytest.param(24, True, marks=pytest.mark.slow)],
+)  # fmt: skip
 def test_native_counts_of_any_width(bits: int, twos_complement: bool, tmp_path: Path) -> None:
     plan = plans.depthwise(4)
     thresholds = (plan.input.thresholds.astype(np.int64) << bits) >> 12  # type: ignore[union-attr]
@@ -164,7 +174,7 @@ CROSS = {
 }
 
 
-@pytest.mark.parametrize("target", CROSS)
+@pytest.mark.parametrize("target", few("Cortex-M4", "RISC-V", "this computer", of=CROSS))
 @pytest.mark.parametrize("plan", [with_memory("adpcm 2, refresh", plans.deepconvlstm), plans.depthwise()])
 def test_no_warning_on_any_processor(plan: Plan, target: str, tmp_path: Path) -> None:
     compiler, *flags = CROSS[target]
@@ -195,42 +205,6 @@ def test_cmake_knows_all_sources(tmp_path: Path) -> None:
     assert {file.name for file in (folder / "src").glob("*.c")} == set(re.findall(r"src/(\w+\.c)", text))
     done = subprocess.run(["cmake", "-S", ".", "-B", "b"], cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-
-
-@needs_gcc
-@pytest.mark.parametrize(
-    "plan",
-    [
-        plans.deepconvlstm(stride=7),
-        plans.depthwise(axes=2, stride=3),
-        plans.grouped(),
-        with_memory("dpcm 3, neither"),
-        without_memory("gamma, 8 bits, values"),
-    ],
-)
-def test_sizes_as_the_readme_says(plan: Plan, tmp_path: Path) -> None:
-    folder, sizes = project(plan, tmp_path, majority=5), Sizes(plan)
-    (folder / "test" / "ram.c").write_text(
-        '#include <stdio.h>\n#include "qs.h"\n#include "qs_packet.h"\n'
-        'int main(void) { printf("%d %d", (int)sizeof(qs_state), QS_PACKET_BYTES); return 0; }\n'
-    )
-    said = subprocess.run([str(build(folder, "ram"))], capture_output=True, text=True).stdout.split()
-    assert said == [str(sizes.ram(5)), str(sizes.packet_bytes(sizes.packet_samples))]
-    readme = (folder / "README.md").read_text()
-    assert f"{sizes.ram(5):,} bytes" in readme
-    tables = sum(
-        (int(re.sub(r"\D", "", kind)) // 8) * len(re.findall(r"-?\w+", numbers.replace("/* row", "/*")))
-        for name in ("qs_model.c", "qs_tables.c")
-        for kind, numbers in re.findall(
-            r"const (u?int\d+_t|qs_threshold|qs_input|qs_core_memory) \w+[^=]*= \{([^;]*)\};",
-            re.sub(r"/\*.*?\*/", "", (folder / "src" / name).read_text())
-            .replace("qs_threshold ", f"{sizes.threshold_type} ")
-            .replace("qs_input ", "int8_t "),
-        )
-        if "core" not in kind
-    )
-    reached = 2 * (sizes.axes if plan.input.thresholds is not None else 0)
-    assert tables - sum(sizes.flash.values()) in range(reached + 2 * sizes.axes + 1)
 
 
 def test_hostile_names_stay_text(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ PLANS = {
     "refresh 40": lambda: with_memory("adpcm 3, step leak", twos_complement=True, stride=10),
     "leak": lambda: with_memory("dpcm 2", stride=40),
 }
+RARER = ("refresh 40", "leak")
 
 
 def accepted(fates: str, recordings: list[Ints]) -> Iterator[list[int]]:
@@ -75,7 +76,9 @@ def simulated(plan: Plan, x: Ints, packets: list[int]) -> list[list[int]]:
     return rows
 
 
-@pytest.fixture(scope="module", params=PLANS)
+@pytest.fixture(
+    scope="module", params=[pytest.param(name, marks=pytest.mark.slow) if name in RARER else name for name in PLANS]
+)
 def split(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Plan, Path]:
     """A plan, and its program `qs_split` with all checks of gcc."""
     plan = PLANS[request.param]()

@@ -51,32 +51,36 @@ class Built:
     arithmetic: Arithmetic
 
 
-def check_suitable(run: TrainedRun) -> None:
+def check_suitable(run: TrainedRun, asked: str = "format=firmware") -> None:
     """Refuse a run that cannot become a firmware.
+
+    Args:
+        run: any.
+        asked: what was asked for, as errors begin.
 
     Raises:
         ValueError: it works on images or frames, its network is of another kind, or has levels that are no integers.
     """
     kind = type(run.task.network).__name__
     if not isinstance(run.data, HARDataModule):
-        raise ValueError(f"format=firmware: {run.folder} works on {run.data.gives}, and firmwares on series alone: its "
+        raise ValueError(f"{asked}: {run.folder} works on {run.data.gives}, and firmwares on series alone: its "
                          "network leaves as ONNX (format=onnx)")  # fmt: skip
     if not callable(getattr(run.task.network, "chain", None)):
         raise ValueError(
-            f"format=firmware: {kind} is no chain of convolutions along time, an LSTM or a pool, and a classifier "
+            f"{asked}: {kind} is no chain of convolutions along time, an LSTM or a pool, and a classifier "
             "(DeepConvLSTM, TinyConv): it leaves as ONNX (format=onnx)"
         )
     try:
         listed = stages(run.task.network)
     except ValueError as error:
         reason = str(error).removeprefix("arithmetic=integer: ")
-        raise ValueError(f"format=firmware: {reason}; this network leaves as ONNX (format=onnx)") from error
+        raise ValueError(f"{asked}: {reason}; this network leaves as ONNX (format=onnx)") from error
     quantizer = run.task.network_quantizer
     if quantizer is None:
         return
     if any(stage.coder is not None and not hasattr(stage.coder, "input_quantizer") for stage in listed):
         raise ValueError(
-            "format=firmware: quant.network.first_last_input_bits=null: what enters the last layer is in floats, and a "
+            f"{asked}: quant.network.first_last_input_bits=null: what enters the last layer is in floats, and a "
             "firmware needs it in codes (auto); this network leaves as ONNX (format=onnx)"
         )
     for key, value, needed in (
@@ -87,7 +91,7 @@ def check_suitable(run: TrainedRun) -> None:
     ):
         if value != needed:
             raise ValueError(
-                f"format=firmware: quant.network.{key}={value}: a firmware's weights and activations are whole numbers "
+                f"{asked}: quant.network.{key}={value}: a firmware's weights and activations are whole numbers "
                 f"of one unit, so it needs {key}={needed}; this network leaves as ONNX (format=onnx)"
             )
 

@@ -1,7 +1,7 @@
 """What a firmware costs, from its plan alone: multiplications per prediction, bytes of flash, bytes of RAM.
 
-Open it to see what is counted. Sizes are those of constants and of what is kept from sample to sample; the code's own
-size, its stack and its time are a compiler's and a processor's, and are measured.
+Open it to see what is counted. Bytes are those of the C's tables and of `qs_state`, by `sizes.py`; the code's own size,
+its stack and its time are a compiler's and a processor's, and are measured.
 """
 
 from __future__ import annotations
@@ -9,18 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from qsense.chip.converter import Converter
 from qsense.chip.firmware.plan import Plan
-from qsense.chip.memory.codec import Codec
-from qsense.quant.network.integer.numbers import LSTM, Codes, Convolution, Layer, Linear, Pool, sigmoid_table
+from qsense.chip.firmware.sizes import Sizes, bias_bytes, weight_bytes
+from qsense.quant.network.integer.numbers import LSTM, Convolution, Layer, Linear, Pool
 
 GATES = 4
 CURVES = 5  # of an LSTM's unit and step: three sigmoids, tanh of a gate, tanh of the cell
-DESCRIBED = {"Convolution": 40, "Pool": 0, "LSTM": 32, "Linear": 12}  # bytes of a layer's sizes and scales, in flash
-MEMORY = 80, 24  # bytes of the constants and the state of a converter with memory, of each channel
 
 
 @dataclass(frozen=True)
@@ -36,8 +30,8 @@ class LayerCounts:
         requantizations: from accumulator to code, shared likewise.
         curves: values of sigmoid and tanh.
         weights: their number.
-        flash: bytes of packed weights, biases, sizes and scales.
-        ram: bytes of the ring of its input frames, or of its states; two for each code.
+        flash: bytes of packed weights and of biases.
+        ram: bytes of the ring of its input frames, or of its states or sums in all windows under way.
     """
 
     name: str
@@ -62,6 +56,7 @@ class Counts:
         converter_ram: bytes of its state; without memory, of what a receiver holds.
         input_flash: bytes of what turns the converter's codes into input codes.
         sigmoid_flash: bytes of the sigmoid's table; 0 without an LSTM.
+        other_ram: bytes of all else that is kept: the last frame, windows under way, the majority's classes.
         predictions_hz: per second; None where nobody has stated a rate.
     """
 
@@ -70,6 +65,7 @@ class Counts:
     converter_ram: int
     input_flash: int
     sigmoid_flash: int
+    other_ram: int
     predictions_hz: float | None
 
     @property
@@ -99,13 +95,13 @@ class Counts:
 
     @property
     def flash(self) -> int:
-        """Bytes of all constants."""
+        """Bytes of all tables."""
         return sum(layer.flash for layer in self.layers) + self.converter_flash + self.input_flash + self.sigmoid_flash
 
     @property
     def ram(self) -> int:
-        """Bytes that are kept from sample to sample, but for a few of bookkeeping."""
-        return sum(layer.ram for layer in self.layers) + self.converter_ram
+        """Bytes of `qs_state`, which is all that is kept from sample to sample."""
+        return sum(layer.ram for layer in self.layers) + self.converter_ram + self.other_ram
 
     def record(self) -> dict[str, Any]:
         """All of it, ready for JSON."""
@@ -125,58 +121,49 @@ class Counts:
                 "input": self.input_flash,
                 "sigmoid": self.sigmoid_flash,
             },
-            "ram": {"total": self.ram, "layers": self.ram - self.converter_ram, "converter": self.converter_ram},
+            "ram": {
+                "total": self.ram,
+                "layers": sum(layer.ram for layer in self.layers),
+                "converter": self.converter_ram,
+                "other": self.other_ram,
+            },
             "layers": [vars(layer) for layer in self.layers],
         }
 
 
-def count(plan: Plan) -> Counts:
+def count(plan: Plan, majority: int = 1) -> Counts:
     """What a firmware costs.
 
     A convolution's position is computed once, in each stride of samples those that windows need: of T positions per
     window min(stride, T). Recurrence and pool start anew with each window and share nothing.
+
+    Args:
+        plan: the firmware.
+        majority: windows that the majority is taken of.
+
+    Raises:
+        ValueError: a plan that the C sources do not compute.
     """
-    layers, positions, left = [], iter(plan.positions), plan.window
+    sizes, positions, left = Sizes(plan), iter(plan.positions), plan.window
+    layers = []
     for layer in plan.network.layers:
         left = next(positions) if isinstance(layer, Convolution) else left
-        layers.append(_layer(layer, left, plan.stride))
-    recurrent = any(isinstance(layer, LSTM) for layer in plan.network.layers)
-    flash, ram = _converter(plan)
+        flash, ram = weight_bytes(layer) + bias_bytes(layer), sizes.layer_ram(layer)
+        layers.append(_layer(layer, left, plan.stride, flash, ram))
     return Counts(
         layers=tuple(layers),
-        converter_flash=flash,
-        converter_ram=ram,
-        input_flash=_input(plan),
-        sigmoid_flash=sigmoid_table().nbytes if recurrent else 0,
+        converter_flash=sizes.converter_flash,
+        converter_ram=sizes.converter_ram,
+        input_flash=sizes.input_flash,
+        sigmoid_flash=sizes.sigmoid_flash,
+        other_ram=sizes.ram(majority) - sizes.converter_ram - sum(layer.ram for layer in layers),
         predictions_hz=None if plan.rate_hz is None else plan.rate_hz / plan.stride,
     )
 
 
-def packed(weight: Codes, bits: int) -> int:
-    """Bytes of rows of codes, one code after the other; each row, which is one output's, begins a byte.
-
-    >>> packed(np.zeros((2, 3), np.int16), 3)
-    4
-    """
-    return len(weight) * -(-(weight.size // len(weight)) * bits // 8)
-
-
-def width(numbers: npt.NDArray[np.integer]) -> int:
-    """Bytes of the smallest type of C that holds all of them."""
-    return next(
-        size
-        for size, signed, unsigned in ((1, np.int8, np.uint8), (2, np.int16, np.uint16), (4, np.int32, np.uint32))
-        if any(
-            np.iinfo(kind).min <= numbers.min() <= numbers.max() <= np.iinfo(kind).max for kind in (signed, unsigned)
-        )
-    )
-
-
-def _layer(layer: Layer, positions: int, stride: int) -> LayerCounts:
+def _layer(layer: Layer, positions: int, stride: int, flash: int, ram: int) -> LayerCounts:
     """A layer that has (or, behind the convolutions, takes) so many positions of a window."""
-    overlapping = -(-positions // stride)
     kind = type(layer).__name__
-    described = DESCRIBED[kind]
     match layer:
         case Convolution():
             shared, outputs = min(stride, positions), layer.planes * layer.outputs
@@ -184,45 +171,17 @@ def _layer(layer: Layer, positions: int, stride: int) -> LayerCounts:
             return LayerCounts(
                 layer.name, kind, layer.bits,
                 macs=shared * each, macs_alone=positions * each, requantizations=shared * outputs, curves=0,
-                weights=int(layer.weight.size), flash=packed(layer.weight, layer.bits) + 4 * layer.outputs + described,
-                ram=2 * layer.reach * layer.planes * layer.inputs,
+                weights=int(layer.weight.size), flash=flash, ram=ram,
             )  # fmt: skip
         case Pool():
-            return LayerCounts("pool", kind, 0, 0, 0, 0, 0, 0, 0, ram=4 * layer.features * overlapping)
+            return LayerCounts("pool", kind, 0, 0, 0, 0, 0, 0, flash, ram)
         case LSTM():
             rows, weights = GATES * layer.hidden, int(layer.weight_ih.size + layer.weight_hh.size)
-            flash = packed(layer.weight_ih, layer.bits_ih) + packed(layer.weight_hh, layer.bits_hh)
             return LayerCounts(
                 layer.name, kind, max(layer.bits_ih, layer.bits_hh),
                 macs=positions * weights, macs_alone=positions * weights, requantizations=positions * 2 * rows,
-                curves=positions * CURVES * layer.hidden, weights=weights, flash=flash + 4 * rows + described,
-                ram=2 * 3 * layer.hidden * overlapping,  # h, c, and the next h
+                curves=positions * CURVES * layer.hidden, weights=weights, flash=flash, ram=ram,
             )  # fmt: skip
         case Linear():
             macs = int(layer.weight.size)
-            flash = packed(layer.weight, layer.bits) + 4 * layer.classes + described
-            return LayerCounts(layer.name, kind, layer.bits, macs, macs, 0, 0, macs, flash, 0)
-
-
-def _converter(plan: Plan) -> tuple[int, int]:
-    """Bytes of flash and RAM."""
-    channels = len(plan.channels)
-    match plan.converter:
-        case None:
-            return 0, 2 * channels
-        case Converter(counts=counts, native=native):
-            reached = counts[counts < native.codes]
-            return counts.size * (width(reached) if reached.size else 1), 2 * channels
-        case Codec() as codec:
-            own = sum(len(getattr(c, table)) for c in codec.constants for table in codec.tables if table != "steps")
-            own += len(codec.constants[0].steps) + len(codec.compand)
-            return 4 * own + MEMORY[0] * channels, MEMORY[1] * channels
-
-
-def _input(plan: Plan) -> int:
-    """Bytes of its table, or of its thresholds."""
-    given = plan.input
-    if given.table is not None:
-        return given.table.size * width(given.table)
-    assert given.thresholds is not None
-    return given.thresholds.size * 2
+            return LayerCounts(layer.name, kind, layer.bits, macs, macs, 0, 0, macs, flash, ram)

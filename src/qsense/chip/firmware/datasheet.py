@@ -65,8 +65,8 @@ def firmware_page(plan: Plan, counts: Counts, record: Mapping[str, Any], origin:
 </div>
 {to_mind(_remarks(plan, counts, energy, measured))}
 {_constants(energy)}""",
-        "MAC: multiply-accumulate. kB: 1024 bytes. Flash by layer: packed weights, biases and scales; RAM by layer: "
-        "the last input frames that it still needs, or its states. All figures are in firmware.json.",
+        "MAC: multiply-accumulate. kB: 1024 bytes. Flash by layer: packed weights and biases; RAM by layer: the last "
+        "input frames that it still needs, or its states. All figures are in firmware.json.",
     )
 
 
@@ -149,7 +149,7 @@ def _bits_of(layer: LSTM) -> tuple[int, int]:
 def _sizes(plan: Plan, counts: Counts, energy: Known, measured: Known) -> list[tuple[str, str]]:
     saved = f" ({100 * counts.saved:.0f} % saved)" if counts.saved > 0.005 else ""
     sizes = [
-        ("constants in flash", _kb(counts.flash)),
+        ("tables in flash", _kb(counts.flash)),
         ("state in RAM", _kb(counts.ram)),
         ("weights", short(counts.weights)),
         ("MACs per prediction", short(counts.macs)),
@@ -258,9 +258,10 @@ def _layers(counts: Counts) -> str:
         ("converter", counts.converter_flash, counts.converter_ram),
         ("input codes", counts.input_flash, 0),
         ("sigmoid, tanh", counts.sigmoid_flash, 0),
+        ("frame, windows, majority", 0, counts.other_ram),
     ):
         if flash or ram:
-            body.append([name, "table", "", "", "", "", f"{flash:,}", f"{ram:,}"])
+            body.append([name, "table" if flash else "state", "", "", "", "", f"{flash:,}", f"{ram:,}"])
     total = (counts.weights, counts.macs, counts.macs_alone, counts.flash, counts.ram)
     body.append(["<b>all, bytes</b>", "", "", *(f"<b>{value:,}</b>" for value in total)])
     return table(heads, body)
@@ -325,7 +326,7 @@ def _remarks(plan: Plan, counts: Counts, energy: Known, measured: Known) -> list
             "has the scores of a run without a quantizer."
         )
     if measured is None:
-        remarks.append(f"Flash holds the program as well, beside {_kb(counts.flash)} of constants; RAM its stack.")
+        remarks.append(f"Flash holds the program as well, beside {_kb(counts.flash)} of tables; RAM its stack.")
     return remarks
 
 

@@ -97,7 +97,7 @@ class Firmware:
         lines = [
             f"Firmware {plan.name}: windows of {plan.window} samples, one every {plan.stride}",
             f"  MACs per prediction {counts.macs:>11,}  {alone}",
-            f"  flash, constants    {counts.flash:>11,} B  {counts.weights:,} weights",
+            f"  flash, tables       {counts.flash:>11,} B  {counts.weights:,} weights",
             f"  RAM, state          {counts.ram:>11,} B",
         ]
         if energy := self.record["energy"]:
@@ -156,7 +156,7 @@ def export(
     native = native_of(run, converter, native_bits, full_scale, twos_complement)
     built = build(run, converter, native, name)
     files = project.write(built.plan, origin, majority)
-    counts = count(built.plan)
+    counts = count(built.plan, majority)
     tested = None if missing else on_test_windows(run, built, majority)
     model = sensing_model(run.config) if run.config.get("sensing") is not None else None
     folder = out / FOLDER

@@ -1,6 +1,6 @@
 """How large the C's arrays are, in which order its weights lie, and whether its 32 bits hold all sums.
 
-Open it to see which plans a firmware refuses.
+Open it to see where a firmware's bytes come from, or which plans it refuses.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from qsense.chip.firmware.plan import Plan
 from qsense.chip.memory.c_header import STATE_BYTES, table_bytes
 from qsense.chip.memory.codec import Codec
 from qsense.chip.origin import revision
-from qsense.quant.network.integer.numbers import LSTM, Codes, Convolution, Ints, Linear, Pool, sigmoid_table
+from qsense.quant.network.integer.numbers import LSTM, Codes, Convolution, Ints, Layer, Linear, Pool, sigmoid_table
 
 MOST_NATIVE_BITS = 24
 LONGEST_PACKET = 64  # bytes of codes, where nobody asks for another number of samples
@@ -63,6 +63,34 @@ def by_unit(rows: npt.NDArray[np.integer]) -> Ints:
 def row_words(weight: Codes, bits: int) -> int:
     """Words of one output's weights, packed."""
     return -(-int(weight[0].size) * bits // 32)
+
+
+def weight_bytes(layer: Layer) -> int:
+    """Of a layer's weights, packed."""
+    match layer:
+        case Pool():
+            return 0
+        case Convolution() if depthwise(layer):
+            return int(layer.weight.size)
+        case Convolution() | Linear():
+            return 4 * len(layer.weight) * row_words(layer.weight, layer.bits)
+        case LSTM():
+            words = row_words(layer.weight_ih, layer.bits_ih) + row_words(layer.weight_hh, layer.bits_hh)
+            return 4 * len(layer.weight_ih) * words
+
+
+def bias_bytes(layer: Layer) -> int:
+    """Of a layer's biases."""
+    return 0 if isinstance(layer, Pool) else 4 * int(layer.bias.size)
+
+
+def bytes_of(kind: str) -> int:
+    """Of one of C's integer types.
+
+    >>> bytes_of("uint16_t")
+    2
+    """
+    return int(re.sub(r"\D", "", kind)) // 8
 
 
 class Sizes:
@@ -158,7 +186,7 @@ class Sizes:
     @property
     def threshold_bytes(self) -> int:
         """Of a threshold."""
-        return int(re.sub(r"\D", "", self.threshold_type)) // 8
+        return bytes_of(self.threshold_type)
 
     @property
     def converter_id(self) -> int:
@@ -175,21 +203,52 @@ class Sizes:
 
     @property
     def flash(self) -> dict[str, int]:
-        """Bytes of tables, by kind, but for some fifty of each layer's numbers."""
-        plan = self.plan
-        biased: list[Convolution | LSTM | Linear] = [*self.convolutions, *self.lstms, self.linear]
-        biases = sum(int(each.bias.size) for each in biased)
-        weights = sum(4 * int(packed(codes, bits).size) for _, codes, bits in self.packed())
-        weights += sum(int(layer.weight.size) for layer in self.convolutions if depthwise(layer))
-        given = plan.input.table if plan.input.table is not None else plan.input.thresholds
-        assert given is not None
-        tables = int(given.size) * (1 if plan.input.table is not None else self.threshold_bytes)
-        if isinstance(plan.converter, Converter):
-            tables += int(plan.converter.counts.size) * self.threshold_bytes
-        if isinstance(plan.converter, Codec):
-            tables += table_bytes(plan.converter)
-        flash = {"weights": weights, "biases": 4 * biases, "converter and input codes": tables}
-        return flash | ({"sigmoid": sigmoid_table().nbytes} if self.lstms else {})
+        """Bytes of tables, by kind; what describes a layer, some fifty bytes each, counts as code."""
+        layers = self.plan.network.layers
+        flash = {"weights": sum(map(weight_bytes, layers)), "biases": sum(map(bias_bytes, layers))}
+        flash |= {"converter": self.converter_flash, "input codes": self.input_flash, "sigmoid": self.sigmoid_flash}
+        return {what: number for what, number in flash.items() if number}
+
+    @property
+    def converter_flash(self) -> int:
+        """Bytes of the converter's thresholds, or of its tables."""
+        match self.plan.converter:
+            case Converter(counts=counts):
+                return int(counts.size) * self.threshold_bytes + 2 * len(counts)
+            case Codec() as codec:
+                return table_bytes(codec)
+        return 0
+
+    @property
+    def input_flash(self) -> int:
+        """Bytes of what turns codes into input codes: a table, or thresholds and how many of them are reached."""
+        given = self.plan.input
+        if given.table is not None:
+            return int(given.table.size) * bytes_of(integer(int(given.table.min()), int(given.table.max())))
+        assert given.thresholds is not None
+        return int(given.thresholds.size) * self.threshold_bytes + 2 * self.axes
+
+    @property
+    def sigmoid_flash(self) -> int:
+        """Bytes of the sigmoid's table, which LSTMs share."""
+        return sigmoid_table().nbytes if self.lstms else 0
+
+    @property
+    def converter_ram(self) -> int:
+        """Bytes of the converter's state; without memory, of what a receiver holds."""
+        return STATE_BYTES * self.axes if isinstance(self.plan.converter, Codec) else 4 * -(-self.axes // 2)
+
+    def layer_ram(self, layer: Layer) -> int:
+        """Bytes of a layer's last inputs, or of its states or sums in all windows under way."""
+        match layer:
+            case Convolution():
+                return 2 * layer.planes * layer.reach * layer.inputs
+            case LSTM():
+                return 2 * self.windows * 2 * layer.hidden  # h and c
+            case Pool():
+                return 4 * self.windows * self.features
+            case Linear():
+                return 0
 
     def ram(self, majority: int) -> int:
         """Bytes of `qs_state`.
@@ -205,8 +264,7 @@ class Sizes:
         else:
             network = 4 * -(-halves // 2) + 4 * self.windows * self.features
         network += 2 * (self.windows + 3 + majority)
-        converter = STATE_BYTES * self.axes if isinstance(self.plan.converter, Codec) else 4 * -(-self.axes // 2)
-        return converter + 4 * -(-network // 4) + 4
+        return self.converter_ram + 4 * -(-network // 4) + 4
 
     @property
     def burst(self) -> int:

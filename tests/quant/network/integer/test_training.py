@@ -95,7 +95,7 @@ def test_what_is_cut_off_passes_no_gradient_but_to_its_range() -> None:
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-@pytest.mark.parametrize(("bits", "state_bits"), [(8, 16), (4, 8)])
+@pytest.mark.parametrize(("bits", "state_bits"), [pytest.param(8, 16, marks=pytest.mark.slow), (4, 8)])
 def test_a_network_learns_by_heart(name: str, bits: int, state_bits: int) -> None:
     torch.manual_seed(0)
     network = NETWORKS[name]()
