@@ -57,6 +57,9 @@ def test_arguments_are_checked_before_anything_is_read(
         (["--source", "serial:"], ("serial:/dev/ttyUSB0",)),
         (["--html", "/dev/null/page.html"], ("--html", "/dev/null")),
         (["--record", "/dev/null/kept.csv"], ("--record", "/dev/null")),
+        (["--source", "/etc/hostname", "--html", "/etc/hostname"], ("--html", "/etc/hostname", "--source")),
+        (["--html", "both.csv", "--record", "./both.csv"], ("--html", "both.csv", "--record")),
+        (["--html", "/etc"], ("--html", "/etc", "folder")),
         (["--record", "/etc/hostname"], ("--record", "/etc/hostname", "overwritten")),
     ],
 )
@@ -121,6 +124,17 @@ def test_nothing_came(
     (tmp_path / "empty").touch()
     assert piped(run, tmp_path / "empty", monkeypatch) == 1
     assert_names(capsys.readouterr().err, "no sample came")
+
+
+@pytest.mark.parametrize("text", ["", "0.1,0.2\n0.3,0.4\n"])
+def test_a_source_without_samples_leaves_no_record(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    file, kept = tmp_path / "lines.csv", tmp_path / "kept.csv"
+    file.write_text(text)
+    assert main(["stream", str(run), "--source", str(file), "--record", str(kept)]) == 1
+    assert_names(capsys.readouterr().err, file, *([] if text else ["empty"]))
+    assert not kept.exists()  # so that the same command may be given again
 
 
 def test_axes_are_as_many_as_the_runs(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
