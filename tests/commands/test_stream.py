@@ -137,6 +137,18 @@ def test_a_source_without_samples_leaves_no_record(
     assert not kept.exists()  # so that the same command may be given again
 
 
+@pytest.mark.parametrize("command", ["stream RUN --integer", "export RUN format=firmware"])
+def test_without_data_a_run_in_floats_is_refused_in_one_line(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    for module in ("qsense.stream.integers", "qsense.chip.export"):
+        monkeypatch.setattr(f"{module}.data_at_hand", lambda _: "it is not in /none.\nTo get it: data.dataset.x=1")
+    assert main([str(run) if word == "RUN" else word for word in command.split()]) == 1
+    said = capsys.readouterr().err
+    assert_names(said, "/none.", "--root")
+    assert "data.dataset.x" not in said
+
+
 def test_axes_are_as_many_as_the_runs(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "a.csv"
     file.write_text("1,2,3\n" * 9)
