@@ -57,6 +57,9 @@ def test_arguments_are_checked_before_anything_is_read(
         (["--source", "serial:"], ("serial:/dev/ttyUSB0",)),
         (["--html", "/dev/null/page.html"], ("--html", "/dev/null")),
         (["--record", "/dev/null/kept.csv"], ("--record", "/dev/null")),
+        (["--source", "/etc/hostname", "--html", "/etc/hostname"], ("--html", "/etc/hostname", "--source")),
+        (["--html", "both.csv", "--record", "./both.csv"], ("--html", "both.csv", "--record")),
+        (["--html", "/etc"], ("--html", "/etc", "folder")),
         (["--record", "/etc/hostname"], ("--record", "/etc/hostname", "overwritten")),
     ],
 )
@@ -121,6 +124,29 @@ def test_nothing_came(
     (tmp_path / "empty").touch()
     assert piped(run, tmp_path / "empty", monkeypatch) == 1
     assert_names(capsys.readouterr().err, "no sample came")
+
+
+@pytest.mark.parametrize("text", ["", "0.1,0.2\n0.3,0.4\n"])
+def test_a_source_without_samples_leaves_no_record(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    file, kept = tmp_path / "lines.csv", tmp_path / "kept.csv"
+    file.write_text(text)
+    assert main(["stream", str(run), "--source", str(file), "--record", str(kept)]) == 1
+    assert_names(capsys.readouterr().err, file, *([] if text else ["empty"]))
+    assert not kept.exists()  # so that the same command may be given again
+
+
+@pytest.mark.parametrize("command", ["stream RUN --integer", "export RUN format=firmware"])
+def test_without_data_a_run_in_floats_is_refused_in_one_line(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    for module in ("qsense.stream.integers", "qsense.chip.export"):
+        monkeypatch.setattr(f"{module}.data_at_hand", lambda _: "it is not in /none.\nTo get it: data.dataset.x=1")
+    assert main([str(run) if word == "RUN" else word for word in command.split()]) == 1
+    said = capsys.readouterr().err
+    assert_names(said, "/none.", "--root")
+    assert "data.dataset.x" not in said
 
 
 def test_axes_are_as_many_as_the_runs(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

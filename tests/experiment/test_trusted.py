@@ -222,6 +222,17 @@ def test_no_trick_of_yaml_is_fallen_for(text: str, named: str, tmp_path: Path) -
         trusted.read(file)
 
 
+def test_what_is_cut_off_or_missing_is_said_in_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    with refused(FileNotFoundError, file, "missing", "train") as refusal:
+        trusted.read(file)
+    assert "Errno" not in str(refusal.value)
+    file.write_text("data:\n  window: 50\n  refr", encoding="utf-8")
+    with refused(ConfigError, file, "line 3") as refusal:
+        trusted.read(file)
+    assert "\n" not in str(refusal.value)
+
+
 @pytest.mark.parametrize("word", ["_partial_", "_recursive_", "_args_"])
 @pytest.mark.parametrize("part", ["data", "data.dataset", "task", "model", "quant.sensor", "trainer"])
 def test_a_part_is_made_whole(part: str, word: str, written: Callable[..., Path]) -> None:

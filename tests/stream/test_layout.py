@@ -80,7 +80,7 @@ def test_columns_that_a_user_names(tmp_path: Path) -> None:
     [
         ("1,2\n3,4\n", ("x, y, z", "--axes")),
         ("1,2,3,4,5,6\n" * 3, ("x, y, z", "--axes", "1,2,3")),
-        ("", ("--axes",)),
+        ("", ("empty",)),
         ("hello world\n" * 5, ("--axes",)),
     ],
 )

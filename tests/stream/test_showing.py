@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 from rich.console import Console
 from tests import browser
@@ -21,6 +23,7 @@ from qsense.stream.events import Bad, Event, Notice
 from qsense.stream.keep import Keeper
 from qsense.stream.letters import SHAPES, large
 from qsense.stream.page import page
+from qsense.stream.pipeline import Ints, Prediction
 from qsense.stream.playing import play
 from qsense.stream.session import Session
 from qsense.stream.showing import Lines, Page, Record, Terminal
@@ -186,6 +189,21 @@ def test_what_is_kept_is_what_came(tmp_path: Path) -> None:
     assert stamps[-1] - stamps[-2] > 2  # played again, a recording begins there, too
     with refused(FileExistsError, "--record", str(path)):
         Keeper(path, one.facts.names, CLASSES)
+
+
+class _Interrupted(FakePipeline):
+    def push(self, sample: npt.NDArray[np.float32]) -> tuple[Ints | None, Prediction | None]:
+        if sample[0] == 2:
+            raise KeyboardInterrupt
+        return super().push(sample)
+
+
+def test_ctrl_c_within_a_sample_leaves_counts_that_agree(tmp_path: Path) -> None:
+    path = tmp_path / "kept.csv"
+    one = session()
+    one.pipeline = _Interrupted()
+    play([*[sample(1.0)] * 5, sample(2.0)], one, [Record(Keeper(path, one.facts.names, CLASSES), path)])
+    assert one.samples == one.pushed == len(path.read_text().splitlines()) - 1 == 5
 
 
 @pytest.mark.skipif(bool(browser.MISSING), reason=browser.MISSING or "-")

@@ -139,6 +139,8 @@ def main(arguments: Sequence[str]) -> int:
             raise ValueError(f"{key} {path}: {why}")
     if options.record is not None and options.record.exists():
         raise FileExistsError(f"--record {options.record} is there already, and nothing is overwritten: name another")
+    if options.html is not None:
+        _keep_apart(options.html, options.record, Path(source.name) if source.kind == "file" else None)
     _refuse_no_series(options.run)
 
     from qsense.experiment.load import load
@@ -184,6 +186,15 @@ def _joined(arguments: Sequence[str]) -> list[str]:
         else:
             words.append(word)
     return words
+
+
+def _keep_apart(html: Path, record: Path | None, source: Path | None) -> None:
+    """A page would replace what is in its file."""
+    if html.is_dir():
+        raise ValueError(f"--html {html} is a folder: name a file in it")
+    for key, other in (("--source", source), ("--record", record)):
+        if other is not None and html.resolve() == other.resolve():
+            raise ValueError(f"--html {html} is the file of {key}, too, and would replace it: name another")
 
 
 def _refuse_no_series(folder: Path) -> None:

@@ -33,10 +33,16 @@ def read(file: Path) -> Any:
     """
     try:
         content = yaml.load(read_text(file), get_yaml_loader())
-    except FileNotFoundError:
-        raise
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"{file} is missing: without it nobody knows how the run was built; bring it back, or train the run again"
+        ) from error
     except RecursionError as error:
         raise ConfigError(f"{file} cannot be read: it is nested too deeply") from error
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = "" if mark is None else f" in line {mark.line + 1}"
+        raise ConfigError(f"{file} cannot be read: it is no YAML{where} ({error.problem})") from error
     except Exception as error:  # a tag that does not fit its value, as `!!int x`, raises whatever it leads to
         raise ConfigError(f"{file} cannot be read: {str(error) or type(error).__name__}") from error
     for count, (place, _) in enumerate(walk(content)):

@@ -33,9 +33,10 @@ def plan_of(run: TrainedRun) -> Plan:
     """
     check_suitable(run, "--integer")
     if arithmetic_of(run) != "integer" and (missing := data_at_hand(run)):
+        first = missing.partition("\n")[0]  # what follows it are settings of training
         raise ValueError(
             f"--integer: {run.folder} was not trained in integers, and ranges of activations are placed by its "
-            f"training windows: {missing}"
+            f"training windows: {first} Give --root FOLDER, or leave --integer out"
         )
     sensor, statistics = run.task.sensor, run.result["statistics"]
     converter: Converter | Codec | None = None

@@ -29,7 +29,7 @@ class Keeper:
     """
 
     def __init__(self, path: Path, names: tuple[str, ...], classes: tuple[str, ...]) -> None:
-        self.classes = classes
+        self.classes, self.path = classes, path
         try:
             self.file: TextIO = path.open("x", encoding="utf-8", newline="")
         except FileExistsError as error:
@@ -47,13 +47,15 @@ class Keeper:
             label, predicted = (
                 "" if index is None else csv_cell(self.classes[index]) for index in (moment.truth, moment.decided)
             )
+            self.written += 1  # before it is written: Ctrl-C may come at any time, and no sample may stand there twice
             self.writer.writerow([f"{moment.at:.6f}", *(f"{value:.9g}" for value in moment.values), label, predicted])
-        self.written = session.pushed
 
     def flush(self) -> None:
         """Let others see it."""
         self.file.flush()
 
     def close(self) -> None:
-        """No more comes."""
+        """No more comes; a file in which no sample stands is not kept, so that its name may be given again."""
         self.file.close()
+        if not self.written:
+            self.path.unlink(missing_ok=True)

@@ -74,7 +74,7 @@ def page(session: Session, notices: Sequence[str], running: bool) -> str:
     again = '<meta http-equiv="refresh" content="1">\n' * running
     moments = list(session.moments)
     close = [moment for moment in moments[-round(CLOSE_S * facts.rate_hz) :] if moment.at > session.at - CLOSE_S]
-    state = '<span class="live">live</span>' if running else "ended"
+    state = '<span class="live">live</span>' if running else "· ended"
     lines = [pace(session), data_rate(facts), *facts.budget, score(session), dropped(session)]
     facts_html = "".join(f"<li>{escape(line)}</li>" for line in lines if line)
     said = "".join(f"<li>{escape(brief(text, 200))}</li>" for text in notices[-12:])

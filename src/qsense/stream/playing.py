@@ -182,5 +182,9 @@ def stream(
         session.notices.append(counts.assumed)
     events = events_of(run, source, known_of(run, axes, time, counts))
     keeper = None if record is None else Keeper(record, session.facts.names, session.facts.classes)
-    play(paced(events, speed, clock), session, ways_of(jsonl, html, keeper, record))
+    try:
+        play(paced(events, speed, clock), session, ways_of(jsonl, html, keeper, record))
+    finally:
+        if keeper is not None:
+            keeper.close()
     return session

@@ -231,8 +231,9 @@ class Session:
             self.filled += 1
             window = self._push(value, event.truth) or window
         self.before, self.missing = event.values, 0
+        window = self._push(event.values, event.truth) or window
         self.samples += 1
-        return self._push(event.values, event.truth) or window
+        return window
 
     def _hold(self, event: Sample) -> None:
         """A sample of which a value is missing is filled in when the next one comes."""

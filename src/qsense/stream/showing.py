@@ -171,7 +171,8 @@ class Record:
     def end(self, session: Session) -> None:
         self.keeper.take(session)
         self.keeper.close()
-        print(f"{one_line(str(self.path))} holds {session.pushed:,} samples", file=sys.stderr)
+        if session.pushed:
+            print(f"{one_line(str(self.path))} holds {session.pushed:,} samples", file=sys.stderr)
 
 
 def show(ways: Sequence[Shown], session: Session, window: Window | None, drawn: list[float]) -> None:

@@ -41,6 +41,8 @@ def from_file(path: Path, known: Known) -> Iterator[Event]:
     table = open_table(path, TableFormat(encoding=known.form.encoding))
     head = [table.head[0].encode()] if table.header else []
     body = b"\n".join([*head, table.body])
+    if not body.strip():
+        raise DataError(f"{path} is empty: name a file with a line per sample")
     layout = layout_of(_whole_lines(body[:HEAD], len(body) > HEAD), str(path), known, table.format.encoding or "utf-8")
     yield from _paced(layout, body.decode(errors="replace").split("\n"), known.rate_hz)
 

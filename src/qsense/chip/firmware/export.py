@@ -151,8 +151,9 @@ def export(
     """
     arithmetic = arithmetic_of(run)
     if missing and arithmetic != "integer":
+        first = missing.partition("\n")[0]  # what follows it are settings of training
         raise ValueError(f"format=firmware: {origin.run} was not trained in integers, and ranges of activations are "
-                         f"placed by its training windows: {missing}")  # fmt: skip
+                         f"placed by its training windows: {first} Give --root FOLDER")  # fmt: skip
     native = native_of(run, converter, native_bits, full_scale, twos_complement)
     built = build(run, converter, native, name)
     files = project.write(built.plan, origin, majority)
