@@ -91,7 +91,8 @@ def _axis(session: Session, moments: Sequence[Moment], channel: int, width: int,
     codes = [moment.codes[channel] for moment in moments if moment.codes is not None]
     if codes:
         strip = code_strip(np.array(codes), max(session.pipeline.bits, 1), room)
-        lines.append(Text("codes".rjust(NAME - 1) + " ", "dim").append(strip.rjust(room), "green"))
+        line = Text("codes".rjust(NAME - 1) + " ", "dim").append(strip.rjust(room), "green")
+        lines.append(line.append(f" last {len(strip)}", "dim"))  # a column each, and not under the curve's time
     return lines
 
 

@@ -110,6 +110,9 @@ class Firmware:
             return lines
         monitor = self.record["test"]["monitor"]
         lines.append(f"  {monitor:<19} {tested.recorded[monitor]:>11.4f}  as recorded")
+        here = tested.scores["task"][monitor]
+        if abs(here - tested.recorded[monitor]) > ROUNDING:  # a run that tested some of its windows
+            lines.append(f"{'':<22}{here:>11.4f}  as trained, on all test windows")
         for name, label in (("integers", "in integers"), ("firmware", f"from {plan.native.bits}-bit counts")):
             other = f"{tested.differing[name]:,} of {tested.windows:,} windows of another class"
             lines.append(f"    {label:<18}{tested.scores[name][monitor]:>11.4f}  {other}")
@@ -186,9 +189,6 @@ def export(
     firmware.notes.append(f"firmware: {EXPLAINED[arithmetic]}")
     firmware.notes += [native.assumed] * bool(native.assumed and converter is None)
     firmware.notes += [f"firmware: nothing is said of its score: {missing}"] * bool(missing)
-    monitor = origin.result["monitor"]
-    if tested is not None and abs((here := tested.scores["task"][monitor]) - tested.recorded[monitor]) > ROUNDING:
-        firmware.notes.append(f"firmware: the run as trained scores {here:.4f} here, with which windows are compared")
     for path, text in files.items():
         run_folder.write_bytes_atomically(folder / path, text.encode(errors="backslashreplace"))
         firmware.files.append(folder / path)
