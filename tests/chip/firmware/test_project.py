@@ -194,6 +194,12 @@ def test_make(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("PASS") == 4
     assert (folder / "build" / "libqsense_sender.a").exists()
+
+    def compiled(*words: str) -> int:
+        return subprocess.run(["make", "size", *words], cwd=folder, capture_output=True, text=True).stdout.count(" -c ")
+
+    assert compiled() == 0, "what is built is not built again"
+    assert compiled("CFLAGS=-O1") == len(list((folder / "src").glob("*.c"))), "other options, as another compiler"
     subprocess.run(["make", "clean"], cwd=folder, check=True, capture_output=True)
     assert not (folder / "build").exists()
 
