@@ -117,7 +117,7 @@ def _check(found: dict[str, Any]) -> Check:
 
 
 def _as_priced(found: dict[str, Any]) -> Priced:
-    """What power is told by."""
+    """The measured figures that the model of power is given."""
     compiler = re.sub(r" [(].*[)]| [0-9]{8}", "", found["compiler"])
     return Priced(
         processor=f"{found['core']}, emulated; {compiler}, {found['options']}",

@@ -50,7 +50,9 @@ def test_firmware_is_written_compared_and_said(run: Path, capsys: pytest.Capture
     assert [check["passed"] for check in record["conformance"]] == [True] * 4
     assert record["counts"]["macs"] < record["counts"]["macs_alone"]
     windows = record["test"]["windows"]
-    assert f"C on whole test recordings: passed: {windows} windows (class, margin, majority), 0 differences" in said
+    assert (
+        f"C on whole test recordings: passed: {windows} windows (start, class, margin, majority), 0 differences" in said
+    )
     assert (run / "export" / "conformance.txt").read_text() in said
     lines = said[said.index("Firmware wrist") :].split("firmware, ")[0].splitlines()
     assert max(map(len, lines)) <= 80

@@ -152,7 +152,7 @@ def voltage(text: str) -> float:
 
 def odd(text: str) -> int:
     """An odd number of windows."""
-    if not re.fullmatch(r"[0-9]{1,2}", text) or int(text) % 2 == 0:
+    if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) % 2 == 0 or int(text) > MOST_WINDOWS:
         raise argparse.ArgumentTypeError(f"'{text}' must be an odd number of windows, 1 to {MOST_WINDOWS}")
     return int(text)
 

@@ -26,7 +26,6 @@ from qsense.stream.counts import Counts
 from qsense.stream.events import Bad, Sample
 
 SHOWN = 60  # characters of a bad line
-DAY_S = 86400.0
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ def page(session: Session, notices: Sequence[str], running: bool) -> str:
     state = '<span class="live">live</span>' if running else "· ended"
     lines = [pace(session), data_rate(facts), *facts.budget, score(session), dropped(session)]
     facts_html = "".join(f"<li>{escape(line)}</li>" for line in lines if line)
-    said = "".join(f"<li>{escape(brief(text, 200))}</li>" for text in notices[-12:])
+    said = "".join(f"<li>{escape(brief(text, 200))}</li>" for text in notices)
     return f"""<!doctype html>
 <html lang="en">
 <meta charset="utf-8">

@@ -169,7 +169,6 @@ def stream(
         html: a page that is written every second.
         record: a new file that keeps what arrives.
         clock: that samples are paced by.
-        pipeline: makes the run's.
 
     Raises:
         ValueError: `integer`, and the run cannot become a firmware.

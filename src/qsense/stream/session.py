@@ -240,7 +240,6 @@ class Session:
         self._take_bad(Bad("a value is missing", ", ".join(f"{value:g}" for value in event.values)))
         if self.before is not None:
             self.missing += 1
-        return
 
     def _missing(self, steps: float) -> int:
         """Samples that are missing where time stamps are so many samples apart.

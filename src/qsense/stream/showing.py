@@ -25,7 +25,7 @@ from qsense.stream.view import screen
 from qsense.stream.words import as_json, as_line, summary
 
 DRAWN_S, WRITTEN_S = 0.1, 1.0  # between two screens, and two pages
-MOST_SAID = 100  # notices that a page may show
+MOST_SAID = 12  # notices that a page shows, the last ones
 
 
 class Shown(Protocol):
@@ -50,7 +50,7 @@ class Lines:
     """A line for each window on stdout, notices and summary on stderr.
 
     Args:
-        as_json: JSON Lines for a program, with the summary as the last one.
+        jsonl: JSON Lines for a program, with the summary as the last one.
     """
 
     every_s = DRAWN_S

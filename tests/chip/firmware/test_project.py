@@ -76,7 +76,7 @@ def few(*often: str, of: Iterable[str]) -> list[Any]:
 
 
 def assert_each_window(plan: Plan, folder: Path, program: Path) -> None:
-    """Classes, margins and majorities of 3 of several recordings."""
+    """Classes, margins and majorities of 3 windows, in several recordings."""
     recordings = [counts(plan, time, seed) for seed, time in enumerate((1000, 29, 30, 31, 300))]
     files = [samples(plan, x, folder / f"{n}.bin") for n, x in enumerate(recordings)]
     expected = []

@@ -63,7 +63,7 @@ def check_suitable(run: TrainedRun, asked: str = "format=firmware") -> None:
     """
     kind = type(run.task.network).__name__
     if not isinstance(run.data, HARDataModule):
-        raise ValueError(f"{asked}: {run.folder} works on {run.data.gives}, and firmwares on series alone: its "
+        raise ValueError(f"{asked}: {run.folder} works on {run.data.gives}, and a firmware takes series only: its "
                          "network leaves as ONNX (format=onnx)")  # fmt: skip
     if not callable(getattr(run.task.network, "chain", None)):
         raise ValueError(

@@ -40,7 +40,7 @@ def _compared(what: str, compared: str, differences: int) -> Check:
 
 
 def by_c(folder: Path, built: Built, tested: Tested) -> Check:
-    """Class, margin and majority of every window of the test recordings, compiled for this machine."""
+    """Start, class, margin and majority of every window of the test recordings, compiled for this machine."""
     what = "firmware, C on whole test recordings"
     found = compiler()
     if isinstance(found, Check):
@@ -67,7 +67,7 @@ def by_c(folder: Path, built: Built, tested: Tested) -> Check:
         for each in np.stack([classes.start, classes.winner, classes.margin, classes.majority], axis=1).tolist()
     ]
     wrong = sum(mine != theirs for mine, theirs in zip(rows, expected, strict=False)) + abs(len(rows) - len(expected))
-    return _compared(what, f"{len(expected):,} windows (class, margin, majority)", wrong)
+    return _compared(what, f"{len(expected):,} windows (start, class, margin, majority)", wrong)
 
 
 def as_words(built: Built, counts: npt.NDArray[np.int64]) -> npt.NDArray[np.integer]:

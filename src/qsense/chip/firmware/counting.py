@@ -31,7 +31,7 @@ class LayerCounts:
         curves: values of sigmoid and tanh.
         weights: their number.
         flash: bytes of packed weights and of biases.
-        ram: bytes of the ring of its input frames, or of its states or sums in all windows under way.
+        ram: bytes of the lines of its last inputs, or of its states or sums in all windows under way.
     """
 
     name: str

@@ -309,8 +309,8 @@ def _remarks(plan: Plan, counts: Counts, energy: Known, measured: Known) -> list
             )
         elif plan.rate_hz and energy.get("longest_s", 0) * plan.rate_hz > 1:
             remarks.append(
-                "In real time on average; the sample that takes most takes longer than the next one is away: samples "
-                "must wait in a queue (a sensor's FIFO)."
+                "In real time on average, but the longest qs_push takes longer than the time between two samples: "
+                "samples must wait in a queue (a sensor's FIFO)."
             )
         if SENT in designs:
             sent, own = designs[SENT]["uw"], designs[COMPUTED]["uw"]
@@ -318,8 +318,8 @@ def _remarks(plan: Plan, counts: Counts, energy: Known, measured: Known) -> list
             times = max(sent, own) / min(sent, own)
             remarks.append(f"{less} takes less power here: {power(min(sent, own))}, by a factor of {short(times)}.")
         remarks.append(
-            f"A network of fewer than {short(energy['break_even_cycles'])} cycles per prediction would take less than "
-            f"its predictions spare the radio; this one takes {short(energy['cycles'])}."
+            f"A network of fewer than {short(energy['break_even_cycles'])} cycles per prediction would take less power "
+            f"than it saves at the radio; this one takes {short(energy['cycles'])}."
         )
         remarks.append(
             "Predictions that are sent only where the class changes cost less radio; a network behind a native ADC "

@@ -331,8 +331,8 @@ def _fits(name: str, weight: Codes, bits: int, largest: int, bias: Ints | None =
         sums = sums + np.abs(bias)
     if sums.max() >= 1 << 31:
         raise ValueError(
-            f"{name}: its sums reach {int(sums.max())}, and a firmware's {1 << 31}: take fewer bits of weights or "
-            "activations"
+            f"{name}: its sums may reach {int(sums.max())}, and must stay below {1 << 31}: take fewer bits of weights "
+            "or activations"
         )
 
 

@@ -83,7 +83,7 @@ def test_an_lstms_gradient_is_torchs() -> None:
 
 def test_what_is_cut_off_passes_no_gradient_but_to_its_range() -> None:
     x = torch.tensor([-1.0, 2.0, 7.4, 7.6, 20.0], requires_grad=True)
-    alpha = torch.tensor(3.5, requires_grad=True)  # half a unit: 7 codes reach it
+    alpha = torch.tensor(3.5, requires_grad=True)  # 7 codes of 0.5 each
     codes = x.detach().div(0.5).round().clamp(0, 7)
     y: Any = Cut.apply(x, 2.0, codes, 0, 7, alpha)
     y.backward(torch.tensor([1.0, 10.0, 100.0, 1000.0, 10000.0]))

@@ -9,8 +9,8 @@
  *         if (qs_push(&state, sample, &result) != QS_NONE) show(qs_class_names[result.majority]);
  *     }
  *
- * No heap, no float, no library but memcpy and memset. All that changes is in qs_state, so that one program may follow
- * many sensors. Work comes in bursts: see README.md for how many operations the longest qs_push takes.
+ * No heap, no float, no library but memcpy, memmove and memset. All that changes is in qs_state, so that one program may
+ * follow many sensors. Work comes in bursts: see README.md for how many operations the longest qs_push takes.
  * Of a sensor and its receiver apart, see qs_sender.h and qs_receiver.h.
  */
 #ifndef QS_H

@@ -40,7 +40,7 @@ void qs_network_start(qs_network *network);
 /* The next input codes; see qs_push. */
 int qs_network_push(qs_network *network, const int16_t input[QS_CHANNELS], qs_result *result);
 
-/* So many strides' samples pass by, and nothing else is changed: where the input has been the same for long. */
+/* Leave out so many samples, a multiple of QS_STRIDE: where the input has been the same for a whole window or longer. */
 void qs_network_skip(qs_network *network, uint32_t samples);
 
 /* The layers, in qs_model.c. */

@@ -1,7 +1,7 @@
 /*
  * Checks the project by itself: samples that wander, jump and rest at both ends of the sensor's range are made here, and
  * each window's class, margin and majority are compared with a checksum that the export computed from its reference.
- * Then sender and receiver must say the same as qs_push, with and without loss, and stand garbage.
+ * Then sender and receiver must say the same as qs_push, over a clean line and over one with damaged packets.
  */
 #include <stdio.h>
 #include <string.h>
