@@ -25,6 +25,7 @@ from qsense.runs.words import duration
 
 log = logging.getLogger(__name__)
 LOOK_S = 0.5
+AGAIN_S = 10.0  # long enough for a run to end in good order
 UNQUANTIZED = "unquantized"
 Named = tuple[str, Job, Path]  # a run: what it is of, its overrides and its folder
 
@@ -180,18 +181,21 @@ def help_with(design: Design, candidate: Candidate) -> bool:
 def until(deadline: float | None) -> Iterator[None]:
     """Within it, `NoTimeError` ends the work at the deadline, in the middle of a training, too.
 
-    A run hears of a `SystemExit`, as of a batch system that stops it, and notes that it can be resumed.
+    A run hears of a `SystemExit`, as of a batch system that stops it, and notes that it can be resumed. Python drops an
+    exception that comes amid a finalizer or a callback of the garbage collector, so it is repeated until it is heard.
     """
     if deadline is None:
         yield
         return
+    if (left := deadline - time.time()) <= 0:
+        raise NoTimeError
 
     def over(number: int, frame: object) -> None:
         raise SystemExit(128 + signal.SIGTERM)
 
     before = signal.signal(signal.SIGALRM, over)
-    signal.setitimer(signal.ITIMER_REAL, max(deadline - time.time(), 1e-3))
     try:
+        signal.setitimer(signal.ITIMER_REAL, left, AGAIN_S)
         yield
     except SystemExit:
         if time.time() < deadline:
