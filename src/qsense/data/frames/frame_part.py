@@ -14,6 +14,7 @@ import numpy.typing as npt
 import torch
 from torch.utils.data import Dataset
 
+from qsense.data.frames import batch_memory
 from qsense.data.frames.batch import FrameBatch
 from qsense.data.frames.dataset import Frame
 from qsense.data.frames.nearest import resize, target_size
@@ -77,9 +78,10 @@ class FramePart(Dataset[FrameBatch]):
         sizes = [(array.shape[-2], array.shape[-1]) for array in codes]
         if self.read_at is not None:
             sizes = [self.read_at(epoch, frame, size) for frame, size in zip(frames, sizes, strict=True)]
-        x = np.zeros((len(codes), len(codes[0]), *padded(sizes)), dtype=codes[0].dtype)
+        x = batch_memory.empty((len(codes), len(codes[0]), *padded(sizes)), codes[0].dtype)
         for row, array, (height, width) in zip(x, codes, sizes, strict=True):
             row[:, :height, :width] = resize(array, (height, width))
+            row[:, :height, width:] = row[:, height:] = 0
         stops = None if self.exposure is None else [self.exposure(frame) for frame in frames]
         return FrameBatch(torch.from_numpy(x), sizes, frames, stops)
 
