@@ -18,7 +18,17 @@ import numpy.typing as npt
 
 MOST = 2  # batches whose memory is kept while none needs it
 
-_free: list[npt.NDArray[np.uint8]] = []  # of this process, the smallest first
+Bytes = npt.NDArray[np.uint8]
+
+_free: dict[int, Bytes] = {}  # of this process, by id; a collection of garbage may add to it at any time
+
+
+class _Loan:
+    """Owns the memory of a batch for NumPy: whatever shares the memory holds the loan."""
+
+    def __init__(self, memory: Bytes) -> None:
+        self.__array_interface__ = memory.__array_interface__
+        weakref.finalize(self, _take_back, memory).atexit = False
 
 
 def empty(shape: Sequence[int], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
@@ -28,16 +38,16 @@ def empty(shape: Sequence[int], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     >>> empty((3, 2), np.uint16).ctypes.data == place
     True
     """
-    count = math.prod(shape)
-    size = count * np.dtype(dtype).itemsize
-    fitting = next((place for place, memory in enumerate(_free) if size <= memory.nbytes), None)
-    memory = np.empty(size, np.uint8) if fitting is None else _free.pop(fitting)
-    array = np.frombuffer(memory, dtype, count)  # views of it hold it and not `memory`, which frombuffer hides
-    weakref.finalize(array, _take_back, memory).atexit = False
-    return array.reshape(shape)
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    fitting = sorted((free for free in list(_free.values()) if size <= len(free)), key=len)
+    taken = (_free.pop(id(free), None) for free in fitting)
+    memory = next((free for free in taken if free is not None), None)
+    if memory is None:
+        memory = np.empty(size, np.uint8)
+    return np.asarray(_Loan(memory))[:size].view(dtype).reshape(shape)
 
 
-def _take_back(memory: npt.NDArray[np.uint8]) -> None:
-    _free.append(memory)
-    _free.sort(key=len)
-    del _free[:-MOST]
+def _take_back(memory: Bytes) -> None:
+    _free[id(memory)] = memory
+    if len(_free) > MOST:
+        _free.pop(id(min(list(_free.values()), key=len)), None)

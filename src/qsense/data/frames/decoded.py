@@ -17,7 +17,7 @@ from qsense.data.cache import digest, fingerprint, readable
 from qsense.data.errors import DataError
 from qsense.data.frames import plane_cache
 from qsense.data.frames.dataset import Frame, FrameDataset
-from qsense.data.frames.nearest import shrunk
+from qsense.data.frames.stored_sizes import ShortSide, as_stored
 
 Codes = npt.NDArray[np.integer]
 SMALL = 256 << 20  # bytes: so many are kept in memory, more in the cache's folder
@@ -37,12 +37,12 @@ class Decoding:
     dataset: FrameDataset
     frames: Sequence[Frame]
     converter: Any
-    short_side: int | None
+    short_side: ShortSide
 
     def __call__(self, index: int) -> plane_cache.Planes:
         frame = self.frames[index]
         codes = native(self.dataset, frame)
-        return plane_cache.Planes(shrunk(self.converter.received(codes).astype(codes.dtype), self.short_side))
+        return plane_cache.Planes(as_stored(self.converter.received(codes).astype(codes.dtype), self.short_side))
 
 
 class DecodedFrames:

@@ -27,6 +27,7 @@ from qsense.data.frames.files.raw_folder import RawFolder
 from qsense.data.frames.placing import Crop, Place, check_crop, find_place
 from qsense.data.frames.plane_cache import Codes, PlaneCache, convert, stamp
 from qsense.data.frames.raw_conversion import RawConversion, RawSource
+from qsense.data.frames.stored_sizes import ShortSide
 from qsense.data.frames.turning import find_turns, seen_size
 from qsense.data.photos import Header as Shape
 from qsense.data.photos import check_reading
@@ -183,7 +184,7 @@ class RawFrames(FrameDataset):
         """For messages: where the data are to be had."""
         return f" Get it from {self.url}." if self.url else ""
 
-    def prepare(self, cache: Path, short_side: int | None) -> None:
+    def prepare(self, cache: Path, short_side: ShortSide) -> None:
         """See the base class."""
         self.check()
         sources, opened = self.raw_sources, self._cache is not None

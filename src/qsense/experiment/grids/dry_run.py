@@ -69,7 +69,8 @@ def cache_room(config: DictConfig) -> tuple[str, int]:
     if type(dataset).prepare is FrameDataset.prepare:
         return "", 0
     frames = [*dataset.frames("train"), *dataset.frames("test")]
-    side = stored_side(dataset, asked_for(data.train_sizes, data.test_size), data.stored, data.cache_gb)
+    asked = asked_for(data.train_sizes, data.test_size, data.longest)
+    side = stored_side(dataset, asked, data.stored, data.cache_gb)
     if constant(config.quant.sensor._target_, "wants_recordings"):
         check_native(dataset, side, data.cache_gb)
         side = None
