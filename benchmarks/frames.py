@@ -36,10 +36,11 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from qsense.data.frames.converting import convert
 from qsense.data.frames.dataset import Frame, FrameDataset, Part
 from qsense.data.frames.files.raw_files import CameraConversion, read_mosaic
 from qsense.data.frames.frame_part import FramePart, ReadSizes
-from qsense.data.frames.plane_cache import Codes, convert, stamp
+from qsense.data.frames.plane_cache import Codes, stamp
 from qsense.data.frames.stored_sizes import Sheets, ShortSide, ShortSides
 from qsense.signal import Signal
 

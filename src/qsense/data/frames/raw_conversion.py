@@ -61,7 +61,7 @@ class RawSource:
 
 @dataclass(frozen=True)
 class RawConversion:
-    """Makes frame i of a plane cache from raw file i (see `plane_cache.convert`).
+    """Makes frame i of a plane cache from raw file i (see `converting.convert`).
 
     Args:
         sources: the raw files and how to read them.

@@ -169,7 +169,7 @@ def corrected(planes: Codes, bits: int, black: Sequence[int] | None, gains: Sequ
 
 @dataclass(frozen=True)
 class CameraConversion:
-    """Makes frame i of a plane cache from camera raw file i (see `plane_cache.convert`).
+    """Makes frame i of a plane cache from camera raw file i (see `converting.convert`).
 
     Args:
         files: the raw files.

@@ -72,7 +72,7 @@ class Sensor:
 
 @dataclass(frozen=True)
 class PhotoConversion:
-    """Makes frame i of a plane cache from photograph i (see `plane_cache.convert`).
+    """Makes frame i of a plane cache from photograph i (see `converting.convert`).
 
     Args:
         files: image files.
