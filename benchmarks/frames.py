@@ -113,7 +113,8 @@ def main() -> None:
         if file is None:
             mosaic = np.random.default_rng(0).integers(0, 4096, SIZE).astype(np.uint16)
             file = runpy.run_path(str(DNG))["write_dng"](Path(name) / "a.dng", mosaic)
-        side, count = arguments.short_side, arguments.frames
+        side: int = arguments.short_side
+        count: int = arguments.frames
         sides = ShortSides(tuple({*SIZES, side}), 1333)
         data, native, every = (Files(file, count, Path(name), stored) for stored in (side, None, sides))
         frames, sheets = data.frames("train"), partial(every.sheets, sides)
@@ -150,12 +151,17 @@ def main() -> None:
         steps = {"decoding": decode, "rawpy alone": rawpy_alone}
         steps |= {name: partial(read, part) for name, part in parts.items()}
         steps["copying alone → sizes"] = copy
-        mean = statistics.fmean(height * width for height, width in sizes)
-        rows = statistics.fmean(height for height, _ in sizes)
-        whole, planes = native.codes(frames[0]).shape[-1], 4 * 2 / 1e6
-        height, width = one(0, frames[0], sheets(frames[0]).native)
-        moved = dict(zip(parts, (height * width, height * whole, rows * whole, height * width, mean), strict=True))
-        moved["copying alone → sizes"] = mean
+        fixed = [one(0, frame, sheets(frame).native) for frame in frames]
+        whole = native.size[1] // 2  # samples of a native row
+        samples = {  # of one plane
+            f"stored at {side}": [height * width for height, width in fixed],
+            f"stored native → {side}": [height * whole for height, _ in fixed],
+            "stored native → sizes": [height * whole for height, _ in sizes],
+            f"stored at sizes → {side}": [height * width for height, width in fixed],
+            "stored at sizes → sizes": [height * width for height, width in sizes],
+            "copying alone → sizes": [height * width for height, width in sizes],
+        }
+        megabytes = {step: f"{4 * 2 * statistics.fmean(each) / 1e6:.1f}" for step, each in samples.items()}
         times = alternate(steps, 5 if arguments.quick else 21)
         shape = tuple(data.codes(data.frames("train")[0]).shape)
     table = Table(
@@ -166,7 +172,7 @@ def main() -> None:
         low, _, high = statistics.quantiles(ratios, n=4)
         table.add_row(
             step,
-            f"{moved[step] * planes:.1f}" if step in moved else "",
+            megabytes.get(step, ""),
             f"{statistics.median(taken) * 1e3:.2f}",
             f"{statistics.median(ratios):.1f}",
             f"{low:.1f} … {high:.1f}",

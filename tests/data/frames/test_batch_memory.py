@@ -19,11 +19,12 @@ def nothing_free(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_memory_serves_again_for_what_fits_into_it() -> None:
-    first = empty((4, 8), np.uint16)
-    place, first = first.ctypes.data, None
+    place = empty((4, 8), np.uint16).ctypes.data
     larger, smaller = empty((4, 9), np.uint16), empty((3, 5), np.int32)
     assert larger.ctypes.data != place == smaller.ctypes.data
-    assert (smaller.shape, smaller.dtype, smaller.flags.writeable) == ((3, 5), np.int32, True)
+    assert smaller.shape == (3, 5)
+    assert smaller.dtype == np.int32
+    assert smaller.flags.writeable
 
 
 @pytest.mark.parametrize(
@@ -40,7 +41,8 @@ def test_memory_serves_again_for_what_fits_into_it() -> None:
 def test_what_is_left_of_a_batch_keeps_its_memory(part: Callable[[Any], Any]) -> None:
     whole = empty((2, 3, 4), np.uint16)
     whole[...] = 7
-    left, whole = part(whole), None
+    left = part(whole)
+    del whole
     before = np.array(left)
     others = [empty((2, 3, 4), np.uint16) for _ in range(3)]
     for other in others:

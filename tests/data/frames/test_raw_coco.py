@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -106,7 +106,7 @@ def test_it_trains_from_its_cache_alone(root: Path, tmp_path: Path) -> None:
 
 
 def test_batches_of_frames_at_every_size_are_those_of_native_ones(root: Path, tmp_path: Path) -> None:
-    def batches(stored: str) -> list[tuple[Any, ...]]:
+    def batches(stored: Literal["native", "sizes"]) -> list[tuple[Any, ...]]:
         data = DetectionDataModule(
             raw(root, subtract_black=True), batch_size=3, cache=str(tmp_path / "cache"), train_sizes=[32, 40, 48],
             test_size=40, stored=stored,
