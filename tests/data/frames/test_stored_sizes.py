@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from tests.refusal import refused
 
 from qsense.data.frames.nearest import resize, target_size
-from qsense.data.frames.stored_sizes import Sheets, ShortSides, as_stored, at, largest, shrunk, stored_samples
+from qsense.data.frames.stored_sizes import (
+    Sheets,
+    ShortSides,
+    as_stored,
+    largest_planes,
+    planes_at,
+    shrunk,
+    stored_samples,
+)
 
 SIDES = st.lists(st.integers(1, 60), min_size=1, max_size=6)
 
@@ -24,9 +32,9 @@ def test_every_size_is_the_one_made_of_native_planes(height: int, width: int, si
     assert stored.shape == native.shape == planes.shape
     for side in sides:
         size = target_size(height, width, side, every.longest)
-        assert np.array_equal(at(stored, size), resize(planes, size))
-        assert np.array_equal(at(native, size), resize(planes, size))
-    assert np.array_equal(largest(stored), resize(planes, target_size(height, width, max(sides), every.longest)))
+        assert np.array_equal(planes_at(stored, size), resize(planes, size))
+        assert np.array_equal(planes_at(native, size), resize(planes, size))
+    assert np.array_equal(largest_planes(stored), resize(planes, target_size(height, width, max(sides), every.longest)))
 
 
 def test_a_stored_size_is_read_without_a_copy() -> None:

@@ -17,7 +17,7 @@ from qsense.data.frames import batch_memory
 from qsense.data.frames.batch import FrameBatch
 from qsense.data.frames.dataset import Frame
 from qsense.data.frames.nearest import target_size
-from qsense.data.frames.stored_sizes import Codes, Sheets, at, largest
+from qsense.data.frames.stored_sizes import Codes, Sheets, largest_planes, planes_at
 
 STRIDE = 32  # what the sides of a batch are multiples of: the detectors' coarsest feature map but for pooling
 
@@ -74,24 +74,24 @@ class FramePart(Dataset[FrameBatch]):
         """The batch of an epoch's frames, as codes of the sensor's own type, padded to multiples of 32."""
         epoch, indices = batch
         frames = [self.frames[index] for index in indices]
-        read = [self.read(frame) for frame in frames]
-        sizes = [(one.shape[-2], one.shape[-1]) for one in read]
+        stored = [self.read(frame) for frame in frames]
+        sizes = [(one.shape[-2], one.shape[-1]) for one in stored]
         if self.read_at is not None:
             sizes = [self.read_at(epoch, frame, size) for frame, size in zip(frames, sizes, strict=True)]
-        return self._batch(frames, read, sizes)
+        return self._batch(frames, stored, sizes)
 
-    def at(self, sizes: list[tuple[int, int]]) -> FrameBatch:
+    def at_sizes(self, sizes: list[tuple[int, int]]) -> FrameBatch:
         """All frames, each at its own of these sizes."""
         return self._batch(list(self.frames), [self.read(frame) for frame in self.frames], sizes)
 
     def codes(self, frame: Frame) -> Codes:
         """A frame's codes [C, h, w] as they are stored, of several sizes the largest."""
-        return largest(self.read(frame))
+        return largest_planes(self.read(frame))
 
-    def _batch(self, frames: list[Frame], read: Sequence[Codes | Sheets], sizes: list[tuple[int, int]]) -> FrameBatch:
-        x = batch_memory.empty((len(read), read[0].shape[0], *padded(sizes)), read[0].dtype)
-        for row, one, (height, width) in zip(x, read, sizes, strict=True):
-            row[:, :height, :width] = at(one, (height, width))
+    def _batch(self, frames: list[Frame], stored: Sequence[Codes | Sheets], sizes: list[tuple[int, int]]) -> FrameBatch:
+        x = batch_memory.empty((len(stored), stored[0].shape[0], *padded(sizes)), stored[0].dtype)
+        for row, one, (height, width) in zip(x, stored, sizes, strict=True):
+            row[:, :height, :width] = planes_at(one, (height, width))
             row[:, :height, width:] = row[:, height:] = 0
         stops = None if self.exposure is None else [self.exposure(frame) for frame in frames]
         return FrameBatch(torch.from_numpy(x), sizes, frames, stops)

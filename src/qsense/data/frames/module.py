@@ -27,7 +27,7 @@ from qsense.data.frames.decoded import DecodedFrames, Decoding, native
 from qsense.data.frames.exposure import stops_below_white
 from qsense.data.frames.frame_part import FramePart, ReadSizes
 from qsense.data.frames.nearest import target_size
-from qsense.data.frames.stored_sizes import Sheets, ShortSide, ShortSides, largest, shrunk
+from qsense.data.frames.stored_sizes import Sheets, ShortSide, ShortSides, largest_planes, shrunk
 from qsense.data.frames.storing import SMALLEST, asked_for, check_native, stored_side
 from qsense.data.module import ExperimentData
 from qsense.data.splitting import stratified
@@ -288,12 +288,12 @@ class DetectionDataModule(ExperimentData):
         the batch itself where it has been through none."""
         if self._decoded_by is None:
             return batch
-        raw = FramePart(self._stored, batch.frames).at(batch.sizes)
+        raw = FramePart(self._stored, batch.frames).at_sizes(batch.sizes)
         return arranged(raw.to(batch.x.device), batch.sizes, [False] * len(batch))
 
     def codes(self, frame: Frame) -> npt.NDArray[Any]:
         """A frame's codes [C, h, w] as the data set has them, of several sizes the largest."""
-        return largest(self._sheets(self.dataset.codes, frame))
+        return largest_planes(self._sheets(self.dataset.codes, frame))
 
     def _stored(self, frame: Frame) -> npt.NDArray[Any] | Sheets:
         """What is read of a frame without a converter with memory."""
@@ -311,7 +311,7 @@ class DetectionDataModule(ExperimentData):
 
     def exposure(self, frame: Frame) -> float:
         """A frame's `stops_below_white` as it is stored, whatever a converter with memory makes of it."""
-        return stops_below_white(largest(self._stored(frame)), self.signal.black, self.signal.top)
+        return stops_below_white(largest_planes(self._stored(frame)), self.signal.black, self.signal.top)
 
     def _train_conditions(self) -> list[int]:
         return [frame.condition for frame in self.part("train").frames]

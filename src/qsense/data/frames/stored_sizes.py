@@ -106,12 +106,12 @@ class Sheets:
         raise ValueError(f"size={size}: the frame is stored at {', '.join(map(str, sizes))}")
 
 
-def at(frame: Codes | Sheets, size: tuple[int, int]) -> Codes:
+def planes_at(frame: Codes | Sheets, size: tuple[int, int]) -> Codes:
     """A frame's planes [C, h, w] at this size: resized, or as they are stored at it."""
     return frame.at(size) if isinstance(frame, Sheets) else resize(frame, size)
 
 
-def largest(frame: Codes | Sheets) -> Codes:
+def largest_planes(frame: Codes | Sheets) -> Codes:
     """A frame's planes [C, h, w] as they are stored, of several sizes the largest."""
     return frame.largest if isinstance(frame, Sheets) else frame
 
