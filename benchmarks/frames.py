@@ -13,8 +13,8 @@
 Without a file, 12-bit DNGs of 6034 × 4012 samples are written, uncompressed: the easiest that a decoder can meet. The
 contestants take turns, so that a change in the machine's mood hits all alike; medians of processor time are shown, as
 other programs do not count then, and ratios of each turn's times. *MB* is what is read of a frame: of native ones whole
-rows, as a processor fetches their lines of 64 bytes. Goal: stored frames at least 100 times as fast as decoding; native
-ones cannot be, as they move several times the bytes, from which they are gathered, and come to some 20 to 45 times. All
+rows, as a processor fetches their lines of 64 bytes. Goal: stored frames at least 100 times as fast as decoding. Native
+ones move several times the bytes, from which they are gathered sample by sample, and come to some 20 to 60 times. All
 files lie in the memory: a disk adds what it needs for the pages that are read, of native frames about two for each row
 that is kept.
 """

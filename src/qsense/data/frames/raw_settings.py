@@ -1,4 +1,4 @@
-"""What is stated about a set of raw files: the arguments of all such sets, and how a camera's files are read by them.
+"""What is stated about a set of raw files: the arguments of all such sets, and the `RawFormat` that they make.
 
 Open it to add an argument that all sets of raw files take.
 """
