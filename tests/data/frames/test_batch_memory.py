@@ -27,6 +27,12 @@ def test_memory_serves_again_for_what_fits_into_it() -> None:
     assert smaller.flags.writeable
 
 
+def test_a_small_batch_holds_no_large_memory() -> None:
+    place = empty((100,), np.uint8).ctypes.data
+    small = empty((49,), np.uint8)
+    assert small.ctypes.data != place == empty((50,), np.uint8).ctypes.data
+
+
 @pytest.mark.parametrize(
     "part",
     [

@@ -24,7 +24,7 @@ _free: dict[int, Bytes] = {}  # of this process, by id; a collection of garbage 
 
 
 class _Loan:
-    """Owns the memory of a batch for NumPy: whatever shares the memory holds the loan."""
+    """Memory as NumPy takes it: an array of it, and whatever shares that, holds the loan."""
 
     def __init__(self, memory: Bytes) -> None:
         self.__array_interface__ = memory.__array_interface__
@@ -39,7 +39,7 @@ def empty(shape: Sequence[int], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     True
     """
     size = math.prod(shape) * np.dtype(dtype).itemsize
-    fitting = sorted((free for free in list(_free.values()) if size <= len(free)), key=len)
+    fitting = sorted((free for free in list(_free.values()) if size <= len(free) <= 2 * size), key=len)
     taken = (_free.pop(id(free), None) for free in fitting)
     memory = next((free for free in taken if free is not None), None)
     if memory is None:
