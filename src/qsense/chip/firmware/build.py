@@ -32,7 +32,8 @@ EXPLAINED: dict[Arithmetic, str] = {
     "integer": "trained in integers (quant.network.arithmetic=integer): the firmware computes what training saw",
     "quantized": "weights and activations are those that were trained; sums, gates and LSTM states become integers "
     f"({PLACED_STATE_BITS}-bit states) after training",
-    "float": f"trained in floats: weights and activations of 8 bits, and states of {PLACED_STATE_BITS}, are placed after it",
+    "float": f"trained in floats: weights and activations of 8 bits, and states of {PLACED_STATE_BITS}, are placed "
+    "after it",
 }
 
 
