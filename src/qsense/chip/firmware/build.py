@@ -23,6 +23,7 @@ from qsense.experiment.load import TrainedRun
 from qsense.quant.network.integer import extract as integers
 from qsense.quant.network.integer.chain import stages
 from qsense.quant.network.integer.forward import Integer
+from qsense.quant.network.integer.needs import misfits
 
 MOST_RAW_BITS = 16  # of counts that no converter cuts down; all of them go through the task, one by one
 CALIBRATION = 1024  # training windows, evenly spaced: they give activations their ranges after training
@@ -84,17 +85,11 @@ def check_suitable(run: TrainedRun, asked: str = "format=firmware") -> None:
             f"{asked}: quant.network.first_last_input_bits=null: what enters the last layer is in floats, and a "
             "firmware needs it in codes (auto); this network leaves as ONNX (format=onnx)"
         )
-    for key, value, needed in (
-        ("levels", quantizer.levels, "uniform"),
-        ("activation_levels", quantizer.activation_levels, "uniform"),
-        ("first_last_range", quantizer.first_last_range, "abs_max"),
-        ("skip", quantizer.skip or "null", "null"),
-    ):
-        if value != needed:
-            raise ValueError(
-                f"{asked}: quant.network.{key}={value}: a firmware's weights and activations are whole numbers "
-                f"of one unit, so it needs {key}={needed}; this network leaves as ONNX (format=onnx)"
-            )
+    for key, value, needed in misfits(vars(quantizer)):
+        raise ValueError(
+            f"{asked}: quant.network.{key}={value}: a firmware's weights and activations are whole numbers "
+            f"of one unit, so it needs {key}={needed}; this network leaves as ONNX (format=onnx)"
+        )
 
 
 def native_of(
