@@ -105,8 +105,8 @@ class Firmware:
             designs, computing = energy["designs"], on_the_node(energy)
             sent, what = (designs[SENT], "codes") if SENT in designs else (designs["native_sent"], "samples")
             lines.append(f"  power, by model     {power(computing['uw']):>11}    with the network on the node")
-            lines.append(f"{'':<20}{power(sent['uw']):>11}    where it sends {what}")
-            lines.append(f"{'':<20}{in_percent(computing['cpu_share']):>11}    of a processor's time")
+            lines.append(f"{'':<22}{power(sent['uw']):>11}    where it sends {what}")
+            lines.append(f"{'':<22}{in_percent(computing['cpu_share']):>11}    of a processor's time")
         if (tested := self.tested) is None:
             return lines
         monitor = self.record["test"]["monitor"]
