@@ -39,7 +39,9 @@ class DPCM(MemoryConverter):
     Their number is even, and where residuals are as often negative as positive none of them is zero: a constant signal
     is decoded as one that swings between the two inner levels, with 2 bits on SBHAR by 0.06 to 0.08 g peak to peak.
     With `zero_level` one of these two is zero, and the others are placed around it (a midtread quantizer; one side has
-    a level more): a constant near the mean stays one. Farther away the leak still pulls prediction off.
+    a level more): a constant stays one where `leak` is 0, and else near the mean. It has its price: 2 bits on
+    SBHAR lose 1 to 3 dB of signal-to-noise ratio, and a constant may be off by half a level, where a swing has about
+    the right mean.
 
     Args:
         signal: see the base class, as for the other arguments.
