@@ -175,7 +175,8 @@ def _nearest_around(residual: Ints, levels: Levels, zero: int) -> Levels:
             break
         placed = means
     whole = _apart(np.round(means))
-    return whole - whole[zero]
+    whole -= whole[zero]
+    return whole
 
 
 def _apart(levels: npt.NDArray[np.floating[Any]]) -> Levels:
