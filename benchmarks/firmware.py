@@ -3,9 +3,10 @@
     python -m benchmarks.firmware RUN [RUN …] [--board mps2-an386 …] [--samples 2000] [--out FOLDER] [--record]
 
 Each run is exported, compiled, and given its test recordings on the board (`tests/device/emulator.py` says what is
-counted, and what `make test-device` installs for it). Each run gives a JSON file; with `--record` its own folder gets
-the firmware with what was measured on the first board, too, in RUN/export/firmware, for its page and for `qsense
-report`. A window *differs* where its start, class, margin or majority is not the integer reference's.
+counted, and what `make test-device` installs for it). Each run gives a JSON file. With `--record` what was measured on
+the first board is added to RUN/export/firmware, for its page and for `qsense report`: a firmware that `qsense export`
+has written there keeps its options and checks. A window *differs* where its start, class, margin or majority is not
+the integer reference's.
 
 Instructions hardly depend on the samples, so a few hundred windows tell what a prediction takes; a large network takes
 minutes for a whole recording. Flash leaves out the board's own start and its files; so does RAM, which is `qs_state`.
@@ -34,7 +35,9 @@ from qsense.chip.firmware.reference import classify
 from qsense.chip.names import FIRMWARE
 from qsense.chip.origin import origin
 from qsense.experiment.load import load
+from qsense.runs import folder as run_folder
 from qsense.runs.layout import Column, table
+from qsense.runs.reading import read_json
 
 LONGEST_S = 3600  # of one run's emulation
 
@@ -47,7 +50,7 @@ class Subject:
         scratch: an empty folder.
         recordings: of the test, at most; None: all.
         samples: of each recording, at most; None: all.
-        record: whether the run's own export gets the firmware.
+        record: whether the run's own export gets the firmware; one that is there keeps its options and its checks.
 
     Raises:
         ValueError: a run that cannot become a firmware, or whose data is not at hand.
@@ -57,15 +60,20 @@ class Subject:
         self, folder: Path, scratch: Path, recordings: int | None = None, samples: int | None = None,
         record: bool = False,
     ) -> None:  # fmt: skip
-        out = folder / "export" if record else scratch
-        firmware = export(load(folder), origin(folder), out, (FIRMWARE,)).firmware
+        out, earlier = (folder / "export", exported(folder)) if record else (scratch, {})
+        options = earlier.get("options", {})
+        firmware = export(load(folder), origin(folder), out, (FIRMWARE,), **options).firmware
         if firmware is None or firmware.tested is None:
             raise ValueError(f"{folder}: its data is not at hand, so there is nothing to push through its firmware")
         self.name, self.scratch, self.firmware = folder.resolve().name, scratch, firmware
+        if earlier.get("revision") == firmware.record["revision"]:
+            firmware.record["conformance"] = earlier["conformance"]
+            firmware.save()
         self.plan, counts = firmware.built.plan, firmware.tested.counts
         spans = itertools.pairwise(firmware.tested.bounds)
         self.recordings = [counts[start:end][:samples] for start, end in spans][:recordings]
-        self.expected = [classify(self.plan, recording) for recording in self.recordings]
+        majority = options.get("majority", 1)
+        self.expected = [classify(self.plan, recording, majority) for recording in self.recordings]
 
     def on(self, board: Board, optimize: str = "-Os", fast: str = "") -> dict[str, Any]:
         """What it does on a board, ready for JSON.
@@ -105,9 +113,17 @@ class Subject:
         }
 
     def record(self, found: dict[str, Any]) -> None:
-        """Let the run's own firmware know what was measured on a board."""
-        self.firmware.record["conformance"] = [vars(_check(found))]
+        """Let the run's own firmware know what was measured on a board, beside what is known of it."""
+        check = vars(_check(found))
+        others = [each for each in self.firmware.record["conformance"] or [] if each["what"] != check["what"]]
+        self.firmware.record["conformance"] = [*others, check]
         self.firmware.price(_as_priced(found))
+
+
+def exported(folder: Path) -> dict[str, Any]:
+    """What `firmware.json` says of a run's firmware; nothing where there is none."""
+    file = folder / run_folder.FIRMWARE
+    return dict(read_json(file)) if file.is_file() else {}
 
 
 def _check(found: dict[str, Any]) -> Check:

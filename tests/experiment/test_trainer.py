@@ -10,11 +10,11 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 from tests.refusal import assert_names, refused
 
-from qsense.experiment.checks import _check_arguments
 from qsense.experiment.command_line.habits import understood
 from qsense.experiment.compose import compose
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.identity import run_id
+from qsense.experiment.parts import check_arguments
 from qsense.experiment.trainer import BATCHES, CHOICES, INSTEAD, check_machine, check_trainer
 from qsense.runs.settings import NEUTRAL
 
@@ -56,7 +56,7 @@ def trainer() -> dict[str, Any]:
 
 
 def look_at(trainer: dict[str, Any]) -> None:
-    _check_arguments("trainer", trainer)
+    check_arguments("trainer", trainer)
     check_trainer(trainer)
 
 

@@ -175,6 +175,19 @@ def test_tradeoff_draws_the_front_and_what_it_dominates_paler() -> None:
     assert all(line.get_label() != FRONT for line in ax.lines), "nothing is known to be ahead"
 
 
+def test_no_line_joins_two_designs() -> None:
+    """A node that sends codes beside one that computes, at 1 and 2 bits: two lines, and no zigzag between them."""
+    points = [
+        Point("A", "gamma", label, cost * factor, score, design=label)
+        for cost, score in ((1.0, 70.0), (1.1, 80.0))
+        for label, factor in (("", 1.0), ("computes", 20.0))
+    ]
+    figure = plot_tradeoff(points, "F1", "node")
+    drawn = [np.ravel(line.get_xdata()).tolist() for line in figure.axes[0].lines if line.get_alpha() == PALE]
+    assert [x for x in drawn if len(x) > 1] == [pytest.approx([1, 1.1]), pytest.approx([20, 22])]
+    assert legend(figure) == ["gamma", "Pareto front"]
+
+
 def test_points_of_one_cost_share_their_label() -> None:
     """Sensors of different bits before the same network: as many bit operations, and labels that would overlap."""
     points = [Point("A", "none", "", 1.0, 90.0)]

@@ -11,6 +11,7 @@ from tests.stream.fakes import FakeClock, FakePipeline, sample, session
 from qsense.stream.events import Bad, Event, Notice, Quiet, Sample
 from qsense.stream.pace import paced
 from qsense.stream.session import FIRST_BAD, Session, majority
+from qsense.stream.words import dropped
 
 
 def pipeline(one: Session) -> FakePipeline:
@@ -67,6 +68,16 @@ def test_time_stamps(seconds: list[float], filled: int, recordings: int) -> None
     assert pipeline(one).resets == recordings  # the first one, too
     if filled == 2:
         assert [each[0] for each in pipeline(one).all] == pytest.approx([0, 1, 1 + 1 / 3, 1 + 2 / 3, 2, 3, 4])
+
+
+def test_descending_time_stamps_are_said_once_and_counted() -> None:
+    one = session()
+    for n in range(300):
+        one.take(sample(0.0, 30 - 0.1 * n))
+    one.take(sample(0.0, 99.0))
+    assert [("back" in notice, "gap" in notice) for notice in one.notices] == [(True, False), (False, True)]
+    assert (one.summary()["backward"], one.gaps, one.recordings) == (299, 300, 301)
+    assert "1 gap · time went back 299 times" in dropped(one)
 
 
 def test_a_clock_that_drifts_loses_nothing() -> None:

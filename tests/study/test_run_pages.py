@@ -95,8 +95,39 @@ def test_it_leads_to_its_firmwares_page(tmp_path: Path) -> None:
     made.write_text("made")
     assert written(folder, out=tmp_path / "out") == 1
     (link,) = (each for each in Page(page.read_text()).links if each.endswith("firmware.html"))
-    assert (page.parent / unquote(link)).read_text() == "made"
+    assert (page.parent / unquote(link)).read_text().endswith("made")
     assert written(folder, out=tmp_path / "out") == 0
+    shutil.rmtree(made.parent)
+    assert written(folder, out=tmp_path / "out") == 1
+    assert "firmware.html" not in page.read_text()
+    assert not list(page.parent.rglob("firmware.html"))
+
+
+@pytest.mark.parametrize("link", ["export/firmware/firmware.html", "export/firmware", "export"])
+def test_a_firmware_that_lies_elsewhere_does_not_come_along(link: str, tmp_path: Path) -> None:
+    folder, elsewhere = make_run(tmp_path / "runs"), tmp_path / "elsewhere"
+    target = elsewhere / Path("export/firmware/firmware.html").relative_to(link)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text("SECRET")
+    (folder / link).parent.mkdir(parents=True, exist_ok=True)
+    (folder / link).symlink_to(target if link.endswith("html") else elsewhere)
+    assert written(folder, out=tmp_path / "out") == 1
+    assert not list((tmp_path / "out").rglob("firmware.html"))
+
+
+@CLICKING
+def test_no_script_of_a_firmwares_page_runs(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "runs")
+    made = folder / "export" / "firmware" / "firmware.html"
+    made.parent.mkdir(parents=True)
+    evil = "<script>document.title = 'evil'</script><img src=x onerror=\"document.title = 'evil'\">"
+    made.write_text(f"<!doctype html><html><head><title>good</title></head><body>{evil}</body></html>")
+    written(folder, out=tmp_path / "out")
+    (page,) = (tmp_path / "out").rglob("firmware.html")
+    with chromium.browser() as window:
+        window.open(page)
+        window.open(page)  # by then the picture that is none has failed
+        assert window.run("return document.title") == "good"
 
 
 def test_thresholds_are_told_in_the_sensors_unit(tmp_path: Path) -> None:
@@ -226,7 +257,7 @@ def test_only_what_changed_is_written_again(tmp_path: Path) -> None:
     assert {file.name for file in (out / FOLDER).iterdir()} == {
         ".written.json", "notes.txt", *(f"{folder.name}.html" for folder in folders[:2]),
     }  # fmt: skip
-    (out / FOLDER / ".written.json").write_text('{"schema": 2, "pages": {"../../x": {}, "y": 3}}')
+    (out / FOLDER / ".written.json").write_text('{"schema": 3, "pages": {"../../x": {}, "y": 3}}')
     assert written(*folders, out=out) == 3
 
 

@@ -38,6 +38,7 @@ def out(tmp_path: Path) -> Path:
     (out / "index.html").write_text("<!doctype html><body>study</body>")
     (out / FOLDER / "run-1.html").write_text("<!doctype html><body>run</body>")
     (out / FOLDER / "run-1" / "transfer.png").write_bytes(b"PNG")
+    (out / FOLDER / "run-1" / "firmware.html").write_text("firmware")
     for file in ("private.html", "notes.txt", f"{FOLDER}/.written.json", f"{FOLDER}/notes.txt", f"{FOLDER}/.a.html"):
         (out / file).write_text("SECRET")
     (tmp_path / "secret.html").write_text("SECRET")
@@ -69,7 +70,8 @@ def ask(server: PageServer, path: str, host: str = "", method: str = "GET") -> t
 
 def test_the_page_and_its_runs_are_served(server: PageServer) -> None:
     for path, content in (("/", b"study"), ("/index.html", b"study"), (f"/{FOLDER}/run-1.html?x=1", b"run"),
-                          (f"/{FOLDER}/run-1/transfer.png", b"PNG"), ("/version", b"0")):  # fmt: skip
+                          (f"/{FOLDER}/run-1/transfer.png", b"PNG"), (f"/{FOLDER}/run-1/firmware.html", b"firmware"),
+                          ("/version", b"0")):  # fmt: skip
         status, found = ask(server, path)
         assert (status, content in found) == (200, True), path
     assert b"<script>" in ask(server, "/")[1]

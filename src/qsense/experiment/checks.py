@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
-from importlib.util import find_spec
 from typing import Any
 
 from hydra.utils import instantiate
@@ -13,12 +12,13 @@ from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 from qsense.data.errors import DataError
 from qsense.data.series.dataset import signal_of
 from qsense.experiment import compose, signatures
-from qsense.experiment.command_line.meant import runs_meant, value_meant
+from qsense.experiment.command_line.meant import runs_meant
 from qsense.experiment.compose import stated_by_options
 from qsense.experiment.continuing import check_resume_from, check_start
 from qsense.experiment.errors import ConfigError
+from qsense.experiment.parts import check_arguments, check_importable, importable, parts_of
 from qsense.experiment.schema import Config
-from qsense.experiment.trainer import INSTEAD, check_trainer
+from qsense.experiment.trainer import check_trainer
 from qsense.quant.sensor.memory import settings as memory
 from qsense.runs.settings import FORMATS, bits_of, count_devices, pretrained
 from qsense.runs.words import did_you_mean
@@ -37,8 +37,8 @@ def check(config: DictConfig) -> None:
     _check_memory_kind(config)
     _check_model(config)
     _check_frozen(config)
-    for path, part in _parts(config):
-        _check_arguments(path, part)
+    for path, part in parts_of(config):
+        check_arguments(path, part)
     check_trainer(compose.plain(config.trainer))
     _check_sensing(config)
     _check_data(config)
@@ -145,67 +145,6 @@ def _check_shape(config: DictConfig) -> None:
         raise ConfigError("quant.sensor=null: a sensor that is not quantized is an Identity, as in quant=none")
 
 
-def _parts(node: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every part (a mapping with `_target_`) of a configuration with its dotted path, outer parts first."""
-    if isinstance(node, DictConfig):
-        plain = {key: _resolved(node, str(key), path) for key in node if key != "hydra"}
-        yield from _parts(plain, path)
-    elif isinstance(node, dict):
-        if "_target_" in node:
-            yield path, node
-        for key, value in node.items():
-            yield from _parts(value, f"{path}.{key}" if path else str(key))
-
-
-def _resolved(node: DictConfig, key: str, path: str) -> Any:
-    value = node[key]
-    if OmegaConf.is_config(value):
-        return OmegaConf.to_container(value, resolve=True)
-    return value
-
-
-def _check_importable(path: str, target: str) -> None:
-    """Is there a module of a part's code? It may be a file of the user's own."""
-    if not _importable(target):
-        top = target.partition(".")[0]
-        raise ConfigError(
-            f"{path}._target_={target}: there is no module '{top}'. If it is a file of your own, put its folder on "
-            f"PYTHONPATH, as in PYTHONPATH=. for a {top}.py here; else install its package"
-        )
-
-
-def _importable(target: str) -> bool:
-    return find_spec(target.partition(".")[0]) is not None
-
-
-def _check_arguments(path: str, part: dict[str, Any]) -> None:
-    target = part["_target_"]
-    _check_importable(path, target)
-    known = signatures.arguments(target)
-    if known is None:  # a class whose source does not tell; instantiate will
-        return
-    name = target.rpartition(".")[2]
-    missing: list[str] = []
-    for key, value in part.items():
-        if key.startswith("_"):
-            continue
-        if path == "trainer" and key in INSTEAD:
-            raise ConfigError(f"trainer.{key} is set by qsense: {INSTEAD[key]}")
-        if key not in known:
-            raise ConfigError(
-                f"unknown argument {path}.{key}{did_you_mean(key, list(known))}; {name} takes {', '.join(known)}"
-            )
-        if value == "???":
-            missing.append(key)
-        elif not known[key].accepts(value):
-            hint = value_meant(f"{path}.{key}", value, known[key])
-            raise ConfigError(f"{path}.{key}={value!r} is not allowed{hint}: {name} takes {key}: {known[key]}")
-    if missing:
-        told = "\n".join(f"  {path}.{key}=…  ({known[key]})" for key in missing)
-        verb = "are" if len(missing) > 1 else "is"
-        raise ConfigError(f"{', '.join(f'{path}.{key}' for key in missing)} {verb} missing: set\n{told}")
-
-
 def _check_kind(config: DictConfig) -> None:
     """Does the task work on this kind of data?"""
     takes, gives = (
@@ -242,7 +181,7 @@ def _takes(sensor: str) -> str | None:
 
 def _check_model(config: DictConfig) -> None:
     facts = signatures.constant(config.task._target_, "network_facts")
-    _check_importable("model", config.model._target_)
+    check_importable("model", config.model._target_)
     if facts is None or _misfit(config.model._target_, facts) is None:
         return
     fitting = [name for name, target in _targets("model") if _misfit(target, facts) is None]
@@ -276,7 +215,7 @@ def _misfit(target: str, facts: tuple[str, ...]) -> str | None:
     """Why a network cannot be built from a task's facts, or None where it can (or the source does not tell)."""
     known = signatures.arguments(target)
     if known is None:
-        return None if _importable(target) else "its module is not there"
+        return None if importable(target) else "its module is not there"
     refused = [fact for fact in facts if fact not in known]
     return f"it is built from {', '.join(facts)} but takes no {', '.join(refused)}" if refused else None
 
@@ -319,7 +258,7 @@ def misfit(config: DictConfig, sensor: Mapping[str, Any], signal: Signal) -> str
         other.quant = {"sensor": dict(sensor), "network": None}
     try:
         _check_memory_kind(other)
-        _check_arguments("quant.sensor", dict(sensor))
+        check_arguments("quant.sensor", dict(sensor))
         _check_converter(other, signal, config.data.dataset._target_.rpartition(".")[2])
     except ConfigError as error:
         return str(error)

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
-from qsense.experiment import trusted
+from qsense.experiment import signatures, trusted
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.recorded import for_instantiate
+from qsense.quant.network.integer.needs import misfits
 from qsense.runs import folder as run_folder
 from qsense.runs.checkpoints import CHECKPOINT, checkpoint, verify
 from qsense.runs.next_steps import say_next
@@ -190,14 +191,24 @@ def next_steps(folder: Path, config: DictConfig) -> list[tuple[tuple[object, ...
     allow = [word for module in trusted.to_allow(config) for word in ("--allow", module)]
     export = [(("export", folder, *allow, "--check"), "its ADC as tables, C, Verilog, ONNX and a datasheet")]
     freeze = [(("freeze", folder, *allow), "its network as integers and scales")]
+    firmware = [(("export", folder, *allow, "format=firmware", "--check"), "a C99 program for a microcontroller")]
+    suits = becomes_firmware(config)
     is_series = "window" in config.data
     pictures = f"beside other runs; pictures are in {folder / 'figures'}"
     return [
         *export * bool(bits),
-        *freeze * bool(network_bits),
+        *firmware * suits,
+        *freeze * (bool(network_bits) and not suits),
         (("report", folder.parent), pictures),
         *[(("stream", folder, *allow), "its classes, live: of test recordings, a file, a sensor")] * is_series,
     ]
+
+
+def becomes_firmware(config: DictConfig) -> bool:
+    """Whether `qsense export RUN format=firmware` takes a run, as far as its configuration tells."""
+    if "window" not in config.data or not signatures.has_method(config.model._target_, "chain"):
+        return False
+    return config.quant.network is None or not list(misfits(config.quant.network))
 
 
 def load(

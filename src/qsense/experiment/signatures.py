@@ -243,3 +243,16 @@ def constant(target: str, name: str) -> Any:
                 case ast.AnnAssign(target=ast.Name(id=found), value=ast.expr() as value) if found == name:
                     return ast.literal_eval(value)
     return None
+
+
+def has_method(target: str, name: str) -> bool:
+    """Whether a `_target_` is known to have a method, its own or a base class's.
+
+    >>> has_method("qsense.models.tiny_conv.TinyConv", "chain"), has_method("torch.nn.Linear", "chain")
+    (True, False)
+    """
+    return any(
+        isinstance(statement, ast.FunctionDef) and statement.name == name
+        for base in _with_bases(target)
+        for statement in (base[0].body if base else [])
+    )

@@ -33,6 +33,7 @@ class Point:
         std: over seeds; None where there is one seed.
         complete: whether every expected run stands behind it; hollow if not.
         comparable: whether it averages the same folds as the others; hollow, and not on the front, if not.
+        design: where a quantizer has points of several designs: which; no line joins two of them.
     """
 
     panel: str
@@ -43,10 +44,11 @@ class Point:
     std: float | None = None
     complete: bool = True
     comparable: bool = True
+    design: str = ""
 
 
 def plot_tradeoff(points: Sequence[Point], label: str, cost_label: str, title: str = "", less: bool = False) -> Figure:
-    """Draw one panel per data set: score over cost (logarithmic), one line per quantizer.
+    """Draw one panel per data set: score over cost (logarithmic), one line per quantizer and design.
 
     The Pareto front is a line of steps: the best score that is to be had up to a cost. Points that another one
     dominates are paler. It goes by means alone: within their spread, points may change sides.
@@ -96,7 +98,9 @@ def _front(points: Sequence[Point], less: bool) -> list[Point]:
 
 def _line(ax: Axes, points: Sequence[Point], order: int, ahead: Sequence[Point]) -> Line2D:
     colour, marker = mark(order)
-    ax.plot([point.cost for point in points], [point.mean for point in points], color=colour, linewidth=1.1, alpha=PALE)
+    for design in in_order(point.design for point in points):
+        along = [(point.cost, point.mean) for point in points if point.design == design]
+        ax.plot(*zip(*along, strict=True), color=colour, linewidth=1.1, alpha=PALE)
     for point in points:
         strength = 1.0 if point in ahead else PALE
         face = colour if point.complete and point.comparable else "white"

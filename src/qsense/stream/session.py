@@ -134,7 +134,8 @@ class Session:
     pushed: int = 0  # samples that went through, those that were filled in, too
     samples: int = 0  # that came
     filled: int = 0
-    gaps: int = 0
+    gaps: int = 0  # those where time goes back, too
+    backward: int = 0  # how often time went back
     recordings: int = 0
     windows: int = 0
     bad: Counter[str] = field(default_factory=Counter)
@@ -186,7 +187,8 @@ class Session:
 
     def _anew(self, why: str, seconds: float) -> None:
         self.gaps += 1
-        self.notices.append(f"{why}: a new recording begins")
+        if why:
+            self.notices.append(f"{why}: a new recording begins")
         self._begin(max(seconds, BETWEEN_S))
 
     def _take_bad(self, event: Bad) -> None:
@@ -208,7 +210,8 @@ class Session:
             if self.stamp is not None:
                 step = event.seconds - self.stamp
                 if step < 0:
-                    self._anew(f"time goes back by {-step:.4g} s", 0.0)
+                    self.backward += 1  # at every sample of a file whose last one comes first
+                    self._anew(f"time goes back by {-step:.4g} s (said once)" if self.backward == 1 else "", 0.0)
                 elif step > self.gap_s:
                     self._anew(f"a gap of {duration(step) if step >= 90 else f'{step:.3g} s'}", step)
                 else:
@@ -339,6 +342,7 @@ class Session:
             "samples_filled": self.filled,
             "recordings": self.recordings,
             "gaps": self.gaps,
+            "backward": self.backward,
             "windows": self.windows,
             "classes": {classes[index]: count for index, count in self.seen.most_common()},
             "bad_lines": dict(self.bad.most_common()),

@@ -5,6 +5,7 @@ Open it to add a way; what they show is in `view.py`, `words.py` and `page.py`.
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections import deque
 from collections.abc import Sequence
@@ -73,7 +74,7 @@ class Lines:
 
             print(json.dumps({"summary": session.summary()}, allow_nan=False))
         for line in summary(session):
-            print(line, file=sys.stderr)
+            print(sentence(line, shutil.get_terminal_size().columns, hanging="  "), file=sys.stderr)
 
 
 class Terminal:

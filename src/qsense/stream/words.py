@@ -75,7 +75,9 @@ def dropped(session: Session) -> str:
     """How many lines were no samples, and what else was lost."""
     parts = [f"{counted(session.bad.total(), 'line')} without a sample"]
     parts += [f"{counted(session.filled, 'sample')} filled in"] * bool(session.filled)
-    parts += [counted(session.gaps, "gap")] * bool(session.gaps)
+    gaps = session.gaps - session.backward
+    parts += [counted(gaps, "gap")] * bool(gaps)
+    parts += [f"time went back {counted(session.backward, 'time')}"] * bool(session.backward)
     return " · ".join(parts)
 
 

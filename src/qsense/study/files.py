@@ -100,6 +100,6 @@ def _tradeoff_png(summary: Summary, cost: Axis, path: Path) -> None:
                 if cell.cost.get(key, 0) > 0:
                     std = None if cell.std is None else scale * cell.std
                     label, at = design or row.shown_bits_name, cell.cost[key] / cost.unit
-                    yield Point(panel, name, label, at, scale * cell.mean, std, cell.complete, cell.comparable)
+                    yield Point(panel, name, label, at, scale * cell.mean, std, cell.complete, cell.comparable, design)
 
     save(plot_tradeoff(list(points()), axis(summary), cost.label, less=lower_is_better(summary.metric)), path)

@@ -6,7 +6,6 @@ Open it to show more of a run. The page has no script, and its policy forbids an
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
@@ -43,13 +42,13 @@ MOST_LINES, MOST_CLASSES, MOST_VALUES = 200, 200, 16  # of a text, of a table of
 POLICY = "default-src 'none'; img-src 'self' file: data:; style-src 'unsafe-inline'"
 
 
-def run_page(run: Run, pictures: Sequence[tuple[str, str]] = (), place: Path | None = None) -> str:
+def run_page(run: Run, pictures: Sequence[tuple[str, str]] = (), firmware: str = "") -> str:
     """The page.
 
     Args:
         run: its folder is read again for what a study does not keep of it.
         pictures: address, relative to the page, and name of each.
-        place: the folder that the page will lie in, from which it leads to the run's; None: it leads nowhere.
+        firmware: address of its firmware's page, likewise; empty: there is none.
     """
     config_text = _text(run.folder / run_folder.CONFIG)
     config, record = _config(config_text), run_folder.record(run.folder)
@@ -83,7 +82,7 @@ def run_page(run: Run, pictures: Sequence[tuple[str, str]] = (), place: Path | N
 <body>
 <header><p><a href="../index.html">← study</a></p>
 <h1>{html(name)}</h1>
-{_headline(run, record)}{_firmware(run, place)}</header>
+{_headline(run, record)}{_firmware(firmware)}</header>
 <main>
 {sections}</main>
 </body>
@@ -118,12 +117,9 @@ def _tracked(run: Run, record: Mapping[str, Any]) -> str:
     return ""
 
 
-def _firmware(run: Run, place: Path | None) -> str:
+def _firmware(address: str) -> str:
     """Where its firmware's page lies, if it was exported."""
-    if place is None or not (file := run.folder / run_folder.FIRMWARE_PAGE).is_file():
-        return ""
-    address = Path(os.path.relpath(file.parent.resolve() / file.name, place.resolve())).as_posix()
-    return f'<p><a href="{quote(address)}">its firmware</a></p>\n'
+    return f'<p><a href="{html(address)}">its firmware</a></p>\n' * bool(address)
 
 
 def web_address(value: Any) -> str:

@@ -1,7 +1,8 @@
 """The pages of a study's runs beside its own page; only those are written whose run has changed.
 
-Open it to change where a run's page lies, or which pictures it takes with it. Pictures stand beside the pages, as links
-to the same file where the file system has them, so that the folder may be copied without its runs.
+Open it to change where a run's page lies, or what it takes with it: pictures and its firmware's page. They stand beside
+the pages, pictures as links to the same file where the file system has them, so that the folder may be copied without
+its runs.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 
 from qsense.runs import folder as run_folder
 from qsense.runs import mishaps
-from qsense.runs.reading import read_json
+from qsense.runs.reading import read_json, read_text
 from qsense.runs.status import FINISHED
 from qsense.study.run import Run
 from qsense.study.run_page import ADC, run_page
@@ -26,12 +27,20 @@ from qsense.study.worst_frames import FILE as WORST
 
 FOLDER = "run-pages"  # beside the study page
 INDEX = ".written.json"
-SCHEMA = 2  # of the pages; those of another are written anew
+SCHEMA = 3  # of the pages; those of another are written anew
 PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_=+-]*(\.[A-Za-z0-9_=+-]+)*")  # names that any file system and address take
 LONGEST = 120  # letters of a name
 PNG = b"\x89PNG\r\n\x1a\n"
 MOST_PICTURES, HEAVIEST = 40, 20 << 20  # of a run; bytes of a picture
 RESULTS = "results.png"
+FIRMWARE = "firmware.html"
+# Before a page that somebody else may have written: no script of it runs, and it fetches nothing.
+GUARD = """<!doctype html>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; \
+form-action 'none'; base-uri 'none'">
+<meta name="referrer" content="no-referrer">
+"""
 # Pictures in the order in which they tell.
 FIRST = ("results", "transfer", "trajectory", "confusion", "predictions", "groups")
 WATCHED = (
@@ -68,13 +77,15 @@ def write_run_pages(runs: Sequence[Run], out: Path) -> int:
         known = before.get(name)
         if known is None or known["stamp"] != stamp or not (folder / f"{name}.html").is_file():
             taken = _take(pictures, folder / name)
-            _clear(folder, name, set(known["pictures"] if known else ()) - {file for file, _ in taken})
+            firmware = [FIRMWARE] * _take_firmware(run.folder, folder / name)
+            files = [*(file for file, _ in taken), *firmware]
+            _clear(folder, name, set(known["files"] if known else ()) - set(files))
             shown = [(f"{name}/{file}", title) for file, title in taken]
-            _write(folder / f"{name}.html", run_page(run, shown, folder))
-            known, written = {"stamp": stamp, "pictures": [file for file, _ in taken]}, written + 1
+            _write(folder / f"{name}.html", run_page(run, shown, "".join(f"{name}/{file}" for file in firmware)))
+            known, written = {"stamp": stamp, "files": files}, written + 1
         after[name] = known
     for name in before.keys() - after.keys():
-        _clear(folder, name, set(before[name]["pictures"]), page=True)
+        _clear(folder, name, set(before[name]["files"]), page=True)
     if after != before:
         run_folder.write_json(folder / INDEX, {"schema": SCHEMA, "pages": after})
     return written
@@ -149,6 +160,18 @@ def _take(pictures: Sequence[tuple[str, os.stat_result]], folder: Path) -> list[
     return taken
 
 
+def _take_firmware(run: Path, folder: Path) -> bool:
+    """Bring the page of a run's firmware beside a page, if it was exported into the run's folder; whether it was."""
+    with suppress(OSError, ValueError):
+        file = (run / run_folder.FIRMWARE_PAGE).resolve(strict=True)
+        if file.is_relative_to(run.resolve()):
+            text = read_text(file, HEAVIEST, errors="replace")
+            folder.mkdir(exist_ok=True)
+            _write(folder / FIRMWARE, GUARD + text)
+            return True
+    return False
+
+
 # -------------------------------------------------------------------------------------------------------- what is there
 
 
@@ -166,7 +189,7 @@ def _stamp(run: Run, pictures: Sequence[tuple[str, os.stat_result]]) -> list[Any
 
 
 def _written(folder: Path) -> dict[str, dict[str, Any]]:
-    """What earlier calls wrote, {page: its stamp and pictures}; nothing of what they would not have written."""
+    """What earlier calls wrote, {page: its stamp, what it took}; nothing of what they would not have written."""
     with suppress(OSError, ValueError):
         content = read_json(folder / INDEX, 1 << 28)
         if isinstance(content, Mapping) and content.get("schema") == SCHEMA and isinstance(content.get("pages"), dict):
@@ -176,15 +199,15 @@ def _written(folder: Path) -> dict[str, dict[str, Any]]:
                 if PLAIN.fullmatch(name)
                 and isinstance(page, dict)
                 and isinstance(page.get("stamp"), list)
-                and isinstance(page.get("pictures"), list)
-                and all(isinstance(file, str) and PLAIN.fullmatch(file) for file in page["pictures"])
+                and isinstance(page.get("files"), list)
+                and all(isinstance(file, str) and PLAIN.fullmatch(file) for file in page["files"])
             }
     return {}
 
 
-def _clear(folder: Path, name: str, pictures: Iterable[str], page: bool = False) -> None:
-    """Remove pictures that an earlier call took for a page, and with `page` the page."""
-    for file in (*(folder / name / picture for picture in pictures), *[folder / f"{name}.html"] * page):
+def _clear(folder: Path, name: str, files: Iterable[str], page: bool = False) -> None:
+    """Remove files that an earlier call took for a page, and with `page` the page."""
+    for file in (*(folder / name / taken for taken in files), *[folder / f"{name}.html"] * page):
         with suppress(OSError):
             file.unlink()
     with suppress(OSError):  # there are others in it

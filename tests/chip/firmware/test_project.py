@@ -193,10 +193,13 @@ def test_make(tmp_path: Path) -> None:
     done = subprocess.run(["make", "test", "all", "size"], cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("PASS") == 4
+    assert max(map(len, done.stdout.splitlines())) <= 80
     assert (folder / "build" / "libqsense_sender.a").exists()
 
     def compiled(*words: str) -> int:
-        return subprocess.run(["make", "size", *words], cwd=folder, capture_output=True, text=True).stdout.count(" -c ")
+        return subprocess.run(["make", "size", "V=1", *words], cwd=folder, capture_output=True, text=True).stdout.count(
+            " -c "
+        )
 
     assert compiled() == 0, "what is built is not built again"
     assert compiled("CFLAGS=-O1") == len(list((folder / "src").glob("*.c"))), "other options, as another compiler"

@@ -23,16 +23,18 @@ from qsense.experiment.load import TrainedRun
 from qsense.quant.network.integer import extract as integers
 from qsense.quant.network.integer.chain import stages
 from qsense.quant.network.integer.forward import Integer
+from qsense.quant.network.integer.needs import misfits
 
-MOST_NATIVE_BITS = 16  # of counts that no converter cuts down; all of them go through the task, one by one
+MOST_RAW_BITS = 16  # of counts that no converter cuts down; all of them go through the task, one by one
 CALIBRATION = 1024  # training windows, evenly spaced: they give activations their ranges after training
-STATE_BITS = 16
+PLACED_STATE_BITS = 16  # of LSTM states that were not trained in integers
 Arithmetic = Literal["integer", "quantized", "float"]
 EXPLAINED: dict[Arithmetic, str] = {
     "integer": "trained in integers (quant.network.arithmetic=integer): the firmware computes what training saw",
     "quantized": "weights and activations are those that were trained; sums, gates and LSTM states become integers "
-    f"({STATE_BITS}-bit states) after training",
-    "float": f"trained in floats: weights and activations of 8 bits, and states of {STATE_BITS}, are placed after it",
+    f"({PLACED_STATE_BITS}-bit states) after training",
+    "float": f"trained in floats: weights and activations of 8 bits, and states of {PLACED_STATE_BITS}, are placed "
+    "after it",
 }
 
 
@@ -83,17 +85,11 @@ def check_suitable(run: TrainedRun, asked: str = "format=firmware") -> None:
             f"{asked}: quant.network.first_last_input_bits=null: what enters the last layer is in floats, and a "
             "firmware needs it in codes (auto); this network leaves as ONNX (format=onnx)"
         )
-    for key, value, needed in (
-        ("levels", quantizer.levels, "uniform"),
-        ("activation_levels", quantizer.activation_levels, "uniform"),
-        ("first_last_range", quantizer.first_last_range, "abs_max"),
-        ("skip", quantizer.skip or "null", "null"),
-    ):
-        if value != needed:
-            raise ValueError(
-                f"{asked}: quant.network.{key}={value}: a firmware's weights and activations are whole numbers "
-                f"of one unit, so it needs {key}={needed}; this network leaves as ONNX (format=onnx)"
-            )
+    for key, value, needed in misfits(vars(quantizer)):
+        raise ValueError(
+            f"{asked}: quant.network.{key}={value}: a firmware's weights and activations are whole numbers "
+            f"of one unit, so it needs {key}={needed}; this network leaves as ONNX (format=onnx)"
+        )
 
 
 def native_of(
@@ -124,8 +120,8 @@ def native_of(
                     f"{signal.unit}"
                 )
             native = native_adc(signal, pairs, full_scale, native_bits, stated, ends is not None)  # type: ignore[arg-type]
-    if converter is None and native.bits > MOST_NATIVE_BITS:
-        raise ValueError(f"native_bits={native.bits}: a firmware without a converter takes at most {MOST_NATIVE_BITS}")
+    if converter is None and native.bits > MOST_RAW_BITS:
+        raise ValueError(f"native_bits={native.bits}: a firmware without a converter takes at most {MOST_RAW_BITS}")
     return replace(native, twos_complement=twos_complement)
 
 
@@ -152,7 +148,7 @@ def build(run: TrainedRun, converter: Converter | Codec | None, native: Native, 
     arithmetic = arithmetic_of(run)
     network = copy.deepcopy(task.network).eval()
     if arithmetic != "integer":
-        integers.after_training(network, training_windows(run), STATE_BITS)
+        integers.after_training(network, training_windows(run), PLACED_STATE_BITS)
     numbers = integers.extract(network)
 
     def code(seen: Tensor) -> Tensor:

@@ -28,10 +28,10 @@ def check(folder: Path, built: Built, tested: Tested) -> list[Check]:
     found, windows = [], f"{tested.windows:,} test windows"
     if tested.codes_differing is not None:
         codes = f"{tested.counts.size:,} samples"
-        found.append(_compared("firmware, input codes of torch and of its tables", codes, tested.codes_differing))
-    found.append(_compared("firmware, logits of torch and of NumPy", windows, tested.logits_differing))
+        found.append(_compared("firmware, input codes (torch, tables)", codes, tested.codes_differing))
+    found.append(_compared("firmware, logits (torch, NumPy)", windows, tested.logits_differing))
     if built.arithmetic == "integer":
-        found.append(_compared("firmware, classes of the run and in integers", windows, tested.differing["integers"]))
+        found.append(_compared("firmware, classes (run, integers)", windows, tested.differing["integers"]))
     return [*found, by_c(folder, built, tested)]
 
 

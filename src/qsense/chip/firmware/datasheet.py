@@ -159,7 +159,7 @@ def _sizes(plan: Plan, counts: Counts, energy: Known, measured: Known) -> list[t
         sizes.append(("program, stack, time", "not measured: a compiler and a processor tell"))
     else:
         sizes += [
-            ("measured on", measured["processor"]),
+            ("measured on", measured["processor"].replace(" -", " \N{NON-BREAKING HYPHEN}")),
             ("program in flash", _kb(measured["flash"])),
             ("its state in RAM", _kb(measured["ram"])),
             ("stack at most", f"{measured['stack']:,} bytes"),

@@ -20,6 +20,7 @@ from qsense.chip.firmware.datasheet import firmware_page, in_percent, on_the_nod
 from qsense.chip.firmware.energy import Measured, design_picture, energy_of
 from qsense.chip.firmware.tested import Tested, on_test_windows
 from qsense.chip.memory.codec import Codec
+from qsense.chip.names import CODINGS
 from qsense.chip.origin import Origin
 from qsense.experiment.converters import sensing_model
 from qsense.experiment.load import TrainedRun
@@ -104,8 +105,8 @@ class Firmware:
             designs, computing = energy["designs"], on_the_node(energy)
             sent, what = (designs[SENT], "codes") if SENT in designs else (designs["native_sent"], "samples")
             lines.append(f"  power, by model     {power(computing['uw']):>11}    with the network on the node")
-            lines.append(f"{'':<20}{power(sent['uw']):>11}    where it sends {what}")
-            lines.append(f"{'':<20}{in_percent(computing['cpu_share']):>11}    of a processor's time")
+            lines.append(f"{'':<22}{power(sent['uw']):>11}    where it sends {what}")
+            lines.append(f"{'':<22}{in_percent(computing['cpu_share']):>11}    of a processor's time")
         if (tested := self.tested) is None:
             return lines
         monitor = self.record["test"]["monitor"]
@@ -177,6 +178,13 @@ def export(
         "channels": list(plan.channels),
         "classes": list(plan.class_names),
         "majority": majority,
+        "options": {
+            "name": name,
+            "native_bits": native_bits,
+            "full_scale": full_scale,
+            "coding": CODINGS[twos_complement],
+            "majority": majority,
+        },
         "converter": None if converter is None else converter.record,
         "native": {key: value for key, value in vars(native).items() if key != "assumed"},
         "counts": counts.record(),

@@ -12,6 +12,7 @@ from qsense.chip.firmware.sizes import Sizes
 from qsense.chip.memory.codec import Codec
 from qsense.chip.origin import Origin
 from qsense.runs.escapes import markdown
+from qsense.runs.words import in_bits
 
 
 def readme(sizes: Sizes, origin: Origin, majority: int, packet_samples: int) -> str:
@@ -63,9 +64,9 @@ void on_sample(const qs_sample sample[QS_CHANNELS])
 
 `qs_push` takes one sample of all channels, in the order above, as the sensor delivers it. A class comes with the last
 sample of each window, `QS_NONE` with all others. `result.class_index` is the window's class, `result.majority` the
-{smoothed}; `result.margin` says how far the class was ahead of
-the next, in units of `QS_LOGIT_UNIT`. `qs_reset` begins a new recording. A `qs_push` may take longer than the sensor
-needs for a sample, so call it outside an interrupt:
+{smoothed}. `result.margin` says how far the class was
+ahead of the next, in units of `QS_LOGIT_UNIT`. `qs_reset` begins a new recording. A `qs_push` may take longer than the
+sensor needs for a sample, so call it outside an interrupt:
 
 ```c
 void timer_interrupt(void) {{ read_sensor(queue[head++ % LENGTH]); }} /* at the sensor's rate */
@@ -138,14 +139,14 @@ def _converter(plan: Plan) -> str:
     if plan.converter is None:
         return "none: native counts are taken as they are"
     if isinstance(plan.converter, Codec):
-        return f"{plan.converter.bits} bits, with memory ({markdown(plan.converter.quantizer)})"
-    return (
-        f"{plan.converter.bits} bits, {plan.converter.counts.shape[1]} thresholds for {len(plan.converter.rows)} row(s)"
-    )
+        return f"{in_bits(plan.converter.bits)}, with memory ({markdown(plan.converter.quantizer)})"
+    rows, thresholds = plan.converter.counts.shape
+    each = f"; {rows} rows of them: {', '.join(map(markdown, plan.converter.rows))}" if rows > 1 else ""
+    return f"{in_bits(plan.converter.bits)}, {thresholds:,} threshold{'s' * (thresholds > 1)}{each}"
 
 
 def _codes(sizes: Sizes) -> str:
-    text = f"sample by sample, channel by channel, {sizes.code_bits} bits each, without gaps"
+    text = f"sample by sample, channel by channel, {in_bits(sizes.code_bits)} each, without gaps"
     if sizes.refresh:
         text += f"; where the index is a multiple of {sizes.refresh}, {sizes.coding.bits} bits: native counts"
     return text

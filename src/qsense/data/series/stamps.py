@@ -85,10 +85,10 @@ def seconds(values: pd.Series, form: str | None, rate_hz: float, source: str, fi
 def likely_unit(time: Floats, rate_hz: float) -> float:
     """Seconds per unit of numbers whose unit nobody has stated: the one that comes closest to the rate.
 
-    >>> likely_unit(np.array([0, 20, 40.0]), 50.0)
-    0.001
+    >>> likely_unit(np.array([0, 20, 40.0]), 50.0), likely_unit(np.array([0.04, 0.02, 0]), 50.0)
+    (0.001, 1.0)
     """
-    step = np.diff(time)
+    step = np.abs(np.diff(time))
     step = step[step > 0]
     typical = float(np.median(step)) if step.size else 1.0
     return min(UNITS.values(), key=lambda unit: abs(np.log(typical * unit * rate_hz)))

@@ -17,6 +17,7 @@ from qsense.quant.network import clip
 from qsense.quant.network.activations import ActivationQuantizer, attach, calibrate
 from qsense.quant.network.integer.chain import of_states, stages
 from qsense.quant.network.integer.forward import STATE_BITS, to_integers
+from qsense.quant.network.integer.needs import misfits
 from qsense.quant.network.layers import (
     QuantizedLayer,
     counted,
@@ -156,15 +157,14 @@ class NetworkQuantizer:
             if value not in allowed:
                 raise ValueError(f"{key}={value!r}: {name} allows {', '.join(map(str, allowed))}")
         if arithmetic == "integer":
-            for key, refused, given, needed in (
-                ("levels", levels != "uniform", levels, "uniform"),
-                ("activation_levels", activation_levels != "uniform", activation_levels, "uniform"),
-                ("first_last_range", first_last_range != "abs_max", first_last_range, "abs_max"),
-                ("first_last_input_bits", first_last_input_bits is None, "null", "auto, or 2 to 8"),
-                ("skip", bool(skip), skip, "null"),
-            ):
-                if refused:
-                    raise ValueError(f"{key}={given}: {name} with arithmetic=integer allows {needed}")
+            settings = {
+                "levels": levels, "activation_levels": activation_levels, "first_last_range": first_last_range,
+                "skip": skip,
+            }  # fmt: skip
+            for key, given, needed in misfits(settings):
+                raise ValueError(f"{key}={given}: {name} with arithmetic=integer allows {needed}")
+            if first_last_input_bits is None:
+                raise ValueError(f"first_last_input_bits=null: {name} with arithmetic=integer allows auto, or 2 to 8")
             input_bits = 8 if input_bits is None else input_bits
         elif state_bits != 16:
             raise ValueError(f"state_bits={state_bits}: {name} has integer states with arithmetic=integer alone")

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from qsense.models.deepconvlstm import DeepConvLSTM
-from qsense.quant.network.integer.forward import Cut, Recurrence
+from qsense.quant.network.integer.codes import Cut
 from qsense.quant.network.integer.numbers import GATE, scale
+from qsense.quant.network.integer.recurrence import Recurrence
 from qsense.quant.network.quantizer import NetworkQuantizer
 
 

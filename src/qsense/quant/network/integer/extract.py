@@ -15,16 +15,9 @@ from torch import Tensor, nn
 from qsense.quant.network.activations import ActivationQuantizer, attach, calibrate, detach
 from qsense.quant.network.integer import numbers
 from qsense.quant.network.integer.chain import Stage, of_states, positions_of, stages
-from qsense.quant.network.integer.forward import (
-    Integer,
-    by_of,
-    enter,
-    gates,
-    input_levels,
-    largest,
-    product,
-    to_integers,
-)
+from qsense.quant.network.integer.codes import by_of, input_levels, largest, product
+from qsense.quant.network.integer.forward import Integer, enter, to_integers
+from qsense.quant.network.integer.recurrence import gates
 from qsense.quant.network.layers import frozen_levels, quantizers, weight_levels
 
 LARGEST = 1 << 31  # accumulators are int32
