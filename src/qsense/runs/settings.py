@@ -26,7 +26,7 @@ NEUTRAL: dict[str, dict[str, Any]] = {
     "quant": {"first_last_input_bits": "auto", "first_last_range": "abs_max", "transform_layers": None,
               "untransformed": "standardised", "activation_alpha_grad": None, "transform_lr": "same",
               "arithmetic": "float", "state_bits": 16,
-              "start": None, "parametrization": "exp", "step_leak": 0, "zero_level": False},
+              "start": None, "parametrization": "exp", "step_leak": 0},
     "trainer": {  # Lightning's own defaults
         "min_epochs": None, "min_steps": None, "max_time": None, "gradient_clip_algorithm": None,
         "limit_predict_batches": None, "overfit_batches": 0.0, "fast_dev_run": False, "val_check_interval": None,

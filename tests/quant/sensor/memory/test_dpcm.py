@@ -11,7 +11,6 @@ import numpy.typing as npt
 import pytest
 from hydra.utils import instantiate
 from tests.quant.sensor.memory.recordings import bounds_of, built
-from tests.refusal import refused
 
 from qsense.experiment.compose import compose, hydra
 from qsense.quant.sensor.lloyd_max import best_partition, lloyd
@@ -137,37 +136,3 @@ def test_real_recordings_keep_their_signal() -> None:
         sensor.fit_recordings(x, bounds)
         noise = (x - sensor.convert(x, bounds).values).var(axis=0)
         assert np.mean(10 * np.log10(x.var(axis=0) / noise)) > least, (name, bits)
-
-
-@pytest.mark.parametrize("bits", [2, 3])
-def test_a_zero_level_keeps_a_constant(bits: int) -> None:
-    """Noise with pauses, whose mean is the pauses' value: without the level the decoded pauses swing."""
-    counts = markov(0.95, 20_000)
-    calm = np.arange(len(counts)) // 1000 % 2 == 1
-    counts[calm] = round(counts[~calm].mean())
-    swing = {}
-    for zero_level in (False, True):
-        sensor, constants = fitted(bits, counts, zero_level=zero_level, leak=0)
-        value = kernel.convert([constants], counts.astype(np.uint16), bounds_of((len(counts),)))[1][:, 0]
-        swing[zero_level] = max(np.ptp(value[start + 500 : start + 1000]) for start in range(1000, 20_000, 2000))
-        assert (0 in sensor.residual_levels) == zero_level
-        assert (np.diff(constants.levels) > 0).all()
-    assert swing[True] == 0 < swing[False]
-
-
-@pytest.mark.parametrize("bits", [2, 3, 4])
-def test_a_zero_level_costs_little(bits: int) -> None:
-    counts = markov(0.9, 20_000)
-    free, around = (decibels(fitted(bits, counts, zero_level=zero)[1], counts) for zero in (False, True))
-    assert around > free - 1.5
-
-
-def test_one_bit_has_no_zero_level() -> None:
-    with refused(ValueError, "zero_level", "DPCM", "bits=2"):
-        DPCM(ONE, 1, zero_level=True)
-
-
-def test_a_zero_level_of_a_constant_signal() -> None:
-    _, constants = fitted(3, np.full((100, 1), 777), zero_level=True)
-    assert 0 in constants.levels
-    assert (np.diff(constants.levels) > 0).all()

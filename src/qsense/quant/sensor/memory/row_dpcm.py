@@ -42,7 +42,6 @@ class RowDPCM(DPCM):
         companding: "sqrt", or "none": counts as they are.
         output: what the network sees: "companded": places on the companded scale, black at the range's low end and
             white at its high end (as γ curves hand on codes of companded light); "linear": the counts' values.
-        zero_level: see `DPCM`.
 
     Raises:
         ValueError: an argument out of its range, or a signal without native codes.
@@ -58,7 +57,6 @@ class RowDPCM(DPCM):
         *,
         companding: Companding = "sqrt",
         output: Literal["companded", "linear"] = "companded",
-        zero_level: bool = False,
         **settings: Unpack[Settings],
     ) -> None:
         for key, value, allowed in (
@@ -67,7 +65,7 @@ class RowDPCM(DPCM):
         ):
             if value not in allowed:
                 raise ValueError(f"{key}={value!r}: {type(self).__name__} allows {' or '.join(allowed)}")
-        super().__init__(signal, bits, zero_level=zero_level, **settings)
+        super().__init__(signal, bits, **settings)
         self.companding, self.output = companding, output
         self.compand = square_root(self.native_bits, self.black) if companding == "sqrt" else ()
         shown = self.compand if output == "companded" else ()
