@@ -16,6 +16,7 @@ from omegaconf import DictConfig
 from qsense.experiment import trusted
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.recorded import for_instantiate
+from qsense.experiment.signatures import constant
 from qsense.runs import folder as run_folder
 from qsense.runs.checkpoints import CHECKPOINT, checkpoint, verify
 from qsense.runs.next_steps import say_next
@@ -91,7 +92,7 @@ class TrainedRun:
             ValueError: a shape or type that is not the sensor's, values that are not finite, an unknown condition, or
                 gains where there should be none, or the other way round.
         """
-        from qsense.quant.sensor.memory.row_dpcm import RowDPCM
+        from qsense.quant.sensor.memory.whole import WholeConverter
 
         samples = _finite(x)
         by_camera = self.config.task.get("white_balance") == "camera"
@@ -103,14 +104,14 @@ class TrainedRun:
             raise ValueError(f"condition={condition!r}: the signal's conditions are {', '.join(conditions) or 'none'}")
         one = samples.dim() == self.data.dimensions
         index = conditions.index(condition) if condition else 0
-        memory = self._with_memory
-        if isinstance(memory, RowDPCM):  # at native size, before anything resizes them
-            samples = memory.received_frames(samples)
+        sensor = self.converter
+        if isinstance(sensor, WholeConverter) and sensor.takes == "frames":  # at native size, before any resize
+            samples = sensor.received_frames(samples)
         batch = self.data.received(samples[None] if one else samples, self.result["statistics"], index)
         if gains is not None:
             red, green, blue = gains
             batch = replace(batch, frames=[replace(frame, gains=(red, green, blue)) for frame in batch.frames])
-        if memory is not None and memory.takes == "series":
+        if (memory := self._with_memory) is not None and memory.takes == "series":
             batch = memory.decode(memory.encode(batch))
         found = self.task.predict(batch.to(self.task.device))
         if self.data.gives == "frames":
@@ -187,13 +188,14 @@ def _finite(x: Tensor | npt.NDArray[Any]) -> Tensor:
 def next_steps(folder: Path, config: DictConfig) -> list[tuple[tuple[object, ...], str]]:
     """Commands that go on from a finished run, each with what it does."""
     bits, network_bits = bits_of(config)
+    own = bits and not constant(config.quant.sensor._target_, "digital")  # a converter that was made here
     allow = [word for module in trusted.to_allow(config) for word in ("--allow", module)]
     export = [(("export", folder, *allow, "--check"), "its ADC as tables, C, Verilog, ONNX and a datasheet")]
     freeze = [(("freeze", folder, *allow), "its network as integers and scales")]
     is_series = "window" in config.data
     pictures = f"beside other runs; pictures are in {folder / 'figures'}"
     return [
-        *export * bool(bits),
+        *export * bool(own),
         *freeze * bool(network_bits),
         (("report", folder.parent), pictures),
         *[(("stream", folder, *allow), "its classes, live: of test recordings, a file, a sensor")] * is_series,

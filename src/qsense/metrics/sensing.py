@@ -314,6 +314,7 @@ class SensingModel:
         native_bits: int | None,
         memory: bool = False,
         refresh: int = 0,
+        digital: bool = False,
         entropy: float | None = None,
         lossless: float | None = None,
     ) -> dict[str, Any]:
@@ -325,6 +326,7 @@ class SensingModel:
             native_bits: of the sensor, or None where nobody has stated them.
             memory: whether its converter predicts.
             refresh: of a converter with memory.
+            digital: whether it can only stand behind a native ADC: what it costs there is its price.
             entropy: bits per sample that an ideal entropy coder would send of its codes; None: not known.
             lossless: the same of first differences of its native samples.
 
@@ -339,7 +341,12 @@ class SensingModel:
         else:
             price = self.price(values_per_s, bits or native)
         # a quantizer without memory finds its code by bisection, a comparison for each bit
-        adc = self._behind(values_per_s, native, self.codec_operations if memory else bits)
+        operations = self.codec_operations if memory or digital else bits
+        if digital:
+            coded_pj = operations * self.operation_fj / 1e3
+            pj = (self._conversion(native) + coded_pj, self._flash(native) + coded_pj)
+            price = self._price(values_per_s, bits, bits, *pj)
+        adc = self._behind(values_per_s, native, operations)
         others: dict[str, dict[str, float]] = {"behind": {"adc_uj_s": adc, "uj_s": price["radio_uj_s"] + adc}}
         if entropy is not None:
             others["entropy"] = {"bits": entropy, **self._sent(values_per_s, entropy)}
