@@ -29,7 +29,7 @@ Compose = Callable[..., DictConfig]
 QUANT = ("quant", "quant/sensor", "quant/network")
 
 
-TAKES = {"adpcm": "series", "dpcm": "series", "row_dpcm": "frames"}  # converters with memory
+TAKES = {"adpcm": "series", "dpcm": "series", "pisp": "frames", "row_dpcm": "frames"}  # converters with memory
 GIVES = {"HARTask": "series", "ClassificationTask": "images", "DetectionTask": "frames"}
 
 
@@ -497,7 +497,7 @@ def test_every_pair_of_quantizers_serves_every_task(composed: Compose) -> None:
                     check(config)
             else:
                 check(config)
-        of_sensor, of_network = None if sensor == "none" else 3, 5 if sensor != "none" else 3
+        of_sensor, of_network = {"none": None, "pisp": 8}.get(sensor, 3), 5 if sensor != "none" else 3
         assert bits_of(config) == (of_sensor, None if network == "none" else of_network)
         if network != "none":
             coded = sensor == "none" or config.quant.network.arithmetic == "integer"

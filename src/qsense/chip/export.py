@@ -94,8 +94,8 @@ def export(
     task, result, twos = run.task, origin.result, coding == CODINGS[1]
     if isinstance(task.sensor, WholeConverter) and task.sensor.digital:
         raise ValueError(
-            f"the sensor of {origin.run} is {type(task.sensor).__name__}, a camera's published format: there is no "
-            "converter of its own to export; `qsense freeze` writes the network"
+            f"the sensor of {origin.run} is {type(task.sensor).__name__}, the published format of a camera: there is "
+            "no converter to export"
         )
     notes: list[str] = []
     files: dict[str, str | bytes] = {}

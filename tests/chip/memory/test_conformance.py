@@ -20,6 +20,7 @@ from qsense.chip.memory.conformance import beginnings, check, counted, walks
 from qsense.chip.memory.vectors import random_walk, sequences
 from qsense.data.series.prepared import prepared
 from qsense.data.series.sbhar import SBHAR
+from qsense.experiment import signatures
 from qsense.experiment.compose import stated_by_options
 from qsense.quant.sensor.memory import kernel
 from qsense.quant.sensor.memory.base import MemoryConverter
@@ -30,7 +31,7 @@ TOOLS = pytest.mark.skipif(
 YAMLS: dict[str, Any] = {
     name: said
     for name, chosen in stated_by_options("quant/sensor").items()
-    if ".memory." in str(said := OmegaConf.to_container(chosen.quant.sensor))
+    if signatures.constant((said := OmegaConf.to_container(chosen.quant.sensor))["_target_"], "most_bits")
 }
 ARCHIVE = Path(os.environ.get("QSENSE_DATA", "/nowhere")) / "sbhar" / "sbhar_acc.zip"
 ALL = ("the kernel", "PyTorch", "NumPy", "C", "Verilog")

@@ -1,6 +1,6 @@
 """Four samples of one colour as one word of 32 bits, and back: mode 1 of the compressed raw of Raspberry Pi's PiSP.
 
-Open it to read the format's arithmetic; `pisp.c` is the same, compiled once per machine: it encodes some twenty times faster.
+Open it to read the format's arithmetic; `pisp.c` is the same, compiled, and encodes some twenty times faster.
 
 The format is documented by the Linux kernel (V4L2_PIX_FMT_PISP_COMP1_RGGB, `pixfmt-srggb8-pisp-comp.rst`), whose text
 comes from its designer, and by two decoders of Raspberry Pi's: `image/dng.cpp` of rpicam-apps, and `request.py` of
@@ -14,6 +14,7 @@ one as its level above 64 less than its inner neighbour's (7 bits). Mode 3 write
 
 from __future__ import annotations
 
+import ctypes
 from functools import cache
 
 import numpy as np
@@ -57,15 +58,14 @@ def decode(words: Words) -> Samples:
 
 
 @cache
-def library() -> compiled.ctypes.CDLL | None:
+def library() -> ctypes.CDLL | None:
     """The compiled `pisp.c`, or None where no compiler works."""
-    kernel = compiled.compiled(
-        "qsense.quant.sensor.memory", "pisp", "PiSP's format is encoded some twenty times slower"
-    )
+    slower = "frames become PiSP's words some twenty times slower"
+    kernel = compiled.compiled("qsense.quant.sensor.memory", "pisp", slower)
     if kernel is not None:
-        pointer = compiled.ctypes.c_void_p
+        pointer = ctypes.c_void_p
         for function in (kernel.encode, kernel.decode):
-            function.argtypes, function.restype = [pointer, compiled.ctypes.c_int64, pointer], None
+            function.argtypes, function.restype = [pointer, ctypes.c_int64, pointer], None
     return kernel
 
 
@@ -74,7 +74,7 @@ def library() -> compiled.ctypes.CDLL | None:
 
 def levels(samples: npt.NDArray[np.integer], mode: int) -> Ints:
     """The nearest levels of a mode, the upper one of two."""
-    x = samples.astype(np.int64)
+    x: Ints = samples.astype(np.int64)
     if mode == 0:
         return np.where(x < 5120, (x + 8) >> 4, 160 + ((x + 16) >> 5))
     if mode == 1:
@@ -89,7 +89,7 @@ def values(level: Ints, mode: int) -> Ints:
     if mode == 0:
         return np.where(level < 320, 16 * level, 32 * (level - 160))
     if mode < 3:
-        return level << (5 + mode)
+        return level * (64 * mode)
     return np.where(level < 94, 256 * level, np.minimum(65535, 512 * (level - 47)))
 
 
