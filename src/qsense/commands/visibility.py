@@ -104,7 +104,8 @@ def parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="qsense visibility",
         description="The share of objects in simulated raw scenes that a quantizer leaves visible (d′ > 6), for "
-        "linear, log and γ curves in each regime: what no detector behind it can win back. With --fit also for "
+        "linear, log and γ curves and for PiSP's 8 bits in each regime: what no detector behind it can win back. "
+        "With --fit also for "
         "converters whose levels training frames place: a camera is fitted once, for all light.",
     )
     parser.add_argument(

@@ -73,7 +73,7 @@ def test_a_published_format_is_placed_by_nothing(stored: bool, tmp_path: Path, m
         (frame,) = data.part("test").frames
         batch = data.part("test")[0]
         assert np.array_equal(batch.x[0, :, :40, :70].numpy(), sensor.received(data.dataset.codes(frame)))
-    assert len(list(tmp_path.glob("*-decoded-*"))) == (2 if stored else 0), "one for each offset"
+    assert len(list(tmp_path.glob("*-decoded-*/*.npy"))) == (2 * 3 if stored else 0), "for each offset on its own"
 
 
 def test_positions_are_those_without_a_converter(tmp_path: Path) -> None:

@@ -26,9 +26,8 @@ LEAST_BITS, MOST_BITS = 8, 16  # of the sensor's own samples
 
 
 class PiSP(WholeConverter):
-    """Sends each four neighbours of one colour in a row as one word of 32 bits (PISP_COMP1, what a Raspberry Pi 5 or
-    later stores raw frames as if not told otherwise). Frames are converted at native size, before anything resizes
-    them.
+    """Sends each four neighbours of one colour in a row as one word of 32 bits (PISP_COMP1, in which a Raspberry Pi 5
+    stores packed raw frames). Frames are converted at native size, before anything resizes them.
 
     A word's levels lie 1/4096 of full scale apart where it is dark and its samples alike, and up to 1/128 where they
     are not: the word itself says which. Nothing is learned or placed, and no word depends on another. Where samples are
