@@ -29,9 +29,9 @@ TOOLS = pytest.mark.skipif(
     not (shutil.which("gcc") and shutil.which("iverilog")), reason="gcc or Icarus Verilog is not installed"
 )
 YAMLS: dict[str, Any] = {
-    name: said
+    name: OmegaConf.to_container(chosen.quant.sensor)
     for name, chosen in stated_by_options("quant/sensor").items()
-    if signatures.constant((said := OmegaConf.to_container(chosen.quant.sensor))["_target_"], "most_bits")
+    if signatures.constant(chosen.quant.sensor._target_, "most_bits")
 }
 ARCHIVE = Path(os.environ.get("QSENSE_DATA", "/nowhere")) / "sbhar" / "sbhar_acc.zip"
 ALL = ("the kernel", "PyTorch", "NumPy", "C", "Verilog")

@@ -206,7 +206,8 @@ def read_as_documented(stored: bytes, height: int, width: int, offset: int) -> n
         for start in range(0, len(stored), 8)
     ]
     pixels = [sample for even, odd in blocks for pair in zip(even or (), odd or (), strict=True) for sample in pair]
-    return np.minimum(np.array(pixels).reshape(height, width) + offset, 65535)
+    mosaic: npt.NDArray[np.int64] = np.minimum(np.array(pixels).reshape(height, width) + offset, 65535)
+    return mosaic
 
 
 def test_a_frame_is_stored_as_cameras_do() -> None:
@@ -266,7 +267,7 @@ def test_codes_are_words_and_the_network_sees_light(signal: Signal, output: Any)
 
 
 def test_the_yaml_states_every_argument() -> None:
-    stated = OmegaConf.to_container(stated_by_options("quant/sensor")["pisp"].quant.sensor)
+    stated: Any = OmegaConf.to_container(stated_by_options("quant/sensor")["pisp"].quant.sensor)
     target = stated.pop("_target_")
     assert set(stated) == set(signatures.arguments(target) or {}) - {"signal"}
     assert PiSP(RAW, **stated).settings == PiSP(RAW).settings

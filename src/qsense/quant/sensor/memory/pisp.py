@@ -100,8 +100,9 @@ class PiSP(WholeConverter):
         value = pisp_words.decode(words.reshape(-1)).astype(np.int32)
         value = value.reshape(*words.shape[:-1], pisp_words.SAMPLES * words.shape[-1])
         value = np.minimum(value + (self.offset << shift), (1 << MOST_BITS) - 1)
-        counts = (value + (1 << shift >> 1)) >> shift
-        return np.minimum(counts, (1 << self.native_bits) - 1).astype(np.uint16)
+        nearest = (value + (1 << shift >> 1)) >> shift
+        counts: npt.NDArray[np.uint16] = np.minimum(nearest, (1 << self.native_bits) - 1).astype(np.uint16)
+        return counts
 
     def received(self, codes: Codes) -> npt.NDArray[np.uint16]:
         return self.counts_of(self.words(codes))[..., : codes.shape[-1]]

@@ -80,7 +80,7 @@ def levels(samples: npt.NDArray[np.integer], mode: int) -> Ints:
     if mode == 1:
         return (x + 32) >> 6
     if mode == 2:
-        return np.minimum(511, (x + 64) >> 7)
+        return np.where(x < 65408, (x + 64) >> 7, 511)
     return np.where(x < 24064, (x + 128) >> 8, 47 + ((x + 256) >> 9))
 
 
