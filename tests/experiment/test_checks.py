@@ -116,6 +116,10 @@ WRONG = {
         ["quant=row_dpcm", "task=detection", "bits=9"],
         ["bits=9", "RowDPCM", 1, 8],
     ),
+    "other bits than a published format has": (
+        ["quant=pisp", "task=detection", "quant.sensor.bits=4"],
+        ["bits=4", "PiSP", 8],
+    ),
     "more bits than fixed levels have": (["quant=dpcm", "bits=9"], ["bits=9", "DPCM", 1, 8]),
     "more bits than a step has": (["quant=adpcm", "bits=6"], ["bits=6", "ADPCM", 1, 5]),
     "fewer native bits than bits": (

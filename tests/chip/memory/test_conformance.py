@@ -32,6 +32,7 @@ YAMLS: dict[str, Any] = {
     name: OmegaConf.to_container(chosen.quant.sensor)
     for name, chosen in stated_by_options("quant/sensor").items()
     if signatures.constant(chosen.quant.sensor._target_, "most_bits")
+    and not signatures.constant(chosen.quant.sensor._target_, "digital")
 }
 ARCHIVE = Path(os.environ.get("QSENSE_DATA", "/nowhere")) / "sbhar" / "sbhar_acc.zip"
 ALL = ("the kernel", "PyTorch", "NumPy", "C", "Verilog")

@@ -285,7 +285,8 @@ def test_it_has_no_state_and_says_what_it_is() -> None:
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        ({"bits": 4}, ("bits=4", 8, "quant.sensor.bits")),
+        ({"bits": 4}, ("bits=4", 8)),
+        ({"bits": 9}, ("bits=9", 8)),
         ({"output": "code"}, ("output='code'", "linear", "companded")),
         ({"offset": -1}, ("offset=-1", 0, 4095)),
         ({"offset": 4096}, ("offset=4096", 0, 4095)),

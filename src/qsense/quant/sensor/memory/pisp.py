@@ -21,8 +21,7 @@ from qsense.quant.sensor.memory.settings import check, require
 from qsense.quant.sensor.memory.whole import Codes, WholeConverter
 from qsense.signal import Signal
 
-BITS = 8
-LEAST_BITS, MOST_BITS = 8, 16  # of the sensor's own samples
+SCALE = 16  # bits, to which counts are shifted
 
 
 class PiSP(WholeConverter):
@@ -53,23 +52,23 @@ class PiSP(WholeConverter):
 
     takes: ClassVar[str] = "frames"
     digital: ClassVar[bool] = True
+    least_bits: ClassVar[int] = 8
+    most_bits: ClassVar[int] = 8
     seen: Tensor
 
     def __init__(
         self,
         signal: Signal,
-        bits: int = BITS,
+        bits: int = 8,
         *,
         offset: int | None = None,
         output: Literal["linear", "companded"] = "linear",
     ) -> None:
         name = type(self).__name__
-        if bits != BITS:
-            raise ValueError(f"bits={bits}: {name} sends {BITS} bits per sample: leave quant.sensor.bits out")
         if output not in ("linear", "companded"):
             raise ValueError(f"output={output!r}: {name} allows linear or companded")
         super().__init__(signal)
-        native = check(name, signal, LEAST_BITS, MOST_BITS, self.takes)
+        native = check(name, signal, bits, self.most_bits, self.takes, least_bits=self.least_bits)
         self.bits, self.native_bits = bits, native
         self.offset = signal.black // 2 if offset is None else offset
         require(name, "offset", self.offset, 0, (1 << native) - 1)
@@ -88,7 +87,7 @@ class PiSP(WholeConverter):
         if codes.ndim < 3:
             raise ValueError(f"shape {list(codes.shape)}: frames are [planes, h, w], one or a batch of them")
         counts = np.clip(codes, self.offset, (1 << self.native_bits) - 1).astype(np.uint16) - np.uint16(self.offset)
-        samples = counts << np.uint16(MOST_BITS - self.native_bits)
+        samples = counts << np.uint16(SCALE - self.native_bits)
         if missing := -samples.shape[-1] % pisp_words.SAMPLES:
             samples = np.pad(samples, [(0, 0)] * (samples.ndim - 1) + [(0, missing)], mode="edge")
         shape = (*samples.shape[:-1], samples.shape[-1] // pisp_words.SAMPLES)
@@ -96,10 +95,10 @@ class PiSP(WholeConverter):
 
     def counts_of(self, words: pisp_words.Words) -> npt.NDArray[np.uint16]:
         """The native counts that words [..., w] stand for: [..., 4·w]."""
-        shift = MOST_BITS - self.native_bits
+        shift = SCALE - self.native_bits
         value = pisp_words.decode(words.reshape(-1)).astype(np.int32)
         value = value.reshape(*words.shape[:-1], pisp_words.SAMPLES * words.shape[-1])
-        value = np.minimum(value + (self.offset << shift), (1 << MOST_BITS) - 1)
+        value = np.minimum(value + (self.offset << shift), (1 << SCALE) - 1)
         nearest = (value + (1 << shift >> 1)) >> shift
         counts: npt.NDArray[np.uint16] = np.minimum(nearest, (1 << self.native_bits) - 1).astype(np.uint16)
         return counts
