@@ -93,7 +93,8 @@ def main() -> None:
         converters[f"row_dpcm {bits}"] = RowDPCM(raw, bits)
     converters["dpcm 2, slope 1, refresh 100"] = DPCM(signal, 2, slope=1, refresh=100)
     converters["adpcm 1, slope 1, refresh 100"] = ADPCM(signal, 1, slope=1, refresh=100)
-    fours = (counts << 4).T.reshape(-1)[: counts.size // 4 * 4].reshape(-1, pisp_words.SAMPLES)
+    shifted: kernel.Counts = (counts << 4).T.reshape(-1).astype(np.uint16)
+    fours = shifted[: counts.size // 4 * 4].reshape(-1, pisp_words.SAMPLES)
     series, rows = bounds, np.append(np.arange(0, len(counts), ROW), len(counts))
     for name, converter in converters.items():
         bounds = series if converter.takes == "series" else rows
