@@ -6,6 +6,7 @@
 * *reference*: `reference.py`, what runs without a C compiler, on the first 1 % of the samples, cut into 60
   recordings; per sample.
 * *row_dpcm*: the same samples as rows of frames, 1500 samples of each colour long.
+* *pisp*: the same samples as frames, through words of four; its reference is NumPy's.
 
 All take turns on one thread, so that a change in the machine's mood hits all alike; medians of processor seconds, and
 of the ratios within one turn, are shown. Samples are counted over all channels.
@@ -23,7 +24,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from qsense.quant.sensor.memory import kernel, reference
+from qsense.quant.sensor.memory import kernel, pisp_words, reference
 from qsense.quant.sensor.memory.adpcm import ADPCM
 from qsense.quant.sensor.memory.base import MemoryConverter
 from qsense.quant.sensor.memory.dpcm import DPCM
@@ -92,6 +93,8 @@ def main() -> None:
         converters[f"row_dpcm {bits}"] = RowDPCM(raw, bits)
     converters["dpcm 2, slope 1, refresh 100"] = DPCM(signal, 2, slope=1, refresh=100)
     converters["adpcm 1, slope 1, refresh 100"] = ADPCM(signal, 1, slope=1, refresh=100)
+    shifted: kernel.Counts = (counts << 4).T.reshape(-1).astype(np.uint16)
+    fours = shifted[: counts.size // 4 * 4].reshape(-1, pisp_words.SAMPLES)
     series, rows = bounds, np.append(np.arange(0, len(counts), ROW), len(counts))
     for name, converter in converters.items():
         bounds = series if converter.takes == "series" else rows
@@ -104,19 +107,30 @@ def main() -> None:
             "decode": partial(kernel.decode, channels, codes, bounds),
             "reference": partial(reference.convert, channels, few, few_bounds),
         }
-        times = measure(contestants, repeats)
-        pairs = {key: list(zip(times[key], times["copy"], strict=True)) for key in ("convert", "decode")}
-        slower = [few.size / b / (counts.size / a) for a, b in zip(times["convert"], times["reference"], strict=True)]
-        table.add_row(
-            name,
-            f"{counts.size / statistics.median(times['convert']) / 1e6:.0f}",
-            f"{statistics.median(a / b for a, b in pairs['convert']):.1f}",
-            f"{counts.size / statistics.median(times['decode']) / 1e6:.0f}",
-            f"{statistics.median(a / b for a, b in pairs['decode']):.1f}",
-            f"1/{1 / statistics.median(slower):.0f}",
-        )
+        show(table, name, counts.size, few.size, measure(contestants, repeats))
+    pisp: dict[str, Callable[[], object]] = {
+        "copy": partial(copies, counts),
+        "convert": partial(pisp_words.encode, fours),
+        "decode": partial(pisp_words.decode, pisp_words.encode(fours)),
+        "reference": partial(pisp_words.encode_in_numpy, fours[: few.size // 4]),
+    }
+    show(table, "pisp", fours.size, few.size // 4 * 4, measure(pisp, repeats))
     Console(width=120).print(table)
     print(LIMITS)
+
+
+def show(table: Table, name: str, samples: int, few: int, times: dict[str, list[float]]) -> None:
+    """Add a converter's row: of `samples` samples, and of `few` that went through its reference."""
+    pairs = {key: list(zip(times[key], times["copy"], strict=True)) for key in ("convert", "decode")}
+    slower = [few / b / (samples / a) for a, b in zip(times["convert"], times["reference"], strict=True)]
+    table.add_row(
+        name,
+        f"{samples / statistics.median(times['convert']) / 1e6:.0f}",
+        f"{statistics.median(a / b for a, b in pairs['convert']):.1f}",
+        f"{samples / statistics.median(times['decode']) / 1e6:.0f}",
+        f"{statistics.median(a / b for a, b in pairs['decode']):.1f}",
+        f"1/{1 / statistics.median(slower):.0f}",
+    )
 
 
 if __name__ == "__main__":

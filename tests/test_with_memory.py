@@ -16,8 +16,11 @@ from tests.quick import NO_PICTURES
 from tests.refusal import assert_names, refused
 
 import qsense
+from qsense.commands.export import main as export
 from qsense.data.series.module import HARDataModule
+from qsense.experiment.load import next_steps
 from qsense.quant.sensor.memory.base import MemoryConverter
+from qsense.quant.sensor.memory.whole import WholeConverter
 
 if TYPE_CHECKING:
     from tests.conftest import Begin, Command
@@ -159,3 +162,24 @@ def test_recordings_of_tables_with_gaps_and_short_ones(tmp_path: Path) -> None:
     _, stream, bounds = run.data.test_stream()
     assert np.isfinite(stream.values).all()
     assert np.diff(bounds).tolist() == [200, 40]
+
+
+@pytest.mark.parametrize("quant", ["pisp", "row_dpcm"])
+def test_frames_are_predicted_as_their_receiver_decodes_them(quant: str, tmp_path: Path) -> None:
+    brief = ["task=detection", "trainer=smoke", "logger=none", "callback.progress=null", *NO_PICTURES]
+    run = qsense.train([*brief, f"quant={quant}", "bits=3", f"runs={tmp_path}", f"data.cache={tmp_path}/cache"])
+    run.data.prepare_data()
+    run.data.setup("test")
+    codes = run.data.dataset.codes(run.data.dataset.frames("test")[0])
+    assert isinstance(run.converter, WholeConverter)
+    decoded = run.data.received(run.converter.received_frames(torch.from_numpy(codes)[None]), run.result["statistics"])
+    (expected,) = run.task.predict(decoded)
+    found = run.predict(codes)
+    for key in ("boxes", "scores", "labels"):
+        torch.testing.assert_close(found[key], decoded.unscaled([expected])[0][key])
+    assert run.result["bits"] == (8 if quant == "pisp" else 3)
+    offered = {command[0] for command, _ in next_steps(run.folder, run.config)}
+    assert ("export" in offered) == (run.folder / "adc.json").is_file() == (quant == "row_dpcm")
+    if quant == "pisp":
+        with refused(ValueError, "PiSP", "export"):
+            export([str(run.folder)])

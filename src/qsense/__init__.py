@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from qsense.quant.sensor.memory.adpcm import ADPCM as ADPCM
     from qsense.quant.sensor.memory.base import MemoryConverter as MemoryConverter
     from qsense.quant.sensor.memory.dpcm import DPCM as DPCM
+    from qsense.quant.sensor.memory.pisp import PiSP as PiSP
     from qsense.quant.sensor.memory.row_dpcm import RowDPCM as RowDPCM
+    from qsense.quant.sensor.memory.whole import WholeConverter as WholeConverter
     from qsense.quant.sensor.mulaw import MuLaw as MuLaw
     from qsense.quant.sensor.pwl import PiecewiseLinear as PiecewiseLinear
     from qsense.quant.sensor.quantile import Quantile as Quantile
@@ -69,7 +71,9 @@ _HOMES = {
     "ADPCM": "quant.sensor.memory.adpcm",
     "MemoryConverter": "quant.sensor.memory.base",
     "DPCM": "quant.sensor.memory.dpcm",
+    "PiSP": "quant.sensor.memory.pisp",
     "RowDPCM": "quant.sensor.memory.row_dpcm",
+    "WholeConverter": "quant.sensor.memory.whole",
     "MuLaw": "quant.sensor.mulaw",
     "PiecewiseLinear": "quant.sensor.pwl",
     "Quantile": "quant.sensor.quantile",

@@ -21,6 +21,7 @@ from qsense.models.deepconvlstm import DeepConvLSTM
 from qsense.quant.sensor.gamma import Gamma
 from qsense.quant.sensor.identity import Identity
 from qsense.quant.sensor.linear import Linear
+from qsense.quant.sensor.memory.pisp import PiSP
 from qsense.quant.sensor.sensor import Sensor
 from qsense.tasks.har import HARTask
 
@@ -60,6 +61,11 @@ def test_frames_count_what_the_network_is_given(tmp_path: Path) -> None:
     found = sensing_of(task, data, model(frames_per_second=10))
     assert found["values_per_s"] == 10 * shape.numel()
     assert found["native"]["bits"] == data.signal.native_bits
+    task.sensor = PiSP(data.signal)
+    stored = sensing_of(task, data, model(frames_per_second=10))
+    assert stored["kbit_s"] == 2 * found["kbit_s"]
+    assert stored["adc_uj_s"] > stored["native"]["adc_uj_s"], "its ADC is the sensor's own"
+    task.sensor = Gamma(data.signal, bits=4)
     whole = sensing_of(task, data, model(values_per_frame=24e6, frames_per_second=1))
     assert whole["native"]["adc_uj_s"] == pytest.approx(24e6 * 57e-9 * 2 ** whole["native"]["bits"])
     assert "96,000 kbit/s · 121 × the link's rate · ADC" in as_lines(whole)[0], "Bluetooth LE carries no such frames"

@@ -29,7 +29,7 @@ Compose = Callable[..., DictConfig]
 QUANT = ("quant", "quant/sensor", "quant/network")
 
 
-TAKES = {"adpcm": "series", "dpcm": "series", "row_dpcm": "frames"}  # converters with memory
+TAKES = {"adpcm": "series", "dpcm": "series", "pisp": "frames", "row_dpcm": "frames"}  # converters with memory
 GIVES = {"HARTask": "series", "ClassificationTask": "images", "DetectionTask": "frames"}
 
 
@@ -115,6 +115,10 @@ WRONG = {
     "more bits than levels along a row have": (
         ["quant=row_dpcm", "task=detection", "bits=9"],
         ["bits=9", "RowDPCM", 1, 8],
+    ),
+    "other bits than a published format has": (
+        ["quant=pisp", "task=detection", "quant.sensor.bits=4"],
+        ["bits=4", "PiSP", 8],
     ),
     "more bits than fixed levels have": (["quant=dpcm", "bits=9"], ["bits=9", "DPCM", 1, 8]),
     "more bits than a step has": (["quant=adpcm", "bits=6"], ["bits=6", "ADPCM", 1, 5]),
@@ -497,7 +501,7 @@ def test_every_pair_of_quantizers_serves_every_task(composed: Compose) -> None:
                     check(config)
             else:
                 check(config)
-        of_sensor, of_network = None if sensor == "none" else 3, 5 if sensor != "none" else 3
+        of_sensor, of_network = {"none": None, "pisp": 8}.get(sensor, 3), 5 if sensor != "none" else 3
         assert bits_of(config) == (of_sensor, None if network == "none" else of_network)
         if network != "none":
             coded = sensor == "none" or config.quant.network.arithmetic == "integer"

@@ -120,6 +120,13 @@ def test_behind_a_native_adc_the_radio_alone_gains(memory: bool, operations: int
     assert unquantized["behind"] == {key: unquantized["native"][key] for key in ("adc_uj_s", "uj_s")}
 
 
+def test_a_codec_that_needs_a_native_adc_pays_for_it() -> None:
+    found = BLE.compare(600, bits=8, native_bits=12, digital=True)
+    assert found["adc_uj_s"] == found["behind"]["adc_uj_s"] == pytest.approx(600 * (57e-3 * 4096 + 1.0) / 1e6)
+    assert found["flash_uj_s"] > found["native"]["flash_uj_s"]
+    assert (found["bits"], found["kbit_s"]) == (8, 4.8)
+
+
 def test_radio_by_entropy_stands_beside_the_nominal_one() -> None:
     found = BLE.compare(600, bits=2, native_bits=None, entropy=0.5, lossless=6.0)
     assert found["kbit_s"] == 1.2

@@ -7,6 +7,7 @@ from typing import Any
 from qsense.data.module import ExperimentData
 from qsense.metrics.sensing import SensingModel, floor_bits
 from qsense.quant.sensor.memory.base import MemoryConverter
+from qsense.quant.sensor.memory.whole import WholeConverter
 from qsense.runs.words import power, short
 from qsense.tasks.base import Task
 
@@ -34,6 +35,7 @@ def sensing_of(
         memory.native_bits if memory else signal.native_bits,
         memory=memory is not None,
         refresh=memory.refresh if memory else 0,
+        digital=isinstance(sensor, WholeConverter) and sensor.digital,
         entropy=rates.get("entropy"),
         lossless=rates.get("lossless", {}).get("bits"),
     )

@@ -34,6 +34,7 @@ from qsense.quant.network.freeze import freeze
 from qsense.quant.network.integer.forward import Integer
 from qsense.quant.sensor.base import SensorQuantizer
 from qsense.quant.sensor.memory.base import MemoryConverter
+from qsense.quant.sensor.memory.whole import WholeConverter
 from qsense.runs import folder as run_folder
 
 REPORT = "conformance.txt"
@@ -91,6 +92,11 @@ def export(
     if FIRMWARE in formats:
         check_suitable(run)
     task, result, twos = run.task, origin.result, coding == CODINGS[1]
+    if isinstance(task.sensor, WholeConverter) and task.sensor.digital:
+        raise ValueError(
+            f"the sensor of {origin.run} is {type(task.sensor).__name__}, the published format of a camera: there is "
+            "no converter to export"
+        )
     notes: list[str] = []
     files: dict[str, str | bytes] = {}
     converter: Converter | Codec | None = None

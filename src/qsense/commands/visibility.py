@@ -81,16 +81,18 @@ def shares(
     from qsense.metrics.visibility import detectability, visible_share
     from qsense.quant.sensor.fixed import fixed_curves
     from qsense.quant.sensor.identity import Identity
-    from qsense.quant.sensor.memory.row_dpcm import RowDPCM
+    from qsense.quant.sensor.memory.pisp import PiSP
+    from qsense.quant.sensor.memory.whole import WholeConverter
 
-    sensors = {"none": Identity(data.signal), **fixed_curves(data.signal, bits, gammas, rounding), **(others or {})}
+    fixed = fixed_curves(data.signal, bits, gammas, rounding)
+    sensors = {"none": Identity(data.signal), "pisp, 8 bits": PiSP(data.signal), **fixed, **(others or {})}
     found: dict[str, list[torch.Tensor]] = {name: [] for name in sensors}
     with torch.no_grad():
         for frame in data.frames("test")[:frames]:
             masks = torch.from_numpy(data.masks(frame))
             codes = torch.from_numpy(data.codes(frame).astype("int32"))[None]
             for name, sensor in sensors.items():
-                received = sensor.received_frames(codes) if isinstance(sensor, RowDPCM) else codes
+                received = sensor.received_frames(codes) if isinstance(sensor, WholeConverter) else codes
                 found[name].append(detectability(sensor(received)[0], masks))
     return {name: visible_share(torch.cat(d)) for name, d in found.items()}
 
@@ -102,7 +104,8 @@ def parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="qsense visibility",
         description="The share of objects in simulated raw scenes that a quantizer leaves visible (d′ > 6), for "
-        "linear, log and γ curves in each regime: what no detector behind it can win back. With --fit also for "
+        "linear, log and γ curves and for PiSP's 8 bits in each regime: what no detector behind it can win back. "
+        "With --fit also for "
         "converters whose levels training frames place: a camera is fitted once, for all light.",
     )
     parser.add_argument(

@@ -271,10 +271,13 @@ def digest(content: Any) -> str:
 def variants(one: Converter, model: SensingModel, values_per_s: float, signal: Signal) -> list[Candidate]:
     """A converter as its YAML has it; a power law also held fixed at several exponents."""
     settings, bits = one.settings, int(one.settings["bits"])
-    memory = bool(signatures.constant(settings["_target_"], "wants_recordings"))
+    digital = bool(signatures.constant(settings["_target_"], "digital"))
+    memory = bool(signatures.constant(settings["_target_"], "wants_recordings")) and not digital
     native = settings.get("native_bits") if memory else None
     refresh = int(settings.get("refresh") or 0)
-    price = model.compare(values_per_s, bits, native or signal.native_bits, memory=memory, refresh=refresh)
+    price = model.compare(
+        values_per_s, bits, native or signal.native_bits, memory=memory, refresh=refresh, digital=digital
+    )
     learns = "lr" in settings and bool(settings.get("learn", True))
     # null stands for a curve per channel where levels are fitted to series
     per_axis = "per_channel" in settings and settings["per_channel"] is not False and signal.channels > 1

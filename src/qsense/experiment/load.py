@@ -92,7 +92,7 @@ class TrainedRun:
             ValueError: a shape or type that is not the sensor's, values that are not finite, an unknown condition, or
                 gains where there should be none, or the other way round.
         """
-        from qsense.quant.sensor.memory.row_dpcm import RowDPCM
+        from qsense.quant.sensor.memory.whole import WholeConverter
 
         samples = _finite(x)
         by_camera = self.config.task.get("white_balance") == "camera"
@@ -104,14 +104,14 @@ class TrainedRun:
             raise ValueError(f"condition={condition!r}: the signal's conditions are {', '.join(conditions) or 'none'}")
         one = samples.dim() == self.data.dimensions
         index = conditions.index(condition) if condition else 0
-        memory = self._with_memory
-        if isinstance(memory, RowDPCM):  # at native size, before anything resizes them
-            samples = memory.received_frames(samples)
+        sensor = self.converter
+        if isinstance(sensor, WholeConverter) and sensor.takes == "frames":  # at native size, before any resize
+            samples = sensor.received_frames(samples)
         batch = self.data.received(samples[None] if one else samples, self.result["statistics"], index)
         if gains is not None:
             red, green, blue = gains
             batch = replace(batch, frames=[replace(frame, gains=(red, green, blue)) for frame in batch.frames])
-        if memory is not None and memory.takes == "series":
+        if (memory := self._with_memory) is not None and memory.takes == "series":
             batch = memory.decode(memory.encode(batch))
         found = self.task.predict(batch.to(self.task.device))
         if self.data.gives == "frames":
@@ -188,6 +188,7 @@ def _finite(x: Tensor | npt.NDArray[Any]) -> Tensor:
 def next_steps(folder: Path, config: DictConfig) -> list[tuple[tuple[object, ...], str]]:
     """Commands that go on from a finished run, each with what it does."""
     bits, network_bits = bits_of(config)
+    own = bits and not signatures.constant(config.quant.sensor._target_, "digital")  # a converter that was made here
     allow = [word for module in trusted.to_allow(config) for word in ("--allow", module)]
     export = [(("export", folder, *allow, "--check"), "its ADC as tables, C, Verilog, ONNX and a datasheet")]
     freeze = [(("freeze", folder, *allow), "its network as integers and scales")]
@@ -196,7 +197,7 @@ def next_steps(folder: Path, config: DictConfig) -> list[tuple[tuple[object, ...
     is_series = "window" in config.data
     pictures = f"beside other runs; pictures are in {folder / 'figures'}"
     return [
-        *export * bool(bits),
+        *export * bool(own),
         *firmware * suits,
         *freeze * (bool(network_bits) and not suits),
         (("report", folder.parent), pictures),

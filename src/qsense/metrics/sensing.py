@@ -278,6 +278,18 @@ class SensingModel:
         ]
         return self._price(values_per_s, bits, mixed(bits, native_bits, refresh), *pj)
 
+    def price_behind(self, values_per_s: float, bits: int, native_bits: int) -> dict[str, float]:
+        """The same of a codec behind a native ADC, whose conversion is paid in full.
+
+        Args:
+            values_per_s: conversions per second.
+            bits: of a code.
+            native_bits: of the sensor's samples.
+        """
+        codec_pj = self.codec_operations * self.operation_fj / 1e3
+        pj = [energy(native_bits) + codec_pj for energy in (self._conversion, self._flash)]
+        return self._price(values_per_s, bits, bits, *pj)
+
     def _conversion(self, bits: int) -> float:
         return conversion_energy(bits, self.walden_fj, self.floor_pj)
 
@@ -314,6 +326,7 @@ class SensingModel:
         native_bits: int | None,
         memory: bool = False,
         refresh: int = 0,
+        digital: bool = False,
         entropy: float | None = None,
         lossless: float | None = None,
     ) -> dict[str, Any]:
@@ -325,6 +338,7 @@ class SensingModel:
             native_bits: of the sensor, or None where nobody has stated them.
             memory: whether its converter predicts.
             refresh: of a converter with memory.
+            digital: whether it can only stand behind a native ADC: what it costs there is its price.
             entropy: bits per sample that an ideal entropy coder would send of its codes; None: not known.
             lossless: the same of first differences of its native samples.
 
@@ -334,12 +348,15 @@ class SensingModel:
             latter with a native ADC, "adc_uj_s" and "uj_s"; "native": `price`'s of the sensor without a quantizer.
         """
         native = native_bits or self.native_bits
-        if memory:
+        if digital:
+            price = self.price_behind(values_per_s, bits, native)
+        elif memory:
             price = self.price_with_memory(values_per_s, bits, native, refresh)
         else:
             price = self.price(values_per_s, bits or native)
         # a quantizer without memory finds its code by bisection, a comparison for each bit
-        adc = self._behind(values_per_s, native, self.codec_operations if memory else bits)
+        operations = self.codec_operations if memory or digital else bits
+        adc = self._behind(values_per_s, native, operations)
         others: dict[str, dict[str, float]] = {"behind": {"adc_uj_s": adc, "uj_s": price["radio_uj_s"] + adc}}
         if entropy is not None:
             others["entropy"] = {"bits": entropy, **self._sent(values_per_s, entropy)}

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from qsense.data.module import ExperimentData
 from qsense.quant.network.quantizer import NetworkQuantizer
 from qsense.quant.sensor.memory.base import MemoryConverter
+from qsense.quant.sensor.memory.whole import WholeConverter
 from qsense.quant.sensor.sensor import Sensor
 from qsense.tasks.standardise import Standardise
 from qsense.tasks.white_balance import WhiteBalance
@@ -146,6 +147,7 @@ class Task(LightningModule):
             self.sensor.fit(data.sensor_sample())
         if isinstance(self.sensor, MemoryConverter):
             data.fit(self.sensor)
+        if isinstance(self.sensor, WholeConverter):
             data.convert(self.sensor)
         if self.standardise is not None:
             self.standardise.fit(self.delivered(data))
@@ -164,7 +166,7 @@ class Task(LightningModule):
         return levels
 
     def setup(self, stage: str) -> None:
-        if isinstance(self.sensor, MemoryConverter):  # the tables of the checkpoint that is tested
+        if isinstance(self.sensor, WholeConverter):  # the tables of the checkpoint that is tested
             self.trainer.datamodule.convert(self.sensor)  # type: ignore[attr-defined]
 
     def on_fit_start(self) -> None:

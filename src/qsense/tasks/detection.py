@@ -22,7 +22,7 @@ from qsense.metrics.detection import DetectionScore
 from qsense.metrics.detection_groups import exposure_step, groups_of
 from qsense.quant.network.quantizer import NetworkQuantizer
 from qsense.quant.sensor.base import SensorQuantizer
-from qsense.quant.sensor.memory.base import MemoryConverter
+from qsense.quant.sensor.memory.whole import WholeConverter
 from qsense.quant.sensor.sensor import Sensor
 from qsense.tasks.images import ImageTask
 from qsense.tasks.schedules import cosine, falling, warm_up
@@ -243,7 +243,7 @@ def code_steps(sensor: Sensor) -> int:
     """
     if isinstance(sensor, SensorQuantizer):
         return sensor.steps if sensor.output == "level" else 1
-    if isinstance(sensor, MemoryConverter):
+    if isinstance(sensor, WholeConverter):
         return 0
     signal = sensor.signal
     return signal.top - signal.black if signal.native_bits and signal.codes <= FINEST_CODES else 0

@@ -20,6 +20,7 @@ from qsense.chip.memory.conformance import beginnings, check, counted, walks
 from qsense.chip.memory.vectors import random_walk, sequences
 from qsense.data.series.prepared import prepared
 from qsense.data.series.sbhar import SBHAR
+from qsense.experiment import signatures
 from qsense.experiment.compose import stated_by_options
 from qsense.quant.sensor.memory import kernel
 from qsense.quant.sensor.memory.base import MemoryConverter
@@ -28,9 +29,10 @@ TOOLS = pytest.mark.skipif(
     not (shutil.which("gcc") and shutil.which("iverilog")), reason="gcc or Icarus Verilog is not installed"
 )
 YAMLS: dict[str, Any] = {
-    name: said
+    name: OmegaConf.to_container(chosen.quant.sensor)
     for name, chosen in stated_by_options("quant/sensor").items()
-    if ".memory." in str(said := OmegaConf.to_container(chosen.quant.sensor))
+    if signatures.constant(chosen.quant.sensor._target_, "most_bits")
+    and not signatures.constant(chosen.quant.sensor._target_, "digital")
 }
 ARCHIVE = Path(os.environ.get("QSENSE_DATA", "/nowhere")) / "sbhar" / "sbhar_acc.zip"
 ALL = ("the kernel", "PyTorch", "NumPy", "C", "Verilog")

@@ -17,7 +17,7 @@ from torch import Tensor
 from qsense.quant.sensor.memory import kernel
 from qsense.quant.sensor.memory.constants import Constants, scaled
 from qsense.quant.sensor.memory.settings import check
-from qsense.quant.sensor.sensor import Sensor
+from qsense.quant.sensor.memory.whole import WholeConverter
 from qsense.signal import Signal
 
 FIT = 2  # raise it whenever the same recordings would give other tables: tables that were kept are then placed anew
@@ -36,7 +36,7 @@ class Stream(NamedTuple):
     values: npt.NDArray[np.float32]
 
 
-class MemoryConverter(Sensor):
+class MemoryConverter(WholeConverter):
     """Converts whole recordings, in order, in integers; windows are cut from what its receiver decodes.
 
     A sample is first a native count, as the sensor's own ADC delivers it. Sender and receiver predict it from the
@@ -64,12 +64,10 @@ class MemoryConverter(Sensor):
         ValueError: an argument out of its range, a signal without a range, or one that it does not take.
 
     Attributes:
-        takes: what it converts, "series" (whole recordings) or "frames" (row by row); like the `takes` of tasks.
+        takes: see the base class; frames are converted row by row.
         compand: see `Constants`, the same for all channels.
     """
 
-    wants_recordings: ClassVar[bool] = True
-    takes: ClassVar[str] = "series"
     compand: tuple[int, ...] = ()
     most_bits: ClassVar[int]
     per_channel = True
@@ -180,10 +178,6 @@ class MemoryConverter(Sensor):
             largest[age % self.refresh == 0] = (1 << self.native_bits) - 1
         return largest
 
-    def forward(self, x: Tensor, condition: Sequence[int] | None = None) -> Tensor:
-        """x, which its receiver has decoded before windows were cut, in float32; float64 stays float64."""
-        return x if x.dtype == torch.float64 else x.float()
-
     @torch.no_grad()
     def encode(self, x: Tensor) -> Tensor:
         """Codes of what it `takes`, int32 in the same shape: of recordings [time, channels] or [recordings, time,
@@ -271,9 +265,8 @@ class MemoryConverter(Sensor):
 
     @property
     def settings(self) -> dict[str, object]:
-        """What `fit_recordings` goes by beside the recordings: the class, and all that its constructor was told."""
-        told = {key: value for key, value in vars(self).items() if not key.startswith("_") and key != "training"}
-        return {"class": type(self).__name__, "fit": FIT, **told}
+        """What `fit_recordings` goes by beside the recordings; see the base class."""
+        return {**super().settings, "fit": FIT}
 
     @property
     def rate(self) -> float:

@@ -69,16 +69,12 @@ class RowDPCM(DPCM):
         self.companding, self.output = companding, output
         self.compand = square_root(self.native_bits, self.black) if companding == "sqrt" else ()
         shown = self.compand if output == "companded" else ()
-        share = shares(self.native_bits, self.black, self.white, shown)
-        assert signal.low is not None
-        assert signal.high is not None
-        seen = (signal.low + share * (signal.high - signal.low)).astype(np.float32)
-        self.register_buffer("seen", torch.from_numpy(seen), persistent=False)
+        self.register_buffer("seen", seen_of(signal, self.native_bits, self.black, self.white, shown), persistent=False)
 
     # Frames ----------------------------------------------------------------------------------------------------------
 
     def received(self, codes: Codes) -> npt.NDArray[np.uint16]:
-        """Native counts that a receiver decodes of a frame, or of several: [..., planes, h, w], in the same shape.
+        """See the base class.
 
         Raises:
             RuntimeError: nothing was placed yet.
@@ -86,16 +82,6 @@ class RowDPCM(DPCM):
         x, bounds = rows_of(codes)
         values = kernel.convert(self.channels(), self.counts(x), bounds)[1]
         return frames_of(nearest_counts(values, self.native_bits, self.compand), codes.shape)
-
-    def received_frames(self, x: Tensor) -> Tensor:
-        """The same of a tensor of native codes.
-
-        Raises:
-            ValueError: x does not hold native codes.
-        """
-        if x.is_floating_point():
-            raise ValueError(f"x is {x.dtype}: {type(self).__name__} converts native codes, integers")
-        return torch.from_numpy(self.received(x.cpu().numpy()).astype(np.int32))
 
     def values(self, decoded: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
         """What the network sees of decoded values on the 16-bit scale: of the counts that lie nearest to them."""
@@ -126,6 +112,14 @@ def shares(native_bits: int, black: int, white: int, compand: Sequence[int]) -> 
     place = scaled(np.arange(1 << native_bits), native_bits, compand)
     share: npt.NDArray[np.float64] = np.clip((place - place[black]) / (place[white] - place[black]), 0, 1)
     return share
+
+
+def seen_of(signal: Signal, native_bits: int, black: int, white: int, compand: Sequence[int]) -> Tensor:
+    """What the network sees of each native count: its share on the companded scale, of the signal's range, float32."""
+    assert signal.low is not None
+    assert signal.high is not None
+    share = shares(native_bits, black, white, compand)
+    return torch.from_numpy((signal.low + share * (signal.high - signal.low)).astype(np.float32))
 
 
 def rows_of(frames: Codes) -> tuple[Codes, kernel.Bounds]:

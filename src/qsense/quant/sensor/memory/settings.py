@@ -32,6 +32,7 @@ def check(
     leak: int = 0,
     slope: int = 0,
     refresh: int = 0,
+    least_bits: int = 1,
 ) -> int:
     """The native bits of a converter called `name`, which `takes` "series" or "frames".
 
@@ -47,7 +48,7 @@ def check(
             f"{name} needs the sensor's range, which this signal does not state (low=None, high=None): "
             "state the data set's range, or normalise the data to one (data.normalise=dataset, train or range)"
         )
-    require(name, "bits", bits, 1, most_bits)
+    require(name, "bits", bits, least_bits, most_bits)
     if signal.native_bits is not None and native_bits not in (None, signal.native_bits):
         raise ValueError(f"native_bits={native_bits}: the sensor delivers {signal.native_bits} bits, leave it null")
     native = native_bits if native_bits is not None else signal.native_bits or NATIVE_BITS
@@ -61,4 +62,5 @@ def check(
 def require(name: str, key: str, value: object, least: int, most: int) -> None:
     """Raise ValueError unless the value is an integer from `least` to `most`."""
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise ValueError(f"{key}={value!r}: {name} needs an integer from {least} to {most}")
+        allowed = f"an integer from {least} to {most}" if least < most else f"{least}, and no other"
+        raise ValueError(f"{key}={value!r}: {name} needs {allowed}")
