@@ -25,7 +25,7 @@ BRIEF = ["trainer=smoke", "logger=none", *NO_PICTURES, "callback.progress=null",
 
 @pytest.mark.parametrize(
     ("task", "quant"),
-    [("har", "quantile"), ("har", "lloyd_max"), ("classification", "lloyd_max"), ("detection", "quantile")],
+    [("har", "quantile"), ("classification", "lloyd_max"), ("detection", "quantile")],
 )
 def test_levels_come_from_training_data_alone_and_stay_with_the_run(
     composed: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, task: str, quant: str
