@@ -294,7 +294,7 @@ def test_every_command_says_what_comes_next(
         ["scenes", "--data", "synthetic_raw", "--bits", "2", "--gammas", "0.5"],
         ["visibility", "--regimes", "high_key", "--frames", "2"],
         ["sync", "runs"],
-        ["audit", "data=synthetic_imu", "bits=2", "dry_run=true"],
+        ["audit", "data=synthetic_imu", "bits=2", "gammas=0.4", "mus=0", "fold=0", "seed=0", "dry_run=true"],
     ):
         assert main(arguments) == 0
         texts.append(capsys.readouterr().err)

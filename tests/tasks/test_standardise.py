@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from omegaconf import DictConfig, open_dict
-from tests.quick import NO_PICTURES
+from tests.quick import LITTLE, NO_PICTURES
 from tests.refusal import refused
 
 from qsense.data.module import ExperimentData
@@ -117,7 +117,7 @@ def test_whoever_is_held_out_does_not_move_it(composed: Compose) -> None:
 
 @pytest.mark.parametrize("task", ["har", "detection"])
 def test_it_stays_with_the_run(composed: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, task: str) -> None:
-    options = [*BRIEF, f"task={task}", "quant=gamma"]
+    options = [*BRIEF, f"task={task}", "quant=gamma", *LITTLE[task]]
     train(composed(*options))
     run = tmp_path / "runs" / "run"
     result: dict[str, Any] = json.loads((run / "metrics.json").read_text())
