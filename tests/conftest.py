@@ -24,6 +24,8 @@ from tests.forking import Forked, ForkServer
 
 from qsense.experiment.compose import compose, hydra
 
+# A program of servers of commands, no tests: it reads all of `conf` where it is imported.
+collect_ignore = ["read_ahead.py"]
 # One thread: results do not depend on the machine's cores, and parallel tests do not fight for them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Machines are shared: how long an example takes says nothing about the code.
