@@ -282,7 +282,16 @@ def test_every_quantizer_serves_every_task(composed: Compose, tmp_path: Path, qu
     assert {result["bits"], result["network_bits"]} - {None} == (set() if quant == "none" else {4})
 
 
-@pytest.mark.parametrize("experiment", [file.stem for file in sorted((config_folder() / "experiment").glob("*.yaml"))])
+# Of these the data, the network and the recipe each run in other experiments, too, and they take seconds.
+LARGE = {"fat_cifar10_resnet56", "fat_imagenet_resnet34", "pascal_raw_faster_rcnn", "pascal_raw_paa_mmdet",
+         "pascal_raw_retinanet", "pascal_raw_retinanet_mmdet", "rawdet7_faster_rcnn", "rawdet7_paa"}  # fmt: skip
+EXPERIMENTS = [
+    pytest.param(file.stem, marks=pytest.mark.slow) if file.stem in LARGE else file.stem
+    for file in sorted((config_folder() / "experiment").glob("*.yaml"))
+]
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_every_experiment_runs(
     composed: Compose, tmp_path: Path, experiment: str, request: pytest.FixtureRequest
 ) -> None:
