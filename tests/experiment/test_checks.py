@@ -485,10 +485,10 @@ def test_every_option_of_a_group_passes_the_checks(composed: Compose, group: str
 
 
 def test_quantizers_of_sensor_and_network_serve_every_task_together(composed: Compose) -> None:
-    """Every sensor's beside no network quantizer, FAT and integers; every network's behind each kind of sensor."""
+    """Every sensor's beside no network quantizer and integers; every network's behind each kind of sensor."""
     bits = ["bits=3", "network_bits=5"]
     tasks = [composed(f"task={task}", *bits) for task in options("task")]
-    pairs = {*itertools.product(options("quant/sensor"), ("none", "fat", "integer"))}
+    pairs = {*itertools.product(options("quant/sensor"), ("none", "integer"))}
     pairs |= {*itertools.product(("none", "gamma", "dpcm"), options("quant/network"))}
     for sensor, network in sorted(pairs):
         quant = composed(f"quant/sensor={sensor}", f"quant/network={network}", *bits).quant
