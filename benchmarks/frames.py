@@ -7,12 +7,16 @@
 * *stored at SIDE*: a batch of the converted frames, from memory-mapped files to the tensor that goes to the device.
 * *stored native → SIDE*: the same where frames were stored as they are, each read at that size (`data.stored=native`).
 * *stored native → sizes*: each read at one of the eleven sizes of training, 480 … 800.
+* *stored at sizes → SIDE*, *→ sizes*: likewise of frames that hold each of these sizes (`data.stored=sizes`).
+* *copying alone → sizes*: the same bytes from the memory maps to memory that is at hand: the bound of the line before.
 
 Without a file, 12-bit DNGs of 6034 × 4012 samples are written, uncompressed: the easiest that a decoder can meet. The
-contestants take turns, so that a change in the machine's mood hits all alike; medians are shown, and ratios of each
-turn's times. Goal: stored frames at least 100 times as fast as decoding. Native ones move several times the bytes, from
-which they are gathered, and come to some 15 to 45 times. All files lie in the memory: a disk adds what
-it needs for the pages that are read, of native frames about one for each row that is kept.
+contestants take turns, so that a change in the machine's mood hits all alike; medians of processor time are shown, as
+other programs do not count then, and ratios of each turn's times. *MB* is what is read of a frame: of native ones whole
+rows, as a processor fetches their lines of 64 bytes. Goal: stored frames at least 100 times as fast as decoding. Native
+ones move several times the bytes, from which they are gathered sample by sample, and come to some 20 to 60 times. All
+files lie in the memory: a disk adds what it needs for the pages that are read, of native frames about two for each row
+that is kept.
 """
 
 from __future__ import annotations
@@ -32,10 +36,12 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from qsense.data.frames.converting import convert
 from qsense.data.frames.dataset import Frame, FrameDataset, Part
 from qsense.data.frames.files.raw_files import CameraConversion, read_mosaic
 from qsense.data.frames.frame_part import FramePart, ReadSizes
-from qsense.data.frames.plane_cache import Codes, convert, stamp
+from qsense.data.frames.plane_cache import Codes, stamp
+from qsense.data.frames.stored_sizes import Sheets, ShortSide, ShortSides
 from qsense.signal import Signal
 
 SIZE = (4012, 6034)
@@ -49,7 +55,7 @@ class Files(FrameDataset):
     name = "benchmark"
     classes = ("thing",)
 
-    def __init__(self, file: Path, count: int, cache: Path, short_side: int | None) -> None:
+    def __init__(self, file: Path, count: int, cache: Path, short_side: ShortSide) -> None:
         size = read_mosaic(file).codes.shape
         self.size = (int(size[0]), int(size[1]))
         self.count = count
@@ -77,16 +83,19 @@ class Files(FrameDataset):
     def codes(self, frame: Frame) -> Codes:
         return self.cache[frame.name]
 
+    def sheets(self, sides: ShortSides, frame: Frame) -> Sheets:
+        return Sheets(self.codes(frame), (self.size[0] // 2, self.size[1] // 2), sides)
+
 
 def alternate(steps: dict[str, Callable[[], int]], turns: int) -> dict[str, list[float]]:
-    """Seconds per frame of each step, turn by turn; the first turn warms up."""
+    """Seconds of processor time per frame of each step, turn by turn; the first turn warms up."""
     times: dict[str, list[float]] = {name: [] for name in steps}
     for turn in range(turns + 1):
         for name, step in steps.items():
-            start = time.perf_counter()
+            start = time.process_time()
             frames = step()
             if turn:
-                times[name].append((time.perf_counter() - start) / frames)
+                times[name].append((time.process_time() - start) / frames)
     return times
 
 
@@ -104,12 +113,18 @@ def main() -> None:
         if file is None:
             mosaic = np.random.default_rng(0).integers(0, 4096, SIZE).astype(np.uint16)
             file = runpy.run_path(str(DNG))["write_dng"](Path(name) / "a.dng", mosaic)
-        side, count = arguments.short_side, arguments.frames
-        data, native = (Files(file, count, Path(name), stored) for stored in (side, None))
+        side: int = arguments.short_side
+        count: int = arguments.frames
+        sides = ShortSides(tuple({*SIZES, side}), 1333)
+        data, native, every = (Files(file, count, Path(name), stored) for stored in (side, None, sides))
+        frames, sheets = data.frames("train"), partial(every.sheets, sides)
+        one, drawn = ReadSizes([side], 1333, 0, 0), ReadSizes(SIZES, 1333, 0, 0)
         parts = {
-            f"stored at {side}": FramePart(data.codes, data.frames("train")),
-            f"stored native → {side}": FramePart(native.codes, native.frames("train"), ReadSizes([side], 1333, 0, 0)),
-            "stored native → sizes": FramePart(native.codes, native.frames("train"), ReadSizes(SIZES, 1333, 0, 0)),
+            f"stored at {side}": FramePart(data.codes, frames),
+            f"stored native → {side}": FramePart(native.codes, frames, one),
+            "stored native → sizes": FramePart(native.codes, frames, drawn),
+            f"stored at sizes → {side}": FramePart(sheets, frames, one),
+            "stored at sizes → sizes": FramePart(sheets, frames, drawn),
         }
         convert_one = CameraConversion((file,), data.size, "planes", 16, side, False, False)
 
@@ -125,16 +140,42 @@ def main() -> None:
         def read(part: FramePart) -> int:
             return len(part.__getitems__((0, range(len(part)))))
 
+        copied = [np.zeros(sheets(frame).largest.shape, np.uint16) for frame in frames]
+        sizes = [drawn(0, frame, sheets(frame).native) for frame in frames]
+
+        def copy() -> int:
+            for target, frame, (height, width) in zip(copied, frames, sizes, strict=True):
+                np.copyto(target[:, :height, :width], sheets(frame).at((height, width)))
+            return count
+
         steps = {"decoding": decode, "rawpy alone": rawpy_alone}
         steps |= {name: partial(read, part) for name, part in parts.items()}
+        steps["copying alone → sizes"] = copy
+        fixed = [one(0, frame, sheets(frame).native) for frame in frames]
+        whole = native.size[1] // 2  # samples of a native row
+        samples = {  # of one plane
+            f"stored at {side}": [height * width for height, width in fixed],
+            f"stored native → {side}": [height * whole for height, _ in fixed],
+            "stored native → sizes": [height * whole for height, _ in sizes],
+            f"stored at sizes → {side}": [height * width for height, width in fixed],
+            "stored at sizes → sizes": [height * width for height, width in sizes],
+            "copying alone → sizes": [height * width for height, width in sizes],
+        }
+        megabytes = {step: f"{4 * 2 * statistics.fmean(each) / 1e6:.1f}" for step, each in samples.items()}
         times = alternate(steps, 5 if arguments.quick else 21)
         shape = tuple(data.codes(data.frames("train")[0]).shape)
-    table = Table("", "ms per frame", "decoding ÷ this", "quartiles", title=f"{file.name} {data.size} → planes {shape}")
+    table = Table(
+        "", "MB", "ms per frame", "decoding ÷ this", "quartiles", title=f"{file.name} {data.size} → planes {shape}"
+    )
     for step, taken in times.items():
         ratios = [slow / own for slow, own in zip(times["decoding"], taken, strict=True)]
         low, _, high = statistics.quantiles(ratios, n=4)
         table.add_row(
-            step, f"{statistics.median(taken) * 1e3:.2f}", f"{statistics.median(ratios):.1f}", f"{low:.1f} … {high:.1f}"
+            step,
+            megabytes.get(step, ""),
+            f"{statistics.median(taken) * 1e3:.2f}",
+            f"{statistics.median(ratios):.1f}",
+            f"{low:.1f} … {high:.1f}",
         )
     Console(width=110).print(table)
 

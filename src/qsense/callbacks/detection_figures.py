@@ -177,7 +177,7 @@ def sample_of(data: DetectionDataModule, condition: int, count: int = 100_000) -
     frames = [frame for frame in data.dataset.frames("train") if frame.condition == condition][:20]
     if not frames:
         return np.full(count, np.nan)  # nothing to draw a histogram of
-    codes = np.concatenate([np.asarray(data.dataset.codes(frame)).ravel() for frame in frames])
+    codes = np.concatenate([data.codes(frame).ravel() for frame in frames])
     some = codes[np.linspace(0, len(codes) - 1, count).astype(np.int64)].astype(np.float64)
     black, white = data.signal.black, data.signal.top
     return np.clip((some - black) / (white - black), 0, 1)

@@ -74,7 +74,7 @@ class WorstFrames(AfterTest):
 def light_of(data: DetectionDataModule, frame: Frame) -> np.ndarray[Any, np.dtype[np.float32]]:
     """A frame's samples in [0, 1] as its sensor delivers them, [planes, h, w]."""
     black, white = data.signal.black, data.signal.top
-    codes = np.asarray(data.dataset.codes(frame)).astype(np.float32)
+    codes = data.codes(frame).astype(np.float32)
     return np.clip((codes - black) / (white - black), 0, 1)
 
 

@@ -64,7 +64,7 @@ def from_file(file: Path, options: argparse.Namespace) -> Scene:
     from qsense.data.frames.bayer import pack
     from qsense.data.frames.files.headless import Layout, read_headless
     from qsense.data.frames.files.raw_files import read_mosaic
-    from qsense.data.frames.nearest import shrunk
+    from qsense.data.frames.stored_sizes import shrunk
 
     if file.suffix.lower() == HEADLESS:
         if options.width is None or options.height is None:
@@ -98,7 +98,7 @@ def from_data(options: argparse.Namespace) -> Iterator[Scene]:
     """
     from hydra.utils import instantiate
 
-    from qsense.data.frames.nearest import shrunk
+    from qsense.data.frames.stored_sizes import shrunk
     from qsense.experiment.compose import compose
     from qsense.experiment.errors import ConfigError
 
@@ -117,7 +117,7 @@ def from_data(options: argparse.Namespace) -> Iterator[Scene]:
         if not 0 <= index < len(frames):
             raise ValueError(f"--frame {index}: {options.data} has test frames 0 to {len(frames) - 1}")
         title = f"{data.dataset.name}, {frames[index].name}"
-        codes = shrunk(data.dataset.codes(frames[index]), SHORT_SIDE)
+        codes = shrunk(data.codes(frames[index]), SHORT_SIDE)
         gains = options.balance or frames[index].gains
         yield Scene(f"{options.data}-{index}", title, codes, data.signal, gains)
 
@@ -136,8 +136,8 @@ def from_photo(name: str, stops: float, iso: float, gains: Sequence[float] | Non
     """
     import numpy as np
 
-    from qsense.data.frames.nearest import shrunk
     from qsense.data.frames.simulation.inverse_isp import mean_camera, mosaic_planes, sense, unprocess
+    from qsense.data.frames.stored_sizes import shrunk
 
     camera = mean_camera()
     light = mosaic_planes(unprocess(photograph(name), camera)) * np.float32(2**-stops)

@@ -63,6 +63,23 @@ def test_batches_hold_what_is_decoded_before_frames_are_resized(
     assert np.array_equal(data.part("test")[0].x, raw)
 
 
+@pytest.mark.parametrize("stored", [False, True], ids=["in memory", "in the cache"])
+def test_decoded_frames_of_several_sizes_are_resized_once(
+    stored: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoded, "SMALL", 0 if stored else decoded.SMALL)
+    data = module(tmp_path, Memory(train=4, test=3), train_sizes=[32, 34, 38], test_size=36, stored="sizes")
+    sensor = converter(data)
+    data.convert(sensor)
+    for part in ("train", "test"):
+        for batch in (data.part(part)[index] for index in range(3)):
+            received = sensor.received(data.dataset.codes(batch.frames[0]))
+            height, width = batch.sizes[0]
+            assert np.array_equal(batch.x[0, :, :height, :width].numpy(), resize(received, (height, width)))
+            raw = data.unconverted(batch).x[0, :, :height, :width].numpy()
+            assert np.array_equal(raw, resize(data.dataset.codes(batch.frames[0]), (height, width)))
+
+
 def test_positions_are_those_without_a_converter(tmp_path: Path) -> None:
     plain = module(tmp_path, Shrinking(train=2, test=1), whole=False, test_size=32)
     whole = module(tmp_path, Shrinking(train=2, test=1), test_size=32)

@@ -20,7 +20,8 @@ from qsense.data.frames.batch import FrameBatch
 from qsense.data.frames.dataset import Frame, FrameDataset, Part
 from qsense.data.frames.frame_part import padded
 from qsense.data.frames.module import DetectionDataModule, spread
-from qsense.data.frames.nearest import resize, shrunk, target_size
+from qsense.data.frames.nearest import resize, target_size
+from qsense.data.frames.stored_sizes import ShortSide, ShortSides, as_stored
 from qsense.experiment import signatures
 from qsense.experiment.compose import stated_by_options
 from qsense.experiment.schema import config_folder
@@ -59,7 +60,7 @@ class Memory(FrameDataset):
         self.counts = (train, test)
         self.sizes = sizes
         self.bits = bits
-        self.prepared: list[tuple[Path, int | None]] = []
+        self.prepared: list[tuple[Path, ShortSide]] = []
 
     @property
     def signal(self) -> Signal:
@@ -68,7 +69,7 @@ class Memory(FrameDataset):
     def check(self) -> None:
         pass
 
-    def prepare(self, cache: Path, short_side: int | None) -> None:
+    def prepare(self, cache: Path, short_side: ShortSide) -> None:
         self.prepared.append((cache, short_side))
 
     def fingerprint(self) -> str:
@@ -89,7 +90,7 @@ class Memory(FrameDataset):
         codes = (values % (1 << self.bits)).astype(kind)
         codes[0, 0, 0] = frame.id
         codes[3, -1, -1] = (1 << self.bits) - 1
-        return shrunk(codes, self.prepared[-1][1] if self.prepared else None)
+        return as_stored(codes, self.prepared[-1][1] if self.prepared else None)
 
 
 def module(data: Memory | None = None, **arguments: Any) -> DetectionDataModule:
@@ -238,13 +239,14 @@ def test_mirroring_twice_changes_nothing() -> None:
 
 
 def test_frames_are_stored_as_large_as_they_are_asked_for(tmp_path: Path) -> None:
-    cases: list[tuple[dict[str, Any], int | None]] = [
+    cases: list[tuple[dict[str, Any], ShortSide]] = [
         ({}, 800),
         ({"train_sizes": [480, 512]}, 512),
         ({"train_sizes": [480, 512], "test_size": 800}, 800),
         ({"train_sizes": [480, 512], "stored": "native"}, None),
         ({"train_sizes": [480, 512], "stored": 600, "cache_gb": 1}, 600),
         ({"stored": "native", "cache_gb": 1}, None),
+        ({"train_sizes": [64, 32], "test_size": 40, "stored": "sizes"}, ShortSides((32, 40, 64), 1333)),
         ({"stored": "native", "cache_gb": 0.43e-3}, 35),  # of 40: 25 frames of 4 × 35 × 61 samples of two bytes
     ]
     for arguments, side in cases:
@@ -268,14 +270,14 @@ def read(data: DetectionDataModule, epoch: int = 0) -> dict[int, tuple[Tensor, t
     }
 
 
-@pytest.mark.parametrize("stored", ["native", 100, None])
+@pytest.mark.parametrize("stored", ["native", "sizes", 100, None])
 def test_of_native_frames_every_pixel_is_resized_once(stored: Any) -> None:
     source = Memory(train=60, test=3, sizes=((101, 150), (130, 103)))
     data = module(source, train_sizes=SIDES, test_size=90, stored=stored, batch_size=7)
     native, once = Memory(train=60, test=3, sizes=source.sizes), []
     for number, (seen, size) in read(data).items():
         whole = native.codes(native.frames("train")[number])
-        assert stored != "native" or size == target_size(whole.shape[-2], whole.shape[-1], min(size))
+        assert not isinstance(stored, str) or size == target_size(whole.shape[-2], whole.shape[-1], min(size))
         once.append(np.mean(seen.numpy() == resize(whole, size)))
     assert {min(size) for _, size in read(data).values()} == set(SIDES)
     for batch in data.test_dataloader():
@@ -283,21 +285,36 @@ def test_of_native_frames_every_pixel_is_resized_once(stored: Any) -> None:
         for x, frame, (height, width) in zip(shown.x, shown.frames, shown.sizes, strict=True):
             whole = native.codes(frame)
             assert min(height, width) == 90
-            if stored == "native":
+            if isinstance(stored, str):
                 np.testing.assert_array_equal(x[:, :height, :width].numpy(), resize(whole, (height, width)))
-    assert (min(once) == 1) == (stored == "native")
+    assert (min(once) == 1) == isinstance(stored, str)
 
 
 def test_native_frames_have_sizes_by_seed_and_epoch_alone() -> None:
-    def sizes(epoch: int = 0, workers: int = 0, **changed: Any) -> dict[int, tuple[int, int]]:
+    def sizes(epoch: int = 0, workers: int = 0, stored: str = "native", **changed: Any) -> dict[int, tuple[int, int]]:
         torch.manual_seed(workers)
-        data = module(train_sizes=SIDES, stored="native", num_workers=workers, **changed)
+        data = module(train_sizes=SIDES, test_size=64, stored=stored, num_workers=workers, **changed)
         return {number: size for number, (_, size) in read(data, epoch).items()}
 
     first = sizes()
-    assert sizes(workers=1) == sizes(batch_size=3) == first
+    assert sizes(workers=1) == sizes(batch_size=3) == sizes(stored="sizes") == first
     assert sizes(epoch=1) != first != sizes(seed=1)
     assert module(stored="native").statistics["stored_short_side"] is None
+    assert module(train_sizes=[40, 32], test_size=64, stored="sizes").statistics["stored_short_side"] == [32, 40, 64]
+
+
+def test_several_sizes_serve_whatever_asks_for_one(tmp_path: Path) -> None:
+    """What samples frames, or shows one, sees the largest size, and a frame of any batch is there again."""
+    shapes = ((101, 150), (130, 103))
+    data = module(Memory(sizes=shapes), train_sizes=SIDES, test_size=64, stored="sizes")
+    alone = module(Memory(sizes=shapes), stored=90)
+    assert data.sensor_sample(3000).equal(alone.sensor_sample(3000))
+    frame = data.part("test").frames[0]
+    assert np.array_equal(data.codes(frame), alone.codes(frame))
+    assert data.exposure(frame) == alone.exposure(frame)
+    data._decoded_by = object()  # as if batches had been through a converter
+    for batch in data.train_dataloader():
+        assert data.unconverted(batch).x.equal(arranged(batch, batch.sizes, [False] * len(batch)).x)
 
 
 class Watch(LightningModule):
@@ -369,7 +386,8 @@ def test_a_sample_for_histograms_is_in_the_sensors_range() -> None:
         ({"test_size": 1400}, ("test_size=1400", "32 … longest", "longest=1333")),
         ({"test_size": 64, "stored": 63}, ("stored=63", "native", "null", 64)),
         ({"stored": 31}, ("stored=31", "native", "null", 32)),
-        ({"stored": "half"}, ("stored='half'", "native", "null", 32)),
+        ({"stored": "half"}, ("stored='half'", "native", "sizes", "null", 32)),
+        ({"stored": "sizes", "test_size": 64}, ("stored=sizes", "train_sizes=None", "test_size=64")),
         ({"cache_gb": 0}, ("cache_gb=0", "null")),
     ],
 )

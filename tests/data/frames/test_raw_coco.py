@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -103,6 +103,25 @@ def test_it_trains_from_its_cache_alone(root: Path, tmp_path: Path) -> None:
     assert batch.x.shape == (2, 4, 32, 64)
     assert batch.targets()[0]["boxes"].tolist() == [[8, pytest.approx(3.2), 24, pytest.approx(9.6)]]
     assert data.statistics["train_frames"] == data.statistics["test_frames"] == 4
+
+
+def test_batches_of_frames_at_every_size_are_those_of_native_ones(root: Path, tmp_path: Path) -> None:
+    def batches(stored: Literal["native", "sizes"]) -> list[tuple[Any, ...]]:
+        data = DetectionDataModule(
+            raw(root, subtract_black=True), batch_size=3, cache=str(tmp_path / "cache"), train_sizes=[32, 40, 48],
+            test_size=40, stored=stored,
+        )  # fmt: skip
+        data.prepare_data()
+        data.setup()
+        every = [*data.train_dataloader(), *data.test_dataloader()]
+        assert data.codes(data.dataset.frames("test")[0]).shape == ((4, 48, 72) if stored == "sizes" else (4, 20, 30))
+        return [(batch.sizes, batch.gains, batch.exposure, batch.x) for batch in every]
+
+    for sizes, native in zip(batches("sizes"), batches("native"), strict=True):
+        assert sizes[:2] == native[:2]
+        assert sizes[3].equal(native[3])
+    folders = [path.name for path in (tmp_path / "cache").iterdir() if path.is_dir()]
+    assert sum("3sizes" in name for name in folders) == sum("native" in name for name in folders) == 1
 
 
 def test_sensors_of_several_depths_are_left_aligned(root: Path, tmp_path: Path, write_dng: WriteDng) -> None:

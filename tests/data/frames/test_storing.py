@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.data.frames.test_module import annotated
+from tests.data.frames.test_module import Memory, annotated
 from tests.refusal import refused
 
 from qsense.data.errors import DataError
 from qsense.data.frames.dataset import Frame
-from qsense.data.frames.storing import affordable_side, stored_bytes
+from qsense.data.frames.stored_sizes import ShortSides
+from qsense.data.frames.storing import affordable_side, stored_bytes, stored_side
 from qsense.signal import Signal
 
 
@@ -53,3 +54,11 @@ def test_a_stated_side_fits_or_is_refused() -> None:
     assert affordable_side(frames, signal, 800, 800, 0.0078) == 800
     with refused(DataError, "data.cache_gb=0.0076", 1, "0.0077 GB", 800, "data.stored", "data.train_sizes"):
         affordable_side(frames, signal, 800, 800, 0.0076)
+
+
+def test_several_sizes_fit_or_are_refused() -> None:
+    dataset, asked = Memory(), ShortSides((32, 36), 1333)  # of 25 frames: 4 planes, 32 × 56 and 36 × 63, two bytes
+    assert stored_bytes(dataset.frames("train"), dataset.signal, asked) == 20 * 4 * (32 * 56 + 36 * 63) * 2
+    assert stored_side(dataset, asked, "sizes", 0.813e-3) == asked
+    with refused(DataError, "data.cache_gb=0.00081", 25, "0.000812 GB", 2, "data.train_sizes", "data.test_size"):
+        stored_side(dataset, asked, "sizes", 0.81e-3)

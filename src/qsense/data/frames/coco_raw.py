@@ -19,9 +19,11 @@ from qsense.data.frames.annotations.coco import Annotations, chosen_classes, rea
 from qsense.data.frames.annotations.foreign import refuse_foreign
 from qsense.data.frames.annotations.pictures import BOX_KINDS, BoxKind, Picture, read_pictures
 from qsense.data.frames.annotations.values import printable
+from qsense.data.frames.converting import convert
 from qsense.data.frames.dataset import PLANES, Frame, FrameDataset, Part
-from qsense.data.frames.plane_cache import Codes, PlaneCache, convert, stamp
+from qsense.data.frames.plane_cache import Codes, PlaneCache, stamp
 from qsense.data.frames.simulation.photo_sensor import PATTERN, PhotoConversion, Sensor, read_annotated
+from qsense.data.frames.stored_sizes import ShortSide
 from qsense.data.frames.turning import Turning, find_turns
 from qsense.data.photos import check_reading, read_otherwise
 from qsense.signal import Signal
@@ -166,7 +168,7 @@ class CocoRaw(FrameDataset):
         names = sorted(printable(path.relative_to(self.root).as_posix()) for path in found)
         return f"; JSON files there: {', '.join(names[:4])}{' …' * (len(names) > 4)}" if names else ""
 
-    def prepare(self, cache: Path, short_side: int | None) -> None:
+    def prepare(self, cache: Path, short_side: ShortSide) -> None:
         """See the base class."""
         pictures = self._pictures
         make = PhotoConversion(

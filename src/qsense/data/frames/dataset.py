@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from qsense.data.dataset import SensorDataset
+from qsense.data.frames.stored_sizes import ShortSide
 from qsense.signal import Signal
 
 Part = Literal["train", "test"]
@@ -72,13 +73,13 @@ class FrameDataset(SensorDataset):
     def signal(self) -> Signal:
         """What the sensor delivers: four planes of a Bayer mosaic, or three colours; in [0, 1], with native bits."""
 
-    def prepare(self, cache: Path, short_side: int | None) -> None:
+    def prepare(self, cache: Path, short_side: ShortSide) -> None:
         """Convert what `codes()` will deliver, once per machine: several processes, resumable, with progress.
 
         Args:
             cache: folder for converted frames.
             short_side: what the planes' shorter side is at most, in pixels: larger frames are made smaller. None: all
-                stay as they are.
+                stay as they are. `ShortSides`: what is stored holds each of these sizes.
         """
 
     @abstractmethod
@@ -92,4 +93,5 @@ class FrameDataset(SensorDataset):
     @abstractmethod
     def codes(self, frame: Frame) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.uint32]:
         """The frame's native codes [C, h, w], maybe memory-mapped: planes in the order `PLANES` (h, w are half the
-        frame's), or red, green, blue. They may have been made smaller by nearest neighbour while converting."""
+        frame's), or red, green, blue. They may have been made smaller by nearest neighbour while converting, or, where
+        `prepare` was given `ShortSides`, be `packed` for them: `DetectionDataModule.codes` unpacks these."""

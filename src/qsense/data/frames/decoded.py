@@ -15,9 +15,10 @@ import numpy.typing as npt
 
 from qsense.data.cache import digest, fingerprint, readable
 from qsense.data.errors import DataError
-from qsense.data.frames import plane_cache
+from qsense.data.frames.converting import convert
 from qsense.data.frames.dataset import Frame, FrameDataset
-from qsense.data.frames.nearest import shrunk
+from qsense.data.frames.plane_cache import PlaneCache, Planes
+from qsense.data.frames.stored_sizes import ShortSide, as_stored
 
 Codes = npt.NDArray[np.integer]
 SMALL = 256 << 20  # bytes: so many are kept in memory, more in the cache's folder
@@ -37,12 +38,12 @@ class Decoding:
     dataset: FrameDataset
     frames: Sequence[Frame]
     converter: Any
-    short_side: int | None
+    short_side: ShortSide
 
-    def __call__(self, index: int) -> plane_cache.Planes:
+    def __call__(self, index: int) -> Planes:
         frame = self.frames[index]
         codes = native(self.dataset, frame)
-        return plane_cache.Planes(shrunk(self.converter.received(codes).astype(codes.dtype), self.short_side))
+        return Planes(as_stored(self.converter.received(codes).astype(codes.dtype), self.short_side))
 
 
 class DecodedFrames:
@@ -57,7 +58,7 @@ class DecodedFrames:
         self.decoding = decoding
         self.places = {frame.id: place for place, frame in enumerate(decoding.frames)}
         self.kept: dict[int, Codes] = {}
-        self.stored: plane_cache.PlaneCache | None = None
+        self.stored: PlaneCache | None = None
         if sum(2 * frame.height * frame.width for frame in decoding.frames) > SMALL:
             self.stored = self._store(cache)
 
@@ -69,10 +70,10 @@ class DecodedFrames:
             self.kept[frame.id] = self.decoding(self.places[frame.id]).codes
         return self.kept[frame.id]
 
-    def _store(self, cache: Path) -> plane_cache.PlaneCache:
+    def _store(self, cache: Path) -> PlaneCache:
         dataset, converter = self.decoding.dataset, self.decoding.converter
         source = digest(fingerprint(dataset, cache), converter.settings, converter.channels(), self.decoding.short_side)
-        return plane_cache.convert(
+        return convert(
             cache,
             f"{readable(dataset.name)}-decoded-{source[:24]}",
             {str(frame.id): source for frame in self.decoding.frames},

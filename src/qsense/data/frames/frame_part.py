@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch.utils.data import Dataset
 
+from qsense.data.frames import batch_memory
 from qsense.data.frames.batch import FrameBatch
 from qsense.data.frames.dataset import Frame
-from qsense.data.frames.nearest import resize, target_size
+from qsense.data.frames.nearest import target_size
+from qsense.data.frames.stored_sizes import Codes, Sheets, largest_planes, planes_at
 
 STRIDE = 32  # what the sides of a batch are multiples of: the detectors' coarsest feature map but for pooling
 
@@ -48,7 +49,7 @@ class FramePart(Dataset[FrameBatch]):
     """Some of a data set's frames; a whole batch is read at once.
 
     Args:
-        read: gives a frame's codes [C, h, w].
+        read: gives a frame's codes [C, h, w], or its sheets, of which `read_at` then chooses.
         frames: those that belong to this part.
         read_at: at which sizes; None: as they are stored.
         exposure: of a frame, which batches state then.
@@ -56,7 +57,7 @@ class FramePart(Dataset[FrameBatch]):
 
     def __init__(
         self,
-        read: Callable[[Frame], npt.NDArray[Any]],
+        read: Callable[[Frame], Codes | Sheets],
         frames: Sequence[Frame],
         read_at: ReadSizes | None = None,
         exposure: Callable[[Frame], float] | None = None,
@@ -73,13 +74,25 @@ class FramePart(Dataset[FrameBatch]):
         """The batch of an epoch's frames, as codes of the sensor's own type, padded to multiples of 32."""
         epoch, indices = batch
         frames = [self.frames[index] for index in indices]
-        codes = [self.read(frame) for frame in frames]
-        sizes = [(array.shape[-2], array.shape[-1]) for array in codes]
+        stored = [self.read(frame) for frame in frames]
+        sizes = [(one.shape[-2], one.shape[-1]) for one in stored]
         if self.read_at is not None:
             sizes = [self.read_at(epoch, frame, size) for frame, size in zip(frames, sizes, strict=True)]
-        x = np.zeros((len(codes), len(codes[0]), *padded(sizes)), dtype=codes[0].dtype)
-        for row, array, (height, width) in zip(x, codes, sizes, strict=True):
-            row[:, :height, :width] = resize(array, (height, width))
+        return self._batch(frames, stored, sizes)
+
+    def at_sizes(self, sizes: list[tuple[int, int]]) -> FrameBatch:
+        """All frames, each at its own of these sizes."""
+        return self._batch(list(self.frames), [self.read(frame) for frame in self.frames], sizes)
+
+    def codes(self, frame: Frame) -> Codes:
+        """A frame's codes [C, h, w] as they are stored, of several sizes the largest."""
+        return largest_planes(self.read(frame))
+
+    def _batch(self, frames: list[Frame], stored: Sequence[Codes | Sheets], sizes: list[tuple[int, int]]) -> FrameBatch:
+        x = batch_memory.empty((len(stored), stored[0].shape[0], *padded(sizes)), stored[0].dtype)
+        for row, one, (height, width) in zip(x, stored, sizes, strict=True):
+            row[:, :height, :width] = planes_at(one, (height, width))
+            row[:, :height, width:] = row[:, height:] = 0
         stops = None if self.exposure is None else [self.exposure(frame) for frame in frames]
         return FrameBatch(torch.from_numpy(x), sizes, frames, stops)
 

@@ -77,20 +77,3 @@ def resize(planes: T, size: tuple[int, int]) -> T:
     for dim, index in ((-2, rows), (-1, columns)):
         planes = planes.index_select(dim, torch.from_numpy(index).to(planes.device, non_blocking=True))
     return planes
-
-
-def shrunk_size(height: int, width: int, short_side: int | None) -> tuple[int, int]:
-    """Height and width at a shorter side of `short_side`; smaller frames keep theirs, and all do where it is None.
-
-    >>> shrunk_size(2006, 3017, 800), shrunk_size(300, 400, 800), shrunk_size(2006, 3017, None)
-    ((800, 1203), (300, 400), (2006, 3017))
-    """
-    if short_side is None or min(height, width) <= short_side:
-        return height, width
-    return target_size(height, width, short_side, longest=max(height, width))
-
-
-def shrunk(planes: T, short_side: int | None) -> T:
-    """Planes [C, h, w] at the size that `shrunk_size` says, by nearest neighbour."""
-    height, width = planes.shape[-2:]
-    return resize(planes, shrunk_size(height, width, short_side))

@@ -23,11 +23,12 @@ from qsense.data.frames.annotations.labelme import read_labelme
 from qsense.data.frames.annotations.problems import read_all
 from qsense.data.frames.annotations.voc import Objects
 from qsense.data.frames.bayer import pack
+from qsense.data.frames.converting import convert
 from qsense.data.frames.dataset import PLANES, Frame, FrameDataset, Part
 from qsense.data.frames.files.headless import Layout, read_headless
 from qsense.data.frames.files.named_files import files_by_name
-from qsense.data.frames.nearest import shrunk
-from qsense.data.frames.plane_cache import Codes, PlaneCache, Planes, convert, stamp
+from qsense.data.frames.plane_cache import Codes, PlaneCache, Planes, stamp
+from qsense.data.frames.stored_sizes import ShortSide, as_stored
 from qsense.data.photos import look, read_otherwise, read_photo
 from qsense.data.splitting import read_split, refuse_overlap
 from qsense.signal import Signal
@@ -112,7 +113,7 @@ class RAOD(FrameDataset):
         self._sources()
         _ = self._frames
 
-    def prepare(self, cache: Path, short_side: int | None) -> None:
+    def prepare(self, cache: Path, short_side: ShortSide) -> None:
         """See the base class."""
         self.check()
         sources = self._sources()
@@ -229,27 +230,27 @@ class RAOD(FrameDataset):
 
 @dataclass(frozen=True)
 class Conversion:
-    """Makes frame i of a plane cache from raw file or picture i (see `plane_cache.convert`).
+    """Makes frame i of a plane cache from raw file or picture i (see `converting.convert`).
 
     Args:
         files: the sources.
         size: rows and columns of a raw file.
         image: "planes" or "srgb".
-        short_side: see `shrunk_size`.
+        short_side: at which size they are stored, see `as_stored`.
     """
 
     files: tuple[Path, ...]
     size: tuple[int, int]
     image: str
-    short_side: int | None
+    short_side: ShortSide
 
     def __call__(self, index: int) -> Planes:
         file = self.files[index]
         if self.image == "planes":
             mosaic: npt.NDArray[Any] = read_headless(file, Layout(*self.size, sample=3))
-            return Planes(shrunk(pack(mosaic, PATTERN), self.short_side), {"pattern": PATTERN})
+            return Planes(as_stored(pack(mosaic, PATTERN), self.short_side), {"pattern": PATTERN})
         return Planes(
-            shrunk(np.ascontiguousarray(np.asarray(read_photo(file, turn=1)).transpose(2, 0, 1)), self.short_side)
+            as_stored(np.ascontiguousarray(np.asarray(read_photo(file, turn=1)).transpose(2, 0, 1)), self.short_side)
         )
 
 

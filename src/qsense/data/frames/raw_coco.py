@@ -22,7 +22,8 @@ from qsense.data.frames.annotations.pictures import BOX_KINDS, BoxKind, Picture,
 from qsense.data.frames.annotations.values import printable, show
 from qsense.data.frames.dataset import Part
 from qsense.data.frames.files.tiff_tags import stated_source
-from qsense.data.frames.raw_frames import RawFrames, RawSettings
+from qsense.data.frames.raw_frames import RawFrames
+from qsense.data.frames.raw_settings import RawSettings
 from qsense.data.splitting import read_split
 from qsense.data.time_limit import time_limit
 

@@ -14,9 +14,9 @@ from qsense.data.errors import DataError
 from qsense.data.frames.bayer import pack
 from qsense.data.frames.files.mosaic_files import RawFormat, read_counts
 from qsense.data.frames.files.raw_files import Mosaic, corrected
-from qsense.data.frames.nearest import shrunk
 from qsense.data.frames.placing import Place, part_of
 from qsense.data.frames.plane_cache import Codes, Planes
+from qsense.data.frames.stored_sizes import ShortSide, as_stored
 
 
 @dataclass(frozen=True)
@@ -61,24 +61,24 @@ class RawSource:
 
 @dataclass(frozen=True)
 class RawConversion:
-    """Makes frame i of a plane cache from raw file i (see `plane_cache.convert`).
+    """Makes frame i of a plane cache from raw file i (see `converting.convert`).
 
     Args:
         sources: the raw files and how to read them.
         bits: of the codes: counts of fewer bits are shifted to the left, which can be undone exactly.
-        short_side: see `shrunk_size`.
+        short_side: at which size they are stored, see `as_stored`.
         subtract_black: take each frame's black level off, in counts, before the shift.
     """
 
     sources: tuple[RawSource, ...]
     bits: int
-    short_side: int | None
+    short_side: ShortSide
     subtract_black: bool
 
     def __call__(self, index: int) -> Planes:
         source = self.sources[index]
         mosaic = source.mosaic()
-        planes = shrunk(pack(mosaic.codes, mosaic.pattern), self.short_side)
+        planes = as_stored(pack(mosaic.codes, mosaic.pattern), self.short_side)
         planes = corrected(planes, source.bits, mosaic.black if self.subtract_black else None, None)
         facts = {
             "pattern": mosaic.pattern,

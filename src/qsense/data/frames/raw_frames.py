@@ -12,46 +12,32 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal
 
 import numpy as np
 
 from qsense.data.cache import default_folder, digest, readable
 from qsense.data.errors import DataError, DataMissingError, listed
 from qsense.data.frames.annotations.pictures import Picture
+from qsense.data.frames.converting import convert
 from qsense.data.frames.dataset import PLANES, Frame, FrameDataset, Part
 from qsense.data.frames.files.header_memo import headers_of
-from qsense.data.frames.files.headless import Layout
 from qsense.data.frames.files.mosaic_files import Area, Header, RawFormat, read_counts
 from qsense.data.frames.files.raw_folder import RawFolder
 from qsense.data.frames.placing import Crop, Place, check_crop, find_place
-from qsense.data.frames.plane_cache import Codes, PlaneCache, convert, stamp
+from qsense.data.frames.plane_cache import Codes, PlaneCache, stamp
 from qsense.data.frames.raw_conversion import RawConversion, RawSource
+from qsense.data.frames.raw_settings import stated_format
+from qsense.data.frames.stored_sizes import ShortSide
 from qsense.data.frames.turning import find_turns, seen_size
 from qsense.data.photos import Header as Shape
 from qsense.data.photos import check_reading
-from qsense.runs.words import did_you_mean
 from qsense.signal import Signal
 
 log = logging.getLogger(__name__)
 
 VERSION = 1  # raise it whenever the same files would be converted differently
 MISFITS = 5  # files that are named where sizes do not fit
-
-
-class RawSettings(TypedDict, total=False):
-    """The arguments of every set of raw files but `root`; `RawFrames` says what they mean."""
-
-    native_bits: int | None
-    levels: Literal["camera"] | Mapping[str, Any]
-    pattern: str | None
-    headless: Mapping[str, Any] | None
-    area: Area
-    crop: Crop
-    orientation: Literal["exif", "stored"]
-    subtract_black: bool
-    extension: str | None
-    strict: bool
 
 
 class RawFrames(FrameDataset):
@@ -114,8 +100,7 @@ class RawFrames(FrameDataset):
     ) -> None:
         check_reading(orientation, None)
         self.root = Path(root).expanduser()
-        black, white = _levels(levels)
-        self.format = RawFormat(native_bits, black, white, pattern, _layout(headless), area)
+        self.format = stated_format(native_bits, levels, pattern, headless, area)
         self.crop = check_crop(crop)
         self.orientation = orientation
         self.subtract_black = subtract_black
@@ -183,7 +168,7 @@ class RawFrames(FrameDataset):
         """For messages: where the data are to be had."""
         return f" Get it from {self.url}." if self.url else ""
 
-    def prepare(self, cache: Path, short_side: int | None) -> None:
+    def prepare(self, cache: Path, short_side: ShortSide) -> None:
         """See the base class."""
         self.check()
         sources, opened = self.raw_sources, self._cache is not None
@@ -353,33 +338,6 @@ class RawFrames(FrameDataset):
                 "%s: boxes of %d frames are scaled, first from %d × %d pixels to %d × %d samples",
                 self.name, len(resized), picture.width, picture.height, place.width, place.height,
             )  # fmt: skip
-
-
-def _levels(levels: Any) -> tuple[Any, int | None]:
-    """Black and white as stated; None for the camera's."""
-    if levels == "camera":
-        return None, None
-    if not isinstance(levels, Mapping) or not levels or not set(levels) <= {"black", "white"}:
-        raise ValueError(f"levels={levels} must be camera, or a mapping of counts: {{black: 512, white: 16383}}")
-    black = levels.get("black")
-    numbers = [*(black if isinstance(black, list | tuple) else [black]), levels.get("white")]
-    if not all(number is None or type(number) is int for number in numbers):
-        raise ValueError(f"levels={levels} must have whole numbers of counts: {{black: 512, white: 16383}}")
-    return tuple(black) if isinstance(black, list | tuple) else black, levels.get("white")
-
-
-def _layout(headless: Mapping[str, Any] | None) -> Layout | None:
-    if headless is None:
-        return None
-    known = tuple(Layout.__dataclass_fields__)
-    if not isinstance(headless, Mapping):
-        raise ValueError(f"headless={headless} must be a mapping such as {{height: 1856, width: 2880, sample: 3}}")
-    if unknown := [key for key in headless if key not in known]:
-        near = did_you_mean(str(unknown[0]), known)
-        raise ValueError(f"headless has {', '.join(map(str, unknown))}{near}: it may have {', '.join(known)}")
-    if missing := [key for key in ("height", "width") if key not in headless]:
-        raise ValueError(f"headless lacks {' and '.join(missing)}: {{height: 1856, width: 2880, sample: 3}}")
-    return Layout(**headless)
 
 
 def _shape(width: int, height: int) -> tuple[int, int]:

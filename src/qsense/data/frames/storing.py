@@ -13,44 +13,54 @@ import numpy as np
 
 from qsense.data.errors import DataError
 from qsense.data.frames.dataset import Frame, FrameDataset
-from qsense.data.frames.nearest import shrunk_size
+from qsense.data.frames.stored_sizes import ShortSide, ShortSides, stored_samples
 from qsense.signal import Signal
 
-Stored = int | Literal["native"] | None
+Stored = int | Literal["native", "sizes"] | None
 
 STORED = 800  # short side at which frames are stored where no size is asked for
 SMALLEST = 32  # short side of what a detector is given
 
 
-def asked_for(train_sizes: Sequence[int] | None, test_size: int | None) -> int | None:
-    """The largest short side that is asked for; None: none is.
+def asked_for(train_sizes: Sequence[int] | None, test_size: int | None, longest: int) -> ShortSides:
+    """The short sides that are asked for, ascending; maybe none.
 
-    >>> asked_for([480, 800], 640), asked_for(None, 640), asked_for(None, None)
-    (800, 640, None)
+    >>> asked_for([800, 480], 640, 1333).sides, asked_for(None, 640, 1333).sides, asked_for(None, None, 1333).sides
+    ((480, 640, 800), (640,), ())
     """
-    return max([*(train_sizes or ()), *(() if test_size is None else (test_size,))], default=None)
+    sides = {*(train_sizes or ()), *(() if test_size is None else (test_size,))}
+    return ShortSides(tuple(sorted(sides)), longest)
 
 
-def stored_side(dataset: FrameDataset, largest: int | None, stored: Stored, cache_gb: float | None) -> int | None:
-    """The short side at which a data set's frames are stored; None: as they are. See `DetectionDataModule`.
+def stored_side(dataset: FrameDataset, asked: ShortSides, stored: Stored, cache_gb: float | None) -> ShortSide:
+    """The short side at which a data set's frames are stored, or all of them; None: as they are. See
+    `DetectionDataModule`.
 
     Args:
         dataset: knows its frames.
-        largest: what `asked_for` says.
+        asked: what `asked_for` says.
         stored: as the data module is told; `cache_gb` likewise.
 
     Raises:
         DataError: they take more than `cache_gb`.
     """
-    least = largest or (STORED if stored is None else SMALLEST)
+    frames = [] if cache_gb is None else [*dataset.frames("train"), *dataset.frames("test")]
+    if stored == "sizes":
+        if cache_gb is not None and (needed := stored_bytes(frames, dataset.signal, asked)) > cache_gb * 1e9:
+            raise DataError(
+                f"data.cache_gb={cache_gb:g}: {len(frames)} frames take {needed / 1e9:.3g} GB at all "
+                f"{len(asked.sides)} sizes of data.train_sizes and data.test_size: allow more, or set fewer or smaller "
+                "ones"
+            )
+        return asked
+    least = max(asked.sides, default=STORED if stored is None else SMALLEST)
     wanted = least if stored is None else None if stored == "native" else stored
     if cache_gb is None:
         return wanted
-    frames = [*dataset.frames("train"), *dataset.frames("test")]
     return affordable_side(frames, dataset.signal, wanted, least if stored == "native" else wanted, cache_gb)
 
 
-def check_native(dataset: FrameDataset, side: int | None, cache_gb: float | None) -> None:
+def check_native(dataset: FrameDataset, side: ShortSide, cache_gb: float | None) -> None:
     """Refuse a converter with memory, which goes along rows of native frames, where these and what it makes of them
     take too much room.
 
@@ -74,13 +84,13 @@ def check_native(dataset: FrameDataset, side: int | None, cache_gb: float | None
         )
 
 
-def stored_bytes(frames: Iterable[Frame], signal: Signal, short_side: int | None) -> int:
+def stored_bytes(frames: Iterable[Frame], signal: Signal, short_side: ShortSide) -> int:
     """Bytes of converted frames: channels · height · width · bytes of a code, added up.
 
     Args:
         frames: all of them.
         signal: channels, bits, and whether planes are half as large as their frames.
-        short_side: see `shrunk_size`.
+        short_side: see `as_stored`.
     """
     return _bytes(_sizes(frames, signal), signal, short_side)
 
@@ -122,11 +132,7 @@ def _sizes(frames: Iterable[Frame], signal: Signal) -> Counter[tuple[int, int]]:
     return Counter((frame.height // share, frame.width // share) for frame in frames)
 
 
-def _bytes(sizes: Counter[tuple[int, int]], signal: Signal, short_side: int | None) -> int:
+def _bytes(sizes: Counter[tuple[int, int]], signal: Signal, short_side: ShortSide) -> int:
     assert signal.native_bits is not None
     pixel = signal.channels * np.min_scalar_type((1 << signal.native_bits) - 1).itemsize
-    total = 0
-    for size, count in sizes.items():
-        height, width = shrunk_size(*size, short_side)
-        total += count * height * width * pixel
-    return total
+    return sum(count * stored_samples(*size, short_side) * pixel for size, count in sizes.items())

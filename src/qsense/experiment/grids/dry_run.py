@@ -58,8 +58,8 @@ def cache_room(config: DictConfig) -> tuple[str, int]:
     Raises:
         DataError: they take more than `data.cache_gb`, or those cannot be converted.
     """
+    from qsense.data.frames.converting import conversion_time
     from qsense.data.frames.dataset import FrameDataset
-    from qsense.data.frames.plane_cache import conversion_time
     from qsense.data.frames.storing import asked_for, check_native, stored_bytes, stored_side
 
     data = config.data
@@ -69,7 +69,8 @@ def cache_room(config: DictConfig) -> tuple[str, int]:
     if type(dataset).prepare is FrameDataset.prepare:
         return "", 0
     frames = [*dataset.frames("train"), *dataset.frames("test")]
-    side = stored_side(dataset, asked_for(data.train_sizes, data.test_size), data.stored, data.cache_gb)
+    asked = asked_for(data.train_sizes, data.test_size, data.longest)
+    side = stored_side(dataset, asked, data.stored, data.cache_gb)
     if constant(config.quant.sensor._target_, "wants_recordings"):
         check_native(dataset, side, data.cache_gb)
         side = None

@@ -24,7 +24,7 @@ from qsense.data.frames.files.raw_files import (
     srgb,
 )
 from qsense.data.frames.files.tiff_tags import stated_mosaic
-from qsense.data.frames.nearest import shrunk
+from qsense.data.frames.stored_sizes import ShortSides
 from qsense.signal import BAYER
 
 WriteDng = Callable[..., Path]
@@ -122,11 +122,17 @@ def test_a_conversion_packs_shrinks_and_notes_facts(
     assert colours.dtype == np.uint8
 
 
-def test_frames_are_made_smaller_and_never_larger() -> None:
-    planes = np.zeros((4, 20, 30), dtype=np.uint16)
-    assert shrunk(planes, 20) is planes
-    assert shrunk(planes, 800) is planes
-    assert shrunk(planes, 10).shape == (4, 10, 15)
+@pytest.mark.parametrize("options", [(False, False), (True, False), (True, True)])
+@pytest.mark.parametrize("image", ["planes", "demosaicked", "srgb"])
+def test_a_file_is_decoded_once_for_all_its_sizes(
+    tmp_path: Path, mosaic: npt.NDArray[np.uint16], image: Any, options: tuple[bool, bool], write_dng: WriteDng
+) -> None:
+    file = write_dng(tmp_path / "a.dng", mosaic)
+    native = CameraConversion((file,), (40, 60), image, 12, None, *options)(0).codes
+    sides = ShortSides((5, 8, 13), 30)
+    packed = CameraConversion((file,), (40, 60), image, 12, sides, *options)(0).codes
+    assert packed.dtype == native.dtype
+    assert np.array_equal(packed, sides.packed(native))
 
 
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.5, 0.999])

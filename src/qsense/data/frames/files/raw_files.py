@@ -19,8 +19,8 @@ from qsense.data.errors import DataError
 from qsense.data.frames.bayer import even, offsets, pack
 from qsense.data.frames.files.cfa import is_bayer, mosaic_name
 from qsense.data.frames.files.tiff_tags import stated_mosaic
-from qsense.data.frames.nearest import shrunk
 from qsense.data.frames.plane_cache import Codes, Planes
+from qsense.data.frames.stored_sizes import ShortSide, as_stored
 from qsense.signal import BAYER
 
 Image = Literal["planes", "demosaicked", "srgb"]
@@ -169,14 +169,14 @@ def corrected(planes: Codes, bits: int, black: Sequence[int] | None, gains: Sequ
 
 @dataclass(frozen=True)
 class CameraConversion:
-    """Makes frame i of a plane cache from camera raw file i (see `plane_cache.convert`).
+    """Makes frame i of a plane cache from camera raw file i (see `converting.convert`).
 
     Args:
         files: the raw files.
         size: height and width that every file's visible area must have.
         image: "planes" of the mosaic, "demosaicked" linear colours, or "srgb" of rawpy's default processing.
         bits: of the sensor.
-        short_side: see `shrunk_size`.
+        short_side: at which size they are stored, see `as_stored`.
         subtract_black: take the camera's black level off; without effect on srgb, which has it taken off.
         white_balance: apply the camera's white balance; likewise.
     """
@@ -185,7 +185,7 @@ class CameraConversion:
     size: tuple[int, int]
     image: Image
     bits: int
-    short_side: int | None
+    short_side: ShortSide
     subtract_black: bool
     white_balance: bool
 
@@ -200,12 +200,12 @@ class CameraConversion:
         if self.white_balance and mosaic.gains is None:
             raise DataError(f"{file} states no white balance: set data.dataset.white_balance=false")
         if self.image == "srgb":
-            codes = shrunk(srgb(file), self.short_side)
+            codes = as_stored(srgb(file), self.short_side)
         elif self.image == "demosaicked":
-            codes = shrunk(demosaicked(file, self.bits, self.subtract_black, self.white_balance), self.short_side)
+            codes = as_stored(demosaicked(file, self.bits, self.subtract_black, self.white_balance), self.short_side)
         else:
             codes = corrected(
-                shrunk(pack(mosaic.codes, mosaic.pattern), self.short_side),
+                as_stored(pack(mosaic.codes, mosaic.pattern), self.short_side),
                 self.bits,
                 mosaic.black if self.subtract_black else None,
                 mosaic.gains if self.white_balance else None,

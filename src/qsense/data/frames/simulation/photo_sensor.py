@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from qsense.data.errors import DataError
-from qsense.data.frames.nearest import shrunk
 from qsense.data.frames.plane_cache import Codes, Planes
 from qsense.data.frames.simulation.inverse_isp import (
     Camera,
@@ -23,6 +22,7 @@ from qsense.data.frames.simulation.inverse_isp import (
     sense,
     unprocess,
 )
+from qsense.data.frames.stored_sizes import ShortSide, as_stored
 from qsense.data.frames.turning import orientation_hint
 from qsense.data.photos import read_photo
 
@@ -72,7 +72,7 @@ class Sensor:
 
 @dataclass(frozen=True)
 class PhotoConversion:
-    """Makes frame i of a plane cache from photograph i (see `plane_cache.convert`).
+    """Makes frame i of a plane cache from photograph i (see `converting.convert`).
 
     Args:
         files: image files.
@@ -81,7 +81,7 @@ class PhotoConversion:
         sensor: what to make of them.
         turns: how they are turned to be as annotated (`find_turns`).
         full_scale: value of white in grey files of more than 8 bits.
-        short_side: see `shrunk_size`.
+        short_side: at which size they are stored, see `as_stored`.
     """
 
     files: tuple[Path, ...]
@@ -90,12 +90,12 @@ class PhotoConversion:
     sensor: Sensor
     turns: tuple[int, ...]
     full_scale: float | None
-    short_side: int | None
+    short_side: ShortSide
 
     def __call__(self, index: int) -> Planes:
         photo = read_annotated(self.files[index], self.sizes[index], self.turns[index], self.full_scale)
         codes = self.sensor.codes(photo, self.ids[index])
-        return Planes(shrunk(codes, self.short_side), {"simulated": self.sensor.image == "raw", "pattern": PATTERN})
+        return Planes(as_stored(codes, self.short_side), {"simulated": self.sensor.image == "raw", "pattern": PATTERN})
 
 
 def read_annotated(
