@@ -188,7 +188,9 @@ def test_no_warning_on_any_processor(plan: Plan, target: str, tmp_path: Path) ->
 
 @needs_gcc
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
-def test_make(tmp_path: Path) -> None:
+def test_make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MAKELEVEL", "MAKEFLAGS", "MFLAGS"):  # these tests may run by make, too
+        monkeypatch.delenv(name, raising=False)
     folder = project(plans.balanced(plans.depthwise()), tmp_path)
     done = subprocess.run(["make", "test", "all", "size"], cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
