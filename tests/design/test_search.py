@@ -283,6 +283,15 @@ def test_a_deadline_lost_in_a_collection_of_garbage_comes_again(monkeypatch: pyt
     assert time.monotonic() - began < 50, "neither of them slept to its end"
 
 
+def test_a_clock_behind_the_timer_does_not_hide_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now)
+    with pytest.raises(work.NoTimeError), work.until(now + 0.1):
+        time.sleep(60)
+    with pytest.raises(SystemExit), work.until(now + 60):
+        raise SystemExit(1)
+
+
 def test_what_is_left_to_train_is_counted(tmp_path: Path) -> None:
     asked = design(tmp_path)
     confirming = (2 + 1) * FOLDS  # unquantized with both seeds, and the winner with the fresh one

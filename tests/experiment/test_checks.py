@@ -135,6 +135,25 @@ WRONG = {
         ["quant=dpcm", "bits=2", "quant.sensor.leek=3"],
         ["quant.sensor.leek", "leak", "leak", "native_bits", "slope", "refresh"],
     ),
+    "a network without a chain in integers": (
+        ["task=classification", "model=resnet20", "quant=integer"],
+        [
+            "arithmetic=integer",
+            "qsense.models.resnet_cifar.ResNetCIFAR",
+            "chain",
+            "deepconvlstm",
+            "tiny_conv",
+            "quant.network.arithmetic=float",
+        ],
+    ),
+    "levels that are no integers": (
+        ["quant=log_weights", "quant.network.arithmetic=integer"],
+        ["quant.network.levels=log", "arithmetic=integer", "uniform"],
+    ),
+    "a layer in floats among integers": (
+        ["quant=integer", "quant.network.skip=[lstm]"],
+        ["quant.network.skip=", "lstm", "arithmetic=integer", "null"],
+    ),
     "a regime that is none": (
         ["task=detection", "data.dataset.regime=hdr"],
         ["data.dataset.regime='hdr'", "SyntheticRaw", "hdr_low", "noise_floor", "high_key"],
@@ -501,6 +520,9 @@ def test_quantizers_of_sensor_and_network_serve_every_task_together(composed: Co
             takes = TAKES.get(sensor)
             if takes not in (None, GIVES[config.task._target_.rpartition(".")[2]]):
                 with refused(ConfigError, takes, quant.sensor._target_.rpartition(".")[2]):
+                    check(config)
+            elif network == "integer" and "HARTask" not in config.task._target_:
+                with refused(ConfigError, "arithmetic=integer", "chain", "deepconvlstm", "tiny_conv"):
                     check(config)
             else:
                 check(config)

@@ -42,6 +42,7 @@ def test_a_run_that_becomes_a_firmware_says_so_once(overrides: list[str]) -> Non
         ["data=synthetic_imu", "quant=log_weights"],
         ["data=synthetic_imu", "quant=uniform_weights", "quant.network.skip=[lstm]"],
         ["data=synthetic_imu", "quant=uniform_weights", "quant.network.first_last_range=max"],
+        ["data=synthetic_imu", "model=tiny_conv", "quant=fat", "quant.network.first_last_input_bits=null"],
         ["data=digits", "quant=gamma"],
         ["task=detection", "data=synthetic_raw", "quant=gamma"],
     ],

@@ -19,6 +19,7 @@ from qsense.experiment.errors import ConfigError
 from qsense.experiment.parts import check_arguments, check_importable, importable, parts_of
 from qsense.experiment.schema import Config
 from qsense.experiment.trainer import check_trainer
+from qsense.quant.network.integer.needs import misfits
 from qsense.quant.sensor.memory import settings as memory
 from qsense.runs.settings import FORMATS, bits_of, count_devices, pretrained
 from qsense.runs.words import did_you_mean
@@ -37,6 +38,7 @@ def check(config: DictConfig) -> None:
     _check_memory_kind(config)
     _check_model(config)
     _check_frozen(config)
+    _check_integers(config)
     for path, part in parts_of(config):
         check_arguments(path, part)
     check_trainer(compose.plain(config.trainer))
@@ -200,6 +202,21 @@ def _check_frozen(config: DictConfig) -> None:
         raise ConfigError(
             f"model.frozen_stages={stages} with model.pretrained=null and model.weights=null: these stages would stay "
             "random. Set pretrained, weights or init_from=RUN, or model.frozen_stages=-1 to train all"
+        )
+
+
+def _check_integers(config: DictConfig) -> None:
+    """Where a network is computed in integers, do they cover it? What a function returns is known once it is built."""
+    network, model = config.quant.network, config.model._target_
+    if network is None or network.get("arithmetic") != "integer":
+        return
+    for key, value, needed in misfits(network):
+        raise ConfigError(f"quant.network.{key}={value}: with arithmetic=integer it must be {needed}")
+    if signatures.has_method(model, "chain") is False:
+        fitting = [name for name, target in _targets("model") if signatures.has_method(target, "chain")]
+        raise ConfigError(
+            f"arithmetic=integer: {model} has no chain() of convolutions along time, an LSTM or a pool, and a "
+            f"classifier. Models that fit: {', '.join(fitting)}; or set quant.network.arithmetic=float"
         )
 
 

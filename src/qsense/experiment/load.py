@@ -209,7 +209,9 @@ def becomes_firmware(config: DictConfig) -> bool:
     """Whether `qsense export RUN format=firmware` takes a run, as far as its configuration tells."""
     if "window" not in config.data or not signatures.has_method(config.model._target_, "chain"):
         return False
-    return config.quant.network is None or not list(misfits(config.quant.network))
+    network = config.quant.network
+    # null: what enters a classifier behind a pool is in floats
+    return network is None or (network.get("first_last_input_bits", "auto") is not None and not list(misfits(network)))
 
 
 def load(

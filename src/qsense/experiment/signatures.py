@@ -20,7 +20,8 @@ SIMPLE_TYPES: dict[str, tuple[type, ...]] = {
 }
 SEQUENCES = ("Sequence", "list", "tuple")
 Signature = ast.ClassDef | ast.FunctionDef
-WITHOUT_ARGUMENTS = ("ABC", "object", "Generic", "Protocol")  # bases that have no `__init__` of their own
+# Bases that add neither an argument nor a method that anybody asks for.
+PLAIN_BASES = ("ABC", "object", "Generic", "Protocol", "nn.Module")
 
 
 @dataclass(frozen=True)
@@ -225,7 +226,7 @@ def _with_bases(target: str) -> Iterator[tuple[ast.ClassDef, str] | None]:
     yield node, _module(path)
     for base in node.bases:
         written = ast.unparse(base).partition("[")[0]
-        if written not in WITHOUT_ARGUMENTS:
+        if written not in PLAIN_BASES:
             yield from _with_bases(f"{_module(path)}.{written}")
 
 
@@ -245,14 +246,15 @@ def constant(target: str, name: str) -> Any:
     return None
 
 
-def has_method(target: str, name: str) -> bool:
-    """Whether a `_target_` is known to have a method, its own or a base class's.
+def has_method(target: str, name: str) -> bool | None:
+    """Whether a `_target_` has a method, its own or a base class's; None where the source does not tell.
 
-    >>> has_method("qsense.models.tiny_conv.TinyConv", "chain"), has_method("torch.nn.Linear", "chain")
+    >>> has_method("qsense.models.tiny_conv.TinyConv", "chain"), has_method("qsense.models.vgg_small.VGGSmall", "chain")
     (True, False)
+    >>> has_method("qsense.models.torchvision_nets.resnet18", "chain")  # a function, which may return any network
     """
-    return any(
-        isinstance(statement, ast.FunctionDef) and statement.name == name
-        for base in _with_bases(target)
-        for statement in (base[0].body if base else [])
-    )
+    bases = list(_with_bases(target))
+    for statement in (statement for base in bases if base for statement in base[0].body):
+        if isinstance(statement, ast.FunctionDef) and statement.name == name:
+            return True
+    return None if None in bases else False

@@ -173,6 +173,11 @@ def test_unsuitable_networks_leave_as_onnx(monkeypatch: pytest.MonkeyPatch) -> N
     run = a_trained_run(*words, model="tiny_conv")
     with refused(ValueError, "format=firmware", "quant.network.first_last_input_bits=null", "auto", "format=onnx"):
         check_suitable(run)
+    run = a_trained_run(
+        "quant/sensor=gamma", "quant/network=fat", "bits=4", "quant.network.skip=[classifier]", model="tiny_conv"
+    )
+    with refused(ValueError, "format=firmware", "quant.network.skip=", "classifier", "skip=null", "format=onnx"):
+        check_suitable(run)
     run = a_trained_run("quant=gamma", "bits=4")
     check_suitable(run)
     first = run.task.network.get_submodule("convolutions.0")

@@ -56,7 +56,17 @@ def test_what_is_left_of_a_batch_keeps_its_memory(part: Callable[[Any], Any]) ->
     assert np.array_equal(np.array(left), before)
 
 
-def test_few_are_kept() -> None:
-    batches = [empty((size,), np.uint8) for size in range(10, 20)]
-    batches.clear()
-    assert sorted(map(len, batch_memory._free.values())) == list(range(20 - MOST, 20))
+def test_the_last_few_are_kept() -> None:
+    batches = [empty((size,), np.uint8) for size in range(20, 10, -1)]
+    while batches:
+        del batches[0]
+    assert [len(memory) for memory in batch_memory._free.values()] == list(range(10 + MOST, 10, -1))
+
+
+def test_small_batches_after_large_ones_take_over_memory() -> None:
+    large = [empty((1000,), np.uint8) for _ in range(MOST)]
+    large.clear()
+    small = [empty((10,), np.uint8) for _ in range(MOST)]
+    places = {each.ctypes.data for each in small}
+    small.clear()
+    assert {each.ctypes.data for each in [empty((10,), np.uint8) for _ in range(MOST)]} == places

@@ -39,6 +39,7 @@ def test_room_for_frames_is_known_without_converting_them(composed: Composed, ro
         (("data.test_size=300",), "0.0024 GB"),
         (("data.test_size=300", "data.stored=native"), "0.0096 GB"),
         (("data.test_size=300", "data.stored=native", "data.cache_gb=0.005"), "0.00498 GB"),
+        (("data.dataset.test=same", "data.cache_gb=0.0096"), "0.0096 GB"),  # in both parts, and stored once
     ):
         told, waiting = cache_room(composed(*given, *changes))
         assert_names(told, "COCO (simulated raw)", 2, gigabytes, cache, "free", "about")
@@ -52,7 +53,8 @@ def test_native_frames_of_a_converter_with_memory_count(composed: Composed, root
     given = ("task=detection", "data=coco_raw", f"data.dataset.root={root}", f"data.cache={root / 'cache'}")
     small = (*given, "data.test_size=300", "quant=row_dpcm", "bits=3")
     assert_names(cache_room(composed(*small))[0], "0.0096 GB")
-    assert_names(cache_room(composed(*small, "data.cache_gb=0.013"))[0], "0.0096 GB")
+    for same in ((), ("data.dataset.test=same",)):
+        assert_names(cache_room(composed(*small, "data.cache_gb=0.013", *same))[0], 2, "0.0096 GB")
     with refused(DataError, "data.cache_gb=0.01", 2, "0.0096 GB", "0.0024 GB", "0.012"):
         cache_room(composed(*small, "data.cache_gb=0.01"))
     data = instantiate(composed(*small, "data.cache_gb=0.01").data, fold=0, seed=0)

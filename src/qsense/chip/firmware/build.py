@@ -80,15 +80,15 @@ def check_suitable(run: TrainedRun, asked: str = "format=firmware") -> None:
     quantizer = run.task.network_quantizer
     if quantizer is None:
         return
-    if any(stage.coder is not None and not hasattr(stage.coder, "input_quantizer") for stage in listed):
-        raise ValueError(
-            f"{asked}: quant.network.first_last_input_bits=null: what enters the last layer is in floats, and a "
-            "firmware needs it in codes (auto); this network leaves as ONNX (format=onnx)"
-        )
     for key, value, needed in misfits(vars(quantizer)):
         raise ValueError(
             f"{asked}: quant.network.{key}={value}: a firmware's weights and activations are whole numbers "
             f"of one unit, so it needs {key}={needed}; this network leaves as ONNX (format=onnx)"
+        )
+    if any(stage.coder is not None and not hasattr(stage.coder, "input_quantizer") for stage in listed):
+        raise ValueError(
+            f"{asked}: quant.network.first_last_input_bits=null: what enters the last layer is in floats, and a "
+            "firmware needs it in codes (auto); this network leaves as ONNX (format=onnx)"
         )
 
 

@@ -49,5 +49,7 @@ def empty(shape: Sequence[int], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
 
 def _take_back(memory: Bytes) -> None:
     _free[id(memory)] = memory
-    if len(_free) > MOST:
-        _free.pop(id(min(list(_free.values()), key=len)), None)
+    for oldest in list(_free)[
+        :-MOST
+    ]:  # and not the smallest: large batches that come no more would hold theirs for ever
+        _free.pop(oldest, None)

@@ -30,7 +30,7 @@ class Decoding:
 
     Args:
         dataset: knows their native codes.
-        frames: all that may be asked for.
+        frames: all that may be asked for, each once: what is stored of them goes by their places here.
         converter: has `received(codes)` → codes.
         short_side: of what is delivered: larger frames are made smaller afterwards, by nearest neighbour; None: none.
     """

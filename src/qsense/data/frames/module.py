@@ -28,7 +28,7 @@ from qsense.data.frames.exposure import stops_below_white
 from qsense.data.frames.frame_part import FramePart, ReadSizes
 from qsense.data.frames.nearest import target_size
 from qsense.data.frames.stored_sizes import Sheets, ShortSide, ShortSides, largest_planes, shrunk
-from qsense.data.frames.storing import SMALLEST, asked_for, check_native, stored_side
+from qsense.data.frames.storing import SMALLEST, asked_for, check_native, every_frame, stored_side
 from qsense.data.module import ExperimentData
 from qsense.data.splitting import stratified
 
@@ -277,8 +277,8 @@ class DetectionDataModule(ExperimentData):
         self._decoded_by = tables
         read: Callable[[Frame], npt.NDArray[Any] | Sheets] = self._stored
         if converter is not None:
-            frames = [frame for part in self._parts.values() for frame in part.frames]
-            decoded = DecodedFrames(Decoding(self.dataset, frames, converter, self.stored_side), self.cache)
+            decoding = Decoding(self.dataset, every_frame(self.dataset), converter, self.stored_side)
+            decoded = DecodedFrames(decoding, self.cache)
             read = partial(self._sheets, decoded)
         for name in self._parts:
             self.part(name).read = read

@@ -32,6 +32,12 @@ def asked_for(train_sizes: Sequence[int] | None, test_size: int | None, longest:
     return ShortSides(tuple(sorted(sides)), longest)
 
 
+def every_frame(dataset: FrameDataset) -> list[Frame]:
+    """The frames of both parts, each once: with `data.dataset.test=same` all are in both, and stored once."""
+    parts = (*dataset.frames("train"), *dataset.frames("test"))
+    return list({frame.id: frame for frame in parts}.values())
+
+
 def stored_side(dataset: FrameDataset, asked: ShortSides, stored: Stored, cache_gb: float | None) -> ShortSide:
     """The short side at which a data set's frames are stored, or all of them; None: as they are. See
     `DetectionDataModule`.
@@ -44,7 +50,7 @@ def stored_side(dataset: FrameDataset, asked: ShortSides, stored: Stored, cache_
     Raises:
         DataError: they take more than `cache_gb`.
     """
-    frames = [] if cache_gb is None else [*dataset.frames("train"), *dataset.frames("test")]
+    frames = [] if cache_gb is None else every_frame(dataset)
     if stored == "sizes":
         if cache_gb is not None and (needed := stored_bytes(frames, dataset.signal, asked)) > cache_gb * 1e9:
             raise DataError(
@@ -74,7 +80,7 @@ def check_native(dataset: FrameDataset, side: ShortSide, cache_gb: float | None)
     """
     if cache_gb is None:
         return
-    frames = [*dataset.frames("train"), *dataset.frames("test")]
+    frames = every_frame(dataset)
     native, decoded = (stored_bytes(frames, dataset.signal, each) / 1e9 for each in (None, side))
     if native + decoded > cache_gb:
         raise DataError(

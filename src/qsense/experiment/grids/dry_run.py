@@ -60,7 +60,7 @@ def cache_room(config: DictConfig) -> tuple[str, int]:
     """
     from qsense.data.frames.converting import conversion_time
     from qsense.data.frames.dataset import FrameDataset
-    from qsense.data.frames.storing import asked_for, check_native, stored_bytes, stored_side
+    from qsense.data.frames.storing import asked_for, check_native, every_frame, stored_bytes, stored_side
 
     data = config.data
     if "stored" not in data:
@@ -68,7 +68,7 @@ def cache_room(config: DictConfig) -> tuple[str, int]:
     dataset = instantiate(data.dataset, _convert_="all")
     if type(dataset).prepare is FrameDataset.prepare:
         return "", 0
-    frames = [*dataset.frames("train"), *dataset.frames("test")]
+    frames = every_frame(dataset)
     asked = asked_for(data.train_sizes, data.test_size, data.longest)
     side = stored_side(dataset, asked, data.stored, data.cache_gb)
     if constant(config.quant.sensor._target_, "wants_recordings"):
