@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ from tests.forking import Forked, ForkServer
 
 from qsense.experiment.compose import compose, hydra
 
+# A program of servers of commands, no tests: it reads all of `conf` where it is imported.
+collect_ignore = ["read_ahead.py"]
 # One thread: results do not depend on the machine's cores, and parallel tests do not fight for them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Machines are shared: how long an example takes says nothing about the code.
@@ -156,6 +159,17 @@ def light_command(light_server: ForkServer | None, tmp_path: Path) -> Command:
 def cold_command(tmp_path: Path) -> Command:
     """The same by a new interpreter, as a user's shell starts it: once for each kind of command."""
     return commands(None, tmp_path)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Without looking for garbage: there is none among modules and tests, but millions of objects to go through."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

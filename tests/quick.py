@@ -16,3 +16,22 @@ NO_PICTURES = [
     for name, callback in yaml.safe_load((config_folder() / "callback" / "default.yaml").read_text()).items()
     if "formats" in callback
 ]
+
+# As few frames and recordings as can be learned from, by task, for tests that ask no score of what is learned.
+LITTLE = {
+    "har": [
+        *("data.dataset.subjects=2", "data.dataset.sessions=1", "data.dataset.minutes=2"),
+        *("model.filters=4", "model.hidden=8"),
+    ],
+    "classification": ["data.batch_size=16"],
+    "detection": [
+        *("data.dataset.train_frames=24", "data.dataset.test_frames=12"),
+        *("data.dataset.height=96", "data.dataset.width=96"),
+    ],
+}
+
+# One step of training, one batch each of validation and test.
+ONE_STEP = [
+    *("trainer=smoke", "trainer.max_steps=1"),
+    *(f"trainer.limit_{part}_batches=1" for part in ("train", "val", "test")),
+]

@@ -247,6 +247,7 @@ print(tuple(again.predict(again.data.dataset.test().gather([0, 1], None)[0]).sha
 OVERRIDES = [*SMALL, "task=classification", "quant=gamma"]
 
 
+@pytest.mark.slow  # as in a notebook, whose kernel is a fresh interpreter, too
 def test_the_example_in_a_fresh_interpreter(tmp_path: Path) -> None:
     assert python(EXAMPLE.format(overrides=OVERRIDES), tmp_path).endswith("(2, 10)\n")
 

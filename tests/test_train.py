@@ -18,7 +18,7 @@ import torch
 import yaml
 from omegaconf import DictConfig
 from PIL import Image
-from tests.quick import NO_PICTURES
+from tests.quick import LITTLE, NO_PICTURES, ONE_STEP
 from tests.refusal import assert_names, refused
 
 from qsense.data.series.synthetic_imu import SyntheticIMU
@@ -83,8 +83,8 @@ def fake_imagenet(tmp_path: Path) -> Path:
     return tmp_path / "imagenet"
 
 
-def test_what_a_run_leaves(cold_command: Command, tmp_path: Path) -> None:
-    done = cold_command("qsense.train", "trainer=smoke", "bits=2", "model.filters=4")
+def test_what_a_run_leaves(command: Command, tmp_path: Path) -> None:
+    done = command("qsense.train", "trainer=smoke", "bits=2", "model.filters=4")
     assert done.code == 0, done.err
     run = only_run(tmp_path)
     assert run.name.startswith("synthetic_imu-gamma-2bit-fold00-seed0-")
@@ -143,7 +143,7 @@ def test_a_finished_run_is_not_trained_again(command: Command, light_command: Co
 
 
 def test_a_killed_run_resumes_to_the_same_result_bit_for_bit(command: Command, begin: Begin, tmp_path: Path) -> None:
-    options = [*SMALL, *NO_PICTURES, "trainer.max_epochs=6", "quant=gamma_per_axis", "bits=3"]
+    options = [*SMALL, *NO_PICTURES, "trainer.max_epochs=10", "quant=gamma_per_axis", "bits=3"]
     assert command("qsense.train", *options, "runs=whole").code == 0
     (whole,) = (tmp_path / "whole").iterdir()
 
@@ -163,9 +163,9 @@ def test_a_killed_run_resumes_to_the_same_result_bit_for_bit(command: Command, b
     assert_names(resumed.out, f"{killed.name}/checkpoints/last.ckpt")
     # A line for each epoch, from those of the attempt that was killed on, in the log and where there is no terminal.
     lines = [line for line in (killed / "train.log").read_text().splitlines() if "s/epoch" in line]
-    assert [line.partition(" - ")[2].split()[1] for line in lines[-2:]] == ["5/6", "6/6"]
+    assert [line.partition(" - ")[2].split()[1] for line in lines[-2:]] == ["9/10", "10/10"]
     assert re.search(
-        r"epoch 5/6 · loss \d\.\d+ · val f1 \d+\.\d % · γ \d\.\d+ · μ -?\d\.\d+ · [\d.]+ s/epoch", lines[-2]
+        r"epoch 9/10 · loss \d\.\d+ · val f1 \d+\.\d % · γ \d\.\d+ · μ -?\d\.\d+ · [\d.]+ s/epoch", lines[-2]
     )
     assert lines[-1].partition(" - ")[2] in resumed.out
     assert "\x1b" not in resumed.out
@@ -266,7 +266,7 @@ QUANTS = [file.stem for file in sorted((config_folder() / "quant").glob("*.yaml"
 @pytest.mark.parametrize("task", ["har", "classification", "detection"])
 @pytest.mark.parametrize("quant", QUANTS)
 def test_every_quantizer_serves_every_task(composed: Compose, tmp_path: Path, quant: str, task: str) -> None:
-    brief = ["trainer=smoke", "logger=none", "callback.progress=null", *NO_PICTURES]
+    brief = [*ONE_STEP, "logger=none", "callback.progress=null", *NO_PICTURES, *LITTLE[task]]
     config = composed(f"task={task}", f"quant={quant}", *brief)
     memory = ".memory." in config.quant.sensor._target_
     if memory and task != ("detection" if quant in ("pisp", "row_dpcm") else "har"):
@@ -277,16 +277,25 @@ def test_every_quantizer_serves_every_task(composed: Compose, tmp_path: Path, qu
         return
     train(config)
     result = metrics(tmp_path / "runs" / "run")
-    assert result["steps"] == 3
+    assert result["steps"] == 1
     assert result["quant"] == quant
     assert {result["bits"], result["network_bits"]} - {None} == {"none": set(), "pisp": {8}}.get(quant, {4})
 
 
-@pytest.mark.parametrize("experiment", [file.stem for file in sorted((config_folder() / "experiment").glob("*.yaml"))])
+# Of these the data, the network and the recipe each run in other experiments, too, and they take seconds.
+LARGE = {"fat_cifar10_resnet56", "fat_imagenet_resnet34", "pascal_raw_faster_rcnn", "pascal_raw_paa_mmdet",
+         "pascal_raw_retinanet", "pascal_raw_retinanet_mmdet", "rawdet7_faster_rcnn", "rawdet7_paa"}  # fmt: skip
+EXPERIMENTS = [
+    pytest.param(file.stem, marks=pytest.mark.slow) if file.stem in LARGE else file.stem
+    for file in sorted((config_folder() / "experiment").glob("*.yaml"))
+]
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_every_experiment_runs(
     composed: Compose, tmp_path: Path, experiment: str, request: pytest.FixtureRequest
 ) -> None:
-    options = [f"experiment={experiment}", "trainer=smoke", "logger=none", *NO_PICTURES, "fold=0"]
+    options = [f"experiment={experiment}", *ONE_STEP, "logger=none", *NO_PICTURES, "fold=0"]
     config = composed(*options)
     if config.hydra.runtime.choices.data == "imagenet":  # the recipe and its network on smaller pictures
         small = {"root": str(request.getfixturevalue("fake_imagenet")), "size": 64, "resize": 72}
@@ -313,7 +322,7 @@ def test_every_experiment_runs(
     if config.model.get("weights") and not Path(config.model.weights).is_file():
         pytest.skip(f"needs pretrained weights: {config.model.weights}")
     if config.data.get("batch_size", 0) > 100:
-        config.data.batch_size = 8
+        config.data.batch_size = 4
     train(config)
     assert (tmp_path / "runs" / "run" / "metrics.json").is_file()
 

@@ -33,7 +33,7 @@ def test_a_candidate_becomes_settings_of_the_sensor() -> None:
     assert config.quant.sensor.moves is None
 
 
-@pytest.mark.parametrize(("quant", "bits"), [("adpcm", 1), ("dpcm", 2)])
+@pytest.mark.parametrize(("quant", "bits"), [("adpcm", 1), pytest.param("dpcm", 2, marks=pytest.mark.slow)])
 def test_search_is_resumed_and_confirmed(
     quant: str, bits: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

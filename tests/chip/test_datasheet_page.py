@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from html import unescape
 from pathlib import Path
 
@@ -37,16 +38,21 @@ def standardised() -> Origin:
     return replace(run, result={**run.result, "standardised": numbers})
 
 
-def sheet(name: str, where: Origin | None = None) -> str:
-    sensor, converter = EVERY[name]
-    return datasheet(converter, sensor, where or standardised())
+SHEETS = ("gamma per axis, values", "log, raw", "gamma, 8 bits, values", "adpcm 1, all", "dpcm 2")
 
 
-def sheets() -> dict[str, str]:
-    return {
-        **{name: sheet(name) for name in ("gamma per axis, values", "log, raw", "gamma, 8 bits, values")},
-        **{kind: memory_datasheet(a_codec(kind)[1], standardised()) for kind in ("adpcm 1, all", "dpcm 2")},
-    }
+@cache
+def sheet(name: str) -> str:
+    """Of a converter, or of one with memory."""
+    if name in EVERY:
+        sensor, converter = EVERY[name]
+        return datasheet(converter, sensor, standardised())
+    return memory_datasheet(a_codec(name)[1], standardised())
+
+
+def dated(when: object) -> str:
+    sensor, converter = EVERY["log, raw"]
+    return datasheet(converter, sensor, ended(when))
 
 
 def words_of(page: str) -> list[str]:
@@ -97,11 +103,11 @@ def test_the_diagram_is_of_this_design() -> None:
 
 
 def test_date_and_revision() -> None:
-    page = sheet("log, raw", ended("2026-11-28T09:11:14+00:00"))
+    page = dated("2026-11-28T09:11:14+00:00")
     assert "learned 2026-11-28 09:11 UTC" in page
     assert EVERY["log, raw"][1].revision in page
-    assert "learned 1970-01-01 00:00 UTC" in sheet("log, raw", ended(0.0))
-    assert "date not recorded" in sheet("log, raw", ended("<script>"))
+    assert "learned 1970-01-01 00:00 UTC" in dated(0.0)
+    assert "date not recorded" in dated("<script>")
     revisions = {converter.revision for _, converter in EVERY.values()}
     assert len(revisions) == len(EVERY)
     codec = a_codec("dpcm 2")[1]
@@ -111,7 +117,7 @@ def test_date_and_revision() -> None:
 
 
 def test_what_says_nothing_about_a_sensor_is_left_out() -> None:
-    for page in sheets().values():
+    for page in map(sheet, SHEETS):
         assert "multiplications" not in page
         assert "bit operations" not in page
 
@@ -143,9 +149,9 @@ def resize(window: Browser, width: int) -> None:
 
 
 @CLICKING
-@pytest.mark.parametrize("name", sheets())
+@pytest.mark.parametrize("name", SHEETS)
 def test_it_fits_every_screen_and_can_be_read(name: str, window: Browser, tmp_path: Path) -> None:
-    (tmp_path / "sheet.html").write_text(sheets()[name], encoding="utf-8")
+    (tmp_path / "sheet.html").write_text(sheet(name), encoding="utf-8")
     contrast = """
         const part = (c) => ((c /= 255) <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
         const light = (text) => {

@@ -183,14 +183,21 @@ def test_a_frozen_network_with_and_without_a_quantized_sensor(tmp_path: Path) ->
         assert_names(said[-1], "float32", "passed", "8 of 8", "1.0e-05", 6)
 
 
-def test_a_damaged_network_is_found(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def exported() -> tuple[ClassificationTask, bytes]:
+    """A frozen network behind a sensor that is not quantized, and its file."""
+    task = frozen(Identity(Signal(3, 0.0, 1.0, "full scale")), 3)
+    return task, onnx_model.network(task, None, torch.rand(1, 3, 12, 12))
+
+
+def test_a_damaged_network_is_found(exported: tuple[ClassificationTask, bytes], tmp_path: Path) -> None:
     """In float64 too, where the file's own numbers are what is evaluated."""
     import onnx
     from onnx import numpy_helper
 
-    task = frozen(Identity(Signal(3, 0.0, 1.0, "full scale")), 3)
+    task, content = exported
     x = torch.rand(4, 3, 12, 12)
-    file = in_file(onnx_model.network(task, None, x[:1]), tmp_path)
+    file = in_file(content, tmp_path)
     model = onnx.load(file)
     weight = max(model.graph.initializer, key=lambda tensor: len(tensor.raw_data))
     array = numpy_helper.to_array(weight) * np.float32(1.001)
@@ -201,11 +208,13 @@ def test_a_damaged_network_is_found(tmp_path: Path) -> None:
     assert check.passed is False
 
 
-def test_a_network_that_only_float32_gets_wrong_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_network_that_only_float32_gets_wrong_is_found(
+    exported: tuple[ClassificationTask, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """All examples of a runtime that is off, where PyTorch agrees with itself."""
-    task = frozen(Identity(Signal(3, 0.0, 1.0, "full scale")), 3)
+    task, content = exported
     x = torch.rand(16, 3, 12, 12)
-    file = in_file(onnx_model.network(task, None, x[:1]), tmp_path)
+    file = in_file(content, tmp_path)
     monkeypatch.setattr(
         network_conformance,
         "session",
@@ -273,8 +282,10 @@ def test_a_batch_of_other_frame_sizes_than_the_example(tmp_path: Path) -> None:
     assert_names(str(codes), "1,440")
 
 
-@pytest.mark.parametrize("chosen", ["camera", "learned", [2.0, 1.0, 1.5]])
-@pytest.mark.parametrize("per", ["image", "condition"])
+@pytest.mark.parametrize(
+    ("chosen", "per"),
+    [("camera", "image"), ("camera", "condition"), ("learned", "condition"), ([2.0, 1.0, 1.5], "image")],
+)
 def test_a_detectors_backbone_behind_white_balance(chosen: Any, per: str, tmp_path: Path) -> None:
     """Each frame's own gains are an input of the model; others are in it."""
     torch.manual_seed(0)

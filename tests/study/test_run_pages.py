@@ -341,7 +341,7 @@ def test_a_hostile_folder_stays_text(hostile: Path) -> None:
 
 def sees_a_picture(window: chromium.Browser) -> bool:
     """Pictures are loaded as they come into view."""
-    for _ in range(100):
+    for _ in range(600):
         if window.run("return document.images[0].naturalWidth") > 0:
             return True
         time.sleep(0.05)

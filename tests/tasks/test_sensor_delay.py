@@ -10,6 +10,7 @@ import torch
 from lightning import Trainer
 from lightning.pytorch.callbacks import Callback
 from omegaconf import DictConfig
+from tests.quick import LITTLE
 from tests.refusal import refused
 
 from qsense.experiment.build import build
@@ -42,7 +43,8 @@ class Watched(Callback):
 
 def trained(composed: Compose, task: str, delay: int) -> list[dict[str, Any]]:
     """A few epochs of two batches, in the order of which nothing is random but by the seed."""
-    config = composed(f"task={task}", "quant=gamma", "bits=2", f"task.sensor_delay={delay}", "quant.sensor.lr=0.01")
+    own = [f"task={task}", "quant=gamma", "bits=2", f"task.sensor_delay={delay}", "quant.sensor.lr=0.01"]
+    config = composed(*own, *(LITTLE[task] if task == "detection" else ()))
     data, subject = build(config)
     watched = Watched()
     runner = Trainer(

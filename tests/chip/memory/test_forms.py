@@ -20,6 +20,7 @@ from qsense.quant.sensor.memory.dpcm import DPCM
 
 needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
 needs_icarus = pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus Verilog is not installed")
+needs_yosys = pytest.mark.skipif(shutil.which("yosys") is None, reason="Yosys is not installed")
 FEW = ("adpcm 1", "adpcm 1, all", "adpcm 2, refresh", "adpcm 5, slope", "dpcm 2, all", "dpcm 3, neither")
 
 
@@ -150,15 +151,28 @@ def test_a_channel_that_there_is_not_decodes_nothing(tmp_path: Path) -> None:
     assert simulate(tmp_path) == "x" * 16 + "\n"
 
 
-@pytest.mark.skipif(shutil.which("yosys") is None, reason="Yosys is not installed")
-@pytest.mark.parametrize("kind", FEW)
-def test_it_synthesizes(kind: str, tmp_path: Path) -> None:
-    write(a_codec(kind)[1], tmp_path)
-    script = (
-        "read_verilog adc_under_test.v; synth -top adc_under_test_encoder; check -assert; select -assert-none t:$mul"
-    )
-    done = subprocess.run(["yosys", "-q", "-p", script], cwd=tmp_path, capture_output=True, text=True)
+def synthesize(folder: Path, *steps: str) -> None:
+    done = subprocess.run(
+        ["yosys", "-q", "-p", "; ".join(("read_verilog adc_under_test.v", *steps))],
+        cwd=folder, capture_output=True, text=True,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+@needs_yosys
+@pytest.mark.parametrize("kind", FEW)
+def test_it_becomes_registers_adders_and_multiplexers(kind: str, tmp_path: Path) -> None:
+    """Before they are mapped to gates, where a product could still be told from other gates."""
+    write(a_codec(kind)[1], tmp_path)
+    none_of_these = "select -assert-none t:$mul t:$div t:$mod t:$dlatch"
+    synthesize(tmp_path, "prep -top adc_under_test_encoder", "check -assert", none_of_these)
+
+
+@needs_yosys
+@pytest.mark.parametrize("kind", ["dpcm 2, all", pytest.param("adpcm 1, all", marks=pytest.mark.slow)])
+def test_it_becomes_gates(kind: str, tmp_path: Path) -> None:
+    write(a_codec(kind)[1], tmp_path)
+    synthesize(tmp_path, "synth -top adc_under_test_encoder", "check -assert")
 
 
 def test_vectors_start_every_sequence_and_lose_some() -> None:

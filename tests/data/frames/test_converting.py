@@ -156,7 +156,7 @@ def test_several_processes_make_the_same(tmp_path: Path) -> None:
 
 
 def test_a_killed_conversion_goes_on_where_it_stood(tmp_path: Path) -> None:
-    first = start(tmp_path, 0.1, processes=1)
+    first = start(tmp_path, 0.2, processes=1)  # so that it is still at work when it is killed
     while not (tmp_path / "log").exists() or len((tmp_path / "log").read_text().split()) < 6:
         assert first.poll() is None
         time.sleep(0.02)

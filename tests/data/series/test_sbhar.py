@@ -211,9 +211,9 @@ def test_the_real_data_is_complete() -> None:
     if not root.is_dir():
         pytest.skip(f"there is no {root}")
     data = SBHAR(str(root))
-    started = time.perf_counter()
+    started = time.process_time()  # whatever else the machine does
     recordings = data.recordings()
-    assert time.perf_counter() - started < 20
+    assert time.process_time() - started < 20
     assert len(recordings) == 61
     assert {recording.subject for recording in recordings} == set(range(30))
     x = np.concatenate([recording.x for recording in recordings])
