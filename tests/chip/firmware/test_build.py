@@ -196,8 +196,9 @@ def test_unsuitable_networks_leave_as_onnx(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_cameras_format_is_no_converter_to_export(form: str, tmp_path: Path) -> None:
     """Its network leaves in no format, so none is recommended."""
     frames = Signal(channels=4, low=0.0, high=1.0, unit="full scale", native_bits=12, bayer="RGGB")
-    run = a_trained_run("quant=none")
-    run = replace(run, task=SimpleNamespace(sensor=PiSP(frames)), data=SimpleNamespace(gives="frames"))  # type: ignore[arg-type]
+    task: Any = SimpleNamespace(sensor=PiSP(frames))
+    data: Any = SimpleNamespace(gives="frames")
+    run = replace(a_trained_run("quant=none"), task=task, data=data)
     with refused(ValueError, "PiSP", "no converter") as error:
         export_run(run, origin(run), tmp_path, [form])
     assert "format=" not in str(error.value)
