@@ -16,6 +16,7 @@ from tests.conftest import environment
 from tests.quick import NO_PICTURES
 from tests.refusal import assert_names
 
+from qsense.design import estimate
 from qsense.design.estimate import describe, too_short
 from qsense.design.plan import Design, plan_design
 from qsense.design.request import read
@@ -115,6 +116,17 @@ def test_what_is_planned_fits_a_few_lines_and_tells_the_time() -> None:
     lines = list(describe(design, measure=False))
     assert len(lines) < 12
     assert "known once one is finished" in lines[-1]
+
+
+def test_trials_are_announced_before_they_take_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    began: list[Design] = []
+    monkeypatch.setattr(estimate, "measured_seconds", began.append)
+    for line in describe(planned(*TINY), measure=True):
+        if "trials" in line:
+            assert not began
+            break
+    else:
+        pytest.fail("no line announces them")
 
 
 def test_hours_that_are_too_few_are_said_with_the_folds_that_fit() -> None:

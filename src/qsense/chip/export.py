@@ -89,14 +89,14 @@ def export(
     Raises:
         ValueError: options that contradict the sensor, nothing to export, or a run that cannot become a firmware.
     """
-    if FIRMWARE in formats:
-        check_suitable(run)
     task, result, twos = run.task, origin.result, coding == CODINGS[1]
     if isinstance(task.sensor, WholeConverter) and task.sensor.digital:
         raise ValueError(
             f"the sensor of {origin.run} is {type(task.sensor).__name__}, the published format of a camera: there is "
             "no converter to export"
         )
+    if FIRMWARE in formats:
+        check_suitable(run)
     notes: list[str] = []
     files: dict[str, str | bytes] = {}
     converter: Converter | Codec | None = None

@@ -89,6 +89,7 @@ def describe(design: Design, measure: bool) -> Iterator[str]:
     yield from (f"not tried: {name}: {reason}" for name, reason in design.excluded.items())
     seconds = known_seconds(design)
     if seconds is None and measure:
+        yield "how long a run takes: timing two short trials of it"
         seconds = measured_seconds(design)
     yield in_words(design, seconds)
     yield from too_short(design, seconds)

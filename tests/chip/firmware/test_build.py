@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from tests.chip.firmware.runs import a_trained_run, built, converter_of, origin
 from tests.hostile_names import HOSTILE
 from tests.refusal import refused
 
+from qsense.chip.export import export as export_run
 from qsense.chip.firmware import conformance, reference
 from qsense.chip.firmware.build import Built, check_suitable, native_of
 from qsense.chip.firmware.export import export
@@ -23,6 +25,8 @@ from qsense.chip.firmware.project import write
 from qsense.chip.firmware.tested import on_test_windows
 from qsense.experiment.load import TrainedRun
 from qsense.quant.network.integer import extract
+from qsense.quant.sensor.memory.pisp import PiSP
+from qsense.signal import Signal
 
 RUNS = {
     "one curve per axis": ["quant=gamma_per_axis", "bits=2"],
@@ -191,6 +195,18 @@ def test_unsuitable_networks_leave_as_onnx(monkeypatch: pytest.MonkeyPatch) -> N
     run = replace(run, data=type("Pictures", (), {"gives": "images"})())
     with refused(ValueError, "format=firmware", "images", "format=onnx"):
         check_suitable(run)
+
+
+@pytest.mark.parametrize("form", ["onnx", "firmware"])
+def test_a_cameras_format_is_no_converter_to_export(form: str, tmp_path: Path) -> None:
+    """Its network leaves in no format, so none is recommended."""
+    frames = Signal(channels=4, low=0.0, high=1.0, unit="full scale", native_bits=12, bayer="RGGB")
+    task: Any = SimpleNamespace(sensor=PiSP(frames))
+    data: Any = SimpleNamespace(gives="frames")
+    run = replace(a_trained_run("quant=none"), task=task, data=data)
+    with refused(ValueError, "PiSP", "no converter") as error:
+        export_run(run, origin(run), tmp_path, [form])
+    assert "format=" not in str(error.value)
 
 
 def test_sensors_that_no_firmware_takes() -> None:

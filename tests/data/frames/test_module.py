@@ -387,7 +387,7 @@ def test_a_sample_for_histograms_is_in_the_sensors_range() -> None:
         ({"test_size": 64, "stored": 63}, ("stored=63", "native", "null", 64)),
         ({"stored": 31}, ("stored=31", "native", "null", 32)),
         ({"stored": "half"}, ("stored='half'", "native", "sizes", "null", 32)),
-        ({"stored": "sizes", "test_size": 64}, ("stored=sizes", "train_sizes=None", "test_size=64")),
+        ({"stored": "sizes", "test_size": 64}, ("stored=sizes", "state data.train_sizes")),
         ({"cache_gb": 0}, ("cache_gb=0", "null")),
     ],
 )

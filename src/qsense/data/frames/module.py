@@ -121,9 +121,11 @@ class DetectionDataModule(ExperimentData):
             raise ValueError(
                 f"stored={stored!r} must be native, sizes, null, or at least {least}, the largest size asked for"
             )
-        if stored == "sizes" and (train_sizes is None or test_size is None):
+        sizes = {"train_sizes": train_sizes, "test_size": test_size}
+        if stored == "sizes" and (unset := [f"data.{key}" for key, size in sizes.items() if size is None]):
             raise ValueError(
-                f"stored=sizes stores frames at train_sizes={train_sizes} and test_size={test_size}: set both"
+                f"stored=sizes stores each frame at data.train_sizes=[SIZE, …] and data.test_size=SIZE: "
+                f"state {' and '.join(unset)}"
             )
         if cache_gb is not None and cache_gb <= 0:
             raise ValueError(f"cache_gb={cache_gb} must be above 0, or null for no limit")

@@ -65,7 +65,10 @@ class CSVActivityDataset(CSVRecordings):
         ValueError: an argument out of its range; the message says what is allowed.
     """
 
-    elsewhere = "\nTo read files of other names: data.dataset.files=PATTERN below that folder, as in 'P{subject}*.txt'."
+    elsewhere = (
+        "\nTo read files of other names: data.dataset.files=PATTERN below that folder, as in 'P{subject}*.txt'."
+        "\nTo read fewer people: data.dataset.subjects=N."
+    )
 
     def __init__(
         self,

@@ -165,6 +165,15 @@ def test_one_class_alone_is_a_problem(tmp_path: Path) -> None:
     assert_names(problems(find([str(table(tmp_path / "a.csv", label="walk"))], {})), "walk", "--label")
 
 
+def test_a_column_that_never_changes_is_no_label(tmp_path: Path) -> None:
+    """Without a head, time, class, a constant and three axes: the class is the column that changes."""
+    rows = [
+        f"{row / 50:.2f} {row // 100} 7 {row % 7 / 70:.4f} 0.{row % 3}1 {1 + row % 3 / 50:.4f}" for row in range(300)
+    ]
+    (tmp_path / "a.txt").write_text("\n".join(rows) + "\n")
+    assert find([str(tmp_path / "a.txt")], {}).arguments["label"] == 2
+
+
 def test_what_is_stated_counts(tmp_path: Path) -> None:
     given = {"rate_hz": 25.0, "unit": "m/s²", "range": [-8.0, 8.0], "blocks": 3, "subject": False, "time": False}
     found = find([str(table(tmp_path / "a.csv"))], given)

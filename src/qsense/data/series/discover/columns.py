@@ -135,15 +135,21 @@ def _axes(names: Sequence[str], rest: Sequence[int], frame: pd.DataFrame) -> tup
 
 
 def _words(table: Table, frame: pd.DataFrame, taken: set[int], named: bool) -> int | None:
-    """A column of few words that repeat; where nothing is named, also of few whole numbers."""
+    """The last column of few words that repeat, rather one of several than one that never changes.
+
+    Where nothing is named, also of few whole numbers.
+    """
+    constant = None
     for column in reversed(range(table.width)):
         if column in taken:
             continue
         distinct = set(frame[column].astype(str).str.strip()) - set(MISSING)
         few = 0 < len(distinct) <= MOST_CLASSES and len(distinct) * 5 <= len(frame)
         if few and (column not in table.numeric or (not named and _whole(frame[column]) and len(distinct) <= 20)):
-            return column
-    return None
+            if len(distinct) > 1:
+                return column
+            constant = column if constant is None else constant
+    return constant
 
 
 def _numbers(column: pd.Series) -> pd.Series:
