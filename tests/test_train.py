@@ -419,13 +419,16 @@ def test_two_processes_train_one_run(command: Command, tmp_path: Path) -> None:
     assert counted % 2 == 1
 
 
-def test_a_signal_to_stop_is_no_success_and_the_run_resumes(begin: Begin, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_to_stop_is_no_success_and_the_run_resumes(
+    begin: Begin, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
     process = begin("qsense.train", *SMALL, *NO_PICTURES, "trainer.max_epochs=200")
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and not list(tmp_path.glob("runs/*/checkpoints/last.ckpt")):
         time.sleep(0.01)
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(120) == 143
+    process.send_signal(number)
+    assert process.wait(120) == code
     run = only_run(tmp_path)
     assert json.loads((run / "run.json").read_text())["status"] == "interrupted"
     assert not (run / "metrics.json").exists()

@@ -130,14 +130,22 @@ def record(config: DictConfig, hydra_config: Any, folder: Path, still_ours: Call
             elif still_ours():
                 run_folder.interrupt(folder)
                 log.warning("interrupted: the same command resumes %s", folder)
-            # Lightning answers SIGTERM with an exit that looks like success, and a batch system would believe it.
-            raise SystemExit(getattr(stop, "code", None) or 128 + signal.SIGTERM) from stop
+            raise SystemExit(exit_code(stop)) from stop
     drop_previous(folder)
     result = run_folder.result(folder)
     # Of a sweep's runs, the sweep tells.
     extra = IN_LOG if hydra_config.mode == RunMode.MULTIRUN else None
     log.info("%s %.4f · %s", result["monitor"], headline(result), folder, extra=extra)
     return headline(result)
+
+
+def exit_code(stop: BaseException) -> int:
+    """What a shell or a batch system expects of a process that was stopped: 128 + the signal's number.
+
+    Lightning answers SIGTERM with an exit that looks like success, and Ctrl-C with one that looks like a mistake.
+    """
+    by_hand = isinstance(stop, KeyboardInterrupt) or isinstance(stop.__context__, KeyboardInterrupt)
+    return 128 + signal.SIGINT if by_hand else getattr(stop, "code", None) or 128 + signal.SIGTERM
 
 
 def build_and_begin(config: DictConfig, hydra_config: Any, folder: Path) -> tuple[ExperimentData, Task]:

@@ -121,8 +121,8 @@ class DetectionDataModule(ExperimentData):
             raise ValueError(
                 f"stored={stored!r} must be native, sizes, null, or at least {least}, the largest size asked for"
             )
-        sizes = {"train_sizes": train_sizes, "test_size": test_size}
-        if stored == "sizes" and (unset := [f"data.{key}" for key, size in sizes.items() if size is None]):
+        read = {"data.train_sizes": train_sizes, "data.test_size": test_size}
+        if stored == "sizes" and (unset := [key for key, size in read.items() if size is None]):
             raise ValueError(
                 f"stored=sizes stores each frame at data.train_sizes=[SIZE, …] and data.test_size=SIZE: "
                 f"state {' and '.join(unset)}"
@@ -223,8 +223,9 @@ class DetectionDataModule(ExperimentData):
         return self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
 
     def transfer_batch_to_device(self, batch: FrameBatch, device: torch.device, dataloader_idx: int) -> FrameBatch:
-        """Send the codes to the device; from page-locked memory nothing waits for them."""
-        return batch.to(device, non_blocking=True)
+        """Send the codes to the device; from page-locked memory nothing waits for them. A batch's memory soon holds the
+        next one, so where it may be another kind of memory, all wait."""
+        return batch.to(device, non_blocking=device.type == "cuda")
 
     def on_after_batch_transfer(self, batch: FrameBatch, dataloader_idx: int) -> FrameBatch:
         """Resize a batch, mirror some training frames, pad: codes int32, on the batch's device."""

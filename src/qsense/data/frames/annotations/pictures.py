@@ -192,7 +192,7 @@ def find_files(annotations: Annotations, folder: Path, find: Find) -> list[Path]
     if missing:
         lines = (f"{printable(str(folder / image.name))} (image {show(image.id)})" for image in missing)
         raise DataError(
-            f"{len(missing)} of the {len(files)} images that {annotations.file} lists are missing: is {folder} the "
+            f"of the {len(files)} images that {annotations.file} lists, {len(missing)} missing: is {folder} the "
             f"folder of its images (data.dataset.images)?{listed(lines, len(missing), MISSING)}"
         )
     found: dict[Path, ImageEntry] = {}
