@@ -419,19 +419,29 @@ def test_two_processes_train_one_run(command: Command, tmp_path: Path) -> None:
     assert counted % 2 == 1
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_signal_to_stop_is_no_success_and_the_run_resumes(
-    begin: Begin, tmp_path: Path, number: signal.Signals, code: int
-) -> None:
+def test_a_signal_to_stop_is_no_success_and_the_run_resumes(begin: Begin, tmp_path: Path) -> None:
     process = begin("qsense.train", *SMALL, *NO_PICTURES, "trainer.max_epochs=200")
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and not list(tmp_path.glob("runs/*/checkpoints/last.ckpt")):
         time.sleep(0.01)
-    process.send_signal(number)
-    assert process.wait(120) == code
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(120) == 143
     run = only_run(tmp_path)
     assert json.loads((run / "run.json").read_text())["status"] == "interrupted"
     assert not (run / "metrics.json").exists()
+
+
+def test_ctrl_c_ends_as_a_shell_expects(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from lightning import Callback\n"
+        "class Stop(Callback):\n"
+        "    def on_train_batch_end(self, *_):\n"
+        "        raise KeyboardInterrupt\n"
+    )
+    done = command("qsense.train", *BRIEF, "trainer=smoke", "+callback.stop={_target_: mine.Stop}")
+    assert done.code == 130
+    assert_names(done.out + done.err, "interrupted", "resumes")
+    assert json.loads((only_run(tmp_path) / "run.json").read_text())["status"] == "interrupted"
 
 
 def test_divergence_is_a_failure_not_a_result(command: Command, tmp_path: Path) -> None:

@@ -192,8 +192,9 @@ def find_files(annotations: Annotations, folder: Path, find: Find) -> list[Path]
     if missing:
         lines = (f"{printable(str(folder / image.name))} (image {show(image.id)})" for image in missing)
         raise DataError(
-            f"of the {len(files)} images that {annotations.file} lists, {len(missing)} missing: is {folder} the "
-            f"folder of its images (data.dataset.images)?{listed(lines, len(missing), MISSING)}"
+            f"{len(missing)} of the {len(files)} images that {annotations.file} lists "
+            f"{'is' if len(missing) == 1 else 'are'} missing: is {folder} the folder of its images "
+            f"(data.dataset.images)?{listed(lines, len(missing), MISSING)}"
         )
     found: dict[Path, ImageEntry] = {}
     for image, file in zip(annotations.images, files, strict=True):
