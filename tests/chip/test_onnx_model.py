@@ -284,7 +284,11 @@ def test_a_batch_of_other_frame_sizes_than_the_example(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("chosen", "per"),
-    [("camera", "image"), ("camera", "condition"), ("learned", "condition"), ([2.0, 1.0, 1.5], "image")],
+    [
+        *(("camera", "image"), ("camera", "condition"), ("learned", "condition"), ([2.0, 1.0, 1.5], "image")),
+        pytest.param("learned", "image", marks=pytest.mark.slow),
+        pytest.param([2.0, 1.0, 1.5], "condition", marks=pytest.mark.slow),
+    ],
 )
 def test_a_detectors_backbone_behind_white_balance(chosen: Any, per: str, tmp_path: Path) -> None:
     """Each frame's own gains are an input of the model; others are in it."""

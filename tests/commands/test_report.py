@@ -686,7 +686,7 @@ def test_many_runs_in_seconds(tmp_path: Path) -> None:
     began = time.process_time()  # whatever else the machine does
     summary = summarise([tmp_path])
     assert len(summary.runs) == 330
-    assert time.process_time() - began < 10, "0.7 s on an idle machine"
+    assert time.process_time() - began < 3.3, "0.7 s on an idle machine"
 
 
 # ------------------------------------------------------------------------------------------------------ command line

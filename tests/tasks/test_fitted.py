@@ -25,7 +25,12 @@ BRIEF = ["trainer=smoke", "logger=none", *NO_PICTURES, "callback.progress=null",
 
 @pytest.mark.parametrize(
     ("task", "quant"),
-    [("har", "quantile"), ("classification", "lloyd_max"), ("detection", "quantile")],
+    [
+        ("har", "quantile"),
+        pytest.param("har", "lloyd_max", marks=pytest.mark.slow),
+        ("classification", "lloyd_max"),
+        ("detection", "quantile"),
+    ],
 )
 def test_levels_come_from_training_data_alone_and_stay_with_the_run(
     composed: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, task: str, quant: str

@@ -29,7 +29,7 @@ from qsense.train import train
 
 Compose = Callable[..., DictConfig]
 BRIEF = ["trainer=smoke", "logger=none", *NO_PICTURES, "callback.progress=null", "bits=2"]
-TASKS = ("har", "classification", "detection")
+TASKS = ["har", pytest.param("classification", marks=pytest.mark.slow), "detection"]
 AXES = Signal(channels=2, low=-1.0, high=1.0, unit="g", names=("along", "across"))
 
 
@@ -47,12 +47,11 @@ def the_map(task: Task) -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize("task", TASKS)
 def test_every_converter_delivers_mean_0_and_deviation_1(composed: Compose, task: str) -> None:
-    """Series and frames; images, whose samples are floats as those of series are, behind a few."""
     data, _ = prepared(composed(f"task={task}"))
     sample, conditions = data.sensor_sample(20_000), data.sample_conditions(20_000)
     data.sensor_sample = lambda: sample  # type: ignore[assignment, misc, method-assign]
     data.sample_conditions = lambda: conditions  # type: ignore[assignment, misc, method-assign]
-    for sensor in ("none", "gamma", "lloyd_max") if task == "classification" else options("quant/sensor"):
+    for sensor in options("quant/sensor"):
         config = composed(f"task={task}", f"quant/sensor={sensor}", "bits=4")
         if ".memory." in config.quant.sensor._target_:
             continue  # below
@@ -115,7 +114,7 @@ def test_whoever_is_held_out_does_not_move_it(composed: Compose) -> None:
     assert all(torch.equal(maps[0][name], maps[1][name]) for name in maps[0])
 
 
-@pytest.mark.parametrize("task", ["har", "detection"])
+@pytest.mark.parametrize("task", TASKS)
 def test_it_stays_with_the_run(composed: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, task: str) -> None:
     options = [*BRIEF, f"task={task}", "quant=gamma", *LITTLE[task]]
     train(composed(*options))

@@ -242,7 +242,7 @@ def models(run: TrainedRun, converter: Converter | Codec | None, notes: list[str
     """The ONNX forms, by file name: the quantizer alone, and with its network where there is data to trace it with."""
     missing = [package for package in ("onnx", "onnxscript") if importlib.util.find_spec(package) is None]
     if missing:
-        notes.append(f"no ONNX is written: pip install 'qsense[export]' for {' and '.join(missing)}")
+        notes.append(f"no ONNX is written: pip install 'qsense[export]' adds {' and '.join(missing)}")
         return {}
     from qsense.chip import onnx_model
 

@@ -25,7 +25,7 @@ from qsense.runs.words import duration
 
 log = logging.getLogger(__name__)
 LOOK_S = 0.5
-AGAIN_S = 10.0  # long enough for a run to end in good order
+AGAIN_S = 30.0  # long enough for a run to end in good order, for the alarm goes on meanwhile
 UNQUANTIZED = "unquantized"
 Named = tuple[str, Job, Path]  # a run: what it is of, its overrides and its folder
 

@@ -131,7 +131,9 @@ def grid(kind: type[SensorQuantizer], signal: Signal, bits: int, rounding: str) 
 
 @pytest.mark.parametrize("kind", [Gamma, GammaNorm, LogEps, LogGamma, MuLaw, Range])
 @pytest.mark.parametrize("of", SIGNALS)
-@pytest.mark.parametrize(("bits", "rounding"), [(1, "round"), (3, "floor"), (6, "round")])
+@pytest.mark.parametrize(
+    ("bits", "rounding"), [(1, "round"), pytest.param(2, "round", marks=pytest.mark.slow), (3, "floor"), (6, "round")]
+)
 def test_a_few_numbers_come_as_close_as_the_best_of_a_grid(
     kind: type[SensorQuantizer], of: str, bits: int, rounding: str
 ) -> None:

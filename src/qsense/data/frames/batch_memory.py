@@ -49,7 +49,6 @@ def empty(shape: Sequence[int], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
 
 def _take_back(memory: Bytes) -> None:
     _free[id(memory)] = memory
-    for oldest in list(_free)[
-        :-MOST
-    ]:  # and not the smallest: large batches that come no more would hold theirs for ever
+    # The oldest goes, and not the smallest: large batches that come no more would hold theirs for ever.
+    for oldest in list(_free)[:-MOST]:
         _free.pop(oldest, None)

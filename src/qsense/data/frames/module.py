@@ -47,10 +47,9 @@ class DetectionDataModule(ExperimentData):
 
     With `stored=native` each pixel comes from one resize: of a frame as large as the sensor's planes only what its size
     needs is read, and sizes depend on (seed, fold, epoch, frame) alone. `stored=sizes` gives the same batches of frames
-    that are stored at every size that is asked for: nothing else is read, in a fraction of the time that it takes to
-    gather it from native planes. With `stored=None` frames were made smaller when they were
-    converted, so that all sizes but the largest come from a resize of a resize; this happens on the device, and sizes
-    depend on torch's seed. Mirroring always does.
+    that are stored at every size that is asked for: nothing else is read, which takes a fraction of the time. With
+    `stored=None` frames were made smaller when they were converted, so that all sizes but the largest come from a
+    resize of a resize; this happens on the device, and sizes depend on torch's seed. Mirroring always does.
 
     The test part is the data set's own. Validation frames are a share of each condition's training frames.
 
