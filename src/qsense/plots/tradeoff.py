@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,7 +16,7 @@ from qsense.runs.escapes import figure_text
 
 FRONT, HOLLOW = "Pareto front", "hollow: runs are missing"
 PALE = 0.35  # opacity of dominated points
-NEAR = 0.02  # costs so many decades apart share a label
+NEAR = 0.09  # points share a label within this part of a panel's width, which is about what one takes
 
 
 @dataclass(frozen=True)
@@ -77,8 +76,8 @@ def plot_tradeoff(points: Sequence[Point], label: str, cost_label: str, title: s
             here = [point for point in all_here if point.line == line]
             if here:
                 handles[line] = _line(ax, sorted(here, key=lambda point: point.cost), order, ahead)
-        _labels(ax, all_here)
         _axis(ax, [point.cost for point in all_here], cost_label)
+        _labels(ax, all_here)
         handles[FRONT] = _steps(ax, ahead)
         ax.set_title(figure_text(name, 40), fontsize=NORMAL, color=INK, loc="left")
         if not all(point.complete and point.comparable for point in all_here):
@@ -122,11 +121,15 @@ def _steps(ax: Axes, ahead: Sequence[Point]) -> Line2D:
 
 def _labels(ax: Axes, points: Sequence[Point]) -> None:
     """One above the points of nearly the same cost, as quantizers of the same bits have, with all their labels."""
-    places: dict[int, list[Point]] = {}
-    for point in sorted(points, key=_top, reverse=True):
-        if point.label:
-            places.setdefault(round(math.log10(point.cost) / NEAR), []).append(point)
-    for here in places.values():
+    left, right = ax.get_xlim()
+    factor = (right / left) ** NEAR
+    places: list[list[Point]] = []
+    for point in sorted((point for point in points if point.label), key=lambda point: point.cost):
+        if not places or point.cost > factor * places[-1][0].cost:
+            places.append([])
+        places[-1].append(point)
+    for here in places:
+        here.sort(key=_top, reverse=True)
         ax.annotate(
             ", ".join(dict.fromkeys(figure_text(point.label) for point in here)),
             (here[0].cost, _top(here[0])),
