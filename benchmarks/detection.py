@@ -23,8 +23,8 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 
-from qsense.data.frames.arranging import arranged
-from qsense.data.frames.batch import FrameBatch
+from qsense.data.frames.batches.arranging import arranged
+from qsense.data.frames.batches.batch import FrameBatch
 from qsense.data.frames.dataset import PLANES, Frame
 from qsense.models.faster_rcnn import FasterRCNN
 from qsense.models.fcos import FCOS

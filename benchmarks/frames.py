@@ -36,12 +36,12 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from qsense.data.frames.converting import convert
+from qsense.data.frames.batches.part import FramePart, ReadSizes
 from qsense.data.frames.dataset import Frame, FrameDataset, Part
 from qsense.data.frames.files.raw_files import CameraConversion, read_mosaic
-from qsense.data.frames.frame_part import FramePart, ReadSizes
-from qsense.data.frames.plane_cache import Codes, stamp
-from qsense.data.frames.stored_sizes import Sheets, ShortSide, ShortSides
+from qsense.data.frames.geometry.stored_sizes import Sheets, ShortSide, ShortSides
+from qsense.data.frames.storing.converting import convert
+from qsense.data.frames.storing.plane_cache import Codes, stamp
 from qsense.signal import Signal
 
 SIZE = (4012, 6034)

@@ -14,7 +14,7 @@ from tests.results import whole_result
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from qsense.data.frames.batch import FrameBatch
+from qsense.data.frames.batches.batch import FrameBatch
 from qsense.data.frames.dataset import Frame
 from qsense.quant.sensor.gamma import Gamma
 from qsense.quant.sensor.identity import Identity

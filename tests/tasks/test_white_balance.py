@@ -19,7 +19,7 @@ from torch import nn
 
 from qsense.callbacks.first_batch import in_colour
 from qsense.data.errors import DataError
-from qsense.data.frames.batch import FrameBatch
+from qsense.data.frames.batches.batch import FrameBatch
 from qsense.data.frames.dataset import Frame
 from qsense.experiment.build import build
 from qsense.experiment.compose import options

@@ -13,7 +13,7 @@ from lightning.pytorch import Trainer
 from matplotlib.figure import Figure
 
 from qsense.callbacks.pictures import GRID, Drawing, Floats, Pictures, curve_of, heading, plot_sensor, title_of
-from qsense.data.frames.batch import FrameBatch
+from qsense.data.frames.batches.batch import FrameBatch
 from qsense.data.frames.dataset import Frame
 from qsense.data.frames.module import DetectionDataModule
 from qsense.plots.groups import plot_groups

@@ -14,9 +14,9 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from qsense.callbacks.pictures import Drawing, Pictures
-from qsense.data.frames.batch import FrameBatch
-from qsense.data.frames.bayer import to_rgb
+from qsense.data.frames.batches.batch import FrameBatch
 from qsense.data.frames.dataset import PLANES
+from qsense.data.frames.geometry.bayer import to_rgb
 from qsense.data.module import ExperimentData
 from qsense.plots.first_batch import MOST_FRAMES, MOST_IMAGES, MOST_WINDOWS, plot_frames, plot_mosaic, plot_windows
 from qsense.quant.sensor.base import SensorQuantizer

@@ -20,7 +20,7 @@ from qsense.signal import BAYER, Signal
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from qsense.data.frames.plane_cache import Codes
+    from qsense.data.frames.storing.plane_cache import Codes
 
 HEADLESS = ".raw"
 SHORT_SIDE = 400  # pixels of a plane that are shown
@@ -61,10 +61,10 @@ def from_file(file: Path, options: argparse.Namespace) -> Scene:
         DataError: a file that cannot be read.
         ValueError: a headless file without its size, or impossible levels.
     """
-    from qsense.data.frames.bayer import pack
     from qsense.data.frames.files.headless import Layout, read_headless
     from qsense.data.frames.files.raw_files import read_mosaic
-    from qsense.data.frames.stored_sizes import shrunk
+    from qsense.data.frames.geometry.bayer import pack
+    from qsense.data.frames.geometry.stored_sizes import shrunk
 
     if file.suffix.lower() == HEADLESS:
         if options.width is None or options.height is None:
@@ -98,7 +98,7 @@ def from_data(options: argparse.Namespace) -> Iterator[Scene]:
     """
     from hydra.utils import instantiate
 
-    from qsense.data.frames.stored_sizes import shrunk
+    from qsense.data.frames.geometry.stored_sizes import shrunk
     from qsense.experiment.compose import compose
     from qsense.experiment.errors import ConfigError
 
@@ -136,8 +136,8 @@ def from_photo(name: str, stops: float, iso: float, gains: Sequence[float] | Non
     """
     import numpy as np
 
+    from qsense.data.frames.geometry.stored_sizes import shrunk
     from qsense.data.frames.simulation.inverse_isp import mean_camera, mosaic_planes, sense, unprocess
-    from qsense.data.frames.stored_sizes import shrunk
 
     camera = mean_camera()
     light = mosaic_planes(unprocess(photograph(name), camera)) * np.float32(2**-stops)

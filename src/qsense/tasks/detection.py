@@ -14,8 +14,8 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 
 from qsense.data.errors import DataError
-from qsense.data.frames.batch import FrameBatch
-from qsense.data.frames.bayer import to_rgb
+from qsense.data.frames.batches.batch import FrameBatch
+from qsense.data.frames.geometry.bayer import to_rgb
 from qsense.data.frames.module import DetectionDataModule
 from qsense.data.module import ExperimentData
 from qsense.metrics.detection import DetectionScore

@@ -14,7 +14,7 @@ from tests.refusal import refused
 
 from qsense.data.errors import DataError, DataMissingError
 from qsense.data.frames.aodraw import AODRaw
-from qsense.data.frames.bayer import pack
+from qsense.data.frames.geometry.bayer import pack
 from qsense.data.frames.module import DetectionDataModule
 
 WriteDng = Callable[..., Path]

@@ -15,13 +15,13 @@ from tests.refusal import assert_names, refused
 from torch import Tensor
 
 from qsense.data.errors import DataError
-from qsense.data.frames.arranging import arranged, mirror
-from qsense.data.frames.batch import FrameBatch
+from qsense.data.frames.batches.arranging import arranged, mirror
+from qsense.data.frames.batches.batch import FrameBatch
+from qsense.data.frames.batches.part import padded
 from qsense.data.frames.dataset import Frame, FrameDataset, Part
-from qsense.data.frames.frame_part import padded
+from qsense.data.frames.geometry.nearest import resize, target_size
+from qsense.data.frames.geometry.stored_sizes import ShortSide, ShortSides, as_stored
 from qsense.data.frames.module import DetectionDataModule, spread
-from qsense.data.frames.nearest import resize, target_size
-from qsense.data.frames.stored_sizes import ShortSide, ShortSides, as_stored
 from qsense.experiment import signatures
 from qsense.experiment.compose import stated_by_options
 from qsense.experiment.schema import config_folder

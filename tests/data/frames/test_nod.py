@@ -15,7 +15,7 @@ import pytest
 from tests.refusal import assert_names, refused
 
 from qsense.data.errors import DataError, DataMissingError
-from qsense.data.frames.bayer import pack
+from qsense.data.frames.geometry.bayer import pack
 from qsense.data.frames.module import DetectionDataModule
 from qsense.data.frames.nod import ANNOTATIONS, NOD
 

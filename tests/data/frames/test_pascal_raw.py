@@ -13,7 +13,7 @@ import pytest
 from tests.refusal import refused
 
 from qsense.data.errors import DataError, DataMissingError
-from qsense.data.frames.bayer import pack
+from qsense.data.frames.geometry.bayer import pack
 from qsense.data.frames.module import DetectionDataModule
 from qsense.data.frames.pascal_raw import SPLITS, PascalRaw
 from qsense.signal import Signal

@@ -13,7 +13,7 @@ from PIL import Image
 from tests.refusal import assert_names, refused
 
 from qsense.data.errors import DataError, DataMissingError
-from qsense.data.frames.bayer import pack
+from qsense.data.frames.geometry.bayer import pack
 from qsense.data.frames.module import DetectionDataModule
 from qsense.data.frames.raod import RAOD
 

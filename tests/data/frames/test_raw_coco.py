@@ -15,7 +15,7 @@ from tests.refusal import refused
 
 from qsense.data.errors import DataError, DataMissingError
 from qsense.data.frames import raw_coco
-from qsense.data.frames.bayer import pack
+from qsense.data.frames.geometry.bayer import pack
 from qsense.data.frames.module import DetectionDataModule
 from qsense.data.frames.raw_coco import RawCoco
 from qsense.quant.sensor.gamma_per_condition import GammaPerCondition

@@ -15,9 +15,9 @@ from tests.refusal import assert_names, refused
 
 from qsense.data.errors import DataError, DataMissingError
 from qsense.data.frames import rawdet7
-from qsense.data.frames.bayer import pack
 from qsense.data.frames.discover.survey import survey_set
 from qsense.data.frames.files.headless import Layout
+from qsense.data.frames.geometry.bayer import pack
 from qsense.data.frames.module import DetectionDataModule
 from qsense.data.frames.rawdet7 import SENSORS, RawDet7
 from qsense.runs.layout import FIXED

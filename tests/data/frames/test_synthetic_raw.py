@@ -13,7 +13,7 @@ import yaml
 from tests.refusal import refused
 
 from qsense.data.frames import synthetic_raw
-from qsense.data.frames.bayer import unpack
+from qsense.data.frames.geometry.bayer import unpack
 from qsense.data.frames.simulation.synthetic_scenes import REGIMES, Scene, draw_scene, illuminate
 from qsense.data.frames.synthetic_raw import PRNU, SyntheticRaw, expose
 from qsense.experiment.schema import config_folder

@@ -16,7 +16,7 @@ import numpy as np
 from qsense.data.frames.annotations.boxes import BoxCheck
 from qsense.data.frames.annotations.coco import Annotations, chosen_classes
 from qsense.data.frames.annotations.pictures import Picture
-from qsense.data.frames.placing import Crop
+from qsense.data.frames.geometry.placing import Crop
 from qsense.data.frames.raw_coco import RawCoco
 
 IGNORE = "ignore"  # a category of regions, no class

@@ -19,12 +19,12 @@ from qsense.data.frames.annotations.coco import Annotations, chosen_classes, rea
 from qsense.data.frames.annotations.foreign import refuse_foreign
 from qsense.data.frames.annotations.pictures import BOX_KINDS, BoxKind, Picture, read_pictures
 from qsense.data.frames.annotations.values import printable
-from qsense.data.frames.converting import convert
 from qsense.data.frames.dataset import PLANES, Frame, FrameDataset, Part
-from qsense.data.frames.plane_cache import Codes, PlaneCache, stamp
+from qsense.data.frames.geometry.stored_sizes import ShortSide
+from qsense.data.frames.geometry.turning import Turning, find_turns
 from qsense.data.frames.simulation.photo_sensor import PATTERN, PhotoConversion, Sensor, read_annotated
-from qsense.data.frames.stored_sizes import ShortSide
-from qsense.data.frames.turning import Turning, find_turns
+from qsense.data.frames.storing.converting import convert
+from qsense.data.frames.storing.plane_cache import Codes, PlaneCache, stamp
 from qsense.data.photos import check_reading, read_otherwise
 from qsense.signal import Signal
 

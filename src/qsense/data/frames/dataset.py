@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from qsense.data.dataset import SensorDataset
-from qsense.data.frames.stored_sizes import ShortSide
+from qsense.data.frames.geometry.stored_sizes import ShortSide
 from qsense.signal import Signal
 
 Part = Literal["train", "test"]

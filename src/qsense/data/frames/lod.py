@@ -19,7 +19,7 @@ from qsense.data.frames.annotations.voc import read_voc
 from qsense.data.frames.dataset import Part
 from qsense.data.frames.files.mosaic_files import CAMERAS
 from qsense.data.frames.files.named_files import files_by_name
-from qsense.data.frames.placing import Crop
+from qsense.data.frames.geometry.placing import Crop
 from qsense.data.frames.raw_frames import RawFrames
 from qsense.data.splitting import read_split
 

@@ -20,15 +20,15 @@ from torch import Tensor
 from qsense.data import fits
 from qsense.data.batches import EpochBatches, EvaluationEpochBatches
 from qsense.data.cache import fingerprint
-from qsense.data.frames.arranging import arranged
-from qsense.data.frames.batch import FrameBatch
+from qsense.data.frames.batches.arranging import arranged
+from qsense.data.frames.batches.batch import FrameBatch
+from qsense.data.frames.batches.part import FramePart, ReadSizes
 from qsense.data.frames.dataset import Frame, FrameDataset
-from qsense.data.frames.decoded import DecodedFrames, Decoding, native
 from qsense.data.frames.exposure import stops_below_white
-from qsense.data.frames.frame_part import FramePart, ReadSizes
-from qsense.data.frames.nearest import target_size
-from qsense.data.frames.stored_sizes import Sheets, ShortSide, ShortSides, largest_planes, shrunk
-from qsense.data.frames.storing import SMALLEST, asked_for, check_native, every_frame, stored_side
+from qsense.data.frames.geometry.nearest import target_size
+from qsense.data.frames.geometry.stored_sizes import Sheets, ShortSide, ShortSides, largest_planes, shrunk
+from qsense.data.frames.storing.decoded import DecodedFrames, Decoding, native
+from qsense.data.frames.storing.space import SMALLEST, asked_for, check_native, every_frame, stored_side
 from qsense.data.module import ExperimentData
 from qsense.data.splitting import stratified
 

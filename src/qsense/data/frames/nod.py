@@ -15,7 +15,7 @@ from qsense.data.frames.annotations.coco import chosen_classes, read_annotations
 from qsense.data.frames.annotations.pictures import Picture, read_pictures
 from qsense.data.frames.dataset import Part
 from qsense.data.frames.files.raw_folder import RawFolder
-from qsense.data.frames.placing import Crop
+from qsense.data.frames.geometry.placing import Crop
 from qsense.data.frames.raw_frames import RawFrames
 
 SPLITS = ("train", "val", "test")

@@ -24,11 +24,11 @@ from qsense.data.errors import DataError, DataMissingError
 from qsense.data.frames.annotations.boxes import BoxCheck
 from qsense.data.frames.annotations.problems import read_all
 from qsense.data.frames.annotations.voc import Objects, read_voc
-from qsense.data.frames.converting import convert
 from qsense.data.frames.dataset import PLANES, Frame, FrameDataset, Part
 from qsense.data.frames.files.raw_files import BITS, CameraConversion, Image
-from qsense.data.frames.plane_cache import Codes, PlaneCache, stamp
-from qsense.data.frames.stored_sizes import ShortSide
+from qsense.data.frames.geometry.stored_sizes import ShortSide
+from qsense.data.frames.storing.converting import convert
+from qsense.data.frames.storing.plane_cache import Codes, PlaneCache, stamp
 from qsense.data.splitting import read_split, refuse_overlap
 from qsense.signal import Signal
 

@@ -22,13 +22,13 @@ from qsense.data.frames.annotations.boxes import BoxCheck
 from qsense.data.frames.annotations.labelme import read_labelme
 from qsense.data.frames.annotations.problems import read_all
 from qsense.data.frames.annotations.voc import Objects
-from qsense.data.frames.bayer import pack
-from qsense.data.frames.converting import convert
 from qsense.data.frames.dataset import PLANES, Frame, FrameDataset, Part
 from qsense.data.frames.files.headless import Layout, read_headless
 from qsense.data.frames.files.named_files import files_by_name
-from qsense.data.frames.plane_cache import Codes, PlaneCache, Planes, stamp
-from qsense.data.frames.stored_sizes import ShortSide, as_stored
+from qsense.data.frames.geometry.bayer import pack
+from qsense.data.frames.geometry.stored_sizes import ShortSide, as_stored
+from qsense.data.frames.storing.converting import convert
+from qsense.data.frames.storing.plane_cache import Codes, PlaneCache, Planes, stamp
 from qsense.data.photos import look, read_otherwise, read_photo
 from qsense.data.splitting import read_split, refuse_overlap
 from qsense.signal import Signal

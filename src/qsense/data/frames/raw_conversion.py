@@ -1,4 +1,4 @@
-"""One raw file → the codes of its frame: the annotated part, in planes, left-aligned to one width.
+"""One raw file → the codes of its frame: the annotated part, upright, in planes, left-aligned to one width.
 
 Open it when codes of a raw file are wrong though its counts are right.
 """
@@ -7,16 +7,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from qsense.data.errors import DataError
-from qsense.data.frames.bayer import pack
 from qsense.data.frames.files.mosaic_files import RawFormat, read_counts
 from qsense.data.frames.files.raw_files import Mosaic, corrected
-from qsense.data.frames.placing import Place, part_of
-from qsense.data.frames.plane_cache import Codes, Planes
-from qsense.data.frames.stored_sizes import ShortSide, as_stored
+from qsense.data.frames.geometry.bayer import even, offsets, pack
+from qsense.data.frames.geometry.placing import Place
+from qsense.data.frames.geometry.stored_sizes import ShortSide, as_stored
+from qsense.data.frames.storing.plane_cache import Codes, Planes
+from qsense.data.photos import SIDEWAYS
+
+T = TypeVar("T", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -88,6 +93,42 @@ class RawConversion:
             "bits": source.bits,
         }
         return Planes(left_aligned(planes, source.bits, self.bits), facts)
+
+
+def part_of(mosaic: Mosaic, orientation: int, place: Place) -> Mosaic:
+    """The annotated part of a mosaic, upright, in whole cells; pattern and black levels are those of its top left cell.
+
+    Args:
+        mosaic: as stored.
+        orientation: EXIF's number of how to turn it.
+        place: the part, once turned.
+    """
+    height, width = mosaic.codes.shape
+    # A mosaic of two or three rows and columns that ends as the large one does is turned and cut as that is.
+    places = np.arange(4).reshape(2, 2)
+    tile = turned(np.tile(places, (2, 2))[: 2 + height % 2, : 2 + width % 2], orientation)
+    cell = np.roll(tile[:2, :2], (-place.top, -place.left), axis=(0, 1)).ravel()
+    pattern = "".join(mosaic.pattern[index] for index in cell)
+    of_place = dict(zip((2 * row + column for row, column in offsets(mosaic.pattern)), mosaic.black, strict=True))
+    black = [of_place[int(cell[2 * row + column])] for row, column in offsets(pattern)]
+    upright: npt.NDArray[Any] = turned(mosaic.codes, orientation)
+    codes = even(upright[place.top : place.top + place.height, place.left : place.left + place.width])
+    return replace(mosaic, codes=codes, pattern=pattern, black=(black[0], black[1], black[2], black[3]))
+
+
+def turned(array: npt.NDArray[T], orientation: int) -> npt.NDArray[T]:
+    """An array [H, W] turned as EXIF's number says (a view).
+
+    >>> turned(np.array([[1, 2], [3, 4]]), 6).tolist()
+    [[3, 1], [4, 2]]
+    """
+    if orientation in SIDEWAYS:
+        array = array.T
+    if orientation in (2, 3, 6, 7):
+        array = array[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        array = array[::-1]
+    return array
 
 
 def left_aligned(codes: Codes, bits: int, width: int) -> Codes:

@@ -19,17 +19,17 @@ import numpy as np
 from qsense.data.cache import default_folder, digest, readable
 from qsense.data.errors import DataError, DataMissingError, listed
 from qsense.data.frames.annotations.pictures import Picture
-from qsense.data.frames.converting import convert
 from qsense.data.frames.dataset import PLANES, Frame, FrameDataset, Part
 from qsense.data.frames.files.header_memo import headers_of
 from qsense.data.frames.files.mosaic_files import Area, Header, RawFormat, read_counts
 from qsense.data.frames.files.raw_folder import RawFolder
-from qsense.data.frames.placing import Crop, Place, check_crop, find_place
-from qsense.data.frames.plane_cache import Codes, PlaneCache, stamp
+from qsense.data.frames.geometry.placing import Crop, Place, check_crop, find_place
+from qsense.data.frames.geometry.stored_sizes import ShortSide
+from qsense.data.frames.geometry.turning import find_turns, seen_size
 from qsense.data.frames.raw_conversion import RawConversion, RawSource
 from qsense.data.frames.raw_settings import stated_format
-from qsense.data.frames.stored_sizes import ShortSide
-from qsense.data.frames.turning import find_turns, seen_size
+from qsense.data.frames.storing.converting import convert
+from qsense.data.frames.storing.plane_cache import Codes, PlaneCache, stamp
 from qsense.data.photos import Header as Shape
 from qsense.data.photos import check_reading
 from qsense.signal import Signal

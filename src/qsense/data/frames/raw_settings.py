@@ -10,7 +10,7 @@ from typing import Any, Literal, TypedDict
 
 from qsense.data.frames.files.headless import Layout
 from qsense.data.frames.files.mosaic_files import Area, RawFormat
-from qsense.data.frames.placing import Crop
+from qsense.data.frames.geometry.placing import Crop
 from qsense.runs.words import did_you_mean
 
 

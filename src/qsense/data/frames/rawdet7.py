@@ -19,7 +19,7 @@ from qsense.data.frames.dataset import Part
 from qsense.data.frames.files.headless import Layout
 from qsense.data.frames.files.mosaic_files import Area, RawFormat
 from qsense.data.frames.files.raw_folder import RawFolder
-from qsense.data.frames.placing import Crop
+from qsense.data.frames.geometry.placing import Crop
 from qsense.data.frames.raod import CONDITIONS as LIGHTS
 from qsense.data.frames.raod import RAOD, condition_of
 from qsense.data.frames.raw_frames import RawFrames

@@ -15,8 +15,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from qsense.data.frames.bayer import pack
 from qsense.data.frames.dataset import PLANES, Frame, FrameDataset, Part
+from qsense.data.frames.geometry.bayer import pack
 from qsense.data.frames.simulation.shapes import REACH, Array, bounds, coverage
 from qsense.data.frames.simulation.synthetic_scenes import PATTERN, REGIMES, Regime, Scene, draw_scene, illuminate
 from qsense.signal import Signal

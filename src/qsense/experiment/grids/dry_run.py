@@ -58,9 +58,9 @@ def cache_room(config: DictConfig) -> tuple[str, int]:
     Raises:
         DataError: they take more than `data.cache_gb`, or those cannot be converted.
     """
-    from qsense.data.frames.converting import conversion_time
     from qsense.data.frames.dataset import FrameDataset
-    from qsense.data.frames.storing import asked_for, check_native, every_frame, stored_bytes, stored_side
+    from qsense.data.frames.storing.converting import conversion_time
+    from qsense.data.frames.storing.space import asked_for, check_native, every_frame, stored_bytes, stored_side
 
     data = config.data
     if "stored" not in data:

@@ -11,8 +11,8 @@ from tests.refusal import refused
 
 from qsense.commands.scenes import from_file, parser
 from qsense.data.errors import DataError
-from qsense.data.frames.bayer import pack
 from qsense.data.frames.files.headless import PACKINGS, Layout, read_headless
+from qsense.data.frames.geometry.bayer import pack
 
 SIZE = (3, 7)  # a row ends within a group
 

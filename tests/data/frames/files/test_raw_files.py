@@ -13,7 +13,6 @@ import pytest
 from tests.refusal import refused
 
 from qsense.data.errors import DataError
-from qsense.data.frames.bayer import pack
 from qsense.data.frames.files.cfa import is_bayer
 from qsense.data.frames.files.headless import Layout, read_headless
 from qsense.data.frames.files.raw_files import (
@@ -24,7 +23,8 @@ from qsense.data.frames.files.raw_files import (
     srgb,
 )
 from qsense.data.frames.files.tiff_tags import stated_mosaic
-from qsense.data.frames.stored_sizes import ShortSides
+from qsense.data.frames.geometry.bayer import pack
+from qsense.data.frames.geometry.stored_sizes import ShortSides
 from qsense.signal import BAYER
 
 WriteDng = Callable[..., Path]

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from qsense.data.frames.bayer import pack
+from qsense.data.frames.geometry.bayer import pack
 from qsense.data.frames.simulation.inverse_isp import (
     BLUE_GAIN,
     GAMMA,

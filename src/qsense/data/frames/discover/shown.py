@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from qsense.data.frames.bayer import pack
 from qsense.data.frames.dataset import Frame
+from qsense.data.frames.geometry.bayer import pack
 from qsense.data.frames.raw_frames import RawFrames
 
 SHORT_SIDE = 400  # pixels of a frame on the sheet, at least where it has as many

@@ -16,7 +16,7 @@ from qsense.data.cache import digest
 from qsense.data.errors import DataError
 from qsense.data.frames.files.mosaic_files import Header, RawFormat, look_at
 from qsense.data.frames.files.tiff_tags import StatedSource
-from qsense.data.frames.plane_cache import stamp
+from qsense.data.frames.storing.plane_cache import stamp
 from qsense.runs.folder import write_bytes_atomically
 
 FEW = 200  # files that are looked at faster than a memo is worth

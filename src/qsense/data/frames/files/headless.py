@@ -16,7 +16,7 @@ import numpy.typing as npt
 from qsense.data.errors import DataError
 
 if TYPE_CHECKING:
-    from qsense.data.frames.plane_cache import Codes
+    from qsense.data.frames.storing.plane_cache import Codes
 
 Sample = Literal[1, 2, 3, 4]
 Packing = Literal["none", "mipi10", "mipi12", "lsb10", "lsb12", "msb10", "msb12"]

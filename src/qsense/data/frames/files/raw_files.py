@@ -16,11 +16,11 @@ import numpy.typing as npt
 import rawpy
 
 from qsense.data.errors import DataError
-from qsense.data.frames.bayer import even, offsets, pack
 from qsense.data.frames.files.cfa import is_bayer, mosaic_name
 from qsense.data.frames.files.tiff_tags import stated_mosaic
-from qsense.data.frames.plane_cache import Codes, Planes
-from qsense.data.frames.stored_sizes import ShortSide, as_stored
+from qsense.data.frames.geometry.bayer import even, offsets, pack
+from qsense.data.frames.geometry.stored_sizes import ShortSide, as_stored
+from qsense.data.frames.storing.plane_cache import Codes, Planes
 from qsense.signal import BAYER
 
 Image = Literal["planes", "demosaicked", "srgb"]

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from qsense.data.errors import DataError
-from qsense.data.frames.plane_cache import Codes, Planes
+from qsense.data.frames.geometry.stored_sizes import ShortSide, as_stored
+from qsense.data.frames.geometry.turning import orientation_hint
 from qsense.data.frames.simulation.inverse_isp import (
     Camera,
     mean_camera,
@@ -22,8 +23,7 @@ from qsense.data.frames.simulation.inverse_isp import (
     sense,
     unprocess,
 )
-from qsense.data.frames.stored_sizes import ShortSide, as_stored
-from qsense.data.frames.turning import orientation_hint
+from qsense.data.frames.storing.plane_cache import Codes, Planes
 from qsense.data.photos import read_photo
 
 PATTERN = "RGGB"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from qsense.data.frames.bayer import offsets
+from qsense.data.frames.geometry.bayer import offsets
 from qsense.data.frames.simulation.shapes import REACH, Array, bounds, coverage
 
 PATTERN = "RGGB"

@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from qsense.data.errors import DataError, listed
-from qsense.data.frames.plane_cache import PlaneCache, Planes, Record, intact, journal, write
+from qsense.data.frames.storing.plane_cache import PlaneCache, Planes, Record, intact, journal, write
 from qsense.runs.words import duration
 
 log = logging.getLogger(__name__)

@@ -15,10 +15,10 @@ import numpy.typing as npt
 
 from qsense.data.cache import digest, fingerprint, readable
 from qsense.data.errors import DataError
-from qsense.data.frames.converting import convert
 from qsense.data.frames.dataset import Frame, FrameDataset
-from qsense.data.frames.plane_cache import PlaneCache, Planes
-from qsense.data.frames.stored_sizes import ShortSide, as_stored
+from qsense.data.frames.geometry.stored_sizes import ShortSide, as_stored
+from qsense.data.frames.storing.converting import convert
+from qsense.data.frames.storing.plane_cache import PlaneCache, Planes
 
 Codes = npt.NDArray[np.integer]
 SMALL = 256 << 20  # bytes: so many are kept in memory, more in the cache's folder

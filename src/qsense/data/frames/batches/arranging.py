@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from qsense.data.frames.batch import FrameBatch
+from qsense.data.frames.batches.batch import FrameBatch
+from qsense.data.frames.batches.part import padded
 from qsense.data.frames.dataset import Frame
-from qsense.data.frames.frame_part import padded
-from qsense.data.frames.nearest import resize
+from qsense.data.frames.geometry.nearest import resize
 
 # Few torch operations know unsigned integers; the bits are moved about as signed ones.
 SIGNED = {torch.uint16: torch.int16, torch.uint32: torch.int32}

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from qsense.data.frames import batch_memory
-from qsense.data.frames.batch_memory import MOST, empty
+from qsense.data.frames.batches import memory
+from qsense.data.frames.batches.memory import MOST, empty
 
 
 @pytest.fixture(autouse=True)
 def nothing_free(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch_memory, "_free", {})
+    monkeypatch.setattr(memory, "_free", {})
 
 
 def test_memory_serves_again_for_what_fits_into_it() -> None:
@@ -60,7 +60,7 @@ def test_the_last_few_are_kept() -> None:
     batches = [empty((size,), np.uint8) for size in range(20, 10, -1)]
     while batches:
         del batches[0]
-    assert [len(memory) for memory in batch_memory._free.values()] == list(range(10 + MOST, 10, -1))
+    assert [len(free) for free in memory._free.values()] == list(range(10 + MOST, 10, -1))
 
 
 def test_small_batches_after_large_ones_take_over_memory() -> None:

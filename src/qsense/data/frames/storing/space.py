@@ -13,7 +13,7 @@ import numpy as np
 
 from qsense.data.errors import DataError
 from qsense.data.frames.dataset import Frame, FrameDataset
-from qsense.data.frames.stored_sizes import ShortSide, ShortSides, stored_samples
+from qsense.data.frames.geometry.stored_sizes import ShortSide, ShortSides, stored_samples
 from qsense.signal import Signal
 
 Stored = int | Literal["native", "sizes"] | None

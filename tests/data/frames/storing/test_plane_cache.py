@@ -12,9 +12,9 @@ import pytest
 from tests.refusal import assert_names, refused
 
 from qsense.data.errors import DataError
-from qsense.data.frames import plane_cache as module
-from qsense.data.frames.converting import convert
-from qsense.data.frames.plane_cache import MANIFEST, Planes, stamp
+from qsense.data.frames.storing import plane_cache as module
+from qsense.data.frames.storing.converting import convert
+from qsense.data.frames.storing.plane_cache import MANIFEST, Planes, stamp
 
 
 @dataclass

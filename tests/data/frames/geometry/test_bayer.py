@@ -14,8 +14,8 @@ import torch
 from tests.refusal import refused
 from torch.nn.functional import interpolate
 
-from qsense.data.frames.bayer import even, offsets, pack, to_rgb, unpack
-from qsense.data.frames.nearest import nearest_index, resize, target_size
+from qsense.data.frames.geometry.bayer import even, offsets, pack, to_rgb, unpack
+from qsense.data.frames.geometry.nearest import nearest_index, resize, target_size
 from qsense.signal import BAYER
 
 
@@ -175,7 +175,7 @@ def test_sizes_that_make_no_sense_are_refused() -> None:
 
 
 def test_packing_and_resizing_import_no_torch() -> None:
-    code = "import sys, numpy as np; from qsense.data.frames.bayer import pack; "
-    code += "from qsense.data.frames.nearest import resize; "
+    code = "import sys, numpy as np; from qsense.data.frames.geometry.bayer import pack; "
+    code += "from qsense.data.frames.geometry.nearest import resize; "
     code += "resize(pack(np.zeros((4, 4))), (1, 1)); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -1,4 +1,4 @@
-"""Where the picture that was annotated lies in the raw frame: margins, scale and turn, and what they do to a mosaic.
+"""Where the picture that was annotated lies in the raw frame: margins and scale.
 
 Open it when boxes lie beside their objects, or the sizes of raw files and annotations are refused.
 """
@@ -6,15 +6,10 @@ Open it when boxes lie beside their objects, or the sizes of raw files and annot
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeVar
+from dataclasses import dataclass
+from typing import Literal, TypeVar
 
 import numpy as np
-import numpy.typing as npt
-
-from qsense.data.frames.bayer import even, offsets
-from qsense.data.frames.files.raw_files import Mosaic
-from qsense.data.photos import SIDEWAYS
 
 Crop = Literal["none", "centre"] | Sequence[int]
 CLEARLY = 1.25  # a picture so much smaller or larger than the raw frame was resized: no margins are that wide
@@ -115,39 +110,3 @@ def find_place(raw: tuple[int, int], annotated: tuple[int, int], crop: Crop) -> 
             f"{annotated[1]} = {down:.4g})"
         )
     return Place(left, top, width, height, across, down)
-
-
-def turned(array: npt.NDArray[T], orientation: int) -> npt.NDArray[T]:
-    """An array [H, W] turned as EXIF's number says (a view).
-
-    >>> turned(np.array([[1, 2], [3, 4]]), 6).tolist()
-    [[3, 1], [4, 2]]
-    """
-    if orientation in SIDEWAYS:
-        array = array.T
-    if orientation in (2, 3, 6, 7):
-        array = array[:, ::-1]
-    if orientation in (3, 4, 7, 8):
-        array = array[::-1]
-    return array
-
-
-def part_of(mosaic: Mosaic, orientation: int, place: Place) -> Mosaic:
-    """The annotated part of a mosaic, upright, in whole cells; pattern and black levels are those of its top left cell.
-
-    Args:
-        mosaic: as stored.
-        orientation: EXIF's number of how to turn it.
-        place: the part, once turned.
-    """
-    height, width = mosaic.codes.shape
-    # A mosaic of two or three rows and columns that ends as the large one does is turned and cut as that is.
-    places = np.arange(4).reshape(2, 2)
-    tile = turned(np.tile(places, (2, 2))[: 2 + height % 2, : 2 + width % 2], orientation)
-    cell = np.roll(tile[:2, :2], (-place.top, -place.left), axis=(0, 1)).ravel()
-    pattern = "".join(mosaic.pattern[index] for index in cell)
-    of_place = dict(zip((2 * row + column for row, column in offsets(mosaic.pattern)), mosaic.black, strict=True))
-    black = [of_place[int(cell[2 * row + column])] for row, column in offsets(pattern)]
-    upright: npt.NDArray[Any] = turned(mosaic.codes, orientation)
-    codes = even(upright[place.top : place.top + place.height, place.left : place.left + place.width])
-    return replace(mosaic, codes=codes, pattern=pattern, black=(black[0], black[1], black[2], black[3]))

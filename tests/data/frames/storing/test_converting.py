@@ -16,13 +16,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.data.frames.test_plane_cache import Made, stamps
+from tests.data.frames.storing.test_plane_cache import Made, stamps
 from tests.refusal import assert_names, refused
 
 from qsense.data.errors import DataError
-from qsense.data.frames import converting as module
-from qsense.data.frames.converting import conversion_time, convert
-from qsense.data.frames.plane_cache import PlaneCache, Planes
+from qsense.data.frames.storing import converting as module
+from qsense.data.frames.storing.converting import conversion_time, convert
+from qsense.data.frames.storing.plane_cache import PlaneCache, Planes
 
 # A module of its own, so that spawned processes can import it.
 HELPER = """
@@ -30,8 +30,8 @@ import sys, time
 from dataclasses import dataclass
 from pathlib import Path
 import numpy as np
-from qsense.data.frames.converting import convert
-from qsense.data.frames.plane_cache import Planes
+from qsense.data.frames.storing.converting import convert
+from qsense.data.frames.storing.plane_cache import Planes
 
 @dataclass(frozen=True)
 class Slow:

@@ -11,9 +11,9 @@ from tests.data.frames.test_module import Memory
 from tests.refusal import refused
 
 from qsense.data.errors import DataError
-from qsense.data.frames import decoded
+from qsense.data.frames.geometry.nearest import resize
 from qsense.data.frames.module import DetectionDataModule
-from qsense.data.frames.nearest import resize
+from qsense.data.frames.storing import decoded
 from qsense.quant.sensor.memory.pisp import PiSP
 from qsense.quant.sensor.memory.row_dpcm import RowDPCM
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.refusal import refused
 
-from qsense.data.frames.nearest import resize, target_size
-from qsense.data.frames.stored_sizes import (
+from qsense.data.frames.geometry.nearest import resize, target_size
+from qsense.data.frames.geometry.stored_sizes import (
     Sheets,
     ShortSides,
     as_stored,

@@ -13,7 +13,7 @@ from tests.refusal import assert_names, refused
 
 from qsense.data.errors import DataError
 from qsense.data.frames.coco_raw import CocoRaw
-from qsense.data.frames.turning import find_turns
+from qsense.data.frames.geometry.turning import find_turns
 from qsense.data.photos import ORIENTATION, TURNS
 
 BOX = [6, 4, 12, 8]  # left, top, width, height of what is bright, as it is seen

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from qsense.data.cache import digest
-from qsense.data.frames.nearest import resize, target_size
+from qsense.data.frames.geometry.nearest import resize, target_size
 
 if TYPE_CHECKING:  # data sets convert without importing torch
     from torch import Tensor

@@ -13,11 +13,11 @@ import numpy.typing as npt
 import torch
 from torch.utils.data import Dataset
 
-from qsense.data.frames import batch_memory
-from qsense.data.frames.batch import FrameBatch
+from qsense.data.frames.batches import memory
+from qsense.data.frames.batches.batch import FrameBatch
 from qsense.data.frames.dataset import Frame
-from qsense.data.frames.nearest import target_size
-from qsense.data.frames.stored_sizes import Codes, Sheets, largest_planes, planes_at
+from qsense.data.frames.geometry.nearest import target_size
+from qsense.data.frames.geometry.stored_sizes import Codes, Sheets, largest_planes, planes_at
 
 STRIDE = 32  # what the sides of a batch are multiples of: the detectors' coarsest feature map but for pooling
 
@@ -89,7 +89,7 @@ class FramePart(Dataset[FrameBatch]):
         return largest_planes(self.read(frame))
 
     def _batch(self, frames: list[Frame], stored: Sequence[Codes | Sheets], sizes: list[tuple[int, int]]) -> FrameBatch:
-        x = batch_memory.empty((len(stored), stored[0].shape[0], *padded(sizes)), stored[0].dtype)
+        x = memory.empty((len(stored), stored[0].shape[0], *padded(sizes)), stored[0].dtype)
         for row, one, (height, width) in zip(x, stored, sizes, strict=True):
             row[:, :height, :width] = planes_at(one, (height, width))
             row[:, :height, width:] = row[:, height:] = 0

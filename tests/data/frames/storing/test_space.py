@@ -10,8 +10,8 @@ from tests.refusal import refused
 
 from qsense.data.errors import DataError
 from qsense.data.frames.dataset import Frame
-from qsense.data.frames.stored_sizes import ShortSides
-from qsense.data.frames.storing import affordable_side, stored_bytes, stored_side
+from qsense.data.frames.geometry.stored_sizes import ShortSides
+from qsense.data.frames.storing.space import affordable_side, stored_bytes, stored_side
 from qsense.signal import Signal
 
 
