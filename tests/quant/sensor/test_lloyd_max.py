@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from qsense.quant.sensor.lloyd_max import LloydMax, lloyd, squared_error
-from qsense.quant.sensor.quantile import equal_shares
+from qsense.quant.sensor.equal_shares import equal_shares
+from qsense.quant.sensor.lloyd import lloyd, squared_error
+from qsense.quant.sensor.lloyd_max import LloydMax
 from qsense.signal import Signal
 
 BIPOLAR = Signal(channels=3, low=-1.0, high=1.0, unit="g")

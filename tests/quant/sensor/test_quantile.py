@@ -10,9 +10,10 @@ import pytest
 import torch
 from tests.refusal import refused
 
+from qsense.quant.sensor.equal_shares import equal_shares
 from qsense.quant.sensor.fitted import Fitted
 from qsense.quant.sensor.lloyd_max import LloydMax
-from qsense.quant.sensor.quantile import Quantile, equal_shares
+from qsense.quant.sensor.quantile import Quantile
 from qsense.signal import Signal
 
 BIPOLAR = Signal(channels=3, low=-1.0, high=1.0, unit="g")

@@ -233,6 +233,15 @@ def test_a_start_that_cannot_be_is_refused() -> None:
             use()
 
 
+@pytest.mark.parametrize("kind", [Gamma, Thresholds, PiecewiseLinear])
+def test_samples_that_no_levels_can_be_fitted_to_are_refused(kind: type[SensorQuantizer]) -> None:
+    quantizer = quiet(kind, BIPOLAR, 2, start="lloyd_max")
+    with refused(ValueError, kind.__name__, "[4, 2]", "channels = 3"):
+        quantizer.fit(torch.zeros(4, 2))
+    with refused(ValueError, kind.__name__, "finite"):
+        quantizer.fit(torch.full((4, 3), torch.nan))
+
+
 def test_runs_from_before_it_keep_their_names() -> None:
     old: dict[str, Any] = {"sensor": {"_target_": "qsense.quant.sensor.gamma.Gamma", "bits": 2}, "network": None}
     new = {"sensor": old["sensor"] | {"start": None}, "network": None}

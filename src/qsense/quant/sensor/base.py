@@ -13,11 +13,13 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from qsense.quant.sensor import conversion
+from qsense.quant.sensor import conversion, histogram
 from qsense.quant.sensor.bisection import bisect
+from qsense.quant.sensor.histogram import Place
 from qsense.quant.sensor.search import snap
 from qsense.quant.sensor.sensor import Sensor
 from qsense.quant.sensor.settings import Output, Rounding, Start, Surrogate, check
+from qsense.quant.sensor.starting import RULES, nearest
 from qsense.quant.ste import differentiate, straight_through
 from qsense.signal import Signal
 
@@ -160,9 +162,19 @@ class SensorQuantizer(Sensor):
     def fit(self, samples: Tensor) -> None:
         """Begin at the levels that `start` names, placed by these samples; see `Sensor`."""
         if self.starts_at is not None:
-            from qsense.quant.sensor.starting import fitted_levels  # which needs the curves, and they this class
+            place = partial(RULES[self.starts_at], cells=1 << self.bits, low=self.bottom, high=1.0)
+            self.begin_at(self.levels_by(place, samples))
 
-            self.begin_at(fitted_levels(self, self.starts_at, samples))
+    @torch.no_grad()
+    def levels_by(self, place: Place, samples: Tensor) -> Tensor:
+        """Decision levels that `place` finds in the samples' histogram: unit coordinates, float32 [rows, 2^bits - 1].
+
+        Raises:
+            ValueError: samples of another shape than `fit` takes, none, or some that are not finite.
+        """
+        x = histogram.checked(samples, self.signal.channels, type(self).__name__)
+        units = conversion.unit_coordinates(self, x).clamp(self.bottom, 1.0)
+        return histogram.levels_by(place, units, self.per_channel).to(self.device)
 
     def begin_at(self, levels: Tensor) -> None:
         """Take over decision levels as well as the curve can: here, `searched` numbers of least squares on them.
@@ -170,9 +182,8 @@ class SensorQuantizer(Sensor):
         Args:
             levels: unit coordinates, ascending, float32 [rows, 2^bits - 1].
         """
-        from qsense.quant.sensor.starting import nearest
-
-        nearest(self, levels)
+        starts = self.code_starts().cpu()
+        nearest(self, self.searched, lambda trial: trial.inverse(starts), levels)
 
     # The converter ---------------------------------------------------------------------------------------------------
 

@@ -9,18 +9,13 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Unpack
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from qsense.quant.sensor.conversion import unit_coordinates
+from qsense.quant.sensor.histogram import Floats
 from qsense.quant.sensor.piecewise import PiecewiseCurve, pull_back
-from qsense.quant.sensor.search import round_up
 from qsense.quant.sensor.settings import Settings
 from qsense.signal import Signal
-
-Floats = npt.NDArray[np.float64]
 
 
 class Fitted(PiecewiseCurve):
@@ -68,21 +63,7 @@ class Fitted(PiecewiseCurve):
         Raises:
             ValueError: samples of another shape, none, or some that are not finite.
         """
-        if samples.dim() != 2 or samples.shape[1] != self.signal.channels or not len(samples):
-            raise ValueError(
-                f"samples of shape {list(samples.shape)}: {type(self).__name__} is fitted on [n, channels] with "
-                f"n ≥ 1 and channels = {self.signal.channels}"
-            )
-        if not samples.isfinite().all():
-            raise ValueError(f"{type(self).__name__} cannot be fitted on samples that are not finite: fill them first")
-        wide = samples.double() if samples.is_floating_point() else samples
-        units = unit_coordinates(self, wide).clamp(self.bottom, 1.0).cpu().numpy()
-        rows = []
-        for row in units.T if self.per_channel else [units.ravel()]:
-            values, counts = np.unique(row, return_counts=True)
-            rows.append(self.place(values, counts.astype(np.float64)))
-        # Rounded up, a level between two neighbouring float32 samples still parts them.
-        self.cuts.copy_(round_up(torch.from_numpy(np.stack(rows))))
+        self.cuts.copy_(self.levels_by(self.place, samples))
 
     def pullback(
         self, u: Tensor, grad: Tensor, wants_u: bool, wants: Sequence[bool]

@@ -6,51 +6,43 @@ Open it for how a curve of few numbers is brought as close to given levels as it
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from qsense.quant.sensor.base import SensorQuantizer
-from qsense.quant.sensor.lloyd_max import LloydMax
-from qsense.quant.sensor.quantile import Quantile
-from qsense.quant.sensor.settings import Start
+from qsense.quant.sensor.equal_shares import equal_shares
+from qsense.quant.sensor.lloyd import least_error
+from qsense.quant.sensor.sensor import Sensor
 
+T = TypeVar("T", bound=Sensor)
+
+RULES = {"quantile": equal_shares, "lloyd_max": least_error}  # where each `start` places levels
 FIRST, LATER = 65, 17  # candidates of each number, in the first round of the search and in those that close in
 ROUNDS = 30  # each of which leaves a quarter: down to float64's accuracy
 MOST = 1 << 22  # levels that are computed at once
 
 
-def fitted_levels(adc: SensorQuantizer, start: Start, samples: Tensor) -> Tensor:
-    """The levels of `Quantile` or `LloydMax` for samples, with as many rows as `adc` has: unit coordinates, float32.
-
-    Raises:
-        ValueError: samples of another shape, none, or some that are not finite.
-    """
-    kind = {"quantile": Quantile, "lloyd_max": LloydMax}[start]
-    fitted = kind(adc.signal, adc.bits, per_channel=adc.per_channel, rounding=adc.rounding).to(adc.device)
-    fitted.fit(samples)
-    return fitted.cuts
-
-
 @torch.no_grad()
-def nearest(adc: SensorQuantizer, levels: Tensor) -> None:
-    """Set the numbers that a curve has `searched` for, row by row, to those whose levels T leave the least Σ (T - t)².
+def nearest(adc: T, searched: Mapping[str, tuple[float, float]], levels: Callable[[T], Tensor], wanted: Tensor) -> None:
+    """Set the numbers that are `searched` for, row by row, to those whose levels T leave the least Σ (T - t)².
 
     A parameter that is frozen keeps its value: it moves no level.
 
     Args:
-        adc: its curve.
-        levels: t, unit coordinates, [rows, 2^bits - 1].
+        adc: whose numbers they are.
+        searched: by name what each row has one of, and between which ends to look for it.
+        levels: T of an `adc` of any number of rows, unit coordinates, float64 [rows, levels].
+        wanted: t, unit coordinates, [rows, levels].
     """
-    trial, targets = copy.deepcopy(adc).cpu().double(), levels.cpu().double()
-    found = {name: getattr(adc, name) for name in adc.searched}
+    trial, targets = copy.deepcopy(adc).cpu().double(), wanted.cpu().double()
+    found = {name: getattr(adc, name) for name in searched}
     free = [name for name, x in found.items() if x is not None and (x.requires_grad or not isinstance(x, nn.Parameter))]
     if not free:
         return
-    starts = trial.code_starts()
-    ends = torch.tensor([adc.searched[name] for name in free], dtype=torch.float64)
+    ends = torch.tensor([searched[name] for name in free], dtype=torch.float64)
 
     def errors(target: Tensor, candidates: Tensor) -> Tensor:
         for name, values in zip(free, candidates.T, strict=True):
@@ -60,11 +52,11 @@ def nearest(adc: SensorQuantizer, levels: Tensor) -> None:
                 getattr(trial, name).data = x.detach().cpu().double()[:1].expand(len(candidates)).clone()
         trial.rows = len(candidates)
         trial.clamp_()
-        square = (trial.inverse(starts) - target).square().sum(1)
+        square = (levels(trial) - target).square().sum(1)
         return square.nan_to_num(torch.inf)
 
     for row, target in enumerate(targets):
-        best = least(partial(errors, target), ends[:, 0], ends[:, 1], size=len(starts))
+        best = least(partial(errors, target), ends[:, 0], ends[:, 1], size=len(target))
         for name, value in zip(free, best.tolist(), strict=True):
             getattr(adc, name)[row] = value
     adc.clamp_()

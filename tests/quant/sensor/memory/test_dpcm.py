@@ -13,7 +13,7 @@ from hydra.utils import instantiate
 from tests.quant.sensor.memory.recordings import bounds_of, built
 
 from qsense.experiment.compose import compose, hydra
-from qsense.quant.sensor.lloyd_max import best_partition, lloyd
+from qsense.quant.sensor.lloyd import best_partition, lloyd
 from qsense.quant.sensor.memory import kernel
 from qsense.quant.sensor.memory.constants import Constants, scaled
 from qsense.quant.sensor.memory.dpcm import DPCM

@@ -13,12 +13,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from qsense.quant.sensor.lloyd_max import lloyd
+from qsense.quant.sensor.equal_shares import equal_shares
+from qsense.quant.sensor.lloyd import lloyd
 from qsense.quant.sensor.memory import kernel
 from qsense.quant.sensor.memory.base import MemoryConverter
 from qsense.quant.sensor.memory.constants import HIGHEST, LOWEST, Constants
 from qsense.quant.sensor.memory.settings import Settings
-from qsense.quant.sensor.quantile import equal_shares
 from qsense.signal import Signal
 
 Ints = npt.NDArray[np.int64]
