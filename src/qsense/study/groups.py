@@ -76,16 +76,16 @@ def with_groups(every: Sequence[Summary], divisions: Sequence[str]) -> list[Summ
     Raises:
         ReportError: no run recorded such a division of any of the metrics.
     """
-    found = [replace(each, divided=divided(each, divisions)) for each in every]
+    tables = [divided(each, divisions) for each in every]
     for division in divisions:
-        if not any(table.division == division for each in found for table in each.divided):
+        if not any(table.division == division for several in tables for table in several):
             known = divisions_of(every[0].runs)
             there = "; ".join(f"{name}: {', '.join(metrics)}" for name, metrics in known.items())
             raise ReportError(
                 f"--per {division}: no run recorded {' or '.join(each.metric for each in every)} by {division}; there "
                 f"are {there or 'none: runs of detection record them since version 0.2'}"
             )
-    return found
+    return [replace(each, divided=several) for each, several in zip(every, tables, strict=True)]
 
 
 def divisions_of(runs: Sequence[Run]) -> dict[str, list[str]]:

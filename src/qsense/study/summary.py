@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from qsense.runs import folder as run_folder
 from qsense.runs.status import FAILED, FINISHED, INTERRUPTED, KILLED, RUNNING
@@ -21,9 +20,6 @@ from qsense.study.notes import averaged, constants, inconsistencies
 from qsense.study.published import Beside, against_paper, costs_and_gammas
 from qsense.study.rows import Place, Row, full_keys, rows_by, rows_of
 from qsense.study.run import ReportError, Run
-
-if TYPE_CHECKING:
-    from qsense.study.groups import Divided
 
 MOST_NOTES = 5  # the notes stay a paragraph
 
@@ -54,7 +50,7 @@ class Summary:
     findings: Mapping[str, Sequence[str]] = field(default_factory=dict)
     blank: Mapping[Place, Cell] = field(default_factory=dict)
     comparisons: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    divided: Sequence[Divided] = ()
+    divided: Sequence[Summary] = ()
 
     @cached_property
     def rows(self) -> list[Row]:
