@@ -84,7 +84,7 @@ class Files(FrameDataset):
         return self.cache[frame.name]
 
     def sheets(self, sides: ShortSides, frame: Frame) -> Sheets:
-        return Sheets(self.codes(frame), (self.size[0] // 2, self.size[1] // 2), sides)
+        return Sheets(self.codes(frame), (self.size[0] // 2, self.size[1] // 2), sides, packed=True)
 
 
 def alternate(steps: dict[str, Callable[[], int]], turns: int) -> dict[str, list[float]]:

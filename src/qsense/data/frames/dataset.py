@@ -69,6 +69,11 @@ class FrameDataset(SensorDataset):
     num_folds: int = 1
 
     @property
+    def converts(self) -> bool:
+        """Whether `prepare` converts the frames; else `codes` gives each as it is taken, at native size."""
+        return type(self).prepare is not FrameDataset.prepare
+
+    @property
     @abstractmethod
     def signal(self) -> Signal:
         """What the sensor delivers: four planes of a Bayer mosaic, or three colours; in [0, 1], with native bits."""

@@ -143,7 +143,7 @@ class DetectionDataModule(ExperimentData):
         Raises:
             DataError: some cannot be converted, or a converter with memory needs more room than `cache_gb`.
         """
-        if self.whole and type(self.dataset).prepare is not FrameDataset.prepare:
+        if self.whole and self.dataset.converts:
             check_native(self.dataset, self.stored_side, self.cache_gb)
         self.dataset.prepare(self.cache, None if self.whole else self.stored_side)
 
@@ -281,7 +281,7 @@ class DetectionDataModule(ExperimentData):
         if converter is not None:
             decoding = Decoding(self.dataset, every_frame(self.dataset), converter, self.stored_side)
             decoded = DecodedFrames(decoding, self.cache)
-            read = partial(self._sheets, decoded)
+            read = partial(self._sheets, decoded, packed=True)
         for name in self._parts:
             self.part(name).read = read
 
@@ -295,20 +295,26 @@ class DetectionDataModule(ExperimentData):
 
     def codes(self, frame: Frame) -> npt.NDArray[Any]:
         """A frame's codes [C, h, w] as the data set has them, of several sizes the largest."""
-        return largest_planes(self._sheets(self.dataset.codes, frame))
+        return largest_planes(self._own(frame))
 
     def _stored(self, frame: Frame) -> npt.NDArray[Any] | Sheets:
         """What is read of a frame without a converter with memory."""
         side = self.stored_side
         if self.whole and not isinstance(side, ShortSides):
             return shrunk(self.dataset.codes(frame), side)
-        return self._sheets(self.dataset.codes, frame)
+        return self._own(frame)
 
-    def _sheets(self, codes: Callable[[Frame], npt.NDArray[Any]], frame: Frame) -> npt.NDArray[Any] | Sheets:
-        """A frame's codes; if they are stored at several sizes, as sheets of these."""
+    def _own(self, frame: Frame) -> npt.NDArray[Any] | Sheets:
+        """What the data set has of a frame: native planes where it converts none, or was prepared to keep them."""
+        return self._sheets(self.dataset.codes, frame, packed=self.dataset.converts and not self.whole)
+
+    def _sheets(
+        self, codes: Callable[[Frame], npt.NDArray[Any]], frame: Frame, packed: bool
+    ) -> npt.NDArray[Any] | Sheets:
+        """A frame's codes; if it is read at several sizes, as sheets of these, which `codes` packs or not."""
         side, half = self.stored_side, 2 if self.signal.bayer else 1
         if isinstance(side, ShortSides):
-            return Sheets(codes(frame), (frame.height // half, frame.width // half), side)
+            return Sheets(codes(frame), (frame.height // half, frame.width // half), side, packed)
         return codes(frame)
 
     def exposure(self, frame: Frame) -> float:

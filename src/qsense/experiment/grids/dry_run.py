@@ -58,7 +58,6 @@ def cache_room(config: DictConfig) -> tuple[str, int]:
     Raises:
         DataError: they take more than `data.cache_gb`, or those cannot be converted.
     """
-    from qsense.data.frames.dataset import FrameDataset
     from qsense.data.frames.storing.converting import conversion_time
     from qsense.data.frames.storing.space import asked_for, check_native, every_frame, stored_bytes, stored_side
 
@@ -66,7 +65,7 @@ def cache_room(config: DictConfig) -> tuple[str, int]:
     if "stored" not in data:
         return "", 0
     dataset = instantiate(data.dataset, _convert_="all")
-    if type(dataset).prepare is FrameDataset.prepare:
+    if not dataset.converts:
         return "", 0
     frames = every_frame(dataset)
     asked = asked_for(data.train_sizes, data.test_size, data.longest)

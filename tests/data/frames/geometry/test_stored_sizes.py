@@ -28,7 +28,8 @@ def test_every_size_is_the_one_made_of_native_planes(height: int, width: int, si
     every = ShortSides(tuple(sides), max(sides) + spare)
     packed = as_stored(planes, every)
     assert packed.shape == (4, 1, stored_samples(height, width, every))
-    stored, native = (Sheets(codes, (height, width), every) for codes in (packed, planes))
+    stored = Sheets(packed, (height, width), every, packed=True)
+    native = Sheets(planes, (height, width), every, packed=False)
     assert stored.shape == native.shape == planes.shape
     for side in sides:
         size = target_size(height, width, side, every.longest)
@@ -39,13 +40,13 @@ def test_every_size_is_the_one_made_of_native_planes(height: int, width: int, si
 
 def test_a_stored_size_is_read_without_a_copy() -> None:
     packed = as_stored(np.zeros((4, 20, 30), np.uint16), ShortSides((5, 10), 30))
-    assert np.shares_memory(Sheets(packed, (20, 30), ShortSides((5, 10), 30)).at((5, 8)), packed)
+    assert np.shares_memory(Sheets(packed, (20, 30), ShortSides((5, 10), 30), packed=True).at((5, 8)), packed)
 
 
 def test_another_size_is_refused() -> None:
     sides = ShortSides((5, 10), 30)
     with refused(ValueError, "(6, 9)", "(10, 15)", "(5, 8)"):
-        Sheets(as_stored(np.zeros((4, 20, 30), np.uint16), sides), (20, 30), sides).at((6, 9))
+        Sheets(as_stored(np.zeros((4, 20, 30), np.uint16), sides), (20, 30), sides, packed=True).at((6, 9))
 
 
 def test_folders_tell_other_sizes_apart() -> None:

@@ -68,11 +68,13 @@ class Sheets:
         codes: what `ShortSides.packed` made of its native planes, or these, which are resized then.
         native: height and width of its native planes.
         sides: at which it is read.
+        packed: which of the two `codes` are.
     """
 
     codes: Codes
     native: tuple[int, int]
     sides: ShortSides
+    packed: bool
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -95,7 +97,7 @@ class Sheets:
         Raises:
             ValueError: they are not stored at this size.
         """
-        if self.codes.shape[-2:] == self.native:
+        if not self.packed:
             return resize(self.codes, size)
         start, sizes = 0, self.sides.sizes(*self.native)
         for each in sizes:
