@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from scipy import stats  # type: ignore[import-untyped]
 from tests.study_folders import make_cell, make_run, rates, sensing
 
-from qsense.study.budget import BY_MEAN, NO, PERHAPS, SURELY, Answer, Budget, Offer, answers, choice, offer, sentences
+from qsense.study.answers import Answer, answers, sentences
+from qsense.study.budget import BY_MEAN, NO, PERHAPS, SURELY, Budget, Offer, choice, offer
 from qsense.study.contest import BITS, contests
 from qsense.study.rows import Row
 from qsense.study.summary import summarise

@@ -14,7 +14,8 @@ from tests.study.test_budget import ROW, cell
 from tests.study.test_page import show
 from tests.study_folders import make_cell, make_run, rates, sensing
 
-from qsense.study.budget import Budget, Offer, answers, choice
+from qsense.study.answers import answers
+from qsense.study.budget import Budget, Offer, choice
 from qsense.study.page import write_page
 from qsense.study.summary import Summary, summarise
 

@@ -23,7 +23,8 @@ from qsense.runs.layout import FIXED
 from qsense.runs.status import FINISHED, STATES
 from qsense.runs.words import duration, lower_is_better, metric_name, percent
 from qsense.study import published
-from qsense.study.budget import Budget, default, power_of, rate_of, sentences, student
+from qsense.study.answers import default, sentences
+from qsense.study.budget import Budget, power_of, rate_of, student
 from qsense.study.contest import SAME_PRICE, Contest, contests
 from qsense.study.costs import LOSSLESS, Axis, axes, columns, explained
 from qsense.study.curves import MEMORY, curve_of, short

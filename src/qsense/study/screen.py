@@ -13,8 +13,9 @@ from qsense.runs.escapes import one_line
 from qsense.runs.layout import FIXED, Column, fixed, sentence, table
 from qsense.runs.words import many, metric_name, rounded, signed, some
 from qsense.study import published
+from qsense.study.answers import question, sentences
 from qsense.study.best import fewer_bits
-from qsense.study.budget import Budget, question, sentences
+from qsense.study.budget import Budget
 from qsense.study.cell import Cell
 from qsense.study.costs import RADIO, columns, explained, links
 from qsense.study.rows import Place, Row

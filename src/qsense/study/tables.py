@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from qsense.runs.escapes import csv_cell, latex, markdown, one_line
 from qsense.runs.layout import FIXED
-from qsense.study.budget import Budget, question, sentences
+from qsense.study.answers import question, sentences
+from qsense.study.budget import Budget
 from qsense.study.costs import axes
 from qsense.study.rows import Row
 from qsense.study.run import varying

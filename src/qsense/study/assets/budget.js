@@ -1,5 +1,5 @@
 "use strict";
-// Which row a budget asks for: the rule and the sentences of `budget.py`, by the runs that pass the filters.
+// Which row a budget asks for: the rule of `budget.py` and the sentences of `answers.py`, by the runs that pass the filters.
 
 const SURELY = "surely", BY_MEAN = "by its mean", NO = "no";
 const ROUNDING = 1e-9; // two sums of the same scores may differ by it
