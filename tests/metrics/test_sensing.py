@@ -13,7 +13,8 @@ from tests.refusal import refused
 
 from qsense.data.series.wear import WEAR
 from qsense.experiment.schema import config_folder
-from qsense.metrics.sensing import NODE, SensingModel, conversion_energy, data_rate, flash_energy, tracking_energy
+from qsense.metrics.conversion import conversion_energy, flash_energy, tracking_energy
+from qsense.metrics.sensing import NODE, SensingModel, data_rate
 
 CONSTANTS: dict[str, Any] = yaml.safe_load((config_folder() / "sensing" / "ble.yaml").read_text())
 CONSTANTS.pop("_target_")

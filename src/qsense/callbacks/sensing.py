@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from qsense.data.module import ExperimentData
-from qsense.metrics.sensing import SensingModel, floor_bits
+from qsense.metrics.conversion import floor_bits
+from qsense.metrics.sensing import SensingModel
 from qsense.quant.sensor.memory.base import MemoryConverter
 from qsense.quant.sensor.memory.whole import WholeConverter
 from qsense.runs.words import power, short

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-from qsense.metrics.sensing import floor_bits
+from qsense.metrics.conversion import floor_bits
 from qsense.runs.words import short, watts
 
 
