@@ -11,7 +11,7 @@ from qsense.chip.cost import costs
 from qsense.chip.diagram import tracking
 from qsense.chip.memory.c_header import STATE_BYTES, table_bytes
 from qsense.chip.memory.codec import Codec
-from qsense.chip.memory.verilog import modules
+from qsense.chip.memory.modules import modules
 from qsense.chip.memory.words import mended, start
 from qsense.chip.origin import Origin
 from qsense.chip.page import (

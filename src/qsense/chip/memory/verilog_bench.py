@@ -6,8 +6,8 @@ Open it to change what a simulation compares; the modules themselves are in `ver
 from __future__ import annotations
 
 from qsense.chip.memory.codec import Codec
+from qsense.chip.memory.modules import width
 from qsense.chip.memory.vectors import vectors, widths
-from qsense.chip.memory.verilog import width
 
 
 def bench(codec: Codec) -> str:
