@@ -49,6 +49,14 @@ def test_another_size_is_refused() -> None:
         Sheets(as_stored(np.zeros((4, 20, 30), np.uint16), sides), (20, 30), sides, packed=True).at((6, 9))
 
 
+def test_codes_that_are_not_what_is_said_are_refused() -> None:
+    sides, planes = ShortSides((5, 10), 30), np.zeros((4, 20, 30), np.uint16)
+    with refused(ValueError, "[4, 20, 30]", "ShortSides.packed"):
+        Sheets(planes, (20, 30), sides, packed=True)
+    with refused(ValueError, "[4, 1, 190]", "native", 20):
+        Sheets(as_stored(planes, sides), (20, 30), sides, packed=False)
+
+
 def test_folders_tell_other_sizes_apart() -> None:
     names = {str(ShortSides(sides, longest)) for sides in ((480, 800), (480, 512)) for longest in (1333, 2000)}
     assert len(names) == 4

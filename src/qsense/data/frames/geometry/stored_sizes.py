@@ -69,12 +69,22 @@ class Sheets:
         native: height and width of its native planes.
         sides: at which it is read.
         packed: which of the two `codes` are.
+
+    Raises:
+        ValueError: they are not what `packed` says.
     """
 
     codes: Codes
     native: tuple[int, int]
     sides: ShortSides
     packed: bool
+
+    def __post_init__(self) -> None:
+        if self.codes.shape[-2] != (1 if self.packed else self.native[0]):
+            wanted = "ShortSides.packed, 1 row" if self.packed else f"native planes, {self.native[0]} rows"
+            raise ValueError(
+                f"codes of shape {list(self.codes.shape)}: {wanted} expected, as `prepare` was told; see FrameDataset"
+            )
 
     @property
     def shape(self) -> tuple[int, int, int]:
