@@ -21,7 +21,8 @@ from qsense.data.frames.batches.part import padded
 from qsense.data.frames.dataset import Frame, FrameDataset, Part
 from qsense.data.frames.geometry.nearest import resize, target_size
 from qsense.data.frames.geometry.stored_sizes import ShortSide, ShortSides, as_stored
-from qsense.data.frames.module import DetectionDataModule, spread
+from qsense.data.frames.module import DetectionDataModule
+from qsense.data.frames.samples import spread
 from qsense.experiment import signatures
 from qsense.experiment.compose import stated_by_options
 from qsense.experiment.schema import config_folder

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +20,7 @@ from torch import Tensor
 from qsense.data import fits
 from qsense.data.batches import EpochBatches, EvaluationEpochBatches
 from qsense.data.cache import fingerprint
+from qsense.data.frames import samples
 from qsense.data.frames.batches.arranging import arranged
 from qsense.data.frames.batches.batch import FrameBatch
 from qsense.data.frames.batches.part import FramePart, ReadSizes
@@ -27,15 +28,12 @@ from qsense.data.frames.dataset import Frame, FrameDataset
 from qsense.data.frames.exposure import stops_below_white
 from qsense.data.frames.geometry.nearest import target_size
 from qsense.data.frames.geometry.stored_sizes import Sheets, ShortSide, ShortSides, largest_planes, shrunk
-from qsense.data.frames.storing.decoded import DecodedFrames, Decoding, native
+from qsense.data.frames.storing.decoded import DecodedFrames, Decoding
 from qsense.data.frames.storing.space import SMALLEST, asked_for, check_native, every_frame, stored_side
 from qsense.data.module import ExperimentData
 from qsense.data.splitting import stratified
 
 log = logging.getLogger(__name__)
-
-FITTED_ON = 4_000_000  # samples at most, over all planes, that place a converter's tables
-FITTED_FRAMES = 500  # frames at most that these are taken from
 
 
 class DetectionDataModule(ExperimentData):
@@ -254,20 +252,11 @@ class DetectionDataModule(ExperimentData):
 
     def training_recordings(self) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.int64]]:
         """See the base class: rows of native codes, spread over up to 500 frames, 4 million samples at most."""
-        frames = [self.part("train").frames[place] for place in spread(self._train_conditions(), FITTED_FRAMES)]
-        samples, lengths = [], [0]
-        for frame in frames:
-            codes = native(self.dataset, frame)
-            planes, height, width = codes.shape
-            rows = min(height, max(1, FITTED_ON // (len(frames) * planes * width)))
-            chosen = codes[:, np.linspace(0, height - 1, rows).astype(np.int64)]
-            samples.append(chosen.reshape(planes, -1).T.astype(np.uint16))
-            lengths += [width] * rows
-        return np.concatenate(samples), np.cumsum(lengths)
+        return samples.rows(self.dataset, self.part("train").frames)
 
     def fit(self, converter: Any) -> None:
         """See the base class. The tables are kept for runs that differ in other things, such as their seed."""
-        source = (fingerprint(self.dataset, self.cache), self.validation, FITTED_ON, FITTED_FRAMES)
+        source = (fingerprint(self.dataset, self.cache), self.validation, samples.FITTED_ON, samples.FITTED_FRAMES)
         fits.fit(converter, self.training_recordings, self.cache, self.dataset.name, source)
 
     def convert(self, converter: Any) -> None:
@@ -321,9 +310,6 @@ class DetectionDataModule(ExperimentData):
         """A frame's `stops_below_white` as it is stored, whatever a converter with memory makes of it."""
         return stops_below_white(largest_planes(self._stored(frame)), self.signal.black, self.signal.top)
 
-    def _train_conditions(self) -> list[int]:
-        return [frame.condition for frame in self.part("train").frames]
-
     def example(self) -> Tensor:
         """See the base class."""
         codes: Tensor = self.on_after_batch_transfer(self.part("test")[0], 0).x
@@ -337,29 +323,20 @@ class DetectionDataModule(ExperimentData):
 
     def sensor_sample(self, count: int = 1_000_000) -> Tensor:
         """Up to `count` pixels [pixels, channels] of frames spread over the training part, as native codes, int64."""
-        return torch.from_numpy(np.concatenate([pixels for _, pixels in self._pixels(count)]))
+        return torch.from_numpy(np.concatenate([pixels for _, pixels in samples.pixels(self.part("train"), count)]))
 
     def sample_conditions(self, count: int = 1_000_000) -> list[int] | None:
         """See the base class: those of the frames that the pixels were taken from."""
         if not self.signal.conditions:
             return None
-        return [frame.condition for frame, pixels in self._pixels(count) for _ in range(len(pixels))]
+        taken = samples.pixels(self.part("train"), count)
+        return [frame.condition for frame, pixels in taken for _ in range(len(pixels))]
 
     def sample_gains(self, count: int = 1_000_000) -> npt.NDArray[np.float32] | None:
         """See the base class: those of the frames that the pixels were taken from."""
-        gains = [frame.gains for frame, pixels in self._pixels(count) for _ in range(len(pixels))]
+        taken = samples.pixels(self.part("train"), count)
+        gains = [frame.gains for frame, pixels in taken for _ in range(len(pixels))]
         return None if None in gains else np.array(gains, dtype=np.float32)
-
-    def _pixels(self, count: int) -> Iterator[tuple[Frame, npt.NDArray[np.int64]]]:
-        """Frames spread over the training part, each with some of its pixels [pixels, channels]."""
-        part = self.part("train")
-        frames = spread(self._train_conditions(), 50)
-        each = max(1, count // len(frames))
-        for index in frames:
-            codes = part.codes(part.frames[index])
-            flat = codes.reshape(len(codes), -1)
-            chosen = flat[:, np.linspace(0, flat.shape[1] - 1, min(each, flat.shape[1])).astype(np.int64)]
-            yield part.frames[index], chosen.T.astype(np.int64)
 
     def _sizes(self, batch: FrameBatch, sides: Sequence[int | None]) -> list[tuple[int, int]]:
         """Height and width that each frame will have."""
@@ -367,19 +344,3 @@ class DetectionDataModule(ExperimentData):
             size if side is None else target_size(*size, side, self.longest)
             for size, side in zip(batch.sizes, sides, strict=True)
         ]
-
-
-def spread(conditions: Sequence[int], count: int) -> npt.NDArray[np.int64]:
-    """Places of up to `count` frames that are spread over all of them, in their order.
-
-    Where conditions take turns, equal steps may hardly meet some of them: if one gets less than half of its share, the
-    steps go through the frames condition by condition.
-
-    >>> spread([0, 1, 2] * 3, 3).tolist(), spread([0, 1] * 5, 4).tolist()
-    ([0, 4, 8], [0, 3, 6, 9])
-    """
-    places = np.linspace(0, len(conditions) - 1, min(len(conditions), count)).astype(np.int64)
-    share = np.bincount(conditions) / len(conditions)
-    if (2 * np.bincount(np.take(conditions, places), minlength=len(share)) < share * len(places)).any():
-        places = np.sort(np.argsort(conditions, kind="stable")[places])
-    return places

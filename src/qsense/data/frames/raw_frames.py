@@ -23,21 +23,19 @@ from qsense.data.frames.dataset import PLANES, Frame, FrameDataset, Part
 from qsense.data.frames.files.header_memo import headers_of
 from qsense.data.frames.files.mosaic_files import Area, Header, RawFormat, read_counts
 from qsense.data.frames.files.raw_folder import RawFolder
-from qsense.data.frames.geometry.placing import Crop, Place, check_crop, find_place
+from qsense.data.frames.geometry.placing import Crop, Place, check_crop
 from qsense.data.frames.geometry.stored_sizes import ShortSide
-from qsense.data.frames.geometry.turning import find_turns, seen_size
 from qsense.data.frames.raw_conversion import RawConversion, RawSource
+from qsense.data.frames.raw_placing import MISFITS, placed
 from qsense.data.frames.raw_settings import stated_format
 from qsense.data.frames.storing.converting import convert
 from qsense.data.frames.storing.plane_cache import Codes, PlaneCache, stamp
-from qsense.data.photos import Header as Shape
 from qsense.data.photos import check_reading
 from qsense.signal import Signal
 
 log = logging.getLogger(__name__)
 
 VERSION = 1  # raise it whenever the same files would be converted differently
-MISFITS = 5  # files that are named where sizes do not fit
 
 
 class RawFrames(FrameDataset):
@@ -258,29 +256,8 @@ class RawFrames(FrameDataset):
     @cached_property
     def _placed(self) -> list[tuple[int, Place]]:
         """Every picture's turn, and its place in the turned raw frame."""
-        shapes = [_shape(picture.width, picture.height) for picture in self.pictures]
-        seen = tuple(Shape(_shape(*header.size), header.orientation) for header in self._headers)
-        turning = find_turns([picture.file for picture in self.pictures], shapes, self.orientation, seen)
-        turning.tell(self.name)
-        found: list[tuple[int, Place]] = []
-        wrong: dict[str, list[Path]] = {}
-        for picture, header, turn in zip(self.pictures, self._headers, turning.turns, strict=True):
-            size = seen_size(Shape(header.size, turn))
-            try:
-                found.append((turn, find_place(size, (picture.width, picture.height), self.crop_of(picture))))
-            except ValueError as error:
-                wrong.setdefault(str(error), []).append(picture.file)
-        if wrong:
-            count = sum(map(len, wrong.values()))
-            lines = (
-                f"{files[0]}{f' and {len(files) - 1} more' * (len(files) > 1)}: {words}"
-                for words, files in sorted(wrong.items(), key=lambda item: -len(item[1]))
-            )
-            raise DataError(
-                f"{self.name}: {count} of {len(self.pictures)} raw files do not fit their annotations:"
-                + listed(lines, len(wrong), MISFITS)
-            )
-        return found
+        crops = [self.crop_of(picture) for picture in self.pictures]
+        return placed(self.name, self.pictures, self._headers, crops, self.orientation)
 
     @cached_property
     def _bits(self) -> list[int]:
@@ -338,15 +315,6 @@ class RawFrames(FrameDataset):
                 "%s: boxes of %d frames are scaled, first from %d × %d pixels to %d × %d samples",
                 self.name, len(resized), picture.width, picture.height, place.width, place.height,
             )  # fmt: skip
-
-
-def _shape(width: int, height: int) -> tuple[int, int]:
-    """Whether a picture is wide, high or square: what a turn by a quarter changes, whatever the margins.
-
-    >>> _shape(60, 40), _shape(40, 60), _shape(50, 50)
-    ((2, 1), (1, 2), (1, 1))
-    """
-    return (2, 1) if width > height else (1, 2) if width < height else (1, 1)
 
 
 def _checksum(picture: Picture) -> int:

@@ -120,8 +120,8 @@ def test_tables_are_placed_by_training_frames_alone_and_kept(tmp_path: Path, mon
 
 
 def test_large_sets_are_sampled_by_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("qsense.data.frames.module.FITTED_ON", 10 * 4 * 70 * 3)
-    monkeypatch.setattr("qsense.data.frames.module.FITTED_FRAMES", 10)
+    monkeypatch.setattr("qsense.data.frames.samples.FITTED_ON", 10 * 4 * 70 * 3)
+    monkeypatch.setattr("qsense.data.frames.samples.FITTED_FRAMES", 10)
     x, bounds = module(tmp_path).training_recordings()
     assert x.shape == (10 * 70 * 3, 4)
     assert len(bounds) == 31
