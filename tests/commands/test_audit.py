@@ -18,9 +18,9 @@ from qsense.experiment.command_line.overrides import key_of
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.grids import sweeping
 from qsense.experiment.grids.grid import plan
-from qsense.study.audit_files import write_audit
-from qsense.study.audit_plan import Group, collect, describe, plan_audit
-from qsense.study.audited import compare, lines
+from qsense.study.audit.audited import compare, lines
+from qsense.study.audit.files import write_audit
+from qsense.study.audit.plan import Group, collect, describe, plan_audit
 from qsense.study.writing import UNWRITTEN
 
 if TYPE_CHECKING:
@@ -250,7 +250,7 @@ def test_a_file_that_fails_costs_no_other(
     broken: str, lost: set[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("qsense.commands.audit.plan_audit", lambda _: finished(tmp_path))
-    monkeypatch.setattr(f"qsense.study.audit_files.{broken}", full_disk)
+    monkeypatch.setattr(f"qsense.study.audit.files.{broken}", full_disk)
     assert audit([*ASKED, "gradients=0"]) == UNWRITTEN
     said = capsys.readouterr()
     assert "- gamma: better" in said.out
@@ -265,7 +265,7 @@ def test_a_failed_run_is_said_where_no_file_can_be_written(
     monkeypatch.setattr("qsense.commands.audit.plan_audit", lambda _: finished(tmp_path, skip="baseline"))
     monkeypatch.setattr(sweeping, "complete", lambda *_: 1)
     for name in ("_picture", "_csv", "_json", "lines"):
-        monkeypatch.setattr(f"qsense.study.audit_files.{name}", full_disk)
+        monkeypatch.setattr(f"qsense.study.audit.files.{name}", full_disk)
     assert audit([*ASKED, "gradients=0"]) == UNWRITTEN
     said = capsys.readouterr()
     assert "Written to" not in said.out

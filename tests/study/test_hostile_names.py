@@ -12,7 +12,7 @@ from tests.study.test_damaged import data_of, say
 from tests.study_folders import make_run
 
 from qsense.runs.escapes import csv_cell, latex, markdown, one_line
-from qsense.study.arms import trajectory
+from qsense.study.audit.arms import trajectory
 from qsense.study.files import write_report
 from qsense.study.summary import Summary, summarise
 

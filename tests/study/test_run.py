@@ -13,12 +13,12 @@ import pytest
 import yaml
 from hydra.core.global_hydra import GlobalHydra
 from tests.quick import NO_PICTURES
-from tests.study.test_audited import arm
+from tests.study.audit.test_audited import arm
 from tests.study_folders import REAL, make_run, real
 
 from qsense.experiment.grids.grid import plan
 from qsense.runs.folder import SCHEMA
-from qsense.study.audited import compare, lines
+from qsense.study.audit.audited import compare, lines
 from qsense.study.files import write_report
 from qsense.study.page import contents
 from qsense.study.rows import Row

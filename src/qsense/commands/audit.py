@@ -19,7 +19,7 @@ from qsense.experiment.errors import ConfigError
 from qsense.runs.escapes import one_line
 from qsense.runs.next_steps import say_next
 from qsense.runs.words import entries
-from qsense.study.audit_plan import EXAMPLES, GAMMAS, MUS, Options, collect, describe, plan_audit, train
+from qsense.study.audit.plan import EXAMPLES, GAMMAS, MUS, Options, collect, describe, plan_audit, train
 from qsense.study.writing import UNWRITTEN, NotWrittenError, unusable
 
 OWN = ("gammas", "mus", "baselines", "gradients", "out", "dry_run")
@@ -94,8 +94,8 @@ def audit(arguments: Sequence[str]) -> int:
     sound = train(groups)
     found = collect(groups)
 
-    from qsense.study.audit_files import write_audit
-    from qsense.study.audited import compare, lines, with_slopes
+    from qsense.study.audit.audited import compare, lines, with_slopes
+    from qsense.study.audit.files import write_audit
 
     audited = compare(found)
     if asked.gradients:

@@ -25,7 +25,7 @@ from qsense.experiment.trusted import named
 from qsense.metrics.sensing import SensingModel
 from qsense.runs.words import did_you_mean, lower_is_better, many, percent, rounded, some
 from qsense.signal import Signal
-from qsense.study.audit_plan import restored
+from qsense.study.audit.plan import restored
 from qsense.study.budget import affords, amount, points_of
 
 Repeat = tuple[int, int]  # (seed, fold)

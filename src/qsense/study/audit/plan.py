@@ -24,7 +24,7 @@ from qsense.runs import folder as run_folder
 from qsense.runs.settings import part_name
 from qsense.runs.status import overview, seconds_left, status_of
 from qsense.runs.words import duration
-from qsense.study.arms import Arm, Kind, arms
+from qsense.study.audit.arms import Arm, Kind, arms
 
 GAMMAS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
 MUS = (-0.1, 0.0, 0.1)  # in unit coordinates

@@ -15,11 +15,11 @@ from tests.refusal import assert_names, refused
 from tests.study_folders import make_run
 
 from qsense.experiment.errors import ConfigError
-from qsense.study.arms import Arm
-from qsense.study.audit_files import POWERS, write_audit
-from qsense.study.audited import Audited, compare, lines, with_slopes
+from qsense.study.audit.arms import Arm
+from qsense.study.audit.audited import Audited, compare, lines, with_slopes
+from qsense.study.audit.files import POWERS, write_audit
+from qsense.study.audit.tangents import Tangents
 from qsense.study.run import ReportError, read_run
-from qsense.study.tangents import Tangents
 
 FOLDS = (0, 2)
 Score = Callable[[int, int], float]
@@ -154,7 +154,7 @@ def test_a_run_that_cannot_be_built_costs_the_gradients_alone(
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("qsense.study.tangents.of_run", fail)
+    monkeypatch.setattr("qsense.study.audit.tangents.of_run", fail)
     audited = with_slopes(compare(arms(tmp_path)), examples=100)
     assert_names(audited.silent, str(error))
 

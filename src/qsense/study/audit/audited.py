@@ -10,12 +10,12 @@ import numpy as np
 
 from qsense.runs.escapes import markdown, one_line
 from qsense.runs.words import metric_name, percent
-from qsense.study.arms import Arm, moved
+from qsense.study.audit.arms import Arm, moved
+from qsense.study.audit.verdict import CRITERION, Verdict, against, seed_means
 from qsense.study.run import ReportError, Run, quantizer_name
-from qsense.study.verdict import CRITERION, Verdict, against, seed_means
 
 if TYPE_CHECKING:
-    from qsense.study.tangents import Tangents
+    from qsense.study.audit.tangents import Tangents
 
 WORDS = {
     "reached": "as good, within noise",
@@ -103,7 +103,7 @@ def with_slopes(audited: Audited, examples: int, allow: Sequence[str] = ()) -> A
         allow: parts of the user's own that the run may be built from, as in `load`.
     """
     from qsense.experiment.errors import EXPECTED
-    from qsense.study.tangents import of_run
+    from qsense.study.audit.tangents import of_run
 
     learned = next(arm for arm in audited.arms if arm.kind == "learned")
     run = learned.runs[min(learned.runs)]
@@ -227,7 +227,7 @@ def _slopes(audited: Audited) -> list[str]:
         return [f"Gradients were not compared: {markdown(audited.silent)}", ""]
     if not audited.slopes:
         return []
-    from qsense.study.tangents import agreements
+    from qsense.study.audit.tangents import agreements
 
     run, first = audited.slopes_of, audited.slopes[0]
     assert run is not None

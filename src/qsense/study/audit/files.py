@@ -13,16 +13,16 @@ import numpy as np
 from qsense.runs import folder as run_folder
 from qsense.runs.escapes import csv_cell, one_line
 from qsense.runs.words import metric_name
-from qsense.study.arms import moved
-from qsense.study.audited import Audited, lines
-from qsense.study.verdict import CRITERION, seed_means
+from qsense.study.audit.arms import moved
+from qsense.study.audit.audited import Audited, lines
+from qsense.study.audit.verdict import CRITERION, seed_means
 from qsense.study.writing import write_each
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from qsense.plots.audit import LossCurve
-    from qsense.study.tangents import Tangents
+    from qsense.study.audit.tangents import Tangents
 
 POWERS = ("Gamma", "GammaPerCondition")
 
@@ -122,7 +122,7 @@ def _json(audited: Audited) -> dict[str, Any]:
 def _slopes_json(audited: Audited) -> dict[str, Any] | None:
     if not audited.slopes or audited.slopes_of is None:
         return None
-    from qsense.study.tangents import agreements
+    from qsense.study.audit.tangents import agreements
 
     return {
         "run": one_line(audited.slopes_of.folder.name),

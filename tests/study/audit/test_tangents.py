@@ -14,7 +14,7 @@ from qsense.data.series.batch import Windows
 from qsense.quant.sensor.gamma import Gamma
 from qsense.quant.sensor.linear import Linear
 from qsense.signal import Signal
-from qsense.study.tangents import STEPS, Tangents, agreements, compare_slopes, estimators
+from qsense.study.audit.tangents import STEPS, Tangents, agreements, compare_slopes, estimators
 from qsense.tasks.har import HARTask
 
 SIGNAL = Signal(channels=2, low=-1.0, high=1.0, unit="g")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tests.refusal import refused
 
-from qsense.study.verdict import against, seed_means
+from qsense.study.audit.verdict import against, seed_means
 
 Scores = dict[tuple[int, int], float]
 

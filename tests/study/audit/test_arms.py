@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.study_folders import make_run
 
-from qsense.study.arms import Arm, arms, moved, trajectory
+from qsense.study.audit.arms import Arm, arms, moved, trajectory
 
 LEARNED = "epoch,gamma_0,mu_0\n0,0.4,0.0\n1,0.35,0.02\n2,{end},0.05\n"
 
