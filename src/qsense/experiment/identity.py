@@ -165,7 +165,7 @@ def _named(config: DictConfig, readable: list[str], own: dict[str, Any]) -> str:
 def refers_to_repeats(config: DictConfig) -> bool:
     """Whether anything in a configuration, but for Hydra's own, changes with the seed or the fold."""
     own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
-    return REPEATED.search(OmegaConf.to_yaml(own)) is not None
+    return REPEATED.search(str(OmegaConf.to_container(own, resolve=False))) is not None
 
 
 def namer(config: DictConfig) -> Callable[[], str]:
