@@ -248,6 +248,7 @@ def test_a_part_that_refuses_its_arguments_is_shown_without_a_traceback(command:
 
 def test_wandb_offline_is_closed_run_by_run(command: Command, tmp_path: Path) -> None:
     options = [*SMALL, "trainer=smoke", "trainer.max_epochs=2", "logger=[csv,wandb]", "seed=0", "fold=0,1", "bits=2"]
+    options += [entry for entry in NO_PICTURES if entry != "callback.figures=null"]
     done = command("qsense.train", "-m", *options)
     assert done.code == 0, done.err
     files = sorted((tmp_path / "runs").glob("*/wandb/offline-run-*/run-*.wandb"))
@@ -369,7 +370,7 @@ def test_a_file_of_weights_is_data(composed: Compose, tmp_path: Path) -> None:
         train(composed(*brief, f"init_from={file}"))
     assert not made.exists()
     content = bytearray(file.read_bytes())
-    content[len(content) // 3] ^= 255
+    content[content.index(made.name.encode())] ^= 255  # within what is read, wherever that lies
     file.write_bytes(content)
     with refused(ConfigError, f"init_from={file}", file):
         check(composed(*brief, f"init_from={file}"))

@@ -21,6 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from qsense.experiment import hydra_sources  # noqa: F401 – Hydra reads each file once
 from qsense.experiment.command_line.overrides import key_of
 from qsense.experiment.schema import config_folder
 

@@ -112,9 +112,10 @@ def fit_and_test(
     )
     if trainer.is_global_zero:
         run_folder.use(folder, torch.get_num_threads(), gpu_name(trainer.strategy.root_device))
-    parameters = {**plain(resolved(config, hydra_config)), "git_revision": run_folder.git_revision()}
-    for logger in loggers:
-        logger.log_hyperparams(parameters)
+    if loggers:
+        parameters = {**plain(resolved(config, hydra_config)), "git_revision": run_folder.git_revision()}
+        for logger in loggers:
+            logger.log_hyperparams(parameters)
     latest = sound_checkpoint(folder, task.state_dict())
     if latest:
         log.info("resuming from %s", latest)

@@ -164,8 +164,9 @@ def _named(config: DictConfig, readable: list[str], own: dict[str, Any]) -> str:
 
 def refers_to_repeats(config: DictConfig) -> bool:
     """Whether anything in a configuration, but for Hydra's own, changes with the seed or the fold."""
-    own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
-    return REPEATED.search(OmegaConf.to_yaml(own)) is not None
+    written = OmegaConf.to_container(config, resolve=False)
+    assert isinstance(written, dict)
+    return REPEATED.search(str({key: value for key, value in written.items() if key != "hydra"})) is not None
 
 
 def namer(config: DictConfig) -> Callable[[], str]:

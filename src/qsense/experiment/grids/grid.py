@@ -6,7 +6,7 @@ Open it to see which seeds and folds a sweep has.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -42,6 +42,7 @@ class Grid:
     loader: ConfigLoader
     config: DictConfig
     usable: set[str] = field(default_factory=set, init=False)  # folders for runs that have been tried
+    kept: dict[Job, DictConfig] = field(default_factory=dict, init=False)  # of first runs
 
     def plan(self, arguments: Sequence[str]) -> dict[Job, Path]:
         """Every grid point with its run's folder; each has passed `check`, and none stands there twice."""
@@ -61,7 +62,7 @@ class Grid:
                     self.refuse_another(job, jobs.get(folder, job), folder)
                     jobs[folder] = job
         if len(jobs) > 1:
-            check_one_process(self.compose(next(iter(jobs.values()))))
+            check_one_process(self.first(jobs.values()))
         return {job: folder for folder, job in jobs.items()}
 
     def repeat(self, experiment: Job, repeats: Sequence[Job], composed: DictConfig | None = None) -> dict[Path, Job]:
@@ -146,6 +147,13 @@ class Grid:
         (points,) = BasicSweeper.split_arguments(overrides, None)
         return list(dict.fromkeys(tuple(map(as_meant, point)) for point in points))
 
+    def first(self, jobs: Iterable[Job]) -> DictConfig:
+        """The configuration of the first of several runs, composed once."""
+        job = next(iter(jobs))
+        if job not in self.kept:
+            self.kept[job] = self.compose(job)
+        return self.kept[job]
+
     def compose(self, job: Job) -> DictConfig:
         """The configuration of one run, as its job will see it."""
         config = self.loader.load_sweep_config(self.config, list(job))
@@ -167,7 +175,7 @@ def plan(overrides: Sequence[str]) -> tuple[dict[Job, Path], DictConfig]:
         grid = Grid(loader, config)
         # As written: an interpolation in a value (init_from=…/fold${fold}) is for each run to resolve, as under `-m`.
         folders = grid.plan(cast(list[str], OmegaConf.to_container(config.hydra.overrides.task, resolve=False)))
-        return folders, grid.compose(next(iter(folders)))
+        return folders, grid.first(folders)
 
 
 def _set_output(config: DictConfig, folder: Path) -> None:
