@@ -32,7 +32,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from qsense.data.errors import DataError
 from qsense.experiment import compose, errors, trusted
-from qsense.experiment.checks import check
+from qsense.experiment.checks import check, without_effect
 from qsense.experiment.command_line.habits import understood
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.identity import data_fingerprint, resolved
@@ -74,6 +74,8 @@ def train(config: DictConfig) -> float:
         check(config)
         if run_folder.finished(folder):
             log.info("already finished: %s (delete the folder to train it again)", folder)
+        if first and (unused := without_effect(config, hydra_config.overrides.task)):
+            log.info("%s", unused, extra=None if hydra_config.mode == RunMode.RUN else IN_LOG)  # a grid may hold it
             return headline(run_folder.result(folder))
         if config.run.dry_run:
             run_folder.discard(folder)
