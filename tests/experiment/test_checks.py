@@ -13,7 +13,7 @@ from hydra.errors import CompactHydraException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf, open_dict
 from PIL import Image
-from tests.refusal import assert_names, refused
+from tests.refusal import assert_names, refused, unwrapped
 
 from qsense.experiment.checks import check, without_effect
 from qsense.experiment.errors import ConfigError
@@ -259,7 +259,7 @@ def test_a_sweep_into_no_folder_is_refused(light_command: Command, tmp_path: Pat
     assert done.code == 1
     assert_names(message(done), "runs")
     assert not done.heavy
-    assert len(done.err.splitlines()) == 1
+    assert len(unwrapped(done.err).splitlines()) == 1
     assert [file.name for file in tmp_path.iterdir()] == ["dangling"]
 
 
@@ -315,8 +315,9 @@ def test_help_lists_groups_and_options_without_torch(cold_command: Command) -> N
     done = cold_command("qsense.train", "--help")
     assert done.code == 0
     assert not done.heavy
+    assert max(map(len, done.out.splitlines())) <= 160, "as wide as COLUMNS says"
     for group in (*QUANT, "data", "model", "task", "trainer", "logger", "callback", "sensing", "experiment"):
-        (line,) = [line for line in done.out.splitlines() if line.startswith(f"{group}: ")]
+        (line,) = [line for line in unwrapped(done.out).splitlines() if line.startswith(f"{group}: ")]
         assert line == f"{group}: {', '.join(options(group))}"
     assert not [line for line in done.out.splitlines() if line.startswith(("data/", "base", "series", "conf"))]
     assert "hydra/launcher: basic, workers" in done.out
