@@ -2,6 +2,7 @@
 
 Each token stands in a message as a whole, in any order: 1 is not in 16, 1.5 or -1, nor `bits=0` in `native_bits=0`.
 A token given twice stands there twice: a name that is meant, say, and that is also among those that are allowed.
+Where a token has a blank, a line may end, of a command after a backslash: on a screen lines have 80 columns.
 """
 
 from __future__ import annotations
@@ -20,9 +21,13 @@ def missing(text: str, *tokens: object) -> list[str]:
     """Those tokens that do not stand in the text as often as they are given."""
     assert tokens, "name at least one token"
     counts = Counter(map(str, tokens))
-    return [
-        each for each, n in counts.items() if len(re.findall(rf"(?<![\w.-]){re.escape(each)}(?!\w|\.\w)", text)) < n
-    ]
+    patterns = {each: re.escape(each).replace(r"\ ", r"(?: \\)?\s+") for each in counts}
+    return [each for each, n in counts.items() if len(re.findall(rf"(?<![\w.-]){patterns[each]}(?!\w|\.\w)", text)) < n]
+
+
+def unwrapped(text: str) -> str:
+    """Lines as they would stand on a screen without an edge: what goes on below, set in, is one line again."""
+    return re.sub(r"(?: \\)?\n +", " ", text)
 
 
 def assert_names(text: str, *tokens: object) -> None:

@@ -50,10 +50,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"qsense {__version__}")
         return 0
     if name not in commands():
+        from qsense.runs.layout import to_stderr
         from qsense.runs.words import did_you_mean
 
         hint = did_you_mean(name, list(commands()))
-        print(f"error: there is no command {name}{hint}: use one of {', '.join(commands())}", file=sys.stderr)
+        message = f"error: there is no command {name}{hint}: use one of {', '.join(commands())}"
+        to_stderr(message)
         return 2
     import logging
 
@@ -64,11 +66,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code: int = command(name).main(rest)
     except Exception as error:
         from qsense.experiment import errors
+        from qsense.runs.layout import to_stderr
 
         expected = isinstance(error, errors.EXPECTED) and not isinstance(error, BrokenPipeError)
         if os.environ.get(errors.RAISE) == "1" or not expected:
             raise
-        print(f"error: {errors.explain(error)}", file=sys.stderr)
+        to_stderr(f"error: {errors.explain(error)}")
         return 1
     return code
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+import io
 import logging
 import math
 import os
@@ -16,7 +17,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -32,7 +33,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from qsense.data.errors import DataError
 from qsense.experiment import compose, errors, trusted
-from qsense.experiment.checks import check
+from qsense.experiment.checks import check, without_effect
 from qsense.experiment.command_line.habits import understood
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.identity import data_fingerprint, resolved
@@ -41,6 +42,7 @@ from qsense.experiment.schema import config_folder
 from qsense.experiment.trainer import check_machine
 from qsense.runs import folder as run_folder
 from qsense.runs.checkpoints import CheckpointError, drop_previous
+from qsense.runs.layout import in_lines, width_of
 from qsense.runs.lock import ClaimedError, claim
 from qsense.runs.mishaps import note, noting
 from qsense.runs.next_steps import say_next
@@ -72,6 +74,8 @@ def train(config: DictConfig) -> float:
     first = os.environ.get("LOCAL_RANK", "0") == "0"
     try:
         check(config)
+        if first and (unused := without_effect(config, hydra_config.overrides.task)):
+            log.info("%s", unused, extra=None if hydra_config.mode == RunMode.RUN else IN_LOG)  # a grid may hold it
         if run_folder.finished(folder):
             log.info("already finished: %s (delete the folder to train it again)", folder)
             return headline(run_folder.result(folder))
@@ -322,7 +326,15 @@ def main() -> None:
 
     def understand_and_run() -> None:
         sys.argv[1:] = understood(sys.argv[1:])
-        application()
+        if not {"-h", "--help"} & set(sys.argv[1:]):
+            application()
+            return
+        help_text = io.StringIO()
+        try:
+            with redirect_stdout(help_text):
+                application()
+        finally:  # Hydra ends the process
+            print(in_lines(help_text.getvalue().rstrip(), width_of(sys.stdout)))
 
     errors.run(understand_and_run)
 

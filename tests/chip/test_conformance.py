@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.chip.converters import ACCELEROMETER, STATISTICS, a_run, converters
+from tests.refusal import assert_names
 
 from qsense.chip import c_header, conformance, vectors, verilog
-from qsense.chip.conformance import Check, check, random_values
+from qsense.chip.conformance import Check, check, listened_to, random_values
 from qsense.chip.converter import Converter, convert
 from qsense.quant.sensor.base import SensorQuantizer
 from qsense.quant.sensor.gamma import Gamma
@@ -156,3 +158,17 @@ def test_how_a_check_reads() -> None:
     wrong = conformance.compared("C", np.array([1, 2]), np.array([1, 3]))
     assert str(wrong) == "C: FAILED: 2 codes, 1 differences"
     assert conformance.compared("C", np.array([1]), np.array([1, 3])).passed is False
+
+
+def test_a_program_is_heard_line_by_line_and_killed_if_it_does_not_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[None] = []
+    done = listened_to([sys.executable, "-c", "print('a'); print('b')"], tmp_path, lambda: heard.append(None))
+    assert (done.returncode, done.stdout, len(heard)) == (0, "a\nb\n", 2)
+    wrong = listened_to([sys.executable, "-c", "import sys; sys.exit('no file')"], tmp_path, lambda: None)
+    assert (wrong.returncode, wrong.stderr) == (1, "no file\n")
+    monkeypatch.setattr("qsense.chip.conformance.PATIENCE", 0.5)
+    endless = listened_to([sys.executable, "-c", "while True: pass"], tmp_path, lambda: None)
+    assert endless.returncode != 0
+    assert_names(endless.stderr, 0.5)

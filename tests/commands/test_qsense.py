@@ -92,11 +92,19 @@ def test_version(command: Command) -> None:
     assert command("qsense", "--version").out == f"qsense {__version__}\n"
 
 
-def test_an_unknown_command_names_the_nearest_and_all(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_command_names_the_nearest_and_all(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
     assert main(["exprot"]) == 2
     (said,) = capsys.readouterr().err.splitlines()
-    assert "did you mean export?" in said
+    assert_names(said, "did you mean export")
     assert set(re.split(r"\W+", said)) >= KNOWN
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["exprot"]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert max(map(len, lines)) <= 80, "on a terminal"
+    assert " ".join(map(str.strip, lines)) == said
     assert main(["xyz"]) == 2
     assert "did you mean" not in capsys.readouterr().err
 
@@ -217,7 +225,7 @@ def test_shells_complete_commands_options_and_settings(
 
 def pasted(text: str) -> list[list[str]]:
     """The commands that a text says come next, as a shell takes them apart."""
-    (block,) = re.findall(r"^next: .*(?:\n      .*)*", text, re.MULTILINE)
+    (block,) = re.findall(r"^next: .*(?:\n      .*)*", text.replace("\\\n", ""), re.MULTILINE)
     lines = [shlex.split(line[6:], comments=True) for line in block.splitlines()]
     commands = [words for words in lines if words]  # else it is a comment below one
     assert 1 <= len(commands) <= 3
@@ -265,6 +273,18 @@ def test_what_comes_next_fits_a_narrow_terminal(
         "next: qsense export runs/a\n        # tables\n      qsense report runs\n        # beside other runs\n"
     )
     assert pasted(said) == [["qsense", "export", "runs/a"], ["qsense", "report", "runs"]]
+
+
+def test_a_command_wider_than_the_terminal_goes_on_below(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(PART, raising=False)
+    monkeypatch.setenv("COLUMNS", "40")
+    words = ["export", "runs/a b", "format=firmware", "--majority=3", "--check"]
+    say_next((words, "a C99 program"))
+    said = capsys.readouterr().err
+    assert max(map(len, said.splitlines())) <= 40
+    assert pasted(said) == [["qsense", *words]]
 
 
 def test_every_command_says_what_comes_next(

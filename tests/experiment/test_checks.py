@@ -13,9 +13,9 @@ from hydra.errors import CompactHydraException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf, open_dict
 from PIL import Image
-from tests.refusal import assert_names, refused
+from tests.refusal import assert_names, refused, unwrapped
 
-from qsense.experiment.checks import check
+from qsense.experiment.checks import check, without_effect
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.identity import choices, data_fingerprint, namer, run_id, run_name
 from qsense.experiment.schema import config_folder
@@ -259,7 +259,7 @@ def test_a_sweep_into_no_folder_is_refused(light_command: Command, tmp_path: Pat
     assert done.code == 1
     assert_names(message(done), "runs")
     assert not done.heavy
-    assert len(done.err.splitlines()) == 1
+    assert len(unwrapped(done.err).splitlines()) == 1
     assert [file.name for file in tmp_path.iterdir()] == ["dangling"]
 
 
@@ -315,8 +315,9 @@ def test_help_lists_groups_and_options_without_torch(cold_command: Command) -> N
     done = cold_command("qsense.train", "--help")
     assert done.code == 0
     assert not done.heavy
+    assert max(map(len, done.out.splitlines())) <= 160, "as wide as COLUMNS says"
     for group in (*QUANT, "data", "model", "task", "trainer", "logger", "callback", "sensing", "experiment"):
-        (line,) = [line for line in done.out.splitlines() if line.startswith(f"{group}: ")]
+        (line,) = [line for line in unwrapped(done.out).splitlines() if line.startswith(f"{group}: ")]
         assert line == f"{group}: {', '.join(options(group))}"
     assert not [line for line in done.out.splitlines() if line.startswith(("data/", "base", "series", "conf"))]
     assert "hydra/launcher: basic, workers" in done.out
@@ -607,3 +608,34 @@ def test_an_interpolation_that_does_not_end_is_named(light_command: Command, tmp
     assert done.code == 1
     assert "Traceback" not in done.err
     assert_names(done.err, "${bits")
+
+
+@pytest.mark.parametrize(
+    ("typed", "named"),
+    [
+        (["quant=pisp", "task=detection", "bits=4"], ["bits=4", "PiSP", 8]),
+        (["quant=none", "bits=2"], ["bits=2", "nothing"]),
+        (["quant=gamma", "bits=2", "quant.sensor.bits=3"], ["bits=2", "Gamma", 3]),
+        (["quant=gamma", "bits=2", "network_bits=5"], ["network_bits=5", "Gamma", 2]),
+        (["quant=fat", "bits=3", "network_bits=5"], ["network_bits=5", "network", 3]),
+        (["quant=none", "bits=2", "network_bits=5"], ["bits=2", "network_bits=5", "nothing"]),
+        (["quant=pisp", "task=detection", "bits=8"], []),
+        (["quant=pisp", "task=detection"], []),
+        (["quant=none"], []),
+        (["quant=gamma", "bits=2"], []),
+        (["quant=fat", "bits=3"], []),
+        (["quant=gamma_fat", "bits=3", "network_bits=5"], []),
+    ],
+)
+def test_bits_that_nothing_goes_by_are_said(composed: Compose, typed: list[str], named: list[str]) -> None:
+    said = without_effect(composed(*typed), typed)
+    assert bool(said) == bool(named)
+    if named:
+        assert_names(said, *named)
+
+
+def test_bits_without_effect_are_said_before_training(light_command: Command) -> None:
+    done = light_command("qsense.train", "quant=none", "bits=2", "run.dry_run=true")
+    assert done.code == 0, done.err
+    assert_names(done.out, "bits=2", "no effect")
+    assert "2bit" not in done.out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from rich.console import Console
 from tests.study_folders import by_seed, make_cell, make_run, sensing
 
 from qsense.__main__ import main
-from qsense.runs.layout import FIXED, NARROWEST, Column, fixed, sentence, table
+from qsense.runs.layout import FIXED, NARROWEST, Column, command_in_lines, fixed, in_lines, sentence, table
 from qsense.study.screen import print_report
 from qsense.study.summary import Summary, summarise
 
@@ -99,3 +100,24 @@ def test_sentences_break_at_blanks_alone(words: list[str], width: int) -> None:
     text = sentence(" ".join(words), width, hanging="  ")
     assert text.split() == " ".join(words).split()
     assert FIXED not in sentence(fixed("gamma 2 bit") + " is the best", width)
+
+
+@given(st.lists(st.text("ab c'\\$", max_size=12), min_size=1, max_size=12), st.integers(12, 60))
+def test_a_shell_takes_a_command_in_lines_as_one(words: list[str], width: int) -> None:
+    said = command_in_lines(["qsense", *words], width)
+    assert shlex.split(said.replace("\\\n", "")) == ["qsense", *words]
+    assert max(map(len, said.splitlines())) <= max(width, max(map(len, map(shlex.quote, words))) + 4)
+
+
+def test_a_message_keeps_its_lines_and_its_commands() -> None:
+    command = "  python -m qsense.train quant=gamma bits=2 data=sbhar data.dataset.root=/a/folder/far/away -m"
+    said = in_lines(f"error: what was tried is\n{command}\nand no more", 30)
+    assert said == f"error: what was tried is\n{command}\nand no more"
+    said = in_lines("error: ONNX is not there (pip install 'qsense[export]')\n  a line that is indented, and long", 30)
+    assert said.splitlines() == [
+        "error: ONNX is not there",
+        "  (pip install 'qsense[export]')",
+        "  a line that is indented, and",
+        "    long",
+    ]
+    assert in_lines(f"error: {'d' * 40} is no folder", 30) == f"error: {'d' * 40}\n  is no folder"

@@ -43,6 +43,31 @@ def test_a_live_bar_keeps_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "something else\n" in terminal.getvalue()
 
 
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_on_a_terminal_lines_are_as_long_as_it_is_wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Progress stays on one line and loses facts, but for the last; in a file it has all of them."""
+    epoch = "epoch 100/100 · loss 0.512 · val f1 51.2 % · γ 0.403 · μ -0.006 · 12.3 s/epoch · 12 min left"
+    words = "box number 7 of frame 12 reaches beyond the frame by 13 pixels and is cut there, as are 24 others"
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(sys, "stdout", terminal := Terminal())
+    Screen().handle(record(epoch, **PROGRESS))
+    Screen().handle(record(words, logging.WARNING))
+    first, *others = terminal.getvalue().splitlines()
+    assert len(first) <= 80
+    assert first.endswith("γ 0.403 · 12 min left")
+    assert len(others) == 2
+    assert max(map(len, others)) <= 80
+    assert " ".join(" ".join(others).split()[1:]) == f"warning: {words}"
+    assert others[1].startswith(" " * 9)
+    monkeypatch.setattr(sys, "stdout", file := io.StringIO())
+    Screen().handle(record(epoch, **PROGRESS))
+    assert file.getvalue().endswith(f" {epoch}\n")
+
+
 def test_workers_that_share_a_screen_show_warnings_alone(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

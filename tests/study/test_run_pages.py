@@ -17,6 +17,7 @@ from urllib.parse import unquote
 import pytest
 from tests import browser as chromium
 from tests.hostile_names import HOSTILE
+from tests.refusal import assert_names
 from tests.study_folders import make_run, read_config, write_config
 
 from qsense.__main__ import main
@@ -113,6 +114,26 @@ def test_a_firmware_that_lies_elsewhere_does_not_come_along(link: str, tmp_path:
     (folder / link).symlink_to(target if link.endswith("html") else elsewhere)
     assert written(folder, out=tmp_path / "out") == 1
     assert not list((tmp_path / "out").rglob("firmware.html"))
+
+
+def test_what_cannot_be_copied_beside_a_page_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = make_run(tmp_path / "runs")
+    (folder / "export").symlink_to("export")  # a ring
+    assert written(folder, out=tmp_path / "out") == 1
+    assert_names(caplog.text, folder / "export" / "firmware" / "firmware.html")
+    caplog.clear()
+    (folder / "export").unlink()
+    made = folder / "export" / "firmware" / "firmware.html"
+    made.mkdir(parents=True)
+    (folder / "results.png").write_bytes(PNG)
+    (tmp_path / "out" / FOLDER / folder.name).write_text("no folder")
+    assert written(folder, out=tmp_path / "out") == 1
+    assert_names(caplog.text, made, folder / "results.png")
+
+
+def test_a_run_without_firmware_needs_no_word(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert written(make_run(tmp_path / "runs"), out=tmp_path / "out") == 1
+    assert not caplog.records
 
 
 @CLICKING

@@ -15,6 +15,7 @@ from lightning.pytorch.callbacks import ProgressBar
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from qsense.runs.layout import SEPARATOR, as_facts
 from qsense.runs.progress import Due, log
 from qsense.runs.screen import PROGRESS, takes_bars
 from qsense.runs.words import duration, percent
@@ -114,7 +115,7 @@ class EpochLines(Callback):
     def say(self, trainer: Trainer, texts: list[str]) -> None:
         """Log a line, in the first process alone."""
         if trainer.is_global_zero:
-            log.info("%s", " · ".join(filter(None, texts)), extra=PROGRESS)
+            log.info("%s", SEPARATOR.join(filter(None, texts)), extra=PROGRESS)
 
 
 class Bar(EpochLines, ProgressBar):
@@ -191,7 +192,8 @@ class Bar(EpochLines, ProgressBar):
     def say(self, trainer: Trainer, texts: list[str]) -> None:
         super().say(trainer, texts)
         if self.bar is not None and self.leave:
-            self.bar.console.print(" · ".join(filter(None, texts)), highlight=False, markup=False)
+            line = as_facts(SEPARATOR.join(filter(None, texts)), self.bar.console.width)
+            self.bar.console.print(line, highlight=False, markup=False)
 
     def open(self, transient: bool) -> None:
         """Begin to draw, where there is a terminal."""

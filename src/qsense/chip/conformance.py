@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Event, Timer
 
 import numpy as np
 import numpy.typing as npt
@@ -261,3 +262,32 @@ def session(file: Path) -> Callable[..., list[Codes]]:
 def command(words: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     """A command in a folder, and what it said."""
     return subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=PATIENCE)
+
+
+def listened_to(words: list[str], folder: Path, heard: Callable[[], None]) -> subprocess.CompletedProcess[str]:
+    """As `command`, and `heard` is called after each line that comes; it is killed where it takes too long."""
+    with (
+        tempfile.TemporaryFile("w+") as complaints,
+        subprocess.Popen(words, cwd=folder, stdout=subprocess.PIPE, stderr=complaints, text=True) as process,
+    ):
+        assert process.stdout is not None
+        late = Event()
+
+        def give_up() -> None:
+            late.set()
+            process.kill()
+
+        killer = Timer(PATIENCE, give_up)
+        killer.start()
+        lines = []
+        try:
+            for line in process.stdout:
+                lines.append(line)
+                heard()
+            code = process.wait()
+        finally:
+            killer.cancel()
+            process.kill()
+        complaints.seek(0)
+        said = f"it did not end within {PATIENCE} seconds" if late.is_set() else complaints.read()
+        return subprocess.CompletedProcess(words, code, "".join(lines), said)

@@ -17,6 +17,7 @@ from qsense.experiment.command_line.own_keys import divide
 from qsense.experiment.completion import OverridesCompleter
 from qsense.experiment.errors import ConfigError
 from qsense.runs.escapes import one_line
+from qsense.runs.layout import in_lines, to_stderr
 from qsense.runs.next_steps import say_next
 from qsense.runs.words import entries
 from qsense.study.audit.plan import EXAMPLES, GAMMAS, MUS, Options, collect, describe, plan_audit, train
@@ -24,17 +25,24 @@ from qsense.study.writing import UNWRITTEN, NotWrittenError, unusable
 
 OWN = ("gammas", "mus", "baselines", "gradients", "out", "dry_run")
 
-DESCRIPTION = f"""Trains a learned sensor quantizer (quant=…, any override; several values make several of them) beside
-a grid of fixed γ curves, over every fold and seed of `qsense.train … -m`, and says whether learning reached the grid's
-best within the noise of seeds. Then compares the gradients of every estimator (quant.sensor.surrogate) with finite
-differences of the loss of a trained network. Runs are ordinary ones: finished ones are used, interrupted ones resumed.
+DESCRIPTION = f"""Trains a learned sensor quantizer (quant=…, any override; several values make
+several of them) beside a grid of fixed γ curves, over every fold and seed of
+`qsense.train … -m`, and says whether learning reached the grid's best within
+the noise of seeds. Then compares the gradients of every estimator
+(quant.sensor.surrogate) with finite differences of the loss of a trained
+network. Runs are ordinary ones: finished ones are used, interrupted ones
+resumed.
 
-  gammas=0.2,0.4,…   exponents of the fixed curves (default: {",".join(f"{gamma:g}" for gamma in GAMMAS)})
+  gammas=0.2,0.4,…   exponents of the fixed curves
+                     (default: {",".join(f"{gamma:g}" for gamma in GAMMAS)})
   mus=-0.1,0,0.1     their centres, for signed signals (default: {",".join(f"{mu:g}" for mu in MUS)})
   baselines=linear,log  quantizers to show beside them (default: none)
-  gradients={EXAMPLES}     examples for the comparison of gradients; 0: none (default: {EXAMPLES})
-  out=audit          folder for audit.md, audit.csv, audit.json, audit.png, gradients.png (default: ./audit)
-  dry_run=true       only say what is finished, what would run, and how long it may take"""
+  gradients={EXAMPLES}     examples for the comparison of gradients; 0: none
+                     (default: {EXAMPLES})
+  out=audit          folder for audit.md, audit.csv, audit.json, audit.png,
+                     gradients.png (default: ./audit)
+  dry_run=true       only say what is finished, what would run, and how long it
+                     may take"""
 
 
 def options(arguments: Sequence[str]) -> Options:
@@ -107,11 +115,11 @@ def audit(arguments: Sequence[str]) -> int:
     except NotWrittenError as error:
         written, problem = list(error.written), str(error)
     if written:
-        print(f"\nWritten to {one_line(str(asked.out))}: {', '.join(file.name for file in written)}")
+        print(in_lines(f"\nWritten to {one_line(str(asked.out))}: {', '.join(file.name for file in written)}"))
     if not sound:
         print("error: not every run is finished; the same command runs only those again", file=sys.stderr)
     if problem:
-        print(f"warning: {problem}; what is above is whole. Elsewhere: out=FOLDER", file=sys.stderr)
+        to_stderr(f"warning: {problem}; what is above is whole. Elsewhere: out=FOLDER")
         return UNWRITTEN
     runs = next(iter(groups[0].folders.values())).parent
     say_next((("report", runs, "--html", "page"), "all these runs on a page"))

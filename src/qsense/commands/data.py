@@ -22,6 +22,7 @@ from qsense.commands._raw_data import add_raw_options, check_folder, is_raw, kno
 from qsense.experiment.errors import ConfigError
 from qsense.experiment.own_files import FOLDER, VARIABLE, own_folder
 from qsense.runs.escapes import one_line
+from qsense.runs.layout import to_stderr
 from qsense.runs.next_steps import say_next
 
 if TYPE_CHECKING:
@@ -243,9 +244,8 @@ def _save(target: Path, text: str) -> list[str]:
     choice = [f"data={target.stem}"]
     folder = target.absolute().parent
     if folder.name != "data":
-        print(
-            f"To be found by data={target.stem} it has to lie in a folder data/ of your own YAML files", file=sys.stderr
-        )
+        note = f"To be found by data={target.stem} it has to lie in a folder data/ of your own YAML files"
+        to_stderr(note)
     elif folder.parent != own_folder():
         choice = ["--config-dir", str(folder.parent), *choice]
     return choice

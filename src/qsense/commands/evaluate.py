@@ -7,7 +7,6 @@ qsense evaluate runs/RUN --lose 1,5,10 --packet 50 --repeats 3
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from qsense.commands._allow import add_allow
 from qsense.commands._parser import Parser
 from qsense.runs.escapes import one_line
+from qsense.runs.layout import to_stderr
 
 if TYPE_CHECKING:
     from qsense.experiment.load import TrainedRun
@@ -93,10 +93,8 @@ def main(arguments: Sequence[str]) -> int:
     if same:
         print("reproduced exactly")
     else:
-        print(
-            "not reproduced exactly: other hardware, thread count, library version, or data than the run had",
-            file=sys.stderr,
-        )
+        reason = "other hardware, thread count, library version, or data than the run had"
+        to_stderr(f"not reproduced exactly: {reason}")
     if options.lose:
         _lose(run, now["metrics"][run.task.monitor], options.lose, packet, options.repeats or 3, name)
     run.say_next()

@@ -20,7 +20,6 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,7 +29,7 @@ from qsense.chip.names import CODINGS, COMPARED, FIRMWARE, FORMATS, check_symbol
 from qsense.commands._allow import add_allow, again
 from qsense.commands._parser import Parser
 from qsense.runs.escapes import one_line
-from qsense.runs.layout import sentence
+from qsense.runs.layout import in_lines
 from qsense.runs.next_steps import MAKE, say_next
 from qsense.runs.words import entries
 
@@ -195,14 +194,14 @@ def main(arguments: Sequence[str]) -> int:
         options.full_scale_volts, options.coding, options.majority or 1,
     )  # fmt: skip
     for note in exported.notes:
-        print(in_lines(f"note: {note}"))
+        print(in_lines(one_line(f"note: {note}")))
     print(f"Written to {one_line(str(out))}{os.sep}:")
     print("\n".join(written(exported.files, out, exported.firmware)))
     if exported.firmware is not None:
         print("\n".join(one_line(line) for line in exported.firmware.summary()))
     if options.check:
         checks = compare(run, exported, out)
-        print("\n".join(in_lines(str(each)) for each in checks))
+        print("\n".join(in_lines(one_line(str(each))) for each in checks))
         if any(each.passed is False for each in checks):
             print("the forms do not agree", file=sys.stderr)
             return 1
@@ -216,11 +215,6 @@ def main(arguments: Sequence[str]) -> int:
         (("report", options.run.parent), "beside other runs"),
     )
     return 0
-
-
-def in_lines(text: str) -> str:
-    """A sentence as the screen is wide, its further lines set in."""
-    return sentence(one_line(text), shutil.get_terminal_size().columns, hanging="  ")
 
 
 def written(files: Sequence[Path], out: Path, firmware: Firmware | None) -> list[str]:

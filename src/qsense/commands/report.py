@@ -24,7 +24,7 @@ from qsense.commands._allow import add_allow
 from qsense.commands._parser import Parser
 from qsense.runs.announcements import not_begun
 from qsense.runs.escapes import one_line
-from qsense.runs.layout import fixed, sentence
+from qsense.runs.layout import fixed, sentence, to_stderr
 from qsense.runs.next_steps import say_next
 from qsense.runs.status import RUNNING
 from qsense.study.budget import Budget
@@ -56,9 +56,9 @@ def parser() -> argparse.ArgumentParser:
         "quant.sensor.gamma or its end (default: quantizer, bits, and whatever else differs)",
     )  # fmt: skip
     parser.add_argument(
-        "--per", nargs="+", default=(), choices=DIVISIONS,
+        "--per", nargs="+", default=(), choices=DIVISIONS, metavar="PART",
         help="also tables whose columns are parts of a detector's test: frames of each condition (day, night), frames "
-        "of each exposure, or objects of each size",
+        f"of each exposure, or objects of each size ({', '.join(DIVISIONS)})",
     )  # fmt: skip
     parser.add_argument(
         "--against", choices=["paper"], help="the papers' figures beside ours, with the difference in std"
@@ -150,7 +150,8 @@ def main(arguments: Sequence[str]) -> int:
         text = f"Written to {fixed(shown)}{os.sep}: {names}"
         console.print(Text(f"\n{sentence(text, console.width, hanging='  ')}"), soft_wrap=True)
     if problem:
-        print(f"warning: {shown}: {problem}; the tables above are whole. Elsewhere: {option} FOLDER", file=sys.stderr)
+        message = f"warning: {shown}: {problem}; the tables above are whole. Elsewhere: {option} FOLDER"
+        to_stderr(message)
         return UNWRITTEN
     if options.serve:
         return serve(options, paths, out, every)
@@ -289,7 +290,7 @@ def draw_figure(name: str, paths: Sequence[Path], out: Path, console: Console, a
     for file in written:
         console.print(Text(f"Written: {one_line(str(file))}"), soft_wrap=True)
     if problem:
-        print(f"warning: {problem}", file=sys.stderr)
+        to_stderr(f"warning: {problem}")
         return UNWRITTEN
     say_next((("report", *paths, "--html", "page"), "one page to look through"))
     return 0

@@ -6,7 +6,6 @@ qsense sweep gamma_quant_table2 data=sbhar
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from qsense.commands import train
 from qsense.commands._parser import Parser
 from qsense.experiment.command_line.overrides import key_of
 from qsense.experiment.completion import OverridesCompleter
+from qsense.runs.layout import command_in_lines, to_stderr, width_of
 from qsense.runs.next_steps import say_next
 
 
@@ -55,7 +55,7 @@ def arguments(file: Path, own: Sequence[str]) -> list[str]:
     mine = {key_of(argument) for argument in own if "=" in argument}
     sweep = read_sweep(file)
     for note in sweep.notes:
-        print(f"note: {note}", file=sys.stderr)
+        to_stderr(f"note: {note}")
     its = [entry for entry in sweep.overrides() if key_of(entry) not in mine]
     for entry in its:
         check_override(file, entry)
@@ -75,5 +75,5 @@ def main(given: Sequence[str]) -> int:
         say_next((("sweep", "gamma_quant_table2", "run.dry_run=true"), "what it would train, and how long that takes"))
         return 0
     own = arguments(find_sweep(options.sweep), understood(options.overrides, multirun=True))
-    print("python -m qsense.train", shlex.join(own), file=sys.stderr)
+    print(command_in_lines(["python", "-m", "qsense.train", *own], width_of(sys.stderr)), file=sys.stderr)
     return train.main(own)

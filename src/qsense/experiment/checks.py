@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -13,6 +13,7 @@ from qsense.data.errors import DataError
 from qsense.data.series.dataset import signal_of
 from qsense.experiment import compose, signatures
 from qsense.experiment.command_line.meant import runs_meant
+from qsense.experiment.command_line.overrides import key_of
 from qsense.experiment.compose import stated_by_options
 from qsense.experiment.continuing import check_resume_from, check_start
 from qsense.experiment.errors import ConfigError
@@ -45,6 +46,26 @@ def check(config: DictConfig) -> None:
     _check_sensing(config)
     _check_data(config)
     check_resume_from(config)
+
+
+def without_effect(config: DictConfig, overrides: Iterable[str]) -> str:
+    """Numbers of bits that somebody typed and nothing goes by, in words; empty where there are none. They are allowed:
+    in a grid of bits `quant=none` is one run, and so is a published format of a fixed number.
+
+    Args:
+        config: has passed `check`.
+        overrides: as typed.
+    """
+    sensor, network = bits_of(config)
+    taken = {"bits": (sensor, network), "network_bits": (network,)}
+    typed = dict.fromkeys(key for key in map(key_of, overrides) if key in taken)
+    unused = [f"{key}={config[key]}" for key in typed if config[key] not in taken[key]]
+    if not unused:
+        return ""
+    parts = [f"{config.quant.sensor._target_.rpartition('.')[2]} has {sensor}"] * (sensor is not None)
+    parts += [f"the network has {network}"] * (network is not None)
+    verb = "has" if len(unused) == 1 else "have"
+    return f"{', '.join(unused)} {verb} no effect: {', '.join(parts) or 'nothing is quantized'}"
 
 
 def check_repeat(config: DictConfig, num_folds: int) -> None:

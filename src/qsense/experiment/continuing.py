@@ -42,7 +42,7 @@ def check_start(key: str, source: str) -> None:
         missing = file / CHECKPOINT
         raise ConfigError(
             f"{key}={source}: there is no such file, and no {missing}; name a trained run's folder or a file"
-        )
+        ) from FileNotFoundError(str(file))
     if file.is_dir():
         check_checkpoint(key, source)
     elif zipfile.is_zipfile(file):  # older files are bare pickles, without checksums

@@ -15,6 +15,7 @@ from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseExceptio
 
 from qsense.experiment.compose import options, places
 from qsense.experiment.schema import Config
+from qsense.runs.layout import in_lines, width_of
 from qsense.runs.words import did_you_mean
 
 # What brings the launchers of other packages, on which those of conf/hydra/launcher rest.
@@ -49,7 +50,7 @@ def run(application: Callable[[], object]) -> None:
     try:
         application()
     except (CompactHydraException, OmegaConfBaseException) as error:
-        sys.exit(f"error: {explain(error)}")
+        sys.exit(in_lines(f"error: {explain(error)}", width_of(sys.stderr)))
     finally:
         _explaining.pop()
         os.environ.pop(RAISE, None)
@@ -64,7 +65,7 @@ def explained() -> Iterator[None]:
     except (CompactHydraException, OmegaConfBaseException) as error:
         if not _explaining:
             raise
-        sys.exit(f"error: {explain(error)}")
+        sys.exit(in_lines(f"error: {explain(error)}", width_of(sys.stderr)))
 
 
 def explain(error: BaseException) -> str:

@@ -1,12 +1,18 @@
-"""Tables and sentences that fit a screen: columns that find no room go below, and no name or number is broken.
+"""Tables, messages and commands that fit a screen: columns that find no room go below, no name or number is broken.
 
 Open it to change how a table is cut; what stands in it is said by whoever prints it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import os
+import re
+import shlex
+import shutil
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TextIO
 
 from rich.cells import cell_len
 from rich.text import Text
@@ -16,7 +22,11 @@ NARROWEST = 40  # columns of the narrowest screen that tables are fitted to
 LONGEST = 24  # letters of a heading's word, where no cell is wider
 FIXED = "\N{NO-BREAK SPACE}"  # stands for a blank where a sentence may not be broken, until it has been
 INDENT = "  "  # of the further lines of a row's name
-SEPARATOR = " · "  # of the parts of a row's name
+SEPARATOR = " · "  # of the parts of a row's name, or of facts in a line
+STARTED = "(?:(?:pip|apt-get) install|qsense [a-z]+|python3? -m)"  # what a command to be copied begins with
+COMMAND = re.compile(rf" *{STARTED} ")
+# What is not broken: the first words of a command stay together, and those of an error, however long its path is.
+WORD = re.compile(rf"[(`'\"]?(?:{STARTED}|(?:error|warning|note):) [^ ]+|[^ ]+")
 
 
 @dataclass(frozen=True)
@@ -50,13 +60,87 @@ def sentence(text: str, width: int, indent: str = "", hanging: str = "") -> str:
     the best:
     gamma 2 bit
     """
-    return "\n".join(_filled(text, width, indent, hanging or indent)).replace(FIXED, " ")
+    return "\n".join(_filled(text.split(" "), width, indent, hanging or indent)).replace(FIXED, " ")
 
 
-def _filled(text: str, width: int, indent: str = "", hanging: str = "") -> list[str]:
+def in_lines(message: str, width: int | None = None, hanging: str = "  ") -> str:
+    """A message whose lines fit the screen, the further ones set in. A line that is a command stays whole, for whoever
+    copies it.
+
+    Args:
+        message: of one line or several.
+        width: of the screen; None: of this one.
+        hanging: what is before a broken line's further lines, beside its own indent.
+
+    >>> print(in_lines("error: there is no bit=2 (did you mean bits?)\\nallowed: bits", 30))
+    error: there is no bit=2 (did
+      you mean bits?)
+    allowed: bits
+    """
+    columns = shutil.get_terminal_size().columns if width is None else width
+    return "\n".join(_broken(line, columns, hanging) for line in message.split("\n"))
+
+
+def _broken(line: str, width: int, hanging: str) -> str:
+    if cell_len(line) <= width or COMMAND.match(line):
+        return line
+    indent = " " * (len(line) - len(line.lstrip(" ")))
+    return "\n".join(_filled(WORD.findall(line), width, indent, indent + hanging))
+
+
+def width_of(stream: TextIO) -> int:
+    """Columns that a line has on a stream: those of a terminal, or as COLUMNS says. In files and pipes lines stay
+    whole, for programs that look for them."""
+    return shutil.get_terminal_size().columns if stream.isatty() or "COLUMNS" in os.environ else sys.maxsize
+
+
+def to_stderr(message: str) -> None:
+    """Print a message to stderr, `in_lines` on a terminal."""
+    print(in_lines(message, width_of(sys.stderr)), file=sys.stderr, flush=True)
+
+
+def as_facts(line: str, width: int) -> str:
+    """Facts on one line, as many as there is room for: those before the last one give way.
+
+    >>> as_facts("epoch 3/30 · loss 0.512 · 2.3 s/epoch · 1 min left", 40)
+    'epoch 3/30 · loss 0.512 · 1 min left'
+    """
+    facts = line.split(SEPARATOR)
+    while len(facts) > 2 and cell_len(SEPARATOR.join(facts)) > width:
+        del facts[-2]
+    return SEPARATOR.join(facts)
+
+
+def command_in_lines(words: Iterable[object], width: int, indent: str = "", start: str = "") -> str:
+    """A command for a shell, in lines of a width: all but the last end with the sign that it goes on.
+
+    Args:
+        words: of the command.
+        width: of the lines.
+        indent: before it and, two blanks more, its further lines.
+        start: stands in place of the first line's indent.
+
+    >>> print(command_in_lines(["qsense", "export", "runs/a b", "--check"], 26))
+    qsense export 'runs/a b' \\
+      --check
+    """
+    quoted = [shlex.quote(str(word)) for word in words]
+    lines = [start or indent]
+    for place, word in enumerate(quoted):
+        room = width if place == len(quoted) - 1 else width - len(" \\")
+        if not lines[-1].strip(" ") or lines[-1] == start:
+            lines[-1] += word
+        elif cell_len(f"{lines[-1]} {word}") <= room:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(f"{indent}  {word}")
+    return " \\\n".join(lines)
+
+
+def _filled(words: Iterable[str], width: int, indent: str = "", hanging: str = "") -> list[str]:
     """Words in lines; `textwrap` counts letters, and some take two columns."""
     lines: list[str] = []
-    for word in filter(None, text.split(" ")):
+    for word in filter(None, words):
         if lines and cell_len(f"{lines[-1]} {word}") <= width:
             lines[-1] += f" {word}"
         else:
@@ -179,7 +263,7 @@ def _block(
 
 
 def _heading(text: str, width: int) -> list[str]:
-    return _filled(" ".join(_short(word, width) for word in text.split()), width)
+    return _filled([_short(word, width) for word in text.split()], width)
 
 
 def _lines(name: Sequence[str], room: int, cells: Sequence[tuple[Sequence[str], int, str]]) -> Iterator[Text]:

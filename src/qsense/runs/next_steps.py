@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from qsense.runs.escapes import one_line
-from qsense.runs.layout import sentence
+from qsense.runs.layout import command_in_lines, sentence, width_of
 
 MOST = 3
 START = "next:"
@@ -25,7 +25,8 @@ def say_next(*steps: tuple[Sequence[object], str]) -> None:
     """Print the first three of some commands with what each is good for, to be pasted into a shell.
 
     They go to stderr: what a command prints on stdout may be read by a program. What a command is good for stands
-    beside it, as a comment, or below where the screen is too narrow for one of them.
+    beside it, as a comment, or below where the screen is too narrow for one of them; a command that is wider than the
+    terminal goes on below, after a backslash.
 
     Args:
         steps: words of a command after `qsense` (or from `make` on), and what it does.
@@ -33,13 +34,14 @@ def say_next(*steps: tuple[Sequence[object], str]) -> None:
     if os.environ.get(PART):
         return
     commands = [(words if words[0] == MAKE else ("qsense", *words), what) for words, what in steps[:MOST]]
-    lines = [(shlex.join(map(str, words)), one_line(what)) for words, what in commands]
-    width = max((len(line) for line, _ in lines), default=0)
+    lines = [(list(map(str, words)), shlex.join(map(str, words)), one_line(what)) for words, what in commands]
+    width = max((len(line) for _, line, _ in lines), default=0)
     columns = shutil.get_terminal_size().columns
-    beside = all(len(f"{START} {line:<{width}}  # {what}") <= columns for line, what in lines)
-    for number, (line, what) in enumerate(lines):
-        start = " " * len(START) if number else START
+    beside = all(len(f"{START} {line:<{width}}  # {what}") <= columns for _, line, what in lines)
+    for number, (words, line, what) in enumerate(lines):
+        start = f"{'' if number else START:<{len(START)}} "
         if beside:
-            print(f"{start} {line:<{width}}  # {what}", file=sys.stderr)
+            print(f"{start}{line:<{width}}  # {what}", file=sys.stderr)
         else:
-            print(f"{start} {line}", sentence(f"# {what}", columns, BELOW, f"{BELOW}# "), sep="\n", file=sys.stderr)
+            whole = command_in_lines(words, width_of(sys.stderr), " " * len(start), start)
+            print(whole, sentence(f"# {what}", columns, BELOW, f"{BELOW}# "), sep="\n", file=sys.stderr)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+import shutil
 import sys
 import warnings
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from typing import Any, TextIO
 from rich.file_proxy import FileProxy
 
 from qsense.runs.escapes import one_line
+from qsense.runs.layout import as_facts, in_lines
 
 # `extra` of records that say again, in a log, what a bar shows; and of those that are for a run's log alone.
 PROGRESS, IN_LOG = {"progress": True}, {"in_log": True}
@@ -39,7 +41,7 @@ class Screen(logging.StreamHandler[TextIO]):
     """Log records to whatever is stdout when they come: above a live bar, which stands in for stdout while it is drawn.
 
     Progress is not said twice, and of workers that share the screen only warnings are shown; a run's `train.log` has
-    all of it.
+    all of it. On a terminal lines are as long as it is wide: progress loses facts, and all else goes on below.
 
     Args:
         output: "stdout", or "stderr" where a program may read the other.
@@ -54,6 +56,14 @@ class Screen(logging.StreamHandler[TextIO]):
     def stream(self) -> TextIO:  # type: ignore[override]
         stream: TextIO = getattr(sys, self.output)
         return stream
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        if not self.stream.isatty() or record.exc_info:
+            return text
+        if getattr(record, "progress", False):
+            return as_facts(text, shutil.get_terminal_size().columns)
+        return in_lines(text, hanging=" " * len("00:00:00 "))
 
     def filter(self, record: logging.LogRecord) -> bool:
         if getattr(record, "in_log", False) or (record.levelno < logging.WARNING and is_shared()):

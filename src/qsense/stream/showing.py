@@ -18,7 +18,7 @@ from rich.text import Text
 
 from qsense.runs.escapes import one_line
 from qsense.runs.folder import write_atomically
-from qsense.runs.layout import sentence
+from qsense.runs.layout import sentence, to_stderr
 from qsense.stream.keep import Keeper
 from qsense.stream.page import page
 from qsense.stream.session import Session, Window
@@ -60,7 +60,7 @@ class Lines:
         self.jsonl = jsonl
 
     def say(self, text: str) -> None:
-        print(f"note: {one_line(text)}", file=sys.stderr, flush=True)
+        to_stderr(f"note: {one_line(text)}")
 
     def window(self, window: Window, session: Session) -> None:
         print((as_json if self.jsonl else as_line)(window, session.facts))

@@ -8,6 +8,7 @@ its runs.
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import re
 import stat
@@ -19,6 +20,7 @@ from typing import Any
 
 from qsense.runs import folder as run_folder
 from qsense.runs import mishaps
+from qsense.runs.escapes import one_line
 from qsense.runs.reading import read_json, read_text
 from qsense.runs.status import FINISHED
 from qsense.study.run import Run
@@ -54,6 +56,8 @@ WATCHED = (
     WORST,
     "wandb",
 )
+
+log = logging.getLogger(__name__)
 
 
 def write_run_pages(runs: Sequence[Run], out: Path) -> int:
@@ -143,7 +147,7 @@ def _take(pictures: Sequence[tuple[str, os.stat_result]], folder: Path) -> list[
         plain = name if PLAIN.fullmatch(name) and len(name) <= LONGEST else f"picture-{len(taken)}"
         if f"{plain}.png".casefold() in {file.casefold() for file, _ in taken}:
             plain = f"{plain}-{len(taken)}"
-        with suppress(OSError):
+        try:
             descriptor = os.open(source, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
             with os.fdopen(descriptor, "rb") as file:
                 if file.read(len(PNG)) != PNG:
@@ -156,20 +160,37 @@ def _take(pictures: Sequence[tuple[str, os.stat_result]], folder: Path) -> list[
                 except (OSError, NotImplementedError):  # another file system, or one without such links
                     file.seek(0)
                     target.write_bytes(file.read())
-            taken.append((target.name, name))
+        except FileNotFoundError:  # it was removed meanwhile
+            continue
+        except OSError as error:
+            _tell(source, error)
+            continue
+        taken.append((target.name, name))
     return taken
 
 
 def _take_firmware(run: Path, folder: Path) -> bool:
     """Bring the page of a run's firmware beside a page, if it was exported into the run's folder; whether it was."""
-    with suppress(OSError, ValueError):
-        file = (run / run_folder.FIRMWARE_PAGE).resolve(strict=True)
-        if file.is_relative_to(run.resolve()):
-            text = read_text(file, HEAVIEST, errors="replace")
-            folder.mkdir(exist_ok=True)
-            _write(folder / FIRMWARE, GUARD + text)
-            return True
-    return False
+    page = run / run_folder.FIRMWARE_PAGE
+    try:
+        file = Path(os.path.realpath(page, strict=True))  # of links in a ring an OSError, too
+        if not file.is_relative_to(run.resolve()):
+            return False
+        text = read_text(file, HEAVIEST, errors="replace")
+        folder.mkdir(exist_ok=True)
+        _write(folder / FIRMWARE, GUARD + text)
+    except (FileNotFoundError, NotADirectoryError):  # no firmware was exported
+        return False
+    except (OSError, ValueError) as error:
+        _tell(page, error)
+        return False
+    return True
+
+
+def _tell(file: Path | str, error: OSError | ValueError) -> None:
+    """Say which file of a run its page goes without, and why."""
+    reason = getattr(error, "strerror", None) or error
+    log.warning("%s could not be copied beside the run's page: %s", one_line(str(file)), one_line(str(reason)))
 
 
 # -------------------------------------------------------------------------------------------------------- what is there

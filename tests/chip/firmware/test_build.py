@@ -14,7 +14,7 @@ from tests.chip.converters import a_run
 from tests.chip.firmware.building import needs_gcc
 from tests.chip.firmware.runs import a_trained_run, built, converter_of, origin
 from tests.hostile_names import HOSTILE
-from tests.refusal import refused
+from tests.refusal import assert_names, refused
 
 from qsense.chip.export import export as export_run
 from qsense.chip.firmware import conformance, reference
@@ -121,6 +121,16 @@ def test_samples_in_twos_complement(quant: list[str], tmp_path: Path) -> None:
     tested = on_test_windows(run, made)
     check = conformance.by_c(write_project(made, tmp_path), made, tested)
     assert check.passed, check.detail
+
+
+@needs_gcc
+def test_a_log_hears_how_far_the_compiled_program_is(
+    two_bits: TwoBits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("qsense.runs.progress.FIRST_S", 0.0)  # no work is too short to be told of
+    _, made, tested = two_bits
+    assert conformance.by_c(write_project(made, tmp_path), made, tested).passed
+    assert_names(caplog.text, "firmware", f"1 of {tested.windows}", "left")
 
 
 @pytest.fixture(scope="module")

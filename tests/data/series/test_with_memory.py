@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from tests.refusal import refused
+from tests.refusal import assert_names, refused
 
 from qsense.data.series.dataset import Recording
 from qsense.data.series.module import HARDataModule
@@ -64,8 +64,9 @@ def test_the_held_out_subject_places_no_table(kind: type[MemoryConverter], norma
 
 @pytest.mark.parametrize("kind", CONVERTERS.values(), ids=CONVERTERS)
 def test_tables_are_kept_and_taken_by_the_same_fold_and_settings(
-    kind: type[MemoryConverter], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: type[MemoryConverter], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO", "qsense")
     placed = []
     fit = MemoryConverter.fit_recordings
 
@@ -75,6 +76,7 @@ def test_tables_are_kept_and_taken_by_the_same_fold_and_settings(
 
     monkeypatch.setattr(MemoryConverter, "fit_recordings", counted)
     first = tables(module(tmp_path), kind)
+    assert_names(caplog.text, kind.__name__, "training recordings")
     assert tables(module(tmp_path, seed=5, window=20, stride=10), kind) == first
     assert len(placed) == 1
     tables(module(tmp_path, fold=2), kind)

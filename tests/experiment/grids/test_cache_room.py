@@ -34,25 +34,36 @@ def root(tmp_path: Path) -> Path:
 def test_room_for_frames_is_known_without_converting_them(composed: Composed, root: Path) -> None:
     cache = root / "not" / "there"
     given = ("task=detection", "data=coco_raw", f"data.dataset.root={root}", f"data.cache={cache}")
-    for changes, gigabytes in (
-        ((), "0.0096 GB"),  # 2 · 4 · 600 · 1000 · 2 bytes: they are smaller than 800
-        (("data.test_size=300",), "0.0024 GB"),
-        (("data.test_size=300", "data.stored=native"), "0.0096 GB"),
-        (("data.test_size=300", "data.stored=native", "data.cache_gb=0.005"), "0.00498 GB"),
-        (("data.dataset.test=same", "data.cache_gb=0.0096"), "0.0096 GB"),  # in both parts, and stored once
+    for changes, gigabytes, size in (
+        ((), "0.0096 GB", 800),  # 2 · 4 · 600 · 1000 · 2 bytes: they are smaller than 800
+        (("data.test_size=300",), "0.0024 GB", 300),
+        (("data.test_size=300", "data.stored=native"), "0.0096 GB", "native"),
+        (("data.test_size=300", "data.stored=native", "data.cache_gb=0.005"), "0.00498 GB", 432),
+        (("data.test_size=300", "data.train_sizes=[150]", "data.stored=sizes"), "0.003 GB", "150 and 300"),
+        (("data.dataset.test=same", "data.cache_gb=0.0096"), "0.0096 GB", 800),  # in both parts, and stored once
     ):
         told, waiting = cache_room(composed(*given, *changes))
-        assert_names(told, "COCO (simulated raw)", 2, gigabytes, cache, "free", "about")
+        assert_names(told, "COCO (simulated raw)", 2, gigabytes, size, cache, "free", "about")
         assert waiting == 2
     with refused(DataError, "data.cache_gb=0.001", 2, "0.0024 GB", 300):
         cache_room(composed(*given, "data.test_size=300", "data.cache_gb=0.001"))
     assert not cache.exists()
 
 
-def test_native_frames_of_a_converter_with_memory_count(composed: Composed, root: Path) -> None:
+def test_native_frames_of_a_converter_with_memory_count(
+    composed: Composed, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     given = ("task=detection", "data=coco_raw", f"data.dataset.root={root}", f"data.cache={root / 'cache'}")
     small = (*given, "data.test_size=300", "quant=row_dpcm", "bits=3")
-    assert_names(cache_room(composed(*small))[0], "0.0096 GB")
+    for changes, gigabytes, size in (
+        ((), "0.0024 GB", 300),
+        (("data.stored=native",), "0.0096 GB", "native"),
+        (("data.stored=sizes", "data.train_sizes=[150]"), "0.003 GB", "150 and 300"),
+    ):
+        told, _ = cache_room(composed(*small, *changes))
+        assert_names(told, "0.0096 GB", "native", gigabytes, size, "in memory")
+    monkeypatch.setattr("qsense.data.frames.storing.decoded.SMALL", 0)
+    assert "in memory" not in cache_room(composed(*small))[0]
     for same in ((), ("data.dataset.test=same",)):
         assert_names(cache_room(composed(*small, "data.cache_gb=0.013", *same))[0], 2, "0.0096 GB")
     with refused(DataError, "data.cache_gb=0.01", 2, "0.0096 GB", "0.0024 GB", "0.012"):

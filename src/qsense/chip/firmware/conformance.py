@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from qsense.chip.conformance import STRICT, Check, command, compiler
+from qsense.chip.conformance import STRICT, Check, command, compiler, listened_to
 from qsense.chip.firmware.build import Built
 from qsense.chip.firmware.tested import Tested
+from qsense.runs.progress import stepping
 
 
 def check(folder: Path, built: Built, tested: Tested) -> list[Check]:
@@ -57,7 +58,8 @@ def by_c(folder: Path, built: Built, tested: Tested) -> Check:
         for number, (start, end) in enumerate(pairwise(tested.bounds)):
             files.append(str(Path(scratch) / str(number)))
             as_words(built, tested.counts[start:end]).tofile(files[-1])
-        done = command([program, *files], folder)
+        with stepping("the compiled firmware on test windows", tested.windows) as step:
+            done = listened_to([program, *files], folder, step)
         if done.returncode:
             return Check(what, False, (done.stdout + done.stderr).strip()[:500])
     rows = [[int(word) for word in line.split()] for line in done.stdout.splitlines()]

@@ -257,7 +257,7 @@ class DetectionDataModule(ExperimentData):
     def fit(self, converter: Any) -> None:
         """See the base class. The tables are kept for runs that differ in other things, such as their seed."""
         source = (fingerprint(self.dataset, self.cache), self.validation, samples.FITTED_ON, samples.FITTED_FRAMES)
-        fits.fit(converter, self.training_recordings, self.cache, self.dataset.name, source)
+        fits.fit(converter, self.training_recordings, "rows", self.cache, self.dataset.name, source)
 
     def convert(self, converter: Any) -> None:
         """See the base class: batches hold the native codes that its receiver decodes. What is converted is kept, in

@@ -189,7 +189,7 @@ class HARDataModule(ExperimentData):
         train: WindowDataset = self.part("train")
         ends = None if train.low is None or train.high is None else (train.low.tolist(), train.high.tolist())
         source = (fingerprint(self.dataset, self.cache), ends, self.fold)
-        fits.fit(converter, self.training_recordings, self.cache, self.dataset.name, source)
+        fits.fit(converter, self.training_recordings, "recordings", self.cache, self.dataset.name, source)
 
     def convert(self, converter: Any) -> None:
         """See the base class. What is converted is kept for this run, and not on disk: that takes as long to read."""

@@ -52,14 +52,23 @@ def print_plan(folders: Mapping[Job, Path], one_by_one: bool) -> None:
 
 
 def cache_room(config: DictConfig) -> tuple[str, int]:
-    """How much room a configuration's converted frames take and how long it takes to convert them, in words, and how
-    many have yet to be; nothing where none are converted. One or two are converted, to nowhere.
+    """How much room a configuration's converted frames take, at which size, and how long it takes to convert them, in
+    words, and how many have yet to be; nothing where none are converted. One or two are converted, to nowhere. A
+    converter with memory takes native frames, and keeps beside them what it decodes of them.
 
     Raises:
         DataError: they take more than `data.cache_gb`, or those cannot be converted.
     """
     from qsense.data.frames.storing.converting import conversion_time
-    from qsense.data.frames.storing.space import asked_for, check_native, every_frame, stored_bytes, stored_side
+    from qsense.data.frames.storing.decoded import kept_in_memory
+    from qsense.data.frames.storing.space import (
+        asked_for,
+        check_native,
+        every_frame,
+        side_in_words,
+        stored_bytes,
+        stored_side,
+    )
 
     data = config.data
     if "stored" not in data:
@@ -70,17 +79,22 @@ def cache_room(config: DictConfig) -> tuple[str, int]:
     frames = every_frame(dataset)
     asked = asked_for(data.train_sizes, data.test_size, data.longest)
     side = stored_side(dataset, asked, data.stored, data.cache_gb)
+    decoded = ""
     if constant(config.quant.sensor._target_, "wants_recordings"):
         check_native(dataset, side, data.cache_gb)
+        more = stored_bytes(frames, dataset.signal, side)
+        where = "in memory" if kept_in_memory(frames) else "more"
+        decoded = f"; what each converter with memory decodes takes {more / 1e9:.3g} GB {where}, {side_in_words(side)}"
         side = None
     cache = Path(data.cache).expanduser().absolute()
     place = next(folder for folder in (cache, *cache.parents) if folder.exists())
     needed, free = stored_bytes(frames, dataset.signal, side), shutil.disk_usage(place).free
     waiting, seconds = conversion_time(partial(dataset.prepare, cache, side))
-    takes = f"{dataset.name}: {len(frames)} frames take {needed / 1e9:.3g} GB in {cache}"
+    takes = f"{dataset.name}: {len(frames)} frames {side_in_words(side)} take {needed / 1e9:.3g} GB in {cache}"
     if not waiting:
-        return f"{takes}, where they are", 0
-    return f"{takes} once they are converted ({free / 1e9:.3g} GB are free), in about {duration(seconds)}", waiting
+        return f"{takes}, where they are{decoded}", 0
+    room = f"({free / 1e9:.3g} GB are free), in about {duration(seconds)}"
+    return f"{takes} once they are converted {room}{decoded}", waiting
 
 
 def _aligned(rows: Sequence[Sequence[str]], texts: int) -> Iterable[str]:

@@ -5,7 +5,6 @@ Open it to change what an audit compares, or what it refuses.
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from qsense.experiment.grids import sweeping
 from qsense.experiment.grids.grid import plan
 from qsense.experiment.trusted import named
 from qsense.runs import folder as run_folder
+from qsense.runs.layout import command_in_lines, width_of
 from qsense.runs.settings import part_name
 from qsense.runs.status import overview, seconds_left, status_of
 from qsense.runs.words import duration
@@ -182,7 +182,8 @@ def train(groups: Sequence[Group]) -> bool:
         folders = list(group.folders.values())
         if all(map(run_folder.finished, folders)):
             continue
-        print("python -m qsense.train", shlex.join([*group.overrides, "-m"]), file=sys.stderr)
+        command = ["python", "-m", "qsense.train", *group.overrides, "-m"]
+        print(command_in_lines(command, width_of(sys.stderr)), file=sys.stderr)
         sound &= sweeping.complete(group.overrides, folders) == 0
     return sound
 

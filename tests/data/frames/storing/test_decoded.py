@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.data.frames.test_module import Memory
-from tests.refusal import refused
+from tests.refusal import assert_names, refused
 
 from qsense.data.errors import DataError
 from qsense.data.frames.geometry.nearest import resize
@@ -105,7 +105,10 @@ def test_frames_that_were_stored_smaller_are_refused(tmp_path: Path) -> None:
         converter(data)
 
 
-def test_tables_are_placed_by_training_frames_alone_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tables_are_placed_by_training_frames_alone_and_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "qsense")
     data = module(tmp_path, validation=0.2)
     x, bounds = data.training_recordings()
     shown = [frame.id for frame in data.part("train").frames]
@@ -114,6 +117,7 @@ def test_tables_are_placed_by_training_frames_alone_and_kept(tmp_path: Path, mon
     assert set(np.diff(bounds)) == {70}
     assert np.array_equal(x[: 40 * 70], data.dataset.codes(data.part("train").frames[0]).reshape(4, -1).T)
     first = converter(data)
+    assert_names(caplog.text, "RowDPCM", f"{40 * len(shown)} training rows")
     monkeypatch.setattr(RowDPCM, "fit_recordings", None)  # a second run takes them from the cache
     again = converter(module(tmp_path, validation=0.2, seed=5))
     assert again.residual_levels.equal(first.residual_levels)

@@ -5,7 +5,7 @@ Open it if conversion is slow, or takes too much room.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,7 @@ class DecodedFrames:
         self.places = {frame.id: place for place, frame in enumerate(decoding.frames)}
         self.kept: dict[int, Codes] = {}
         self.stored: PlaneCache | None = None
-        if sum(2 * frame.height * frame.width for frame in decoding.frames) > SMALL:
+        if not kept_in_memory(decoding.frames):
             self.stored = self._store(cache)
 
     def __call__(self, frame: Frame) -> Codes:
@@ -80,6 +80,11 @@ class DecodedFrames:
             self.decoding,
             f"{dataset.name} through {type(converter).__name__}",
         )
+
+
+def kept_in_memory(frames: Iterable[Frame]) -> bool:
+    """Whether what is decoded of all these frames is little enough to be kept in memory."""
+    return sum(2 * frame.height * frame.width for frame in frames) <= SMALL
 
 
 def native(dataset: FrameDataset, frame: Frame) -> Codes:

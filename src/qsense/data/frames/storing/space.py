@@ -90,6 +90,20 @@ def check_native(dataset: FrameDataset, side: ShortSide, cache_gb: float | None)
         )
 
 
+def side_in_words(side: ShortSide) -> str:
+    """At which size frames are stored, to follow "frames" in a sentence.
+
+    >>> side_in_words(800), side_in_words(None), side_in_words(ShortSides((480, 800), 1333))
+    ('at short sides of 800 pixels at most', 'at native size', 'at short sides of 480 and 800 pixels')
+    """
+    if side is None:
+        return "at native size"
+    if isinstance(side, ShortSides):
+        *most, last = map(str, side.sides)
+        return f"at short sides of {' and '.join(filter(None, [', '.join(most), last]))} pixels"
+    return f"at short sides of {side} pixels at most"
+
+
 def stored_bytes(frames: Iterable[Frame], signal: Signal, short_side: ShortSide) -> int:
     """Bytes of converted frames: channels · height · width · bytes of a code, added up.
 
