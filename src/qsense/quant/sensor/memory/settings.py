@@ -6,6 +6,7 @@ at once.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypedDict
 
 from qsense.signal import Signal
@@ -33,8 +34,10 @@ def check(
     slope: int = 0,
     refresh: int = 0,
     least_bits: int = 1,
+    only_bits: Sequence[int] = (),
 ) -> int:
-    """The native bits of a converter called `name`, which `takes` "series" or "frames".
+    """The native bits of a converter called `name`, which `takes` "series" or "frames", and allows `only_bits` where
+    there are gaps between its modes.
 
     Raises:
         ValueError: it cannot be built with these settings, or for this signal.
@@ -48,6 +51,8 @@ def check(
             f"{name} needs the sensor's range, which this signal does not state (low=None, high=None): "
             "state the data set's range, or normalise the data to one (data.normalise=dataset, train or range)"
         )
+    if only_bits and (not isinstance(bits, int) or bits not in only_bits):
+        raise ValueError(f"bits={bits!r}: {name} needs {' or '.join(map(str, only_bits))}")
     require(name, "bits", bits, least_bits, most_bits)
     if signal.native_bits is not None and native_bits not in (None, signal.native_bits):
         raise ValueError(f"native_bits={native_bits}: the sensor delivers {signal.native_bits} bits, leave it null")
