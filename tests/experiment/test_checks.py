@@ -123,7 +123,7 @@ WRONG = {
     ),
     "bits of no mode of a published format": (
         ["quant=mipi", "task=detection", "quant.sensor.bits=9"],
-        ["bits=9", "MipiDPCM", 8, 10],
+        ["bits=9", "MipiDPCM", 6, 7, 8, 10, 12],
     ),
     "more bits than fixed levels have": (["quant=dpcm", "bits=9"], ["bits=9", "DPCM", 1, 8]),
     "more bits than a step has": (["quant=adpcm", "bits=6"], ["bits=6", "ADPCM", 1, 5]),

@@ -87,7 +87,7 @@ def shares(
 
     fixed = fixed_curves(data.signal, bits, gammas, rounding)
     cameras: dict[str, Sensor] = {"pisp, 8 bits": PiSP(data.signal)}
-    cameras |= {f"mipi, {sent} bits": MipiDPCM(data.signal, sent) for sent in (8, 10)}
+    cameras |= {f"mipi, {sent} bits": MipiDPCM(data.signal, sent) for sent in (6, 7, 8, 10)}
     sensors = {"none": Identity(data.signal), **cameras, **fixed, **(others or {})}
     found: dict[str, list[torch.Tensor]] = {name: [] for name in sensors}
     with torch.no_grad():
