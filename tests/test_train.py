@@ -270,7 +270,7 @@ def test_every_quantizer_serves_every_task(composed: Compose, tmp_path: Path, qu
     brief = [*ONE_STEP, "logger=none", "callback.progress=null", *NO_PICTURES, *LITTLE[task]]
     config = composed(f"task={task}", f"quant={quant}", *brief)
     memory = ".memory." in config.quant.sensor._target_
-    if memory and task != ("detection" if quant in ("pisp", "row_dpcm") else "har"):
+    if memory and task != ("detection" if quant in ("mipi", "pisp", "row_dpcm") else "har"):
         pytest.skip("memory goes by recordings, or by rows; how others are refused is tested in test_checks.py")
     if quant == "integer" and task != "har":
         with refused(ConfigError, "arithmetic=integer", "chain"):
@@ -280,7 +280,8 @@ def test_every_quantizer_serves_every_task(composed: Compose, tmp_path: Path, qu
     result = metrics(tmp_path / "runs" / "run")
     assert result["steps"] == 1
     assert result["quant"] == quant
-    assert {result["bits"], result["network_bits"]} - {None} == {"none": set(), "pisp": {8}}.get(quant, {4})
+    bits = {"none": set(), "mipi": {8}, "pisp": {8}}.get(quant, {4})
+    assert {result["bits"], result["network_bits"]} - {None} == bits
 
 
 # Of these the data, the network and the recipe each run in other experiments, too, and they take seconds.

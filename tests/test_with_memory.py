@@ -164,7 +164,7 @@ def test_recordings_of_tables_with_gaps_and_short_ones(tmp_path: Path) -> None:
     assert np.diff(bounds).tolist() == [200, 40]
 
 
-@pytest.mark.parametrize("quant", ["pisp", "row_dpcm"])
+@pytest.mark.parametrize("quant", ["mipi", "pisp", "row_dpcm"])
 def test_frames_are_predicted_as_their_receiver_decodes_them(quant: str, tmp_path: Path) -> None:
     brief = ["task=detection", "trainer=smoke", "logger=none", "callback.progress=null", *NO_PICTURES]
     run = qsense.train([*brief, f"quant={quant}", "bits=3", f"runs={tmp_path}", f"data.cache={tmp_path}/cache"])
@@ -177,9 +177,9 @@ def test_frames_are_predicted_as_their_receiver_decodes_them(quant: str, tmp_pat
     found = run.predict(codes)
     for key in ("boxes", "scores", "labels"):
         torch.testing.assert_close(found[key], decoded.unscaled([expected])[0][key])
-    assert run.result["bits"] == (8 if quant == "pisp" else 3)
+    assert run.result["bits"] == (3 if quant == "row_dpcm" else 8)
     offered = {command[0] for command, _ in next_steps(run.folder, run.config)}
     assert ("export" in offered) == (run.folder / "adc.json").is_file() == (quant == "row_dpcm")
-    if quant == "pisp":
-        with refused(ValueError, "PiSP", "export"):
+    if name := {"mipi": "MipiDPCM", "pisp": "PiSP"}.get(quant):
+        with refused(ValueError, name, "export"):
             export([str(run.folder)])

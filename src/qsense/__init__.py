@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from qsense.quant.sensor.memory.adpcm import ADPCM as ADPCM
     from qsense.quant.sensor.memory.base import MemoryConverter as MemoryConverter
     from qsense.quant.sensor.memory.dpcm import DPCM as DPCM
+    from qsense.quant.sensor.memory.mipi import MipiDPCM as MipiDPCM
     from qsense.quant.sensor.memory.pisp import PiSP as PiSP
     from qsense.quant.sensor.memory.row_dpcm import RowDPCM as RowDPCM
     from qsense.quant.sensor.memory.whole import WholeConverter as WholeConverter
@@ -71,6 +72,7 @@ _HOMES = {
     "ADPCM": "quant.sensor.memory.adpcm",
     "MemoryConverter": "quant.sensor.memory.base",
     "DPCM": "quant.sensor.memory.dpcm",
+    "MipiDPCM": "quant.sensor.memory.mipi",
     "PiSP": "quant.sensor.memory.pisp",
     "RowDPCM": "quant.sensor.memory.row_dpcm",
     "WholeConverter": "quant.sensor.memory.whole",

@@ -29,7 +29,8 @@ Compose = Callable[..., DictConfig]
 QUANT = ("quant", "quant/sensor", "quant/network")
 
 
-TAKES = {"adpcm": "series", "dpcm": "series", "pisp": "frames", "row_dpcm": "frames"}  # converters with memory
+# Converters with memory
+TAKES = {"adpcm": "series", "dpcm": "series", "mipi": "frames", "pisp": "frames", "row_dpcm": "frames"}
 GIVES = {"HARTask": "series", "ClassificationTask": "images", "DetectionTask": "frames"}
 
 
@@ -119,6 +120,10 @@ WRONG = {
     "other bits than a published format has": (
         ["quant=pisp", "task=detection", "quant.sensor.bits=4"],
         ["bits=4", "PiSP", 8],
+    ),
+    "bits of no mode of a published format": (
+        ["quant=mipi", "task=detection", "quant.sensor.bits=9"],
+        ["bits=9", "MipiDPCM", 6, 7, 8, 10, 12],
     ),
     "more bits than fixed levels have": (["quant=dpcm", "bits=9"], ["bits=9", "DPCM", 1, 8]),
     "more bits than a step has": (["quant=adpcm", "bits=6"], ["bits=6", "ADPCM", 1, 5]),
@@ -527,7 +532,7 @@ def test_quantizers_of_sensor_and_network_serve_every_task_together(composed: Co
                     check(config)
             else:
                 check(config)
-        of_sensor, of_network = {"none": None, "pisp": 8}.get(sensor, 3), 5 if sensor != "none" else 3
+        of_sensor, of_network = {"none": None, "mipi": 8, "pisp": 8}.get(sensor, 3), 5 if sensor != "none" else 3
         assert bits_of(config) == (of_sensor, None if network == "none" else of_network)
         if network != "none":
             coded = sensor == "none" or config.quant.network.arithmetic == "integer"

@@ -81,11 +81,14 @@ def shares(
     from qsense.metrics.visibility import detectability, visible_share
     from qsense.quant.sensor.fixed import fixed_curves
     from qsense.quant.sensor.identity import Identity
+    from qsense.quant.sensor.memory.mipi import MipiDPCM
     from qsense.quant.sensor.memory.pisp import PiSP
     from qsense.quant.sensor.memory.whole import WholeConverter
 
     fixed = fixed_curves(data.signal, bits, gammas, rounding)
-    sensors = {"none": Identity(data.signal), "pisp, 8 bits": PiSP(data.signal), **fixed, **(others or {})}
+    cameras: dict[str, Sensor] = {"pisp, 8 bits": PiSP(data.signal)}
+    cameras |= {f"mipi, {sent} bits": MipiDPCM(data.signal, sent) for sent in (6, 7, 8, 10)}
+    sensors = {"none": Identity(data.signal), **cameras, **fixed, **(others or {})}
     found: dict[str, list[torch.Tensor]] = {name: [] for name in sensors}
     with torch.no_grad():
         for frame in data.frames("test")[:frames]:
@@ -104,9 +107,9 @@ def parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="qsense visibility",
         description="The share of objects in simulated raw scenes that a quantizer leaves visible (d′ > 6), for "
-        "linear, log and γ curves and for PiSP's 8 bits in each regime: what no detector behind it can win back. "
-        "With --fit also for "
-        "converters whose levels training frames place: a camera is fitted once, for all light.",
+        "linear, log and γ curves and for cameras' own compression (PiSP, MIPI) in each regime: what no detector "
+        "behind it can win back. With --fit also for converters whose levels training frames place: a camera is fitted "
+        "once, for all light.",
     )
     parser.add_argument(
         "--regimes", nargs="+", choices=list(REGIMES), default=list(REGIMES), metavar="REGIME",

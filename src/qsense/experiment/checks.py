@@ -321,6 +321,7 @@ def _check_memory(config: DictConfig, signal: Signal) -> None:
         return
     settings = {key: sensor[key] for key in memory.Settings.__annotations__ if key in sensor}
     settings["least_bits"] = signatures.constant(sensor._target_, "least_bits") or 1
+    settings["modes"] = signatures.constant(sensor._target_, "modes")
     try:
         memory.check(sensor._target_.rpartition(".")[2], signal, sensor.bits, most_bits, takes, **settings)
     except ValueError as error:

@@ -17,7 +17,7 @@ CONVERTER = "adc.json"
 POWER_LAW, LOGARITHM, IDENTITY, STAIRCASE, MEMORY = "power", "log", "identity", "cuts", "memory"
 MOST_CUTS, MOST_ROWS = 63, 12  # of a staircase: 6 bits; more is no longer one
 POWER_LAWS = ("gamma", "gammapercondition")  # a γ alone makes none
-WITH_MEMORY = ("dpcm", "adpcm", "pisp")  # as runs name them that wrote no `adc.json`
+WITH_MEMORY = ("dpcm", "adpcm", "mipidpcm", "pisp")  # as runs name them that wrote no `adc.json`
 
 
 def curve_of(run: Run) -> dict[str, Any] | None:

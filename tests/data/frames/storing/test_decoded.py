@@ -14,6 +14,7 @@ from qsense.data.errors import DataError
 from qsense.data.frames.geometry.nearest import resize
 from qsense.data.frames.module import DetectionDataModule
 from qsense.data.frames.storing import decoded
+from qsense.quant.sensor.memory.mipi import MipiDPCM
 from qsense.quant.sensor.memory.pisp import PiSP
 from qsense.quant.sensor.memory.row_dpcm import RowDPCM
 
@@ -68,12 +69,12 @@ def test_batches_hold_what_is_decoded_before_frames_are_resized(
 def test_a_published_format_is_placed_by_nothing(stored: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decoded, "SMALL", 0 if stored else decoded.SMALL)
     data = module(tmp_path, Memory(train=2, test=1), test_size=None, train_sizes=None)
-    for sensor in (PiSP(data.signal), PiSP(data.signal, offset=200)):
+    for sensor in (PiSP(data.signal), PiSP(data.signal, offset=200), MipiDPCM(data.signal), MipiDPCM(data.signal, 10)):
         data.convert(sensor)
         (frame,) = data.part("test").frames
         batch = data.part("test")[0]
         assert np.array_equal(batch.x[0, :, :40, :70].numpy(), sensor.received(data.dataset.codes(frame)))
-    assert len(list(tmp_path.glob("*-decoded-*/*.npy"))) == (2 * 3 if stored else 0), "for each offset on its own"
+    assert len(list(tmp_path.glob("*-decoded-*/*.npy"))) == (4 * 3 if stored else 0), "for each setting on its own"
 
 
 @pytest.mark.parametrize("stored", [False, True], ids=["in memory", "in the cache"])

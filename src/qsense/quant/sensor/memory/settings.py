@@ -6,6 +6,7 @@ at once.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
 from qsense.signal import Signal
@@ -33,8 +34,11 @@ def check(
     slope: int = 0,
     refresh: int = 0,
     least_bits: int = 1,
+    modes: Mapping[int, Sequence[int]] | None = None,
 ) -> int:
     """The native bits of a converter called `name`, which `takes` "series" or "frames".
+
+    A published format may know some bits only, `modes`: those of its codes, by those of the samples that it codes.
 
     Raises:
         ValueError: it cannot be built with these settings, or for this signal.
@@ -48,6 +52,11 @@ def check(
             f"{name} needs the sensor's range, which this signal does not state (low=None, high=None): "
             "state the data set's range, or normalise the data to one (data.normalise=dataset, train or range)"
         )
+    if modes and signal.native_bits is not None:
+        known = modes[sample_bits(signal.native_bits, modes)]
+        if not isinstance(bits, int) or bits not in known:
+            allowed = " or ".join(", ".join(map(str, known)).rsplit(", ", 1))
+            raise ValueError(f"bits={bits!r}: {name} needs {allowed} for a sensor of {signal.native_bits} bits")
     require(name, "bits", bits, least_bits, most_bits)
     if signal.native_bits is not None and native_bits not in (None, signal.native_bits):
         raise ValueError(f"native_bits={native_bits}: the sensor delivers {signal.native_bits} bits, leave it null")
@@ -57,6 +66,15 @@ def check(
     require(name, "slope", slope, 0, 15)
     require(name, "refresh", refresh, 0, 1 << 20)
     return native
+
+
+def sample_bits(native_bits: int, modes: Mapping[int, Sequence[int]]) -> int:
+    """The bits of samples, of those that `modes` knows, that hold native counts, or come nearest to it.
+
+    >>> [sample_bits(native, {10: (8,), 12: (6, 8)}) for native in (8, 10, 11, 14)]
+    [10, 10, 12, 12]
+    """
+    return min((bits for bits in modes if bits >= native_bits), default=max(modes))
 
 
 def require(name: str, key: str, value: object, least: int, most: int) -> None:

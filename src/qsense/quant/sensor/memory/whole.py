@@ -1,6 +1,7 @@
 """Converters that take whole recordings or frames, before windows are cut out of them, or frames are resized.
 
-Open it to see what data and tasks ask of them; `base.py` has those that predict, `pisp.py` a camera's format.
+Open it to see what data and tasks ask of them; `base.py` has those that predict, `pisp.py` and `mipi.py` formats of
+cameras.
 """
 
 from __future__ import annotations
