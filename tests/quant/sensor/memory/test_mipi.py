@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from tests.quant.sensor.memory.test_rows import BLACK, RAW, frames
 from tests.refusal import refused
 
-from qsense.data.frames.bayer import pack, unpack
+from qsense.data.frames.geometry.bayer import pack, unpack
 from qsense.experiment import signatures
 from qsense.experiment.compose import stated_by_options
 from qsense.quant.sensor.memory import mipi_codes
