@@ -42,7 +42,7 @@ from qsense.experiment.schema import config_folder
 from qsense.experiment.trainer import check_machine
 from qsense.runs import folder as run_folder
 from qsense.runs.checkpoints import CheckpointError, drop_previous
-from qsense.runs.layout import in_lines, width_of
+from qsense.runs.layout import in_lines
 from qsense.runs.lock import ClaimedError, claim
 from qsense.runs.mishaps import note, noting
 from qsense.runs.next_steps import say_next
@@ -334,7 +334,8 @@ def main() -> None:
             with redirect_stdout(help_text):
                 application()
         finally:  # Hydra ends the process
-            print(in_lines(help_text.getvalue().rstrip(), width_of(sys.stdout)))
+            if text := help_text.getvalue().rstrip():
+                print(in_lines(text))
 
     errors.run(understand_and_run)
 

@@ -328,6 +328,13 @@ def test_help_lists_groups_and_options_without_torch(cold_command: Command) -> N
     assert "hydra/launcher: basic, workers" in done.out
 
 
+def test_help_that_cannot_be_given_prints_nothing_else(light_command: Command) -> None:
+    done = light_command("qsense.train", "--help", "nonsense=1")
+    assert done.code == 1
+    assert not done.out
+    assert_names(done.err, "nonsense")
+
+
 def test_identity_is_the_science_alone(composed: Compose) -> None:
     base = run_id(composed())
     same = ["runs=/elsewhere", "logger=none", "trainer=gpu trainer.precision=32-true", "data.cache=/x", "callback={}"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from yaml import YAMLError
 
 from qsense.experiment import hydra_sources
 from qsense.experiment.compose import compose, hydra, stated_by_options
+from qsense.experiment.schema import config_folder
 
 
 @pytest.fixture(autouse=True)
@@ -44,6 +46,12 @@ def own(folder: Path) -> DictConfig:
     """What a folder of one's own says."""
     with initialize_config_dir(str(folder), version_base="1.3"):
         return hydra_compose("mine", ["+part=one"])
+
+
+def write(file: Path, text: str, at: int) -> None:
+    """Write a file at a time, in ns."""
+    file.write_text(text)
+    os.utime(file, ns=(at, at))
 
 
 def nodes(config: DictConfig) -> list[Any]:
@@ -97,19 +105,47 @@ def test_who_changes_a_configuration_changes_no_other() -> None:
 def test_a_file_that_is_written_again_is_read_again(tmp_path: Path) -> None:
     (tmp_path / "part").mkdir()
     root, part = tmp_path / "mine.yaml", tmp_path / "part" / "one.yaml"
-    root.write_text("defaults: [_self_]\nvalue: 1\n")
-    part.write_text("# @package _global_\nother: 1\n")
+    write(root, "defaults: [_self_]\nvalue: 1\n", at=1)
+    write(part, "# @package _global_\nother: 1\n", at=1)
     assert own(tmp_path) == {"value": 1, "other": 1}
-    part.write_text("# @package mine\nother: 1\n")
-    os.utime(part, ns=(1, 1))
+    write(part, "# @package mine\nother: 1\n", at=1)
     assert own(tmp_path) == {"value": 1, "mine": {"other": 1}}
-    root.write_text("value: [\n")
-    os.utime(root, ns=(1, 1))
+    write(root, "value: [\n", at=1)
     with pytest.raises(YAMLError):
         own(tmp_path)
-    root.write_text("value: 3\n")
-    os.utime(root, ns=(2, 2))
+    write(root, "value: 3\n", at=1)
     assert own(tmp_path)["value"] == 3
+    write(root, "value: 4\n", at=2)
+    assert own(tmp_path)["value"] == 4
     part.unlink()
     with pytest.raises(HydraException, match="part/one"):
         own(tmp_path)
+
+
+def test_a_file_that_had_just_been_written_is_read_again(tmp_path: Path) -> None:
+    """It may have been written again since, in as many bytes and within one step of the file system's clock."""
+    (tmp_path / "part").mkdir()
+    root, part = tmp_path / "mine.yaml", tmp_path / "part" / "one.yaml"
+    now = time.time_ns()
+    write(part, "other: 1\n", at=now)
+    for value in (1, 2):
+        write(root, f"value: {value}\n", at=now)
+        assert own(tmp_path)["value"] == value
+
+
+def test_each_file_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    compose(["quant=log", "bits=2"])
+    read: list[str] = []
+    load = OmegaConf.load
+
+    def noted(file: Any) -> Any:
+        read.append(file.name)
+        return load(file)
+
+    monkeypatch.setattr(OmegaConf, "load", noted)
+    ours = str(config_folder() / "quant" / "log.yaml")
+    assert compose(["quant=log", "bits=3"]).bits == 3
+    assert ours not in read
+    monkeypatch.setattr(hydra_sources, "_read", {})
+    compose(["quant=log"])
+    assert read.count(ours) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import shlex
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,18 @@ from rich.console import Console
 from tests.study_folders import by_seed, make_cell, make_run, sensing
 
 from qsense.__main__ import main
-from qsense.runs.layout import FIXED, NARROWEST, Column, command_in_lines, fixed, in_lines, sentence, table
+from qsense.runs.layout import (
+    COMMAND,
+    FIXED,
+    NARROWEST,
+    WORD,
+    Column,
+    command_in_lines,
+    fixed,
+    in_lines,
+    sentence,
+    table,
+)
 from qsense.study.screen import print_report
 from qsense.study.summary import Summary, summarise
 
@@ -121,3 +133,27 @@ def test_a_message_keeps_its_lines_and_its_commands() -> None:
         "    long",
     ]
     assert in_lines(f"error: {'d' * 40} is no folder", 30) == f"error: {'d' * 40}\n  is no folder"
+    assert in_lines("error: there is no folder /data/my  own", 35) == "error: there is no folder /data/my\n   own"
+    assert in_lines("  /data/my  own, which is no folder", 30) == "  /data/my  own, which is no\n    folder"
+
+
+@given(
+    st.lists(st.sampled_from(["a", "qsense report", "漢字", "error:", "`pip install", " "]), max_size=12),
+    st.integers(1, 40),
+)
+def test_a_message_in_lines_has_all_its_words(words: list[str], width: int) -> None:
+    """However narrow the screen is; only a line of one thing that is not broken is wider."""
+    text = " ".join(words).strip(" ")
+    said = in_lines(text, width)
+    assert said.split() == text.split()
+    for line in said.splitlines():
+        assert cell_len(line) <= width or len(WORD.findall(line.strip(" "))) == 1 or COMMAND.match(text)
+
+
+def test_lines_stay_whole_in_files_and_fit_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "Written to design: " + ", ".join(f"file{number}.md" for number in range(20))
+    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    assert in_lines(text) == text
+    monkeypatch.setenv("COLUMNS", "40")
+    assert max(map(len, in_lines(text).splitlines())) <= 40

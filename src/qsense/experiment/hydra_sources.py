@@ -2,18 +2,22 @@
 
 Hydra parses some twenty YAML files for every configuration that it composes, and copies all that is registered with it;
 a command composes two, the plan of a sweep or an audit one for each grid point. A file that was written since it was
-read is read again. Importing this module is enough. Open it when a configuration does not show what a file says.
+read is read again, and so is one that had just been written. Importing this module is enough. Open it when a
+configuration does not show what a file says.
 """
 
 from __future__ import annotations
 
 import os
 import pickle
+import time
 from typing import Any
 
 from hydra._internal.core_plugins import file_config_source, structured_config_source
 from hydra._internal.sources_registry import SourcesRegistry
 from hydra.plugins.config_source import ConfigResult
+
+SETTLED_NS = 3_000_000_000  # file systems' clocks step by up to 2 s: what is younger may change within its time stamp
 
 _read: dict[tuple[str, str, str], tuple[tuple[int, int, int], bytes]] = {}  # by source and file: its state, content
 
@@ -35,10 +39,13 @@ class FileConfigSource(file_config_source.FileConfigSource):
         key, written = (self.provider, self.path, config_path), (state.st_mtime_ns, state.st_size, state.st_ino)
         before, content = _read.get(key, (None, b""))
         if before != written:
-            content = pickle.dumps(super().load_config(config_path))
-            _read[key] = written, content
-        found: ConfigResult = pickle.loads(content)
-        return found
+            now = time.time_ns()
+            found = super().load_config(config_path)
+            if now - state.st_mtime_ns > SETTLED_NS:
+                _read[key] = written, pickle.dumps(found)
+            return found
+        copy: ConfigResult = pickle.loads(content)
+        return copy
 
     def __deepcopy__(self, memo: dict[int, Any]) -> FileConfigSource:
         return self

@@ -26,7 +26,8 @@ SEPARATOR = " · "  # of the parts of a row's name, or of facts in a line
 STARTED = "(?:(?:pip|apt-get) install|qsense [a-z]+|python3? -m)"  # what a command to be copied begins with
 COMMAND = re.compile(rf" *{STARTED} ")
 # What is not broken: the first words of a command stay together, and those of an error, however long its path is.
-WORD = re.compile(rf"[(`'\"]?(?:{STARTED}|(?:error|warning|note):) [^ ]+|[^ ]+")
+# Of several blanks all but the first belong to the word behind them: a path may have them.
+WORD = re.compile(rf"(?:^| )( *(?:[(`'\"]?(?:{STARTED}|(?:error|warning|note):) [^ ]+|[^ ]+))")
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def in_lines(message: str, width: int | None = None, hanging: str = "  ") -> str
 
     Args:
         message: of one line or several.
-        width: of the screen; None: of this one.
+        width: of a line; None: `width_of` stdout.
         hanging: what is before a broken line's further lines, beside its own indent.
 
     >>> print(in_lines("error: there is no bit=2 (did you mean bits?)\\nallowed: bits", 30))
@@ -77,7 +78,7 @@ def in_lines(message: str, width: int | None = None, hanging: str = "  ") -> str
       you mean bits?)
     allowed: bits
     """
-    columns = shutil.get_terminal_size().columns if width is None else width
+    columns = width_of(sys.stdout) if width is None else width
     return "\n".join(_broken(line, columns, hanging) for line in message.split("\n"))
 
 
@@ -85,7 +86,7 @@ def _broken(line: str, width: int, hanging: str) -> str:
     if cell_len(line) <= width or COMMAND.match(line):
         return line
     indent = " " * (len(line) - len(line.lstrip(" ")))
-    return "\n".join(_filled(WORD.findall(line), width, indent, indent + hanging))
+    return "\n".join(_filled(WORD.findall(line.strip(" ")), width, indent, indent + hanging))
 
 
 def width_of(stream: TextIO) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from subprocess import CompletedProcess
 from types import SimpleNamespace
 from typing import Any
 
@@ -131,6 +132,19 @@ def test_a_log_hears_how_far_the_compiled_program_is(
     _, made, tested = two_bits
     assert conformance.by_c(write_project(made, tmp_path), made, tested).passed
     assert_names(caplog.text, "firmware", f"1 of {tested.windows}", "left")
+
+
+@needs_gcc
+def test_a_check_says_why_the_compiled_program_ended(
+    two_bits: TwoBits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many windows it had told of before."""
+    late = CompletedProcess([], -9, "0 0 1 2 3\n" * 1000, "it did not end within 600 seconds")
+    monkeypatch.setattr(conformance, "listened_to", lambda *_: late)
+    _, made, tested = two_bits
+    check = conformance.by_c(write_project(made, tmp_path), made, tested)
+    assert check.passed is False
+    assert_names(check.detail, 600)
 
 
 @pytest.fixture(scope="module")

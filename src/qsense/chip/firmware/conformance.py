@@ -61,7 +61,7 @@ def by_c(folder: Path, built: Built, tested: Tested) -> Check:
         with stepping("the compiled firmware on test windows", tested.windows) as step:
             done = listened_to([program, *files], folder, step)
         if done.returncode:
-            return Check(what, False, (done.stdout + done.stderr).strip()[:500])
+            return Check(what, False, (done.stderr + done.stdout).strip()[:500])
     rows = [[int(word) for word in line.split()] for line in done.stdout.splitlines()]
     expected = [
         [number, *each]

@@ -13,16 +13,14 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from qsense.quant.sensor.codes import are_codes
 from qsense.quant.sensor.memory import mipi_codes
-from qsense.quant.sensor.memory.companding import square_root
-from qsense.quant.sensor.memory.row_dpcm import seen_of
-from qsense.quant.sensor.memory.settings import check, sample_bits
-from qsense.quant.sensor.memory.whole import Codes, WholeConverter
+from qsense.quant.sensor.memory.published import PublishedFormat
+from qsense.quant.sensor.memory.settings import sample_bits
+from qsense.quant.sensor.memory.whole import Codes
 from qsense.signal import Signal
 
 
-class MipiDPCM(WholeConverter):
+class MipiDPCM(PublishedFormat):
     """Sends each sample by its difference from a prediction, made of decoded samples before it in its line, finely
     where it is small; where it is large, the sample itself in coarse steps (CSI-2's DPCM/PCM). Frames are converted at
     native size, before anything resizes them.
@@ -50,23 +48,12 @@ class MipiDPCM(WholeConverter):
         ValueError: an argument out of its range, or a signal without native codes.
     """
 
-    takes: ClassVar[str] = "frames"
-    digital: ClassVar[bool] = True
     most_bits: ClassVar[int] = 10
     modes: ClassVar[dict[int, tuple[int, ...]]] = {10: (8,), 12: (6, 7, 8, 10)}  # bits of codes by those of samples
-    seen: Tensor
 
     def __init__(self, signal: Signal, bits: int = 8, *, output: Literal["linear", "companded"] = "linear") -> None:
-        name = type(self).__name__
-        if output not in ("linear", "companded"):
-            raise ValueError(f"output={output!r}: {name} allows linear or companded")
-        super().__init__(signal)
-        native = check(name, signal, bits, self.most_bits, self.takes, modes=self.modes)
-        self.bits, self.native_bits = bits, native
-        self.sample_bits = sample_bits(native, self.modes)
-        self.output = output
-        compand = square_root(native, signal.black) if output == "companded" else ()
-        self.register_buffer("seen", seen_of(signal, native, signal.black, signal.top, compand), persistent=False)
+        super().__init__(signal, bits, output, modes=self.modes)
+        self.sample_bits = sample_bits(self.native_bits, self.modes)
 
     @property
     def mode(self) -> mipi_codes.Mode:
@@ -101,12 +88,6 @@ class MipiDPCM(WholeConverter):
 
     def received(self, codes: Codes) -> npt.NDArray[np.uint16]:
         return self.counts_of(self.sent(codes))
-
-    def forward(self, x: Tensor, condition: Sequence[int] | None = None) -> Tensor:
-        """What the network sees of native counts that a receiver has decoded, float32; values stay as they are."""
-        if not are_codes(x, self.signal):
-            return super().forward(x, condition)
-        return self.seen[x.long().clamp(0, len(self.seen) - 1)]
 
     def encode(self, x: Tensor) -> Tensor:
         """The codes of frames of native counts [..., planes, h, w], int32 in the same shape.

@@ -5,7 +5,6 @@ Open it to see how frames become its words; `pisp_words.py` has their arithmetic
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -13,18 +12,16 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from qsense.quant.sensor.codes import are_codes
 from qsense.quant.sensor.memory import pisp_words
-from qsense.quant.sensor.memory.companding import square_root
-from qsense.quant.sensor.memory.row_dpcm import seen_of
-from qsense.quant.sensor.memory.settings import check, require
-from qsense.quant.sensor.memory.whole import Codes, WholeConverter
+from qsense.quant.sensor.memory.published import PublishedFormat
+from qsense.quant.sensor.memory.settings import require
+from qsense.quant.sensor.memory.whole import Codes
 from qsense.signal import Signal
 
 SCALE = 16  # bits, to which counts are shifted
 
 
-class PiSP(WholeConverter):
+class PiSP(PublishedFormat):
     """Sends each four neighbours of one colour in a row as one word of 32 bits (PISP_COMP1, in which a Raspberry Pi 5
     stores packed raw frames). Frames are converted at native size, before anything resizes them.
 
@@ -50,11 +47,8 @@ class PiSP(WholeConverter):
         ValueError: an argument out of its range, or a signal without native codes.
     """
 
-    takes: ClassVar[str] = "frames"
-    digital: ClassVar[bool] = True
     least_bits: ClassVar[int] = 8
     most_bits: ClassVar[int] = 8
-    seen: Tensor
 
     def __init__(
         self,
@@ -64,17 +58,9 @@ class PiSP(WholeConverter):
         offset: int | None = None,
         output: Literal["linear", "companded"] = "linear",
     ) -> None:
-        name = type(self).__name__
-        if output not in ("linear", "companded"):
-            raise ValueError(f"output={output!r}: {name} allows linear or companded")
-        super().__init__(signal)
-        native = check(name, signal, bits, self.most_bits, self.takes, least_bits=self.least_bits)
-        self.bits, self.native_bits = bits, native
+        super().__init__(signal, bits, output, least_bits=self.least_bits)
         self.offset = signal.black // 2 if offset is None else offset
-        require(name, "offset", self.offset, 0, (1 << native) - 1)
-        self.output = output
-        compand = square_root(native, signal.black) if output == "companded" else ()
-        self.register_buffer("seen", seen_of(signal, native, signal.black, signal.top, compand), persistent=False)
+        require(type(self).__name__, "offset", self.offset, 0, (1 << self.native_bits) - 1)
 
     def words(self, codes: Codes) -> pisp_words.Words:
         """The words of frames of native codes [..., planes, h, w]: [..., planes, h, ⌈w / 4⌉].
@@ -105,12 +91,6 @@ class PiSP(WholeConverter):
 
     def received(self, codes: Codes) -> npt.NDArray[np.uint16]:
         return self.counts_of(self.words(codes))[..., : codes.shape[-1]]
-
-    def forward(self, x: Tensor, condition: Sequence[int] | None = None) -> Tensor:
-        """What the network sees of native counts that a receiver has decoded, float32; values stay as they are."""
-        if not are_codes(x, self.signal):
-            return super().forward(x, condition)
-        return self.seen[x.long().clamp(0, len(self.seen) - 1)]
 
     def encode(self, x: Tensor) -> Tensor:
         """The words of frames of native counts [..., planes, h, w], int64 [..., planes, h, ⌈w / 4⌉].
