@@ -62,7 +62,8 @@ def without_effect(config: DictConfig, overrides: Iterable[str]) -> str:
     unused = [f"{key}={config[key]}" for key in typed if config[key] not in taken[key]]
     if not unused:
         return ""
-    parts = [f"{config.quant.sensor._target_.rpartition('.')[2]} has {sensor}"] * (sensor is not None)
+    name, key = config.quant.sensor._target_.rpartition(".")[2], "quant.sensor.bits"
+    parts = [f"{name} has {key}={sensor}"] * (sensor is not None)
     parts += [f"the network has {network}"] * (network is not None)
     verb = "has" if len(unused) == 1 else "have"
     return f"{', '.join(unused)} {verb} no effect: {', '.join(parts) or 'nothing is quantized'}"
