@@ -112,9 +112,9 @@ def result(run: Path) -> dict[str, Any]:
         return read_result(run / RESULT)
     except FileNotFoundError as error:
         if not run.exists():
-            siblings = [one_line(folder.name) for folder in run.parent.glob("*/")]
+            hint = did_you_mean(run.name, [one_line(folder.name) for folder in run.parent.glob("*/")])
             raise FileNotFoundError(
-                f"there is no folder {run}{did_you_mean(run.name, siblings)}: name a finished run's, which holds {RESULT}"
+                f"there is no folder {run}{hint}: name a finished run's, which holds {RESULT}"
             ) from error
         raise FileNotFoundError(f"{run} holds no {RESULT}: it is no run, or one that has not finished") from error
     except ResultError as error:
