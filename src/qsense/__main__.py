@@ -116,6 +116,14 @@ def entry_point() -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python's own flush at exit would complain
         return 1
+    except KeyboardInterrupt:
+        from qsense.experiment import errors
+        from qsense.runs.layout import to_stderr
+
+        if os.environ.get(errors.RAISE) == "1":
+            raise
+        to_stderr("interrupted")
+        return errors.INTERRUPTED
     return code
 
 

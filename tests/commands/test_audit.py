@@ -177,12 +177,14 @@ def test_the_command_line_answers_mistakes_quickly_and_in_few_lines(light_comman
 # -------------------------------------------------------------------------------------------------------------- results
 
 
-def test_a_dry_run_counts_and_estimates_and_starts_nothing(light_command: Command, tmp_path: Path) -> None:
-    done = light_command("qsense", "audit", *ASKED, "dry_run=true")
+@pytest.mark.parametrize("asked", ["dry_run=true", "run.dry_run=true"])
+def test_a_dry_run_counts_and_estimates_and_starts_nothing(light_command: Command, tmp_path: Path, asked: str) -> None:
+    done = light_command("qsense", "audit", *ASKED, asked)
     assert done.code == 0, done.err
     assert "learned   4 runs: 0 finished, 4 to do" in done.out
     assert "fixed     8 runs: 0 finished, 8 to do" in done.out
     assert "16 runs to do; how long they take is known once one is finished" in done.out
+    assert "dry_run" not in done.err  # what comes next trains
     assert not done.heavy
     assert not (tmp_path / "runs").exists()
     assert not (tmp_path / "audit").exists()

@@ -91,7 +91,7 @@ def test_contradictions_are_refused_at_once(light_command: Command, tmp_path: Pa
         (["nowhere", "format=json", "majority=3"], ("majority=3", "format=firmware")),
         (["nowhere", "majority=3"], ("majority=3", "format=firmware")),
         (["nowhere", "format=firmware", "full_scale_volts=3.3"], ("full_scale_volts=3.3",)),
-        (["nowhere", "format=firmwar"], ("--format", "'firmwar'", "firmware")),
+        (["nowhere", "format=firmwar"], ("--format", "'firmwar'", "firmware", "firmware")),  # meant, and allowed
     ):
         done = light_command("qsense", "export", *arguments)
         assert done.code != 0

@@ -16,8 +16,9 @@ from tests.refusal import assert_names
 
 from qsense import __version__
 from qsense.__main__ import command as module
-from qsense.__main__ import commands, main
+from qsense.__main__ import commands, entry_point, main
 from qsense.commands._parser import Parser
+from qsense.experiment import errors
 from qsense.experiment.grids.sweep_files import packaged
 from qsense.runs.next_steps import PART, say_next
 
@@ -124,12 +125,35 @@ def test_help_of_a_command(name: str, capsys: pytest.CaptureFixture[str]) -> Non
     assert capsys.readouterr().out.startswith(f"usage: qsense {name}")
 
 
+def test_an_interrupted_command_ends_without_a_traceback(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted() -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+    monkeypatch.setattr("qsense.__main__.main", interrupted)
+    assert entry_point() == 130
+    assert capsys.readouterr().err == "interrupted\n"
+    with pytest.raises(SystemExit) as ended:
+        errors.run(interrupted)
+    assert ended.value.code == 130
+    assert_names(capsys.readouterr().err, "interrupted", "the same command")
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    with pytest.raises(KeyboardInterrupt):
+        entry_point()
+    with pytest.raises(KeyboardInterrupt):
+        errors.run(interrupted)
+
+
 def test_errors_are_a_line_and_a_traceback_only_if_asked_for(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
     assert main(["evaluate", "nowhere"]) == 1
-    assert capsys.readouterr().err.startswith("error: nowhere holds no metrics.json")
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert_names(said, "nowhere", "metrics.json")
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
     with pytest.raises(FileNotFoundError, match=r"metrics\.json"):
         main(["evaluate", "nowhere"])

@@ -42,6 +42,15 @@ def test_the_table_names_regimes_and_curves(capsys: pytest.CaptureFixture[str]) 
     for camera in CAMERAS:
         assert camera in out
     assert "simulated" in out
+    assert_names(" ".join(out.split()), "3 frames of each regime")
+
+
+@pytest.mark.parametrize("frames", ["0", "-3"])
+def test_a_table_of_no_frames_is_refused(frames: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        visibility.main(["--frames", frames])
+    assert left.value.code == 2
+    assert_names(capsys.readouterr().err, f"--frames {frames}", 1)
 
 
 def test_one_row_dpcm_serves_all_light_and_lloyd_max_does_not() -> None:

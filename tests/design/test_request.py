@@ -63,6 +63,7 @@ KEYS = ("max_loss", "max_uW", "bits", "hours", "keep", "workers", "out", "dry_ru
         ("workers=0", ("workers=0", 1)),
         ("workers=all", ("workers=all", 1)),
         ("dry_run=maybe", ("dry_run=maybe", "true", "false")),
+        ("run.dry_run=maybe", ("dry_run=maybe", "true", "false")),
         ("out=/dev/null", ("out=/dev/null",)),
         ("quant.sensor.lr=0.1", ("quant.sensor.lr=0.1", "quant=lloyd_max,dpcm")),
         ("quant/network=fat", ("quant/network=fat", "quant=lloyd_max,dpcm")),

@@ -625,11 +625,11 @@ def test_an_interpolation_that_does_not_end_is_named(light_command: Command, tmp
 @pytest.mark.parametrize(
     ("typed", "named"),
     [
-        (["quant=pisp", "task=detection", "bits=4"], ["bits=4", "PiSP", 8]),
+        (["quant=pisp", "task=detection", "bits=4"], ["bits=4", "PiSP", "quant.sensor.bits=8"]),
         (["quant=mipi", "task=detection", "bits=6"], ["bits=6", "MipiDPCM", "quant.sensor.bits=8"]),
         (["quant=none", "bits=2"], ["bits=2", "nothing"]),
-        (["quant=gamma", "bits=2", "quant.sensor.bits=3"], ["bits=2", "Gamma", 3]),
-        (["quant=gamma", "bits=2", "network_bits=5"], ["network_bits=5", "Gamma", 2]),
+        (["quant=gamma", "bits=2", "quant.sensor.bits=3"], ["bits=2", "Gamma", "quant.sensor.bits=3"]),
+        (["quant=gamma", "bits=2", "network_bits=5"], ["network_bits=5", "Gamma", "quant.sensor.bits=2"]),
         (["quant=fat", "bits=3", "network_bits=5"], ["network_bits=5", "network", 3]),
         (["quant=none", "bits=2", "network_bits=5"], ["bits=2", "network_bits=5", "nothing"]),
         (["quant=pisp", "task=detection", "bits=8"], []),

@@ -233,6 +233,9 @@ def test_only_an_empty_folder_is_discarded(tmp_path: Path) -> None:
 def test_no_result_is_said(tmp_path: Path) -> None:
     with refused(FileNotFoundError, tmp_path, "metrics.json"):
         run_folder.result(tmp_path)
+    (tmp_path / "gamma-2bit").mkdir()
+    with refused(FileNotFoundError, tmp_path / "gama-2bit", "gamma-2bit", "metrics.json"):
+        run_folder.result(tmp_path / "gama-2bit")
 
 
 def test_seeds_depend_on_everything_named() -> None:

@@ -97,7 +97,12 @@ def audit(arguments: Sequence[str]) -> int:
     groups = plan_audit(asked)
     print(describe(groups))
     if asked.dry_run:
-        say_next((("audit", *(entry for entry in arguments if key_of(entry) != "dry_run")), "train and compare them"))
+        say_next(
+            (
+                ("audit", *(entry for entry in arguments if key_of(entry).removeprefix("run.") != "dry_run")),
+                "train and compare them",
+            )
+        )
         return 0
     sound = train(groups)
     found = collect(groups)

@@ -70,7 +70,12 @@ def main(given: Sequence[str]) -> int:
 
     if request.dry_run:
         say(describe(design, measure=True))
-        say_next((("design", *(entry for entry in arguments if key_of(entry) != "dry_run")), "find the converter"))
+        say_next(
+            (
+                ("design", *(entry for entry in arguments if key_of(entry).removeprefix("run.") != "dry_run")),
+                "find the converter",
+            )
+        )
         return 0
     if (record := answer_on_file(design)) is not None:
         tell(record["headline"], record["trust"], record["others"])

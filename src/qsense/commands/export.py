@@ -31,7 +31,7 @@ from qsense.commands._parser import Parser
 from qsense.runs.escapes import one_line
 from qsense.runs.layout import in_lines
 from qsense.runs.next_steps import MAKE, say_next
-from qsense.runs.words import entries
+from qsense.runs.words import did_you_mean, entries
 
 if TYPE_CHECKING:
     from qsense.chip.firmware.export import Firmware
@@ -117,7 +117,8 @@ def chosen(text: str) -> tuple[str, ...]:
     every = (*FORMATS, FIRMWARE)
     wrong = [each for each in formats if each not in every]
     if wrong:
-        raise argparse.ArgumentTypeError(f"'{wrong[0]}' is no format: there are {', '.join(every)}")
+        hint = did_you_mean(wrong[0], every)
+        raise argparse.ArgumentTypeError(f"'{wrong[0]}' is no format{hint}: there are {', '.join(every)}")
     return formats
 
 

@@ -132,6 +132,8 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str]) -> int:
     """Print a table: converters by regimes."""
     options = parser().parse_args(arguments)
+    if options.frames < 1:
+        parser().error(f"--frames {options.frames}: name a whole number of at least 1")
 
     from qsense.data.frames.simulation.synthetic_scenes import REGIMES
     from qsense.data.frames.synthetic_raw import SyntheticRaw
@@ -141,7 +143,7 @@ def main(arguments: Sequence[str]) -> int:
         mixed = fitted(SyntheticRaw("mixed", train_frames=FITTED_ON * len(REGIMES)), options.bits, options.rounding)
     columns = {}
     for regime in options.regimes:
-        data = SyntheticRaw(regime, train_frames=FITTED_ON, test_frames=max(options.frames, 1))
+        data = SyntheticRaw(regime, train_frames=FITTED_ON, test_frames=options.frames)
         others = fitted(data, options.bits, options.rounding) if options.fit == "each" else mixed
         columns[regime] = shares(data, options.bits, options.gammas, options.rounding, options.frames, others)
 
@@ -151,7 +153,9 @@ def main(arguments: Sequence[str]) -> int:
 
     title = f"objects with d′ > 6 at {options.bits} bits, simulated scenes"
     where = {"each": "each regime by itself", "mixed": "all regimes together"}
-    caption = f"fitted on training frames of {where[options.fit]}" if options.fit else None
+    caption = f"shares of objects in {options.frames} frames of each regime"
+    if options.fit:
+        caption += f"\nfitted on training frames of {where[options.fit]}"
     table = Table("converter", box=box.SIMPLE_HEAD, title=title, caption=caption)
     for regime in columns:
         table.add_column(regime, justify="right")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseExceptio
 
 from qsense.experiment.compose import options, places
 from qsense.experiment.schema import Config
-from qsense.runs.layout import in_lines, width_of
+from qsense.runs.layout import in_lines, to_stderr, width_of
 from qsense.runs.words import did_you_mean
 
 # What brings the launchers of other packages, on which those of conf/hydra/launcher rest.
@@ -25,6 +26,8 @@ IN_FILE = re.compile(r"In '(?P<file>[^']+)': \w+ raised while composing config:\
 NOT_IMPORTED = re.compile(r"Error locating target '(?P<target>[^']+)'")
 KEY_IN_FILE = re.compile(r"Key '(?P<key>[^']+)' (is )?not in .*\s+full_key: (?P<where>\S+)")
 RAISE = "HYDRA_FULL_ERROR"  # with it, Hydra hands its exceptions on instead of printing them
+
+INTERRUPTED = 128 + signal.SIGINT  # what a shell expects of a process that Ctrl-C has ended
 
 _explaining: list[bool] = []  # while `run` is at work
 
@@ -51,6 +54,9 @@ def run(application: Callable[[], object]) -> None:
         application()
     except (CompactHydraException, OmegaConfBaseException) as error:
         sys.exit(in_lines(f"error: {explain(error)}", width_of(sys.stderr)))
+    except KeyboardInterrupt:  # between runs, or before one has begun: `train` says by itself which run it interrupts
+        to_stderr("interrupted: the same command goes on with what is not finished")
+        sys.exit(INTERRUPTED)
     finally:
         _explaining.pop()
         os.environ.pop(RAISE, None)

@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from qsense.runs import machine
+from qsense.runs.escapes import one_line
 from qsense.runs.lock import LOCK
 from qsense.runs.reading import read_json, read_text
 from qsense.runs.result import ResultError, damage, flaw, is_whole, plain, read_result, set_aside
 from qsense.runs.times import moment, now
+from qsense.runs.words import did_you_mean
 
 log = logging.getLogger(__name__)
 
@@ -109,6 +111,11 @@ def result(run: Path) -> dict[str, Any]:
     try:
         return read_result(run / RESULT)
     except FileNotFoundError as error:
+        if not run.exists():
+            hint = did_you_mean(run.name, [one_line(folder.name) for folder in run.parent.glob("*/")])
+            raise FileNotFoundError(
+                f"there is no folder {run}{hint}: name a finished run's, which holds {RESULT}"
+            ) from error
         raise FileNotFoundError(f"{run} holds no {RESULT}: it is no run, or one that has not finished") from error
     except ResultError as error:
         raise ResultError(

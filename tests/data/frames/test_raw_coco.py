@@ -162,6 +162,8 @@ def test_conditions_come_from_a_field_or_a_name(root: Path) -> None:
     assert whole.conditions == ("a",)
     with refused(DataError, 4, "'weather'", "tag", "file_name"):
         raw(root, condition="weather").check()
+    with refused(DataError, "'camra'", "camera", "condition=camera", "tag"):
+        raw(root, condition="camra").check()
     with refused(ValueError, "condition=tag", "condition_pattern=a"):
         raw(root, condition="tag", condition_pattern="a")
     with refused(ValueError, "condition_pattern=("):

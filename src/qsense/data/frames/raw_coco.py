@@ -26,6 +26,7 @@ from qsense.data.frames.raw_frames import RawFrames
 from qsense.data.frames.raw_settings import RawSettings
 from qsense.data.splitting import read_split
 from qsense.data.time_limit import time_limit
+from qsense.runs.words import did_you_mean
 
 CAMERA = "camera"  # the condition that files state themselves
 MATCHING_S = 10.0  # for all names; a pattern takes some microseconds for each
@@ -215,7 +216,9 @@ class RawCoco(RawFrames):
                     "another data.dataset.condition_pattern",
                 )
             elif self.condition != CAMERA:
-                what, remedy = f"state no {self.condition!r}", f"one of the fields {', '.join(annotations.fields)}"
+                what = f"state no {self.condition!r}"
+                what += did_you_mean(str(self.condition), [CAMERA, *annotations.fields])
+                remedy = f"condition={CAMERA}, or one of the fields {', '.join(annotations.fields)}"
             raise DataError(
                 f"{annotations.file}: {len(without)} of {len(pictures)} images {what}: set {remedy}"
                 + listed(without, len(without), MISSING)

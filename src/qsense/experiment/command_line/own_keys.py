@@ -34,6 +34,8 @@ def divide(arguments: Sequence[str], own: Sequence[str], command: str) -> tuple[
         key, equals, value = argument.partition("=")
         if not equals and not argument.startswith("~"):
             raise ConfigError(f"{argument}: {command} takes key=value; its own keys are {known}")
+        if key == "run.dry_run" and "dry_run" in own:  # as `qsense train` is asked
+            key = "dry_run"
         if key in own:
             given[key] = value
         elif key.isidentifier() and key not in ("experiment", *(field.name for field in fields(Config))):

@@ -47,3 +47,5 @@ def test_crops_are_checked() -> None:
     for wrong in ("middle", [1], [1, 2, 3], [-1, 0], [0.5, 1], [True, 0]):
         with refused(ValueError, "crop", "none", "centre", "[left, top]"):
             check_crop(wrong)  # type: ignore[arg-type]
+    with refused(ValueError, "crop=center", "centre", "centre"):  # what is meant, and what is allowed
+        check_crop("center")  # type: ignore[arg-type]

@@ -220,9 +220,12 @@ def test_what_is_no_table_is_refused_in_one_line(tmp_path: Path, files: dict[str
     assert "\n" not in str(caught.value)
 
 
-def test_a_name_that_nothing_has_is_refused() -> None:
+def test_a_name_that_nothing_has_is_refused(tmp_path: Path) -> None:
     with refused(FileNotFoundError, "/nowhere/*.csv"):
         find(["/nowhere/*.csv"], {})
+    (tmp_path / "photos").mkdir()
+    with refused(FileNotFoundError, tmp_path / "photo", "photos"):
+        find([str(tmp_path / "photo")], {})
 
 
 def test_the_same_under_other_heads_is_said(tmp_path: Path) -> None:

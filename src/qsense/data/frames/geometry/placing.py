@@ -11,6 +11,8 @@ from typing import Literal, TypeVar
 
 import numpy as np
 
+from qsense.runs.words import did_you_mean
+
 Crop = Literal["none", "centre"] | Sequence[int]
 CLEARLY = 1.25  # a picture so much smaller or larger than the raw frame was resized: no margins are that wide
 AGREE = 0.01  # relative difference of the two axes' scales that rounding explains
@@ -54,8 +56,9 @@ def check_crop(crop: Crop) -> Crop:
         return crop
     numbers = () if isinstance(crop, str) else tuple(crop)
     if len(numbers) not in (2, 4) or not all(type(number) is int and number >= 0 for number in numbers):
+        typed = f"{crop}{did_you_mean(crop, ['none', 'centre'])}" if isinstance(crop, str) else list(numbers)
         raise ValueError(
-            f"crop={crop if isinstance(crop, str) else list(numbers)} must be none, centre, [left, top] or [left, top, "
+            f"crop={typed} must be none, centre, [left, top] or [left, top, "
             "width, height]: whole samples of the raw frame, 0 or more"
         )
     return numbers

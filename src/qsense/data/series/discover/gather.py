@@ -13,6 +13,8 @@ from pathlib import Path
 
 from qsense.data.errors import DataError
 from qsense.data.series.tables.files import hidden, natural
+from qsense.runs.escapes import one_line
+from qsense.runs.words import did_you_mean
 
 TABLES = (".csv", ".tsv", ".txt", ".dat", ".log", ".tab", ".asc")
 ARCHIVES = (".zip", ".7z", ".rar", ".gz", ".tar", ".tgz")
@@ -54,7 +56,9 @@ def gather(words: Sequence[str]) -> Gathered:
         path = Path(word).expanduser()
         matching = [path] if path.exists() else [Path(name) for name in glob.glob(str(path), recursive=True)]  # noqa: PTH207 – absolute ones, too
         if not matching:
-            raise FileNotFoundError(f"there is no file or folder {word}, and no name matches it")
+            siblings = [one_line(each.name) for each in path.parent.glob("*")]
+            hint = did_you_mean(path.name, siblings)
+            raise FileNotFoundError(f"there is no file or folder {word}{hint}, and no name matches it")
         named += matching
     found: dict[Path, bool] = {}  # whether it was named by itself
     for path in named:
