@@ -29,6 +29,8 @@ from qsense.experiment.compose import compose, hydra
 collect_ignore = ["read_ahead.py"]
 # One thread: results do not depend on the machine's cores, and parallel tests do not fight for them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# What tests print goes to no terminal, so its lines stay whole; parallel tests' processes are given a width.
+os.environ.pop("COLUMNS", None)
 # Machines are shared: how long an example takes says nothing about the code.
 hypothesis.settings.register_profile("shared", deadline=None)
 hypothesis.settings.load_profile("shared")

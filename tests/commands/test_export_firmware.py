@@ -30,7 +30,10 @@ def run(trained: Path, tmp_path: Path) -> Path:
 
 
 @needs_gcc
-def test_firmware_is_written_compared_and_said(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_firmware_is_written_compared_and_said(
+    run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     assert main([str(run), "format=firmware", "majority=3", "name=wrist", "--check"]) == 0
     said, hints = capsys.readouterr()
     folder = run / "export" / "firmware"
