@@ -180,6 +180,10 @@ def test_no_warning_on_any_processor(plan: Plan, target: str, tmp_path: Path) ->
     compiler, *flags = CROSS[target]
     if shutil.which(compiler) is None:
         pytest.skip(f"{compiler} is not installed")
+    for specs in (flag.removeprefix("--specs=") for flag in flags if flag.startswith("--specs=")):
+        found = subprocess.run([compiler, f"-print-file-name={specs}"], capture_output=True, text=True, check=True)
+        if not Path(found.stdout.strip()).is_file():
+            pytest.skip(f"{compiler} is installed without {specs}")
     files = [f"src/{file.name}" for file in (project(plan, tmp_path) / "src").glob("*.c")]
     command = [compiler, *flags, *STRICT, "-Os", "-Iinclude", "-Isrc", "-c", *files]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
